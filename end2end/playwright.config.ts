@@ -1,0 +1,48 @@
+import { defineConfig, type PlaywrightTestConfig } from '@playwright/test';
+
+/**
+ * Debian's Chromium, as a person without a profile would meet it. The switches
+ * keep it from calling out: the machine may be closed, and a story talks to
+ * nobody but the application.
+ */
+export const browser = {
+  browserName: 'chromium',
+  launchOptions: {
+    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  },
+  // Far in the west, so that a time shown in the browser's zone by mistake
+  // does not pass for UTC.
+  timezoneId: 'America/Anchorage',
+  locale: 'en-GB',
+  viewport: { width: 1440, height: 900 },
+  actionTimeout: 10_000,
+  navigationTimeout: 15_000,
+  screenshot: 'only-on-failure',
+  trace: 'retain-on-failure',
+} satisfies PlaywrightTestConfig['use'];
+
+export default defineConfig({
+  outputDir: 'test-results/runs',
+  retries: 0,
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  forbidOnly: process.env['CI'] !== undefined,
+  reporter: [['list'], ['./fixtures/closing-line.ts']],
+  projects: [
+    { name: 'intake', testDir: 'intake/tests' },
+    { name: 'agents', testDir: 'agents/tests' },
+    { name: 'with JavaScript', testDir: 'stories', use: { ...browser, javaScriptEnabled: true } },
+    { name: 'without JavaScript', testDir: 'stories', use: { ...browser, javaScriptEnabled: false } },
+    { name: 'clients', testDir: 'clients' },
+  ],
+});
