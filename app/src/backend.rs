@@ -1,0 +1,120 @@
+//! The one trait between the pages and everything behind them.
+
+use crate::model::{
+    agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
+    apm_settings::{ApmIntegration, ApmSettings},
+    key_list::{KeyListPage, KeyListQuery},
+    new_agent_key::NewAgentKey,
+    problem::Problem,
+    role::AgentKeyRole,
+    timestamp::Timestamp,
+    user::{Credentials, NewPassword, NewUser, UserList, Username},
+    viewer::{FrontDoor, Viewer},
+};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Everything a page may ask, on behalf of the person whose request this is.
+///
+/// The server puts one into the reactive context of each request. Every method but the first three
+/// answers `SignedOut` when nobody is signed in.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// What the sign-in page shows before anybody is known. Never fails: an unreachable Elasticsearch is an answer.
+    async fn front_door(&self) -> FrontDoor;
+
+    /// Checks name and password at Elasticsearch and begins a session; the response carries its cookie.
+    async fn sign_in(&self, credentials: Credentials) -> Result<(), Problem>;
+
+    /// Ends the session, if there is one.
+    async fn sign_out(&self) -> Result<(), Problem>;
+
+    /// Who is signed in, and what they may do.
+    async fn viewer(&self) -> Result<Viewer, Problem>;
+
+    /// One page of the agent keys this person may see.
+    async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem>;
+
+    /// One agent key.
+    async fn find_agent_key(&self, id: KeyId) -> Result<AgentKey, Problem>;
+
+    /// What the form for a new key needs.
+    async fn prepare_agent_key(&self) -> Result<AgentKeyPreparation, Problem>;
+
+    /// Makes a key and hands its secret out, once. The same operation never makes a second one.
+    async fn create_agent_key(&self, new: NewAgentKey) -> Result<CreatedAgentKey, Problem>;
+
+    /// Revokes a key. Revoking a revoked key succeeds: the caller wanted it gone, and it is.
+    async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem>;
+
+    /// How `apm_agent_key_role` stands. Also answers those who may not see roles, with `RoleState::Unknown`.
+    async fn agent_key_role(&self) -> Result<AgentKeyRole, Problem>;
+
+    /// Creates or repairs `apm_agent_key_role`.
+    async fn put_agent_key_role(&self) -> Result<(), Problem>;
+
+    /// All users of the native realm.
+    async fn list_users(&self) -> Result<UserList, Problem>;
+
+    /// Creates a user.
+    async fn create_user(&self, new: NewUser) -> Result<(), Problem>;
+
+    /// Gives the agent key role to a user or takes it away; the rest of the user's data stays.
+    async fn assign_agent_key_role(
+        &self,
+        username: Username,
+        assigned: bool,
+    ) -> Result<(), Problem>;
+
+    /// Lets a user sign in, or no longer.
+    async fn set_user_enabled(&self, username: Username, enabled: bool) -> Result<(), Problem>;
+
+    /// Deletes a user. Their keys keep working.
+    async fn delete_user(&self, username: Username) -> Result<(), Problem>;
+
+    /// Gives a user a new password.
+    async fn reset_password(
+        &self,
+        username: Username,
+        password: NewPassword,
+    ) -> Result<(), Problem>;
+
+    /// The settings of the APM integration, and what they are judged by.
+    async fn apm_integration(&self) -> Result<ApmIntegration, Problem>;
+
+    /// Saves the settings of the APM integration.
+    async fn save_apm_settings(&self, settings: ApmSettings) -> Result<(), Problem>;
+
+    /// The moment of this request, by the server's clock.
+    fn now(&self) -> Timestamp;
+}
+
+/// What the form for a new key needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentKeyPreparation {
+    /// Goes into the form's hidden field.
+    pub operation: String,
+    /// The server's clock, from which the form computes dates.
+    pub now: Timestamp,
+    /// Keys that work now.
+    pub active_keys: u64,
+    /// APM Server's limit of unique keys, from the settings.
+    pub limit: u32,
+    /// Whether API-key authorization is on, from the settings.
+    pub authorization_enabled: bool,
+}
+
+/// The backend of this request.
+#[cfg(feature = "server")]
+pub fn backend() -> Result<Arc<dyn Backend>, Problem> {
+    use crate::model::problem::ProblemKind;
+    leptos::prelude::use_context::<Arc<dyn Backend>>().ok_or_else(|| ProblemKind::Internal.into())
+}
+
+/// The browser half names the type, and never holds one.
+#[cfg(not(feature = "server"))]
+pub fn backend() -> Result<Arc<dyn Backend>, Problem> {
+    use crate::model::problem::ProblemKind;
+    Err(ProblemKind::Internal.into())
+}

@@ -1,0 +1,17 @@
+//! The vocabulary: parsed once, then passed on as values that cannot be wrong.
+
+pub mod access;
+pub mod agent_key;
+pub mod apm_settings;
+pub mod expiration;
+pub mod key_list;
+pub mod key_name;
+pub mod labels;
+pub mod new_agent_key;
+pub mod privilege;
+pub mod problem;
+pub mod role;
+pub mod secret;
+pub mod timestamp;
+pub mod user;
+pub mod viewer;

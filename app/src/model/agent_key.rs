@@ -1,0 +1,158 @@
+//! An agent key, as Elasticsearch holds it.
+
+use super::{
+    key_name::KeyName,
+    labels::Labels,
+    secret::Secret,
+    timestamp::{DAY_MS, Timestamp},
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A key that ends within this time is shown as ending soon.
+pub const EXPIRES_SOON_MS: i64 = 14 * DAY_MS;
+
+/// Elasticsearch's id of a key: 1 to 100 characters of `A-Z a-z 0-9 - _`.
+///
+/// Elasticsearch reads `*` and lists in some places where an id is expected; none of them gets past this type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// The id, if the text can be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        (!text.is_empty() && text.len() <= 100 && text.chars().all(allowed))
+            .then(|| Self(text.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for KeyId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("not a key id")
+    }
+}
+
+impl From<KeyId> for String {
+    fn from(id: KeyId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a key does at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyStatus {
+    /// It works, and goes on until `until` or until somebody revokes it.
+    Active {
+        /// When it ends.
+        until: Option<Timestamp>,
+    },
+    /// It ended by itself.
+    Expired {
+        /// When it ended.
+        at: Timestamp,
+    },
+    /// Somebody revoked it.
+    Revoked {
+        /// When, where Elasticsearch tells (8.12 and later).
+        at: Option<Timestamp>,
+    },
+}
+
+impl KeyStatus {
+    /// Whether the key works but ends within [`EXPIRES_SOON_MS`].
+    pub fn expires_soon(self, now: Timestamp) -> bool {
+        matches!(self, Self::Active { until: Some(until) } if until <= now.plus_ms(EXPIRES_SOON_MS))
+    }
+}
+
+/// Who made a key, judged by its metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeySource {
+    /// This application.
+    AgentKeys,
+    /// Kibana, or anything else that marks its keys with `application: apm`.
+    Elsewhere,
+}
+
+/// One key of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentKey {
+    /// Elasticsearch's id.
+    pub id: KeyId,
+    /// The name as stored. Keys made elsewhere may break our rules, so this is plain text.
+    pub name: String,
+    /// The user who created it; empty where Elasticsearch does not tell.
+    pub owner: String,
+    /// The realm of that user.
+    pub realm: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// What it does now.
+    pub status: KeyStatus,
+    /// Application privileges for `apm`, sorted. Keys made elsewhere may hold others than our two.
+    pub privileges: Vec<String>,
+    /// What it is for.
+    pub labels: Labels,
+    /// Who made it.
+    pub source: KeySource,
+    /// Whether the person who looks may revoke it.
+    pub revocable: bool,
+}
+
+/// A key that was just made, with its secret. It exists in one response and on one page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedAgentKey {
+    /// Elasticsearch's id.
+    pub id: KeyId,
+    /// The name that was asked for.
+    pub name: KeyName,
+    /// When it ends.
+    pub expiration: Option<Timestamp>,
+    /// What it is for.
+    pub labels: Labels,
+    /// The secret half, as in `id:key`.
+    pub api_key: Secret,
+    /// Base64 of `id:key`, the form that agents expect.
+    pub encoded: Secret,
+    /// Where agents send their data, from the settings; `None` when nobody has set it.
+    pub apm_server_url: Option<String>,
+}
+
+/// The result of a revocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedAgentKey {
+    /// Which key.
+    pub id: KeyId,
+    /// Its name.
+    pub name: String,
+    /// It had been revoked before; nothing changed.
+    pub already: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_one_id() {
+        assert!(KeyId::parse("kX3mRZkB7tQ2hVn0aLwd").is_some());
+        for text in ["", "*", "_all,x", "a b", "a/b", "..", &"a".repeat(101)] {
+            assert!(KeyId::parse(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! How APM Server accepts agents: kept here, applied there by the fragment of `apm-server.yml` that the page shows.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// APM Server's own default for the limit of unique keys.
+pub const LIMIT_DEFAULT: u32 = 100;
+/// The highest limit that can be set here.
+pub const LIMIT_MAX: u32 = 10_000_000;
+
+/// The settings of the APM integration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApmSettings {
+    /// Where agents send their data; `None` until somebody sets it.
+    pub server_url: Option<ServerUrl>,
+    /// Whether APM Server accepts API keys.
+    pub api_key_enabled: bool,
+    /// How many unique keys APM Server remembers per minute; more are refused. 1 to [`LIMIT_MAX`].
+    pub api_key_limit: u32,
+}
+
+impl Default for ApmSettings {
+    fn default() -> Self {
+        Self {
+            server_url: None,
+            api_key_enabled: false,
+            api_key_limit: LIMIT_DEFAULT,
+        }
+    }
+}
+
+/// The address of APM Server: `http` or `https`, a host, no user, no query, no trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServerUrl(String);
+
+/// Why a text is not APM Server's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerUrlError {
+    /// It does not begin with `http://` or `https://`.
+    Scheme,
+    /// There is no host, or it holds characters that no host has.
+    Host,
+    /// The port is not a number from 1 to 65535.
+    Port,
+    /// It carries a user, a query or a fragment.
+    Extra,
+    /// Over 2,000 characters.
+    TooLong,
+}
+
+impl ServerUrl {
+    /// Reads an address.
+    pub fn parse(text: &str) -> Result<Self, ServerUrlError> {
+        let text = text.trim().trim_end_matches('/');
+        if text.len() > 2_000 {
+            return Err(ServerUrlError::TooLong);
+        }
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"))
+            .ok_or(ServerUrlError::Scheme)?;
+        if rest.contains(['@', '?', '#']) {
+            return Err(ServerUrlError::Extra);
+        }
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(bracketed) => {
+                let (host, after) = bracketed.split_once(']').ok_or(ServerUrlError::Host)?;
+                if host.parse::<std::net::Ipv6Addr>().is_err() {
+                    return Err(ServerUrlError::Host);
+                }
+                (host, after)
+            }
+            None => match authority.find(':') {
+                Some(colon) => authority.split_at(colon),
+                None => (authority, ""),
+            },
+        };
+        let host_ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+        if host.is_empty() || !host.chars().all(host_ok) {
+            return Err(ServerUrlError::Host);
+        }
+        let port_ok = match port.strip_prefix(':') {
+            Some(port) => port.parse::<u16>().is_ok_and(|port| port > 0),
+            None => port.is_empty(),
+        };
+        if !port_ok {
+            return Err(ServerUrlError::Port);
+        }
+        let path_ok = |c: char| c.is_ascii_alphanumeric() || "/-._~%!$&'()*+,;=:".contains(c);
+        if !path.chars().all(path_ok) {
+            return Err(ServerUrlError::Host);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a key sent there can be read on the way.
+    pub fn is_plain_text(&self) -> bool {
+        self.0.starts_with("http://")
+    }
+}
+
+impl TryFrom<String> for ServerUrl {
+    type Error = ServerUrlError;
+
+    fn try_from(text: String) -> Result<Self, ServerUrlError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ServerUrl> for String {
+    fn from(url: ServerUrl) -> Self {
+        url.0
+    }
+}
+
+impl fmt::Display for ServerUrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "Begin with https:// or http://.",
+            Self::Host => "Enter a host name, for example https://apm.example.com:8200.",
+            Self::Port => "The port is a number from 1 to 65535.",
+            Self::Extra => "Leave out user names, “?” and “#”.",
+            Self::TooLong => "Use at most 2,000 characters.",
+        })
+    }
+}
+
+/// What is wrong with the form, by field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApmSettingsErrors {
+    /// The address cannot be used.
+    pub server_url: Option<ServerUrlError>,
+    /// The limit is not a whole number from 1 to [`LIMIT_MAX`].
+    pub limit: bool,
+}
+
+/// Everything the page shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApmIntegration {
+    /// As saved.
+    pub settings: ApmSettings,
+    /// How many agent keys work now, as far as this person may see.
+    pub active_keys: Option<u64>,
+    /// Whether `active_keys` covers every owner.
+    pub counts_everybody: bool,
+    /// Where APM Server finds Elasticsearch to check keys. In embedded mode this must stand in the fragment.
+    pub elasticsearch_url: String,
+    /// Whether it is the embedded engine.
+    pub embedded: bool,
+}
+
+impl ApmIntegration {
+    /// The limit that holds every key twice, as during a rotation, and never less than APM Server's own default.
+    pub fn recommended_limit(&self) -> u32 {
+        recommended_limit(self.active_keys.unwrap_or(0))
+    }
+}
+
+/// The limit that holds `active_keys` twice, rounded up to the next ten, and never less than APM Server's own default.
+pub fn recommended_limit(active_keys: u64) -> u32 {
+    let twice = active_keys
+        .saturating_mul(2)
+        .div_ceil(10)
+        .saturating_mul(10);
+    u32::try_from(twice)
+        .unwrap_or(LIMIT_MAX)
+        .clamp(LIMIT_DEFAULT, LIMIT_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_scheme_host_and_nothing_secret() {
+        for text in [
+            "https://apm.example.com:8200",
+            "http://localhost:8200",
+            "https://[::1]:8200",
+            "https://apm.example.com/apm/one",
+        ] {
+            assert_eq!(ServerUrl::parse(text).unwrap().as_str(), text);
+        }
+        assert_eq!(
+            ServerUrl::parse("https://a.b/").unwrap().as_str(),
+            "https://a.b"
+        );
+        assert_eq!(
+            ServerUrl::parse("apm.example.com:8200"),
+            Err(ServerUrlError::Scheme)
+        );
+        assert_eq!(
+            ServerUrl::parse("javascript:alert(1)"),
+            Err(ServerUrlError::Scheme)
+        );
+        assert_eq!(ServerUrl::parse("https://"), Err(ServerUrlError::Scheme));
+        assert_eq!(ServerUrl::parse("https://a b"), Err(ServerUrlError::Host));
+        assert_eq!(ServerUrl::parse("https://a:0"), Err(ServerUrlError::Port));
+        assert_eq!(
+            ServerUrl::parse("https://a:65536"),
+            Err(ServerUrlError::Port)
+        );
+        assert_eq!(
+            ServerUrl::parse("https://u:p@a"),
+            Err(ServerUrlError::Extra)
+        );
+    }
+
+    #[test]
+    fn the_recommended_limit_holds_every_key_twice() {
+        assert_eq!(recommended_limit(0), 100);
+        assert_eq!(recommended_limit(50), 100);
+        assert_eq!(recommended_limit(51), 110);
+        assert_eq!(recommended_limit(128), 260);
+        assert_eq!(recommended_limit(u64::MAX), LIMIT_MAX);
+    }
+}

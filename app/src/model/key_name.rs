@@ -1,0 +1,160 @@
+//! The name of an agent key, by Elasticsearch's rules.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The longest name Elasticsearch takes, in UTF-16 units: Java counts those, so one emoji counts twice.
+pub const NAME_UNITS_MAX: usize = 256;
+
+/// A key's name. Never empty, at most [`NAME_UNITS_MAX`] UTF-16 units, no white space at either end, no leading `_`.
+///
+/// Names are not unique: Elasticsearch tells keys apart by their id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyName(String);
+
+/// Why a text is not a key's name. All that apply are reported together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyNameError {
+    /// Nothing was typed.
+    Empty,
+    /// More than [`NAME_UNITS_MAX`] UTF-16 units.
+    TooLong {
+        /// The length of what was typed, in UTF-16 units.
+        units: usize,
+    },
+    /// It begins with white space.
+    LeadingSpace,
+    /// It ends with white space.
+    TrailingSpace,
+    /// It begins with `_`, which Elasticsearch keeps for itself.
+    LeadingUnderscore,
+    /// It holds a control character, which no list can show.
+    ControlCharacter,
+}
+
+impl KeyName {
+    /// Reads a name, or tells everything that is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Vec<KeyNameError>> {
+        if text.is_empty() {
+            return Err(vec![KeyNameError::Empty]);
+        }
+        let mut errors = Vec::new();
+        let units = text.encode_utf16().count();
+        if units > NAME_UNITS_MAX {
+            errors.push(KeyNameError::TooLong { units });
+        }
+        if text.starts_with(char::is_whitespace) {
+            errors.push(KeyNameError::LeadingSpace);
+        }
+        if text.ends_with(char::is_whitespace) {
+            errors.push(KeyNameError::TrailingSpace);
+        }
+        if text.starts_with('_') {
+            errors.push(KeyNameError::LeadingUnderscore);
+        }
+        if text.chars().any(char::is_control) {
+            errors.push(KeyNameError::ControlCharacter);
+        }
+        if errors.is_empty() {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for KeyName {
+    type Error = KeyNameError;
+
+    fn try_from(text: String) -> Result<Self, KeyNameError> {
+        Self::parse(&text).map_err(|errors| errors[0])
+    }
+}
+
+impl From<KeyName> for String {
+    fn from(name: KeyName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for KeyNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Enter a name."),
+            Self::TooLong { units } => write!(
+                f,
+                "Use at most {NAME_UNITS_MAX} characters. This name has {units}; an emoji counts as two."
+            ),
+            Self::LeadingSpace => f.write_str("Remove the space at the start."),
+            Self::TrailingSpace => f.write_str("Remove the space at the end."),
+            Self::LeadingUnderscore => f.write_str("Start the name with something other than “_”."),
+            Self::ControlCharacter => {
+                f.write_str("Remove line breaks and other control characters.")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_spaces_inside_and_emoji() {
+        for name in ["checkout", "check out", "é 🚀", "a_b", "-"] {
+            assert_eq!(KeyName::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn a_name_is_counted_in_utf16_units() {
+        assert!(KeyName::parse(&"a".repeat(256)).is_ok());
+        assert_eq!(
+            KeyName::parse(&"a".repeat(257)),
+            Err(vec![KeyNameError::TooLong { units: 257 }])
+        );
+        assert!(KeyName::parse(&"🚀".repeat(128)).is_ok());
+        assert_eq!(
+            KeyName::parse(&"🚀".repeat(129)),
+            Err(vec![KeyNameError::TooLong { units: 258 }])
+        );
+    }
+
+    #[test]
+    fn every_broken_rule_is_reported() {
+        assert_eq!(KeyName::parse(""), Err(vec![KeyNameError::Empty]));
+        assert_eq!(
+            KeyName::parse("_checkout prod "),
+            Err(vec![
+                KeyNameError::TrailingSpace,
+                KeyNameError::LeadingUnderscore
+            ])
+        );
+        assert_eq!(
+            KeyName::parse(" x\ny"),
+            Err(vec![
+                KeyNameError::LeadingSpace,
+                KeyNameError::ControlCharacter
+            ])
+        );
+        assert_eq!(
+            KeyName::parse(" "),
+            Err(vec![
+                KeyNameError::LeadingSpace,
+                KeyNameError::TrailingSpace
+            ])
+        );
+    }
+}

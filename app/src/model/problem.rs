@@ -1,0 +1,165 @@
+//! What can go wrong, as the browser may know it: closed, without free text from below.
+
+use super::{
+    access::MissingPrivilege,
+    apm_settings::ApmSettingsErrors,
+    new_agent_key::NewAgentKeyErrors,
+    user::{NewUserErrors, PasswordError},
+};
+use leptos::{
+    prelude::FromServerFnError,
+    server_fn::{codec::JsonEncoding, error::ServerFnErrorErr},
+};
+use serde::{Deserialize, Serialize};
+
+/// A refusal or a fault, with the number under which the log tells more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What went wrong.
+    pub kind: ProblemKind,
+    /// The request's identifier: the person can tell it to whoever reads the log.
+    pub request_id: Option<String>,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProblemKind {
+    /// 401: nobody is signed in, or the session ended.
+    SignedOut,
+    /// 401: Elasticsearch no longer accepts the person who was signed in.
+    SignInEnded,
+    /// 401: name and password do not belong together, or the user is disabled. Elasticsearch does not say which, nor do we.
+    SignInRejected,
+    /// 403: Elasticsearch would refuse; these are missing.
+    Forbidden(Vec<MissingPrivilege>),
+    /// 403: a form came from somewhere else than our own pages.
+    CrossOrigin,
+    /// 404: there is no such thing, or not for this person.
+    NotFound,
+    /// 409: this very request was carried out before. The secret was shown then, and is gone.
+    AlreadyDone,
+    /// 409: somebody changed the thing meanwhile.
+    ChangedMeanwhile,
+    /// 409: a person may not do this to their own account.
+    OwnAccount,
+    /// 409: Elasticsearch keeps this user for itself.
+    ReservedUser,
+    /// 422: the form for a new key.
+    NewAgentKey(NewAgentKeyErrors),
+    /// 422: the form for a new user.
+    NewUser(NewUserErrors),
+    /// 422: the form for a new password.
+    NewPassword(PasswordError),
+    /// 422: the form of the APM integration.
+    ApmSettings(ApmSettingsErrors),
+    /// 422: a form that no page of ours sends.
+    BadForm,
+    /// 422: Elasticsearch refused what our own rules allowed.
+    Refused,
+    /// 501: API keys are switched off in Elasticsearch.
+    ApiKeysDisabled,
+    /// 502, 503 or 504: Elasticsearch could not be used.
+    Elasticsearch(ElasticsearchFault),
+    /// 504: a change was sent and no usable answer came; it may or may not have happened.
+    Unconfirmed,
+    /// 503: our own storage. Nothing was changed.
+    Storage,
+    /// 503: the browser could not reach this application.
+    Offline,
+    /// 500: a mistake of ours.
+    Internal,
+}
+
+/// Why Elasticsearch could not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ElasticsearchFault {
+    /// No connection.
+    Unreachable,
+    /// No answer in time.
+    TimedOut,
+    /// It asked us to come back later.
+    Busy,
+    /// Something between answered in its place, with this status.
+    Gateway(u16),
+    /// Its certificate could not be verified.
+    Tls,
+    /// Something answered that is not Elasticsearch.
+    WrongProduct,
+    /// Elasticsearch answered, but not what the contract says.
+    BadAnswer,
+    /// Elasticsearch answered with an error of its own, with this status.
+    Failed(u16),
+}
+
+impl ProblemKind {
+    /// The HTTP status of an answer that is this problem.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::SignedOut | Self::SignInEnded | Self::SignInRejected => 401,
+            Self::Forbidden(_) | Self::CrossOrigin => 403,
+            Self::NotFound => 404,
+            Self::AlreadyDone | Self::ChangedMeanwhile | Self::OwnAccount | Self::ReservedUser => {
+                409
+            }
+            Self::NewAgentKey(_)
+            | Self::NewUser(_)
+            | Self::NewPassword(_)
+            | Self::ApmSettings(_)
+            | Self::BadForm
+            | Self::Refused => 422,
+            Self::Internal => 500,
+            Self::ApiKeysDisabled => 501,
+            Self::Elasticsearch(fault) => fault.status(),
+            Self::Unconfirmed => 504,
+            Self::Storage | Self::Offline => 503,
+        }
+    }
+}
+
+impl ElasticsearchFault {
+    fn status(self) -> u16 {
+        match self {
+            Self::Unreachable | Self::Busy => 503,
+            Self::TimedOut => 504,
+            Self::Gateway(_)
+            | Self::Tls
+            | Self::WrongProduct
+            | Self::BadAnswer
+            | Self::Failed(_) => 502,
+        }
+    }
+}
+
+impl From<ProblemKind> for Problem {
+    fn from(kind: ProblemKind) -> Self {
+        Self {
+            kind,
+            request_id: None,
+        }
+    }
+}
+
+impl From<ElasticsearchFault> for ProblemKind {
+    fn from(fault: ElasticsearchFault) -> Self {
+        Self::Elasticsearch(fault)
+    }
+}
+
+impl FromServerFnError for Problem {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        use ServerFnErrorErr as E;
+        match error {
+            E::Request(_) => ProblemKind::Offline,
+            E::Deserialization(_) | E::Args(_) | E::MissingArg(_) => ProblemKind::BadForm,
+            E::Registration(_)
+            | E::UnsupportedRequestMethod(_)
+            | E::ServerError(_)
+            | E::MiddlewareError(_)
+            | E::Serialization(_)
+            | E::Response(_) => ProblemKind::Internal,
+        }
+        .into()
+    }
+}

@@ -1,0 +1,145 @@
+//! Points in time, as Elasticsearch counts them, and the two ways a person reads them.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+const SECOND_MS: i64 = 1_000;
+const MINUTE_MS: i64 = 60 * SECOND_MS;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+
+/// The length of a day. Elasticsearch's `d` is always 24 hours.
+pub const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The same moment `ms` milliseconds later, or the last moment there is.
+    pub fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    fn utc(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.0.div_euclid(SECOND_MS))
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+
+    /// The day, for example `14 Dec 2026`.
+    pub fn date(self) -> String {
+        let utc = self.utc();
+        format!("{} {} {}", utc.day(), month(utc), utc.year())
+    }
+
+    /// Day and minute, for example `14 Dec 2026, 10:42 UTC`.
+    pub fn date_and_minute(self) -> String {
+        let utc = self.utc();
+        format!("{}, {:02}:{:02} UTC", self.date(), utc.hour(), utc.minute())
+    }
+
+    /// The second of the day, for example `10:42:07 UTC`.
+    pub fn time_of_day(self) -> String {
+        let utc = self.utc();
+        format!(
+            "{:02}:{:02}:{:02} UTC",
+            utc.hour(),
+            utc.minute(),
+            utc.second()
+        )
+    }
+
+    /// The form of a `datetime` attribute, for example `2026-12-14T10:42:07Z`.
+    pub fn iso(self) -> String {
+        let utc = self.utc();
+        format!(
+            "{}T{:02}:{:02}:{:02}Z",
+            self.iso_date(),
+            utc.hour(),
+            utc.minute(),
+            utc.second()
+        )
+    }
+
+    /// The form of a date field, for example `2026-12-14`.
+    pub fn iso_date(self) -> String {
+        let utc = self.utc();
+        format!(
+            "{:04}-{:02}-{:02}",
+            utc.year(),
+            u8::from(utc.month()),
+            utc.day()
+        )
+    }
+
+    /// How long ago this was at `now`, for example `12 minutes ago`.
+    pub fn ago(self, now: Self) -> String {
+        let ms = now.0.saturating_sub(self.0);
+        if ms < MINUTE_MS {
+            "just now".to_owned()
+        } else {
+            format!("{} ago", span(ms))
+        }
+    }
+
+    /// How long it is from `now` until this, for example `6 days`.
+    pub fn until(self, now: Self) -> String {
+        span(self.0.saturating_sub(now.0).max(MINUTE_MS))
+    }
+}
+
+/// The largest unit that fills `ms` at least once. Weeks and months begin where a number of days stops being read at a glance.
+fn span(ms: i64) -> String {
+    let (count, unit) = if ms < HOUR_MS {
+        (ms / MINUTE_MS, "minute")
+    } else if ms < DAY_MS {
+        (ms / HOUR_MS, "hour")
+    } else if ms < 28 * DAY_MS {
+        (ms / DAY_MS, "day")
+    } else if ms < 84 * DAY_MS {
+        (ms / (7 * DAY_MS), "week")
+    } else if ms < 730 * DAY_MS {
+        (ms / (30 * DAY_MS), "month")
+    } else {
+        (ms / (365 * DAY_MS), "year")
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
+fn month(utc: OffsetDateTime) -> &'static str {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    MONTHS[usize::from(u8::from(utc.month())) - 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(1_797_244_927_000);
+
+    #[test]
+    fn a_moment_is_written_in_utc() {
+        assert_eq!(NOON.date(), "14 Dec 2026");
+        assert_eq!(NOON.date_and_minute(), "14 Dec 2026, 10:42 UTC");
+        assert_eq!(NOON.time_of_day(), "10:42:07 UTC");
+        assert_eq!(NOON.iso(), "2026-12-14T10:42:07Z");
+    }
+
+    #[test]
+    fn a_span_uses_the_largest_unit_that_is_full() {
+        assert_eq!(NOON.ago(NOON.plus_ms(59_000)), "just now");
+        assert_eq!(NOON.ago(NOON.plus_ms(60_000)), "1 minute ago");
+        assert_eq!(NOON.ago(NOON.plus_ms(23 * HOUR_MS)), "23 hours ago");
+        assert_eq!(NOON.ago(NOON.plus_ms(27 * DAY_MS)), "27 days ago");
+        assert_eq!(NOON.ago(NOON.plus_ms(83 * DAY_MS)), "11 weeks ago");
+        assert_eq!(NOON.plus_ms(6 * DAY_MS).until(NOON), "6 days");
+    }
+
+    #[test]
+    fn a_moment_beyond_the_calendar_is_still_written() {
+        assert_eq!(Timestamp(i64::MAX).date(), "1 Jan 1970");
+    }
+}

@@ -1,0 +1,228 @@
+//! Elasticsearch's native users.
+
+use super::{role::AGENT_KEY_ROLE, secret::Secret};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The shortest password Elasticsearch takes, in characters.
+pub const PASSWORD_CHARACTERS_MIN: usize = 6;
+/// The longest password that is sent, in bytes.
+pub const PASSWORD_BYTES_MAX: usize = 4_096;
+/// The longest user name, in characters.
+pub const USERNAME_CHARACTERS_MAX: usize = 507;
+
+/// A user name: 1 to [`USERNAME_CHARACTERS_MAX`] printable ASCII characters, no white space at either end, no `:`.
+///
+/// Elasticsearch would store a `:`, and then nobody could sign in with it: Basic authentication cannot carry one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Username(String);
+
+/// Why a text is not a user name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UsernameError {
+    /// Nothing was typed.
+    Empty,
+    /// Longer than [`USERNAME_CHARACTERS_MAX`].
+    TooLong,
+    /// White space at either end.
+    OuterSpace,
+    /// A character outside printable ASCII.
+    NotPrintableAscii,
+    /// A `:`.
+    Colon,
+}
+
+impl Username {
+    /// Reads a user name.
+    pub fn parse(text: &str) -> Result<Self, UsernameError> {
+        if text.is_empty() {
+            Err(UsernameError::Empty)
+        } else if text.chars().count() > USERNAME_CHARACTERS_MAX {
+            Err(UsernameError::TooLong)
+        } else if text.trim() != text {
+            Err(UsernameError::OuterSpace)
+        } else if !text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+            Err(UsernameError::NotPrintableAscii)
+        } else if text.contains(':') {
+            Err(UsernameError::Colon)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Username {
+    type Error = UsernameError;
+
+    fn try_from(text: String) -> Result<Self, UsernameError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Username> for String {
+    fn from(name: Username) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for UsernameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "Enter a user name.",
+            Self::TooLong => "Use at most 507 characters.",
+            Self::OuterSpace => "Remove the space at the start or end.",
+            Self::NotPrintableAscii => "Use letters, digits and signs without accents.",
+            Self::Colon => "Leave out “:”. Nobody could sign in with it.",
+        })
+    }
+}
+
+/// A new password, exactly as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPassword(Secret);
+
+/// Why a password cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PasswordError {
+    /// Shorter than [`PASSWORD_CHARACTERS_MIN`].
+    TooShort,
+    /// Longer than [`PASSWORD_BYTES_MAX`].
+    TooLong,
+}
+
+impl NewPassword {
+    /// Judges a new password; nothing is trimmed.
+    pub fn parse(password: Secret) -> Result<Self, PasswordError> {
+        if password.expose().chars().count() < PASSWORD_CHARACTERS_MIN {
+            Err(PasswordError::TooShort)
+        } else if password.expose().len() > PASSWORD_BYTES_MAX {
+            Err(PasswordError::TooLong)
+        } else {
+            Ok(Self(password))
+        }
+    }
+
+    /// The password.
+    pub fn secret(&self) -> &Secret {
+        &self.0
+    }
+}
+
+impl fmt::Display for PasswordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooShort => "Use at least 6 characters.",
+            Self::TooLong => "Use at most 4,096 bytes.",
+        })
+    }
+}
+
+/// A person's name and password, for the moment of signing in. Exactly as typed: whatever they are, Elasticsearch judges them.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// A user, as Elasticsearch holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The name to sign in with, as stored.
+    pub username: String,
+    /// The name for people.
+    pub full_name: Option<String>,
+    /// Where to write to them.
+    pub email: Option<String>,
+    /// Every role they hold.
+    pub roles: Vec<String>,
+    /// Whether they may sign in.
+    pub enabled: bool,
+    /// Whether Elasticsearch keeps this user for itself; only its password can be changed.
+    pub reserved: bool,
+    /// How many keys of theirs work now.
+    pub active_keys: u64,
+}
+
+impl User {
+    /// Whether they hold the agent key role.
+    pub fn has_agent_key_role(&self) -> bool {
+        self.roles.iter().any(|role| role == AGENT_KEY_ROLE)
+    }
+}
+
+/// A user to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// The name to sign in with.
+    pub username: Username,
+    /// The first password.
+    pub password: NewPassword,
+    /// The name for people.
+    pub full_name: Option<String>,
+    /// Where to write to them.
+    pub email: Option<String>,
+    /// Whether they get the agent key role at once.
+    pub agent_key_role: bool,
+}
+
+/// What is wrong with the form for a new user, by field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewUserErrors {
+    /// The name cannot be used.
+    pub username: Option<UsernameError>,
+    /// There is a user of this name.
+    pub username_taken: bool,
+    /// The password cannot be used.
+    pub password: Option<PasswordError>,
+    /// The full name cannot be used: over 200 characters, or control characters.
+    pub full_name: bool,
+    /// The e-mail address cannot be used: over 320 characters, no `@`, or control characters.
+    pub email: bool,
+}
+
+/// Everything the users page shows, to those who may see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserList {
+    /// By user name.
+    pub users: Vec<User>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_name_can_be_carried_by_basic_authentication() {
+        assert!(Username::parse("d.whitfield").is_ok());
+        assert_eq!(Username::parse(""), Err(UsernameError::Empty));
+        assert_eq!(Username::parse("a:b"), Err(UsernameError::Colon));
+        assert_eq!(Username::parse(" a"), Err(UsernameError::OuterSpace));
+        assert_eq!(Username::parse("é"), Err(UsernameError::NotPrintableAscii));
+        assert_eq!(
+            Username::parse(&"a".repeat(508)),
+            Err(UsernameError::TooLong)
+        );
+    }
+
+    #[test]
+    fn a_password_is_counted_in_characters_and_capped_in_bytes() {
+        let parse = |text: &str| NewPassword::parse(Secret::new(text.to_owned()));
+        assert!(parse("      ").is_ok());
+        assert_eq!(parse("ééééé"), Err(PasswordError::TooShort));
+        assert_eq!(parse(&"a".repeat(4_097)), Err(PasswordError::TooLong));
+    }
+}

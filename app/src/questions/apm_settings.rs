@@ -1,0 +1,66 @@
+//! Questions about the APM integration.
+
+#![expect(
+    missing_docs,
+    reason = "a server function's struct has its arguments as fields"
+)]
+
+use crate::{
+    backend::backend,
+    model::{
+        apm_settings::{ApmIntegration, ApmSettings, ApmSettingsErrors, LIMIT_MAX, ServerUrl},
+        problem::{Problem, ProblemKind},
+    },
+};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// The settings, and what they are judged by.
+#[server(endpoint = "read_apm_integration")]
+pub async fn read_apm_integration() -> Result<ApmIntegration, Problem> {
+    backend()?.apm_integration().await
+}
+
+/// The form, field by field, exactly as typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ApmSettingsForm {
+    /// Where agents send their data.
+    pub server_url: String,
+    /// Present when API-key authorization is on.
+    pub api_key_enabled: Option<String>,
+    /// The limit of unique keys.
+    pub api_key_limit: String,
+}
+
+/// Saves the settings.
+#[server(endpoint = "save_apm_settings")]
+pub async fn save_apm_settings(form: ApmSettingsForm) -> Result<(), Problem> {
+    let settings = parse_settings(&form).map_err(ProblemKind::ApmSettings)?;
+    backend()?.save_apm_settings(settings).await
+}
+
+#[cfg(feature = "server")]
+fn parse_settings(form: &ApmSettingsForm) -> Result<ApmSettings, ApmSettingsErrors> {
+    let server_url = match form.server_url.trim() {
+        "" => Ok(None),
+        text => ServerUrl::parse(text).map(Some),
+    };
+    let limit = form
+        .api_key_limit
+        .trim()
+        .parse::<u32>()
+        .ok()
+        .filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    match (server_url, limit) {
+        (Ok(server_url), Some(api_key_limit)) => Ok(ApmSettings {
+            server_url,
+            api_key_enabled: form.api_key_enabled.is_some(),
+            api_key_limit,
+        }),
+        (server_url, limit) => Err(ApmSettingsErrors {
+            server_url: server_url.err(),
+            limit: limit.is_none(),
+        }),
+    }
+}

@@ -1,0 +1,127 @@
+//! Questions about users.
+
+#![expect(
+    missing_docs,
+    reason = "a server function's struct has its arguments as fields"
+)]
+
+use crate::{
+    backend::backend,
+    model::{
+        problem::{Problem, ProblemKind},
+        secret::Secret,
+        user::{NewPassword, NewUser, NewUserErrors, UserList, Username},
+    },
+};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// All users of the native realm.
+#[server(endpoint = "list_users")]
+pub async fn list_users() -> Result<UserList, Problem> {
+    backend()?.list_users().await
+}
+
+/// The form for a new user, field by field, exactly as typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NewUserForm {
+    /// The name to sign in with.
+    pub username: String,
+    /// The first password.
+    pub password: Secret,
+    /// The name for people.
+    pub full_name: String,
+    /// Where to write to them.
+    pub email: String,
+    /// Present when the agent key role is ticked.
+    pub agent_key_role: Option<String>,
+}
+
+/// Creates a user and goes back to the list, which says so.
+#[server(endpoint = "create_user")]
+pub async fn create_user(form: NewUserForm) -> Result<(), Problem> {
+    let new = parse_new_user(form).map_err(ProblemKind::NewUser)?;
+    let username = new.username.clone();
+    backend()?.create_user(new).await?;
+    leptos_axum::redirect(&format!(
+        "/settings/users?created={}",
+        encode(username.as_str())
+    ));
+    Ok(())
+}
+
+/// Gives the agent key role to a user, or takes it away.
+#[server(endpoint = "assign_agent_key_role")]
+pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(), Problem> {
+    backend()?
+        .assign_agent_key_role(known(&username)?, assigned)
+        .await
+}
+
+/// Lets a user sign in, or no longer.
+#[server(endpoint = "set_user_enabled")]
+pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Problem> {
+    backend()?
+        .set_user_enabled(known(&username)?, enabled)
+        .await
+}
+
+/// Deletes a user and goes back to the list, which says so.
+#[server(endpoint = "delete_user")]
+pub async fn delete_user(username: String) -> Result<(), Problem> {
+    backend()?.delete_user(known(&username)?).await?;
+    leptos_axum::redirect(&format!("/settings/users?deleted={}", encode(&username)));
+    Ok(())
+}
+
+/// Gives a user a new password and goes back to the list, which says so.
+#[server(endpoint = "reset_password")]
+pub async fn reset_password(username: String, password: Secret) -> Result<(), Problem> {
+    let password = NewPassword::parse(password).map_err(ProblemKind::NewPassword)?;
+    backend()?
+        .reset_password(known(&username)?, password)
+        .await?;
+    leptos_axum::redirect(&format!("/settings/users?password={}", encode(&username)));
+    Ok(())
+}
+
+#[cfg(feature = "server")]
+fn parse_new_user(form: NewUserForm) -> Result<NewUser, NewUserErrors> {
+    let username = Username::parse(&form.username);
+    let password = NewPassword::parse(form.password);
+    let full_name = form.full_name.trim();
+    let email = form.email.trim();
+    let plain = |text: &str, characters_max: usize| {
+        text.chars().count() <= characters_max && !text.chars().any(char::is_control)
+    };
+    let full_name_ok = plain(full_name, 200);
+    let email_ok = email.is_empty() || (plain(email, 320) && email.contains('@'));
+    match (username, password) {
+        (Ok(username), Ok(password)) if full_name_ok && email_ok => Ok(NewUser {
+            username,
+            password,
+            full_name: (!full_name.is_empty()).then(|| full_name.to_owned()),
+            email: (!email.is_empty()).then(|| email.to_owned()),
+            agent_key_role: form.agent_key_role.is_some(),
+        }),
+        (username, password) => Err(NewUserErrors {
+            username: username.err(),
+            username_taken: false,
+            password: password.err(),
+            full_name: !full_name_ok,
+            email: !email_ok,
+        }),
+    }
+}
+
+/// A user who exists has a name that Elasticsearch took, so one that cannot be a name names nobody.
+#[cfg(feature = "server")]
+fn known(username: &str) -> Result<Username, Problem> {
+    Username::parse(username).map_err(|_| ProblemKind::NotFound.into())
+}
+
+#[cfg(feature = "server")]
+fn encode(text: &str) -> String {
+    leptos_router::location::Url::escape(text)
+}
