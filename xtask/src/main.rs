@@ -1,2 +1,63 @@
-//! x
-fn main(){}
+//! The project's own commands, run as `cargo xtask COMMAND`.
+//!
+//! One command is one file, and each is useful on a machine that has nothing but Rust:
+//! what else a command needs, it sets up itself or names in its error.
+
+mod build;
+mod check;
+mod run;
+mod test;
+
+mod chromium;
+mod command;
+mod debian;
+mod stamp;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+
+const HELP: &str = "\
+The project's own commands.
+
+cargo xtask build           makes target/release/agent-keys, with the site inside
+cargo xtask run [ARGS…]     builds, then starts it: agent-keys serve ARGS…
+cargo xtask test [STAGES…]  sets up what is missing, then runs every test;
+                            stages: rust, end2end
+cargo xtask check           format, lints, what the browser loads
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let Some((command, rest)) = arguments.split_first() else {
+        bail!("which command?\n\n{HELP}");
+    };
+    if !matches!(command.as_str(), "run" | "test") && !rest.is_empty() {
+        bail!("`cargo xtask {command}` takes no arguments.\n\n{HELP}");
+    }
+    let workspace = Workspace::find()?;
+    match command.as_str() {
+        "build" => build::build(&workspace).map(|binary| println!("{}", binary.display())),
+        "run" => run::run(&workspace, rest),
+        "test" => test::test(&workspace, rest),
+        "check" => check::check(&workspace),
+        "help" | "-h" | "--help" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => bail!("there is no command `{command}`.\n\n{HELP}"),
+    }
+}

@@ -1,0 +1,369 @@
+//! The built site: style sheet, script and module, out of the binary.
+//!
+//! Names change with the content, so whoever has a file may keep it for ever. Files are
+//! compressed when the site is built; here the form that the browser understands is picked.
+
+use app::shell::SiteFiles;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+/// What the names of the site's own files begin with.
+const NAME: &str = "agent-keys.";
+
+static EMBEDDED: &[Asset] = include!(concat!(env!("OUT_DIR"), "/site_assets.rs"));
+
+/// A file of the site, in every form that it can be sent in.
+#[derive(Debug)]
+struct Asset {
+    /// Below `/pkg/`.
+    path: &'static str,
+    content_type: &'static str,
+    identity: &'static [u8],
+    brotli: Option<&'static [u8]>,
+    gzip: Option<&'static [u8]>,
+}
+
+/// The site that was built into this binary.
+#[derive(Clone, Copy, Debug)]
+pub struct Site {
+    assets: &'static [Asset],
+}
+
+impl Site {
+    /// The site in this binary, which is empty when only cargo built it.
+    #[must_use]
+    pub fn embedded() -> Self {
+        Self { assets: EMBEDDED }
+    }
+
+    /// Where the browser finds what every page needs; nothing when no site was built.
+    #[must_use]
+    pub fn files(self) -> Option<SiteFiles> {
+        Some(SiteFiles {
+            css: self.address("css")?,
+            js: self.address("js")?,
+            wasm: self.address("wasm")?,
+        })
+    }
+
+    fn address(self, extension: &str) -> Option<String> {
+        self.assets
+            .iter()
+            .find(|asset| {
+                asset.path.starts_with(NAME)
+                    && asset
+                        .path
+                        .rsplit_once('.')
+                        .is_some_and(|(_, found)| found == extension)
+            })
+            .map(|asset| format!("/pkg/{}", asset.path))
+    }
+
+    fn answer(self, path: &str, headers: &HeaderMap) -> Response {
+        let Some(asset) = self.assets.iter().find(|asset| asset.path == path) else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        let (encoding, body) = asset.pick(&Accepted::read(headers));
+        let etag = encoding.etag(asset.path);
+
+        let mut answer = HeaderMap::new();
+        answer.insert(
+            CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=31536000, immutable"),
+        );
+        answer.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        answer.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let known = headers
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|value| value.trim().trim_start_matches("W/") == etag);
+        if let Ok(etag) = HeaderValue::from_str(&etag) {
+            answer.insert(ETAG, etag);
+        }
+        if known {
+            return (StatusCode::NOT_MODIFIED, answer).into_response();
+        }
+        answer.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+        if let Some(name) = encoding.name() {
+            answer.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
+        (answer, body).into_response()
+    }
+}
+
+/// Answers `GET` and `HEAD` of `/pkg/{*path}`.
+pub async fn serve(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    Site::embedded().answer(&path, &headers)
+}
+
+/// The form in which a file is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    Brotli,
+    Gzip,
+    Identity,
+}
+
+impl Encoding {
+    /// The name for it in headers; a file sent as it is has none.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Brotli => Some("br"),
+            Self::Gzip => Some("gzip"),
+            Self::Identity => None,
+        }
+    }
+
+    /// The path carries the content's digest; each form of the content needs a tag of its own.
+    fn etag(self, path: &str) -> String {
+        match self.name() {
+            Some(name) => format!("\"{path}.{name}\""),
+            None => format!("\"{path}\""),
+        }
+    }
+}
+
+impl Asset {
+    /// The form with the highest quality, the smaller one among equals.
+    ///
+    /// Who refuses every form that there is gets the file as it is, rather than an error that
+    /// leaves a page without style.
+    fn pick(&self, accepted: &Accepted) -> (Encoding, &'static [u8]) {
+        let compressed = [
+            (accepted.brotli, Encoding::Brotli, self.brotli),
+            (accepted.gzip, Encoding::Gzip, self.gzip),
+        ];
+        let mut best = (accepted.identity, Encoding::Identity, self.identity);
+        // From the largest form to the smallest, so that the smaller wins a tie.
+        for (quality, encoding, body) in compressed.into_iter().rev() {
+            if let Some(body) = body
+                && quality > 0
+                && quality >= best.0
+            {
+                best = (quality, encoding, body);
+            }
+        }
+        (best.1, best.2)
+    }
+}
+
+/// What `Accept-Encoding` says of each form, in thousandths.
+#[derive(Debug, PartialEq, Eq)]
+struct Accepted {
+    brotli: u16,
+    gzip: u16,
+    identity: u16,
+}
+
+impl Accepted {
+    fn read(headers: &HeaderMap) -> Self {
+        let mut named = [None; 3];
+        let mut others = None;
+        let values = headers
+            .get_all(ACCEPT_ENCODING)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        for item in values.flat_map(|value| value.split(',')) {
+            let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+            let quality = Some(quality(parameters));
+            match name.trim().to_ascii_lowercase().as_str() {
+                "br" => named[0] = quality,
+                "gzip" | "x-gzip" => named[1] = quality,
+                "identity" => named[2] = quality,
+                "*" => others = quality,
+                _ => {}
+            }
+        }
+        Self {
+            brotli: named[0].or(others).unwrap_or(0),
+            gzip: named[1].or(others).unwrap_or(0),
+            // Unless refused, a file as it is is always acceptable, if not preferred.
+            identity: named[2].or(others).unwrap_or(1),
+        }
+    }
+}
+
+/// The `q` among an item's parameters; 1 when there is none, 0 when it is no number.
+fn quality(parameters: &str) -> u16 {
+    let value = parameters.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("q")
+            .then_some(value.trim())
+    });
+    let Some(value) = value else { return 1000 };
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    let digits = format!("{fraction:0<3}");
+    match (whole, digits.parse::<u16>()) {
+        ("1", Ok(0)) => 1000,
+        ("0", Ok(thousandths)) if thousandths < 1000 => thousandths,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    const SITE: Site = Site {
+        assets: &[
+            Asset {
+                path: "agent-keys.1a2b.css",
+                content_type: "text/css; charset=utf-8",
+                identity: b"plain",
+                brotli: Some(b"brotli"),
+                gzip: Some(b"gzip"),
+            },
+            Asset {
+                path: "picture.3c4d.png",
+                content_type: "image/png",
+                identity: b"plain",
+                brotli: None,
+                gzip: None,
+            },
+        ],
+    };
+
+    fn picked(accept_encoding: &str) -> Encoding {
+        SITE.assets[0]
+            .pick(&Accepted::read(&asking(accept_encoding)))
+            .0
+    }
+
+    fn asking(accept_encoding: &str) -> HeaderMap {
+        HeaderMap::from_iter([(ACCEPT_ENCODING, accept_encoding.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_browser_gets_brotli() {
+        assert_eq!(picked("gzip, deflate, br, zstd"), Encoding::Brotli);
+        assert_eq!(picked("BR"), Encoding::Brotli);
+        assert_eq!(picked("*"), Encoding::Brotli);
+    }
+
+    #[test]
+    fn the_highest_quality_wins() {
+        assert_eq!(picked("br;q=0.5, gzip;q=0.8"), Encoding::Gzip);
+        assert_eq!(picked("br; q=0.5, identity"), Encoding::Identity);
+        assert_eq!(picked("gzip;q=0.001"), Encoding::Gzip);
+    }
+
+    #[test]
+    fn what_is_refused_is_not_sent() {
+        assert_eq!(picked("br;q=0, gzip"), Encoding::Gzip);
+        assert_eq!(picked("br;q=0, *"), Encoding::Gzip);
+        assert_eq!(picked("br;q=0.000, gzip;q=0"), Encoding::Identity);
+    }
+
+    #[test]
+    fn who_asks_for_nothing_gets_the_file_as_it_is() {
+        assert_eq!(
+            SITE.assets[0].pick(&Accepted::read(&HeaderMap::new())).0,
+            Encoding::Identity
+        );
+        assert_eq!(picked(""), Encoding::Identity);
+        assert_eq!(picked("zstd"), Encoding::Identity);
+    }
+
+    #[test]
+    fn who_refuses_every_form_gets_the_file_as_it_is() {
+        assert_eq!(picked("*;q=0"), Encoding::Identity);
+        assert_eq!(picked("identity;q=0"), Encoding::Identity);
+    }
+
+    #[test]
+    fn nonsense_is_no_preference() {
+        assert_eq!(picked("br;q=lots, gzip;q=2, ;;, =,"), Encoding::Identity);
+    }
+
+    #[test]
+    fn a_picture_is_sent_as_it_is() {
+        let (encoding, body) = SITE.assets[1].pick(&Accepted::read(&asking("br, gzip")));
+        assert_eq!((encoding, body), (Encoding::Identity, &b"plain"[..]));
+    }
+
+    #[tokio::test]
+    async fn the_answer_may_be_kept_for_ever() {
+        let answer = SITE.answer("agent-keys.1a2b.css", &asking("br"));
+        assert_eq!(answer.status(), StatusCode::OK);
+        let headers = answer.headers();
+        assert_eq!(headers[CONTENT_TYPE], "text/css; charset=utf-8");
+        assert_eq!(headers[CONTENT_ENCODING], "br");
+        assert_eq!(
+            headers[CACHE_CONTROL],
+            "public, max-age=31536000, immutable"
+        );
+        assert_eq!(headers[VARY], "Accept-Encoding");
+        assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
+        assert_eq!(headers[ETAG], "\"agent-keys.1a2b.css.br\"");
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(&body[..], b"brotli");
+    }
+
+    #[test]
+    fn what_the_browser_has_is_not_sent_again() {
+        let mut headers = asking("br");
+        headers.insert(
+            IF_NONE_MATCH,
+            "\"other\", W/\"agent-keys.1a2b.css.br\"".parse().unwrap(),
+        );
+        let answer = SITE.answer("agent-keys.1a2b.css", &headers);
+        assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
+        assert!(!answer.headers().contains_key(CONTENT_TYPE));
+    }
+
+    #[test]
+    fn an_unknown_file_is_not_found() {
+        for path in [
+            "",
+            "agent-keys.css",
+            "../Cargo.toml",
+            "agent-keys.1a2b.css.br",
+        ] {
+            assert_eq!(
+                SITE.answer(path, &HeaderMap::new()).status(),
+                StatusCode::NOT_FOUND
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_needs_all_three_files() {
+        assert_eq!(SITE.files(), None);
+    }
+
+    #[test]
+    fn a_page_is_told_the_names_with_their_digests() {
+        const fn asset(path: &'static str) -> Asset {
+            Asset {
+                path,
+                content_type: "",
+                identity: b"",
+                brotli: None,
+                gzip: None,
+            }
+        }
+        let site = Site {
+            assets: &[
+                asset("agent-keys.1.css"),
+                asset("agent-keys.2.js"),
+                asset("agent-keys.3.wasm"),
+            ],
+        };
+        let expected = SiteFiles {
+            css: "/pkg/agent-keys.1.css".to_owned(),
+            js: "/pkg/agent-keys.2.js".to_owned(),
+            wasm: "/pkg/agent-keys.3.wasm".to_owned(),
+        };
+        assert_eq!(site.files(), Some(expected));
+    }
+}

@@ -1,0 +1,77 @@
+//! `cargo xtask build`: one file, `target/release/agent-keys`, with the site inside.
+//!
+//! The browser half is compiled and bound to JavaScript, the style sheets become one,
+//! everything gets a name that changes with its content and is compressed once,
+//! and the server is compiled with all of it in its belly.
+
+mod browser;
+mod site;
+mod stylesheet;
+pub(crate) mod toolchain;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::command;
+use crate::stamp::{self, Stamp};
+use crate::workspace::Workspace;
+
+pub(crate) use site::Manifest;
+
+/// Everything the build reads, besides what crates.io has.
+const INPUTS: [&str; 8] = [
+    ".cargo",
+    "Cargo.lock",
+    "Cargo.toml",
+    "app",
+    "embedded",
+    "migrations",
+    "server",
+    "style",
+];
+
+/// Builds what changed and returns the path of the binary.
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    let binary = workspace.binary();
+    let stamp_file = workspace.target("agent-keys.stamp");
+    // Cargo alone needs a second to find nothing to do, so look before asking it.
+    if binary.is_file() && stamp::holds(&stamp_file, &word(workspace)?) {
+        return Ok(binary);
+    }
+
+    let files = browser::build(workspace)?;
+    let stylesheet = stylesheet::bundle(&workspace.path("style/main.css"))?;
+    let site = site::assemble(workspace, &files, &stylesheet)?;
+    command::run(
+        command::cargo(workspace)
+            .args([
+                "build",
+                "--release",
+                "--package",
+                "server",
+                "--bin",
+                "agent-keys",
+            ])
+            .env("AGENT_KEYS_SITE_DIR", site),
+    )
+    .context("the server did not compile")?;
+
+    stamp::set(&stamp_file, &word(workspace)?)?;
+    Ok(binary)
+}
+
+/// Sums up the inputs and the output: a binary built since by other means is not this one.
+fn word(workspace: &Workspace) -> Result<String> {
+    let mut stamp = Stamp::new()?;
+    for input in INPUTS {
+        stamp.look(&workspace.path(input))?;
+    }
+    stamp.look(&workspace.binary())?;
+    stamp.bytes(
+        std::env::var_os("RUSTFLAGS")
+            .unwrap_or_default()
+            .as_encoded_bytes(),
+    );
+    Ok(stamp.word())
+}

@@ -1,0 +1,302 @@
+//! The site: everything a browser may load, named by its content and compressed once.
+//!
+//! A name that changes with the content may be kept by browsers for ever, and a file whose
+//! name exists already need not be compressed again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::browser;
+use crate::stamp::short_digest;
+use crate::workspace::Workspace;
+
+/// What the site consists of, as `site.json` says it; paths are relative to the site.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Manifest {
+    /// The style sheet.
+    pub(crate) css: String,
+    /// The JavaScript that loads the module.
+    pub(crate) js: String,
+    /// The module.
+    pub(crate) wasm: String,
+    /// Everything else, by the name it has in the source.
+    pub(crate) assets: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// Reads the manifest of the site that was built last.
+    pub(crate) fn read(workspace: &Workspace) -> Result<Self> {
+        let path = workspace.target("site/site.json");
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("{} is missing; run `cargo xtask build`", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is garbled", path.display()))
+    }
+}
+
+/// Puts the site together and returns the folder it is in.
+pub(super) fn assemble(
+    workspace: &Workspace,
+    files: &browser::Files,
+    stylesheet: &str,
+) -> Result<PathBuf> {
+    let site = workspace.target("site");
+    let mut package = Package::new(site.join("pkg"));
+
+    let assets = workspace.path("style/assets");
+    let mut names = BTreeMap::new();
+    for path in files_below(&assets)? {
+        let name = path
+            .strip_prefix(&assets)
+            .unwrap_or(&path)
+            .to_string_lossy()
+            .into_owned();
+        let hashed = package.add(&name, &read(&path)?)?;
+        names.insert(name, hashed);
+    }
+
+    let mut js = String::from_utf8(read(&files.js)?).context("the JavaScript is no UTF-8")?;
+    let snippets = add_snippets(&mut package, &files.snippets)?;
+    if let Some(folder) = snippets {
+        js = js.replace("./snippets/", &format!("./{folder}/"));
+    }
+
+    let manifest = Manifest {
+        css: package.add("agent-keys.css", stylesheet.as_bytes())?,
+        js: package.add("agent-keys.js", js.as_bytes())?,
+        wasm: package.add("agent-keys.wasm", &read(&files.wasm)?)?,
+        assets: names,
+    };
+    package.sweep()?;
+
+    let mut text = serde_json::to_string_pretty(&manifest)?;
+    text.push('\n');
+    write_if_changed(&site.join("site.json"), text.as_bytes())?;
+    Ok(site)
+}
+
+/// Snippets import each other by name, so the folder is what carries the hash.
+fn add_snippets(package: &mut Package, snippets: &Path) -> Result<Option<String>> {
+    let mut contents = Vec::new();
+    let mut all = Vec::new();
+    for path in files_below(snippets)? {
+        let name = path
+            .strip_prefix(snippets)
+            .unwrap_or(&path)
+            .to_string_lossy()
+            .into_owned();
+        let bytes = read(&path)?;
+        all.extend_from_slice(name.as_bytes());
+        all.extend_from_slice(&bytes);
+        contents.push((name, bytes));
+    }
+    if contents.is_empty() {
+        return Ok(None);
+    }
+    let folder = format!("snippets-{}", short_digest(&all));
+    for (name, bytes) in contents {
+        package.put(&format!("{folder}/{name}"), &bytes)?;
+    }
+    Ok(Some(folder))
+}
+
+/// The folder of files with lasting names.
+struct Package {
+    folder: PathBuf,
+    kept: BTreeSet<PathBuf>,
+}
+
+impl Package {
+    fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            kept: BTreeSet::new(),
+        }
+    }
+
+    /// Adds a file under a name that changes with its content, and returns its path in the site.
+    fn add(&mut self, name: &str, bytes: &[u8]) -> Result<String> {
+        let name = hashed_name(name, bytes);
+        self.put(&name, bytes)?;
+        Ok(format!("pkg/{name}"))
+    }
+
+    /// Adds a file and its compressed siblings, where they are worth it.
+    fn put(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.folder.join(name);
+        self.keep(path.clone(), || Ok(bytes.to_vec()))?;
+        if is_compressible(name) {
+            self.keep(with_suffix(&path, "br"), || brotli(bytes))?;
+            self.keep(with_suffix(&path, "gz"), || gzip(bytes))?;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, path: PathBuf, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
+        if !path.is_file() {
+            write_whole(&path, &make()?)?;
+        }
+        self.kept.insert(path);
+        Ok(())
+    }
+
+    /// Removes what earlier builds left.
+    fn sweep(&self) -> Result<()> {
+        for path in files_below(&self.folder)? {
+            if !self.kept.contains(&path) {
+                fs::remove_file(&path)
+                    .with_context(|| format!("{} cannot be removed", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts the digest of the content before the file's extension.
+fn hashed_name(name: &str, bytes: &[u8]) -> String {
+    let digest = short_digest(bytes);
+    match name.rsplit_once('.') {
+        Some((stem, extension)) => format!("{stem}.{digest}.{extension}"),
+        None => format!("{name}.{digest}"),
+    }
+}
+
+/// Pictures and fonts are compressed by their own formats.
+fn is_compressible(name: &str) -> bool {
+    ["css", "ico", "js", "json", "svg", "txt", "wasm"]
+        .iter()
+        .any(|extension| {
+            name.rsplit_once('.')
+                .is_some_and(|(_, found)| found == *extension)
+        })
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(".");
+    path.push(suffix);
+    path.into()
+}
+
+fn brotli(bytes: &[u8]) -> Result<Vec<u8>> {
+    let parameters = brotli::enc::BrotliEncoderParams {
+        quality: 11,
+        lgwin: 22,
+        size_hint: bytes.len(),
+        ..Default::default()
+    };
+    let mut compressed = Vec::new();
+    brotli::BrotliCompress(&mut &*bytes, &mut compressed, &parameters)
+        .context("Brotli could not compress a file")?;
+    Ok(compressed)
+}
+
+fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder
+        .write_all(bytes)
+        .and_then(|()| encoder.finish())
+        .context("gzip could not compress a file")
+}
+
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    if !folder.is_dir() {
+        return Ok(found);
+    }
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("{} cannot be read", folder.display()))?
+            .path();
+        if path.is_dir() {
+            found.extend(files_below(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+/// Leaves the file's time of change alone when there is nothing new, so that the server is not
+/// compiled again.
+fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|found| found == bytes) {
+        return Ok(());
+    }
+    write_whole(path, bytes)
+}
+
+/// Writes a file so that it never exists by halves.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let unfinished = with_suffix(path, "unfinished");
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(&unfinished, bytes))
+        .and_then(|()| fs::rename(&unfinished, path))
+        .with_context(|| format!("{} cannot be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_name_changes_with_the_content() {
+        assert_eq!(
+            hashed_name("agent-keys.css", b""),
+            "agent-keys.e3b0c44298fc1c14.css"
+        );
+        assert_eq!(hashed_name("LICENSE", b""), "LICENSE.e3b0c44298fc1c14");
+        assert_ne!(hashed_name("a.js", b"one"), hashed_name("a.js", b"two"));
+    }
+
+    #[test]
+    fn what_is_compressed_can_be_read_again() {
+        let text = "event:write config_agent:read ".repeat(100);
+
+        let mut read = Vec::new();
+        brotli::BrotliDecompress(&mut &*brotli(text.as_bytes()).unwrap(), &mut read).unwrap();
+        assert_eq!(read, text.as_bytes());
+
+        let mut read = String::new();
+        flate2::read::GzDecoder::new(&*gzip(text.as_bytes()).unwrap())
+            .read_to_string(&mut read)
+            .unwrap();
+        assert_eq!(read, text);
+    }
+
+    #[test]
+    fn what_is_no_longer_wanted_is_swept_away() {
+        let folder = std::env::temp_dir().join(format!("xtask-pkg-{}", std::process::id()));
+        let mut first = Package::new(folder.clone());
+        first.add("a.css", b"one").unwrap();
+        first.add("a.png", b"picture").unwrap();
+        first.sweep().unwrap();
+        assert_eq!(files_below(&folder).unwrap().len(), 4);
+
+        let mut second = Package::new(folder.clone());
+        second.add("a.css", b"two").unwrap();
+        second.sweep().unwrap();
+        let digest = short_digest(b"two");
+        assert_eq!(
+            files_below(&folder).unwrap(),
+            ["css", "css.br", "css.gz"].map(|end| folder.join(format!("a.{digest}.{end}")))
+        );
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

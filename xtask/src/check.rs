@@ -1,0 +1,140 @@
+//! `cargo xtask check`: format, lints, and what the browser has to load.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+
+use crate::build::toolchain::{TARGET, Toolchain};
+use crate::build::{self, Manifest};
+use crate::command;
+use crate::workspace::Workspace;
+
+/// Crates that belong to the server alone.
+const SERVER_CRATES: [&str; 6] = ["argon2", "axum", "hyper", "reqwest", "sqlx", "tokio"];
+
+/// The most that the first load of the list may take over the wire.
+const FIRST_LOAD_BYTES_MAX: u64 = 300_000;
+/// What is set aside of it for the page itself and the headers of its parts.
+const PAGE_BYTES_RESERVED: u64 = 30_000;
+
+/// How the browser half is selected.
+const BROWSER_HALF: [&str; 5] = [
+    "--package",
+    "app",
+    "--no-default-features",
+    "--features",
+    "hydrate",
+];
+
+/// Checks everything, and stops at the first thing that is not as it should be.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    command::run(command::cargo(workspace).args(["fmt", "--all", "--check"]))
+        .context("run `cargo fmt --all`")?;
+    lint(workspace)?;
+    prove_no_server_crate_in_browser(workspace)?;
+    build::build(workspace)?;
+    measure_first_load(workspace)?;
+    println!("everything is as it should be");
+    Ok(())
+}
+
+fn lint(workspace: &Workspace) -> Result<()> {
+    command::run(command::cargo(workspace).args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    if Toolchain::ready(workspace)? == Toolchain::Debian {
+        eprintln!("the browser half is not linted here: Debian's Rust has no clippy");
+        return Ok(());
+    }
+    command::run(
+        command::cargo(workspace)
+            .arg("clippy")
+            .args(BROWSER_HALF)
+            .args(["--target", TARGET, "--", "-D", "warnings"]),
+    )
+}
+
+fn prove_no_server_crate_in_browser(workspace: &Workspace) -> Result<()> {
+    let tree = command::read(
+        command::cargo(workspace)
+            .arg("tree")
+            .args(BROWSER_HALF)
+            .args([
+                "--target", TARGET, "--edges", "normal", "--prefix", "none", "--format", "{p}",
+            ]),
+    )?;
+    let found = server_crates(&tree);
+    if !found.is_empty() {
+        bail!(
+            "the browser half contains {}, which only the server may; \
+             `cargo tree {} --target {TARGET} --invert {}` tells how it got in",
+            found.join(", "),
+            BROWSER_HALF.join(" "),
+            found[0],
+        );
+    }
+    println!("the browser half has none of {}", SERVER_CRATES.join(", "));
+    Ok(())
+}
+
+/// The crates of the server in the output of `cargo tree`, a crate a line.
+fn server_crates(tree: &str) -> Vec<&'static str> {
+    let crates: BTreeSet<_> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    SERVER_CRATES
+        .into_iter()
+        .filter(|name| crates.contains(name))
+        .collect()
+}
+
+fn measure_first_load(workspace: &Workspace) -> Result<()> {
+    let manifest = Manifest::read(workspace)?;
+    println!("first load of the list, over the wire:");
+    let mut total = 0;
+    let files = [&manifest.css, &manifest.js, &manifest.wasm];
+    for file in files.into_iter().chain(manifest.assets.values()) {
+        let bytes = bytes_over_the_wire(workspace, file)?;
+        println!("{bytes:>9}  {file}");
+        total += bytes;
+    }
+    println!("{PAGE_BYTES_RESERVED:>9}  set aside for the page and all headers");
+    total += PAGE_BYTES_RESERVED;
+    println!("{total:>9}  of {FIRST_LOAD_BYTES_MAX}");
+    if total > FIRST_LOAD_BYTES_MAX {
+        bail!(
+            "the first load is {} bytes too large; see what grew with `twiggy` or fewer features",
+            total - FIRST_LOAD_BYTES_MAX
+        );
+    }
+    Ok(())
+}
+
+/// The size of a file as a browser gets it, which is with Brotli where that was worth it.
+fn bytes_over_the_wire(workspace: &Workspace, file: &str) -> Result<u64> {
+    let plain = workspace.target("site").join(file);
+    let brotli = workspace.target("site").join(format!("{file}.br"));
+    let sent = if brotli.is_file() { brotli } else { plain };
+    let metadata = fs::metadata(&sent)
+        .with_context(|| format!("{} is missing; run `cargo xtask build`", sent.display()))?;
+    Ok(metadata.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_of_the_server_is_found_by_its_whole_name() {
+        let tree = "app v0.1.0 (/app)\nleptos v0.8.23\ntokio v1.50.0\ntokio-util v0.7.0 (*)\n";
+        assert_eq!(server_crates(tree), ["tokio"]);
+        assert!(server_crates("leptos_axum v0.8.0\nhyper-util v0.1.0\n").is_empty());
+    }
+}

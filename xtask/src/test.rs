@@ -1,0 +1,227 @@
+//! `cargo xtask test`: sets up what is missing, then runs every test.
+//!
+//! Every stage runs even when one before it failed, so that one run tells all.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::stamp::{self, short_digest};
+use crate::workspace::Workspace;
+use crate::{build, chromium, command, debian};
+
+/// A part of the tests that can run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Rust,
+    EndToEnd,
+}
+
+impl Stage {
+    const ALL: [Self; 2] = [Self::Rust, Self::EndToEnd];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::EndToEnd => "end2end",
+        }
+    }
+
+    fn promise(self) -> &'static str {
+        match self {
+            Self::Rust => "unit and integration tests of every crate",
+            Self::EndToEnd => "the release binary, then stories in Chromium with real agents",
+        }
+    }
+
+    fn run(self, workspace: &Workspace) -> Result<()> {
+        match self {
+            Self::Rust => rust(workspace),
+            Self::EndToEnd => end_to_end(workspace),
+        }
+    }
+}
+
+/// Runs the stages named, or all.
+pub(crate) fn test(workspace: &Workspace, names: &[String]) -> Result<()> {
+    let stages = parse(names)?;
+    println!("These tests will run:");
+    for stage in &stages {
+        println!("  {:8} {}", stage.name(), stage.promise());
+    }
+
+    let mut outcomes = Vec::new();
+    for stage in stages {
+        println!("\n== {} ==", stage.name());
+        let start = Instant::now();
+        let result = stage.run(workspace);
+        if let Err(error) = &result {
+            eprintln!("error: {error:#}");
+        }
+        outcomes.push((stage, result.is_ok(), start.elapsed()));
+    }
+
+    println!();
+    for (stage, passed, took) in &outcomes {
+        println!("{}", outcome(*stage, *passed, *took));
+    }
+    let failed: Vec<_> = outcomes
+        .iter()
+        .filter(|(_, passed, _)| !passed)
+        .map(|(stage, ..)| stage.name())
+        .collect();
+    if !failed.is_empty() {
+        bail!(
+            "failed: {}; what went wrong is told above",
+            failed.join(", ")
+        );
+    }
+    Ok(())
+}
+
+fn outcome(stage: Stage, passed: bool, took: Duration) -> String {
+    let seconds = took.as_secs();
+    let verdict = if passed { "passed" } else { "failed" };
+    format!(
+        "{:8} {verdict} after {} min {} s",
+        stage.name(),
+        seconds / 60,
+        seconds % 60
+    )
+}
+
+fn parse(names: &[String]) -> Result<Vec<Stage>> {
+    if names.is_empty() {
+        return Ok(Stage::ALL.to_vec());
+    }
+    names
+        .iter()
+        .map(|name| {
+            Stage::ALL
+                .into_iter()
+                .find(|stage| stage.name() == name)
+                .with_context(|| {
+                    format!(
+                        "there is no stage `{name}`; the stages are {}",
+                        Stage::ALL.map(Stage::name).join(", ")
+                    )
+                })
+        })
+        .collect()
+}
+
+fn rust(workspace: &Workspace) -> Result<()> {
+    command::run(command::cargo(workspace).args(["test", "--workspace", "--no-fail-fast"]))
+}
+
+fn end_to_end(workspace: &Workspace) -> Result<()> {
+    let folder = workspace.path("end2end");
+    // The quick checks come first: who lacks Node.js should not wait for a compiler to hear it.
+    install_node_packages(&folder)?;
+    install_python_packages(&folder)?;
+    let chromium = chromium::ready()?;
+    let binary = build::build(workspace)?;
+    command::run(
+        Command::new("npx")
+            .args(["--no-install", "playwright", "test"])
+            .current_dir(&folder)
+            .env("AGENT_KEYS_BINARY", binary)
+            .env("CHROMIUM", chromium),
+    )
+}
+
+/// Installs what the lock file says, unless it is there already.
+fn install_node_packages(folder: &Path) -> Result<()> {
+    if command::find("npm").is_none() {
+        bail!("the stories need Node.js 20 or newer with npm; install both, then try again");
+    }
+    let word = digest(&folder.join("package-lock.json"))?;
+    let stamp_file = folder.join("node_modules/.lock-digest");
+    if stamp::holds(&stamp_file, &word) {
+        return Ok(());
+    }
+    command::run(Command::new("npm").arg("ci").current_dir(folder))
+        .context("the packages of end2end/package-lock.json could not be installed")?;
+    stamp::set(&stamp_file, &word)
+}
+
+/// Installs the Python agent into a folder of its own, unless it is there already.
+fn install_python_packages(folder: &Path) -> Result<()> {
+    let requirements = folder.join("agents/python/requirements.txt");
+    if !requirements.is_file() {
+        return Ok(());
+    }
+    let word = digest(&requirements)?;
+    let environment = folder.join(".venv");
+    let stamp_file = environment.join(".requirements-digest");
+    if stamp::holds(&stamp_file, &word) {
+        return Ok(());
+    }
+    make_python_environment(&environment)?;
+    command::run(
+        Command::new(environment.join("bin/pip"))
+            .args(["install", "--quiet", "--requirement"])
+            .arg(&requirements),
+    )
+    .context("the packages of end2end/agents/python/requirements.txt could not be installed")?;
+    stamp::set(&stamp_file, &word)
+}
+
+/// Debian keeps the module that makes environments in a package of its own.
+fn make_python_environment(environment: &Path) -> Result<()> {
+    let make = || {
+        command::run(
+            Command::new("python3")
+                .args(["-m", "venv"])
+                .arg(environment),
+        )
+    };
+    if make().is_ok() {
+        return Ok(());
+    }
+    if !debian::can_install() {
+        bail!("the stories need Python 3 with its venv module; install both, then try again");
+    }
+    debian::install(&["python3", "python3-venv"])?;
+    make()
+}
+
+fn digest(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("{} is missing", path.display()))?;
+    Ok(short_digest(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_means_every_stage() {
+        assert_eq!(parse(&[]).unwrap(), Stage::ALL);
+    }
+
+    #[test]
+    fn a_name_means_that_stage() {
+        assert_eq!(parse(&["end2end".to_owned()]).unwrap(), [Stage::EndToEnd]);
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        let error = parse(&["e2e".to_owned()]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "there is no stage `e2e`; the stages are rust, end2end"
+        );
+    }
+
+    #[test]
+    fn the_outcome_says_how_long_it_took() {
+        assert_eq!(
+            outcome(Stage::Rust, true, Duration::from_secs(125)),
+            "rust     passed after 2 min 5 s"
+        );
+    }
+}

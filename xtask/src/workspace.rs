@@ -1,0 +1,59 @@
+//! Where things are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The checkout, and the folder that cargo builds into.
+pub(crate) struct Workspace {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Workspace {
+    /// Finds the checkout that this program was built from.
+    ///
+    /// Honours `CARGO_TARGET_DIR`, as cargo does.
+    pub(crate) fn find() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("xtask lies in no workspace; run it from a checkout")?
+            .to_path_buf();
+        let target = match env::var_os("CARGO_TARGET_DIR") {
+            // Relative to where cargo was called, so made absolute before anything moves.
+            Some(folder) => env::current_dir()
+                .context("the working directory cannot be read; run this from the checkout")?
+                .join(folder),
+            None => root.join("target"),
+        };
+        Ok(Self { root, target })
+    }
+
+    /// A file or folder of the checkout.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// A file or folder that the build makes.
+    pub(crate) fn target(&self, relative: &str) -> PathBuf {
+        self.target.join(relative)
+    }
+
+    /// The checkout.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder that cargo builds into.
+    pub(crate) fn target_folder(&self) -> &Path {
+        &self.target
+    }
+
+    /// The binary that the build makes.
+    pub(crate) fn binary(&self) -> PathBuf {
+        self.target
+            .join("release")
+            .join(format!("agent-keys{}", env::consts::EXE_SUFFIX))
+    }
+}
