@@ -352,13 +352,12 @@ mod tests {
                 gzip: None,
             }
         }
-        let site = Site {
-            assets: &[
-                asset("agent-keys.1.css"),
-                asset("agent-keys.2.js"),
-                asset("agent-keys.3.wasm"),
-            ],
-        };
+        static ASSETS: [Asset; 3] = [
+            asset("agent-keys.1.css"),
+            asset("agent-keys.2.js"),
+            asset("agent-keys.3.wasm"),
+        ];
+        let site = Site { assets: &ASSETS };
         let expected = SiteFiles {
             css: "/pkg/agent-keys.1.css".to_owned(),
             js: "/pkg/agent-keys.2.js".to_owned(),
