@@ -1,4 +1,4 @@
-import { expect, test } from '../../intake/tests/fixtures';
+import { CACHE_LIFETIME_MS, expect, test } from '../../fixtures/intake';
 import { sendWithDjango, sendWithFlask } from '../python';
 import { sendWithNode } from '../node';
 import { sendWithOpenTelemetry } from '../opentelemetry';
@@ -54,7 +54,7 @@ for (const [agent, send, snippet] of AGENTS) {
     expect(delivery).toMatchObject({ keyId: key.id, service: 'checkout' });
 
     await app.engine.revoke(key.id);
-    clock.pass(60_000);
+    clock.pass(CACHE_LIFETIME_MS);
     await send(snippet(intake.url, key.encoded));
     const refusal = await intake.ledger.waitFor(`a refusal of ${agent}`, ({ status }) => status >= 300);
     expect(refusal).toMatchObject({ keyId: key.id, status: 401 });

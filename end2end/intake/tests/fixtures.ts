@@ -1,40 +1,7 @@
 import { gzipSync } from 'node:zlib';
-import { test as base } from '../../fixtures/app';
-import type { AuthorizerOptions } from '../authorizer';
-import { Intake } from '../server';
+import type { Intake } from '../server';
 
-/** A clock that moves when a test says so. */
-export class Clock {
-  ms = 1_000_000;
-
-  readonly now = (): number => this.ms;
-
-  pass(ms: number): void {
-    this.ms += ms;
-  }
-}
-
-interface Fixtures {
-  clock: Clock;
-  /** Starts an intake in front of the engine; it ends with the test. */
-  startIntake(options?: Partial<AuthorizerOptions>): Promise<Intake>;
-}
-
-export const test = base.extend<Fixtures>({
-  clock: async ({}, use) => use(new Clock()),
-
-  startIntake: async ({ app, clock }, use) => {
-    const started: Intake[] = [];
-    await use(async (options) => {
-      const intake = await Intake.start({ elasticsearch: app.engineUrl, now: clock.now, ...options });
-      started.push(intake);
-      return intake;
-    });
-    for (const intake of started) await intake.stop();
-  },
-});
-
-export { expect } from '@playwright/test';
+export { expect, test } from '../../fixtures/intake';
 
 export const METADATA = JSON.stringify({ metadata: { service: { name: 'checkout' } } });
 

@@ -1,0 +1,69 @@
+import { expect, type Locator } from '@playwright/test';
+import type { Site } from './site';
+
+/** The list of keys. */
+export class AgentKeysPage {
+  constructor(private readonly site: Site) {}
+
+  async open(query = ''): Promise<void> {
+    await this.site.visit(`/settings/agent-keys${query}`);
+    await expect(this.site.heading('Agent keys')).toBeVisible();
+  }
+
+  get table(): Locator {
+    return this.site.page.getByRole('table', { name: /APM agent keys/ });
+  }
+
+  row(name: string): Locator {
+    return this.table.getByRole('row').filter({
+      has: this.site.page.getByRole('rowheader').getByRole('link', { name, exact: true }),
+    });
+  }
+
+  /** The names on this page of the list, from top to bottom. */
+  async names(): Promise<string[]> {
+    return this.table.getByRole('rowheader').getByRole('link').allInnerTexts();
+  }
+
+  get range(): Locator {
+    return this.site.page.getByRole('navigation', { name: 'Pages' });
+  }
+
+  get create(): Locator {
+    return this.site.page.getByRole('link', { name: 'Create APM agent key' });
+  }
+
+  async search(text: string): Promise<void> {
+    const field = this.site.page.getByRole('searchbox', { name: 'Search keys' });
+    await field.fill(text);
+    await field.press('Enter');
+    await expect(this.site.page).toHaveURL(new RegExp(`[?&]q=${encodeURIComponent(text)}`));
+    await this.site.ready();
+  }
+
+  async sortBy(column: string, direction: 'ascending' | 'descending'): Promise<void> {
+    await this.table.getByRole('columnheader', { name: column }).getByRole('link').click();
+    await expect(this.table.getByRole('columnheader', { name: column })).toHaveAttribute('aria-sort', direction);
+    await this.site.ready();
+  }
+
+  get next(): Locator {
+    return this.range.getByRole('link', { name: 'Next' });
+  }
+
+  get previous(): Locator {
+    return this.range.getByRole('link', { name: 'Previous' });
+  }
+
+  /** Turns the page, and waits until the range says so. */
+  async turn(link: Locator, range: string): Promise<void> {
+    await link.click();
+    await expect(this.range).toContainText(range);
+    await this.site.ready();
+  }
+
+  async startRevoking(name: string): Promise<void> {
+    await this.row(name).getByRole('link', { name: `Revoke ${name}` }).click();
+    await this.site.ready();
+  }
+}

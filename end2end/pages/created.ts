@@ -1,0 +1,60 @@
+import { expect, type Locator } from '@playwright/test';
+import type { Site } from './site';
+
+export type Format = 'Base64' | 'id:key' | 'Authorization header';
+
+/** The dialog that shows a new key's secret, this one time. */
+export class CreatedDialog {
+  constructor(
+    private readonly site: Site,
+    readonly name: string,
+  ) {}
+
+  get dialog(): Locator {
+    return this.site.page.getByRole('dialog', { name: `Key created: ${this.name}` });
+  }
+
+  get shown(): Locator {
+    return this.dialog.getByLabel('API key', { exact: true });
+  }
+
+  async choose(format: Format): Promise<void> {
+    await this.dialog.getByRole('radio', { name: format, exact: true }).check();
+  }
+
+  /** The secret in the form that is chosen, made visible first. */
+  async secret(): Promise<string> {
+    const show = this.dialog.getByRole('button', { name: 'Show', exact: true });
+    if (await show.isVisible()) await show.click();
+    await expect(this.shown).not.toContainText('•');
+    return (await this.shown.innerText()).trim();
+  }
+
+  /** The Copy button beside the secret; each snippet has its own. */
+  get copy(): Locator {
+    return this.dialog.getByRole('button', { name: 'Copy', exact: true }).first();
+  }
+
+  agent(agent: string): Locator {
+    return this.dialog.getByRole('radio', { name: agent, exact: true });
+  }
+
+  snippet(label: string): Locator {
+    return this.dialog.getByRole('figure').filter({ has: this.site.page.getByRole('group', { name: label }) });
+  }
+
+  get stored(): Locator {
+    return this.dialog.getByRole('checkbox', { name: 'I have stored this key' });
+  }
+
+  get done(): Locator {
+    return this.dialog.getByRole('button', { name: 'Done' }).or(this.dialog.getByRole('link', { name: 'Done' }));
+  }
+
+  async finish(): Promise<void> {
+    await this.stored.check();
+    await this.done.click();
+    await expect(this.dialog).toBeHidden();
+    await this.site.ready();
+  }
+}

@@ -1,0 +1,26 @@
+import { expect, type Locator } from '@playwright/test';
+import type { Site } from './site';
+
+/** The question before a key is revoked. */
+export class RevokeDialog {
+  constructor(
+    private readonly site: Site,
+    readonly name: string,
+  ) {}
+
+  get dialog(): Locator {
+    return this.site.page.getByRole('alertdialog', { name: `Revoke ${this.name}?` });
+  }
+
+  async confirm(): Promise<void> {
+    await this.dialog.getByRole('button', { name: 'Revoke' }).click();
+    await expect(this.dialog).toBeHidden();
+    await this.site.ready();
+  }
+
+  async cancel(): Promise<void> {
+    await this.dialog.getByRole('link', { name: 'Cancel' }).click();
+    await expect(this.dialog).toBeHidden();
+    await this.site.ready();
+  }
+}

@@ -1,0 +1,96 @@
+import { expect, type Locator, type Page } from '@playwright/test';
+import type { Person } from '../fixtures/people';
+import { AgentKeysPage } from './agent-keys';
+import { CreatedDialog } from './created';
+import { IntegrationPage } from './integration';
+import { NewKeyForm } from './new-key';
+import { RevokeDialog } from './revoke';
+import { SignInPage } from './sign-in';
+import { UsersPage } from './users';
+
+/** The application as a person in a browser has it. */
+export class Site {
+  constructor(
+    readonly page: Page,
+    readonly url: string,
+    readonly javaScript: boolean,
+  ) {}
+
+  /** Goes to a page by its address and waits until it can be used. */
+  async visit(path: string): Promise<void> {
+    await this.page.goto(new URL(path, this.url).href);
+    await this.ready();
+  }
+
+  /** Waits until the page answers to clicks by script, where there is script. */
+  async ready(): Promise<void> {
+    if (this.javaScript) await expect(this.page.locator('html')).toHaveAttribute('data-hydrated', 'true');
+  }
+
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.ready();
+  }
+
+  async goBack(): Promise<void> {
+    await this.page.goBack();
+    await this.ready();
+  }
+
+  /** Another tab of the same browser: the same session. */
+  async otherTab(): Promise<Site> {
+    return new Site(await this.page.context().newPage(), this.url, this.javaScript);
+  }
+
+  async signIn(person: Person): Promise<void> {
+    await this.visit('/login');
+    await this.signInPage.submit(person);
+    await expect(this.page).toHaveURL(/\/settings\/agent-keys/);
+    await this.ready();
+  }
+
+  /** Signing out is on every page, in the menu of the user. */
+  async signOut(): Promise<void> {
+    const signOut = this.page.getByRole('button', { name: 'Sign out' });
+    if (!(await signOut.isVisible())) await this.userMenu.click();
+    await signOut.click();
+    await expect(this.page).toHaveURL(/\/login/);
+    await this.ready();
+  }
+
+  get userMenu(): Locator {
+    return this.page.getByRole('button', { name: /^User menu/ });
+  }
+
+  heading(name: string | RegExp): Locator {
+    return this.page.getByRole('heading', { level: 1, name });
+  }
+
+  get signInPage(): SignInPage {
+    return new SignInPage(this);
+  }
+
+  get agentKeys(): AgentKeysPage {
+    return new AgentKeysPage(this);
+  }
+
+  get newKey(): NewKeyForm {
+    return new NewKeyForm(this);
+  }
+
+  created(name: string): CreatedDialog {
+    return new CreatedDialog(this, name);
+  }
+
+  revoke(name: string): RevokeDialog {
+    return new RevokeDialog(this, name);
+  }
+
+  get users(): UsersPage {
+    return new UsersPage(this);
+  }
+
+  get integration(): IntegrationPage {
+    return new IntegrationPage(this);
+  }
+}

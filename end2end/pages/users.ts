@@ -1,0 +1,75 @@
+import { expect, type Locator } from '@playwright/test';
+import type { Person } from '../fixtures/people';
+import type { Site } from './site';
+
+/** The role, and who has it. */
+export class UsersPage {
+  constructor(private readonly site: Site) {}
+
+  async open(): Promise<void> {
+    await this.site.visit('/settings/users');
+    await expect(this.site.heading('Users and roles')).toBeVisible();
+  }
+
+  get role(): Locator {
+    return this.site.page.getByRole('region', { name: 'apm_agent_key_role' });
+  }
+
+  row(username: string): Locator {
+    return this.site.page
+      .getByRole('row')
+      .filter({ has: this.site.page.getByRole('rowheader').getByText(username, { exact: true }) });
+  }
+
+  async startCreating(): Promise<Locator> {
+    await this.site.page.getByRole('link', { name: 'Create user' }).click();
+    const dialog = this.site.page.getByRole('dialog', { name: 'Create user' });
+    await expect(dialog).toBeVisible();
+    await this.site.ready();
+    return dialog;
+  }
+
+  async create({ username, password }: Person, options: { agentKeyRole: boolean }): Promise<void> {
+    const dialog = await this.startCreating();
+    await dialog.getByLabel('Username').fill(username);
+    await dialog.getByLabel('Password', { exact: true }).fill(password);
+    await dialog.getByRole('checkbox', { name: /apm_agent_key_role/ }).setChecked(options.agentKeyRole);
+    await dialog.getByRole('button', { name: 'Create user' }).click();
+    await expect(dialog).toBeHidden();
+    await this.site.ready();
+  }
+
+  async assign(username: string): Promise<void> {
+    await this.row(username).getByRole('button', { name: /^Give/ }).click();
+    await this.site.ready();
+  }
+
+  async unassign(username: string): Promise<void> {
+    await this.row(username).getByRole('button', { name: /^Take/ }).click();
+    await this.site.ready();
+  }
+
+  /** One of the things that can be done to a user, by its button in the row. */
+  async act(username: string, action: string): Promise<void> {
+    await this.row(username).getByRole('button', { name: new RegExp(`^${action}`) }).click();
+    await this.site.ready();
+  }
+
+  async resetPassword(username: string, password: string): Promise<void> {
+    await this.row(username).getByRole('link', { name: /^Reset password/ }).click();
+    const dialog = this.site.page.getByRole('dialog', { name: /password/i });
+    await this.site.ready();
+    await dialog.getByLabel(/password/i).first().fill(password);
+    await dialog.getByRole('button', { name: /password/i }).click();
+    await expect(dialog).toBeHidden();
+  }
+
+  async delete(username: string): Promise<void> {
+    await this.row(username).getByRole('link', { name: /^Delete/ }).click();
+    const dialog = this.site.page.getByRole('alertdialog', { name: new RegExp(username) });
+    await this.site.ready();
+    await dialog.getByRole('button', { name: /^Delete/ }).click();
+    await expect(dialog).toBeHidden();
+    await this.site.ready();
+  }
+}

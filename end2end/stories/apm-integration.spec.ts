@@ -1,0 +1,62 @@
+import { elastic, operator } from '../fixtures/people';
+import { expect, test } from '../fixtures/story';
+
+test('settings are kept, feed the fragment, and warn of plain text', async ({ app, site }) => {
+  await site.signIn(elastic(app));
+  await site.integration.open();
+  await site.integration.serverUrl.fill('http://apm.example.com:8200');
+  await site.integration.enabled.check();
+  await site.integration.limit.fill('170');
+  await site.integration.save();
+
+  await site.integration.open();
+  await expect(site.integration.serverUrl).toHaveValue('http://apm.example.com:8200');
+  await expect(site.integration.enabled).toBeChecked();
+  await expect(site.integration.limit).toHaveValue('170');
+  await expect(site.integration.fragment).toContainText('limit: 170');
+  // In embedded mode APM Server has to be told where keys are checked.
+  await expect(site.integration.fragment).toContainText(app.engineUrl);
+  await expect(site.page.getByRole('main')).toContainText('plain text');
+});
+
+for (const [fault, url, message] of [
+  ['no scheme', 'apm.example.com:8200', 'Begin with https:// or http://.'],
+  ['a script', 'javascript:alert(1)', 'Begin with https:// or http://.'],
+  ['a port that is none', 'https://apm.example.com:99999', 'The port is a number from 1 to 65535.'],
+  ['a password inside', 'https://a:b@apm.example.com', 'Leave out user names, “?” and “#”.'],
+] as const) {
+  test(`an address with ${fault} is answered at the field and kept`, async ({ app, site }) => {
+    await site.signIn(elastic(app));
+    await site.integration.open();
+    await site.integration.serverUrl.fill(url);
+    await site.page.locator('form').evaluateAll((forms: HTMLFormElement[]) => {
+      for (const form of forms) form.noValidate = true;
+    });
+    await site.page.getByRole('button', { name: 'Save' }).click();
+    await expect(site.integration.serverUrl).toHaveAttribute('aria-invalid', 'true');
+    await expect(site.integration.serverUrl).toHaveAccessibleDescription(new RegExp(message.replace(/[.?]/g, '\\$&')));
+    await expect(site.integration.serverUrl).toHaveValue(url);
+  });
+}
+
+test('the key that would exceed the limit is warned of before it is made', async ({ untouchedApp, siteOf }) => {
+  const site = siteOf(untouchedApp);
+  await untouchedApp.engine.createAgentKeys(['one', 'two', 'three']);
+  await site.signIn(elastic(untouchedApp));
+  await site.newKey.open();
+  // The control: with room to spare there is nothing to warn of.
+  await expect(site.newKey.dialog).not.toContainText(/limit/i);
+  await site.integration.open();
+  await site.integration.enabled.check();
+  await site.integration.limit.fill('3');
+  await site.integration.save();
+  await expect(site.page.getByRole('main')).toContainText('3 of 3');
+  await site.newKey.open();
+  await expect(site.newKey.dialog).toContainText(/limit/i);
+});
+
+test('an operator may read the settings and not change them', async ({ app, site }) => {
+  await site.signIn(await operator(app));
+  await site.integration.open();
+  await expect(site.page.getByRole('button', { name: 'Save' })).toHaveCount(0);
+});

@@ -1,0 +1,49 @@
+import { operator } from '../fixtures/people';
+import { expect, test } from '../fixtures/story';
+
+test.skip(({ javaScript }) => !javaScript, 'copying is what script adds');
+
+test.beforeEach(async ({ app, context, site }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(app.url).origin });
+  await site.signIn(await operator(app));
+});
+
+test('Copy copies the secret in the form that is chosen, and says so', async ({ site }) => {
+  await site.newKey.create({ name: 'copied' });
+  const created = site.created('copied');
+  const clipboard = (): Promise<string> => site.page.evaluate(() => navigator.clipboard.readText());
+
+  // Without “Show” first: a secret can be stored without ever being on a screen.
+  await created.copy.click();
+  await expect(created.dialog.getByRole('status').filter({ hasText: /^Copied/ }).first()).toBeVisible();
+  await expect(created.shown).toContainText('•');
+  const encoded = await clipboard();
+  expect(Buffer.from(encoded, 'base64').toString('utf8')).toMatch(/^[\w-]{20}:[\w-]{22}$/);
+
+  expect(await created.secret()).toBe(encoded);
+  await created.choose('id:key');
+  await created.dialog.getByRole('button', { name: /^Cop(y|ied)$/ }).first().click();
+  await expect.poll(clipboard).toBe(Buffer.from(encoded, 'base64').toString('utf8'));
+});
+
+test('a snippet is masked on the screen and real on the clipboard', async ({ site }) => {
+  await site.newKey.create({ name: 'snippet', service: 'checkout' });
+  const created = site.created('snippet');
+  await created.agent('Node.js').check();
+  const snippet = created.snippet('Node.js set-up');
+  await expect(snippet).toContainText('••••');
+  await snippet.getByRole('button', { name: 'Copy' }).click();
+  await expect
+    .poll(() => site.page.evaluate(() => navigator.clipboard.readText()))
+    .toMatch(/apiKey: '[A-Za-z0-9+/]{58}=='/);
+});
+
+test('where the browser refuses to copy, the page says so', async ({ context, site }) => {
+  await context.clearPermissions();
+  await site.newKey.create({ name: 'refused' });
+  await site.page.evaluate(() => {
+    navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+  });
+  await site.created('refused').copy.click();
+  await expect(site.created('refused').dialog).toContainText(/could not|not copied|did not/i);
+});

@@ -1,0 +1,112 @@
+import { operator } from '../fixtures/people';
+import { expect, test } from '../fixtures/story';
+import type { AgentPrivilege } from '../fixtures/engine';
+
+interface StoredKey {
+  name: string;
+  username: string;
+  metadata: Record<string, unknown>;
+  role_descriptors: Record<string, { cluster: string[]; applications: { privileges: AgentPrivilege[] }[] }>;
+}
+
+test.beforeEach(async ({ app, site }) => site.signIn(await operator(app)));
+
+for (const [which, privileges] of [
+  ['one privilege', ['event:write']],
+  ['the other privilege', ['config_agent:read']],
+  ['both privileges', ['event:write', 'config_agent:read']],
+] as const) {
+  test(`a key with ${which} has that and no more`, async ({ app, site }) => {
+    const name = `key with ${which}`;
+    await site.newKey.create({ name, privileges, service: 'checkout' });
+    const encoded = await site.created(name).secret();
+    const [id] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
+
+    const { body } = await app.engine.call<{ api_keys: StoredKey[] }>('GET', `/_security/api_key?id=${id}`);
+    const [stored] = body.api_keys;
+    expect(stored).toMatchObject({ name, metadata: { application: 'apm' } });
+    expect(Object.keys(stored!.role_descriptors)).toEqual(['apm']);
+    expect(stored!.role_descriptors['apm']!.cluster).toEqual([]);
+    expect(stored!.role_descriptors['apm']!.applications[0]!.privileges.toSorted()).toEqual(privileges.toSorted());
+
+    await site.agentKeys.open();
+    for (const privilege of ['event:write', 'config_agent:read'] as const) {
+      const shown = expect(site.agentKeys.row(name));
+      if ((privileges as readonly string[]).includes(privilege)) await shown.toContainText(privilege);
+      else await shown.not.toContainText(privilege);
+    }
+  });
+}
+
+test('both privileges are ticked to begin with', async ({ site }) => {
+  await site.newKey.open();
+  await expect(site.newKey.privilege('event:write')).toBeChecked();
+  await expect(site.newKey.privilege('config_agent:read')).toBeChecked();
+});
+
+for (const [fault, name, message] of [
+  ['nothing', '', 'Enter a name.'],
+  ['a leading underscore', '_checkout', 'Start the name with something other than “_”.'],
+  ['a space at the start', ' checkout', 'Remove the space at the start.'],
+  ['257 characters', 'x'.repeat(257), 'Use at most 256 characters.'],
+  ['129 emoji, which count twice', '🚀'.repeat(129), 'Use at most 256 characters.'],
+] as const) {
+  test(`a name with ${fault} is answered at the field, and what was typed is kept`, async ({ site }) => {
+    await site.newKey.open();
+    await site.newKey.fill({ name, privileges: ['event:write'], service: 'checkout' });
+    // A browser may hold a form back before it is sent; the server's own
+    // answer is what is looked at here, so the form is told not to.
+    await site.newKey.dialog.locator('form').evaluate((form: HTMLFormElement) => {
+      form.noValidate = true;
+      for (const input of form.querySelectorAll('input')) input.removeAttribute('maxlength');
+    });
+    await site.newKey.name.fill(name);
+    await site.newKey.submit.click();
+
+    await expect(site.newKey.name).toHaveAttribute('aria-invalid', 'true');
+    await expect(site.newKey.name).toHaveAccessibleDescription(new RegExp(escape(message)));
+    await expect(site.newKey.name).toHaveValue(name);
+    await expect(site.newKey.service).toHaveValue('checkout');
+    await expect(site.newKey.privilege('event:write')).toBeChecked();
+    await expect(site.newKey.privilege('config_agent:read')).not.toBeChecked();
+  });
+}
+
+test('a key without any privilege is refused at the check boxes', async ({ site }) => {
+  await site.newKey.open();
+  await site.newKey.fill({ name: 'powerless', privileges: [] });
+  await site.newKey.submit.click();
+  await expect(site.newKey.dialog).toContainText(/at least one/i);
+  await expect(site.newKey.name).toHaveValue('powerless');
+});
+
+test('after an error the corrected form goes through', async ({ site }) => {
+  await site.newKey.open();
+  await site.newKey.fill({ name: '_corrected' });
+  await site.newKey.submit.click();
+  await expect(site.newKey.name).toHaveAttribute('aria-invalid', 'true');
+  await site.ready();
+  await site.newKey.name.fill('corrected');
+  await site.newKey.submit.click();
+  await expect(site.created('corrected').dialog).toBeVisible();
+});
+
+test('two clicks make one key', async ({ site }) => {
+  await site.newKey.open();
+  await site.newKey.fill({ name: 'clicked twice' });
+  await site.newKey.submit.dblclick();
+  await expect(site.created('clicked twice').dialog).toBeVisible();
+  await site.agentKeys.open();
+  await expect(site.agentKeys.row('clicked twice')).toHaveCount(1);
+});
+
+test('a name that is markup is only ever a name', async ({ site }) => {
+  const name = '<img src=x onerror="document.title=1"> & “quotes”';
+  await site.newKey.create({ name });
+  await site.agentKeys.open();
+  await expect(site.agentKeys.row(name)).toHaveCount(1);
+});
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}

@@ -1,0 +1,106 @@
+import { basic } from '../fixtures/engine';
+import { operator, type Person } from '../fixtures/people';
+import { expect, test } from '../fixtures/story';
+import type { App } from '../fixtures/app';
+
+const COUNT = 1_000;
+
+function name(number: number): string {
+  return `bulk-${String(number).padStart(4, '0')}`;
+}
+
+const owners = new WeakMap<App, Promise<Person>>();
+
+/** Somebody who owns a thousand keys; made once for all stories of a worker. */
+function ownerOfMany(app: App): Promise<Person> {
+  let owner = owners.get(app);
+  if (owner === undefined) {
+    owner = arrange(app);
+    owners.set(app, owner);
+  }
+  return owner;
+}
+
+async function arrange(app: App): Promise<Person> {
+  const person = await operator(app);
+  const names = Array.from({ length: COUNT }, (_, index) => name(index + 1));
+  await app.engine.createAgentKeys(names, basic(person.username, person.password));
+  return person;
+}
+
+test.describe('a list of 1,000 keys', () => {
+  test.slow();
+
+  test.beforeEach(async ({ app, site }) => site.signIn(await ownerOfMany(app)));
+
+  test('is searched, and the address keeps the search', async ({ site }) => {
+    await site.agentKeys.open();
+    await expect(site.agentKeys.range).toContainText('1,000');
+    await site.agentKeys.search('bulk-07');
+    await expect(site.agentKeys.range).toContainText('of 100 ');
+    expect((await site.agentKeys.names()).filter((shown) => !shown.startsWith('bulk-07'))).toEqual([]);
+    await site.reload();
+    await expect(site.agentKeys.range).toContainText('of 100 ');
+    await expect(site.page.getByRole('searchbox', { name: 'Search keys' })).toHaveValue('bulk-07');
+  });
+
+  test('is sorted, both ways, and the address keeps the order', async ({ site }) => {
+    await site.agentKeys.open();
+    await site.agentKeys.sortBy('Name', 'ascending');
+    await expect(site.agentKeys.table.getByRole('rowheader').first()).toContainText(name(1));
+    await site.agentKeys.sortBy('Name', 'descending');
+    await expect(site.agentKeys.table.getByRole('rowheader').first()).toContainText(name(COUNT));
+    await expect(site.page).toHaveURL(/sort=name/);
+    await site.reload();
+    await expect(site.agentKeys.table.getByRole('rowheader').first()).toContainText(name(COUNT));
+    const shown = await site.agentKeys.names();
+    expect(shown).toEqual(shown.toSorted().toReversed());
+  });
+
+  test('is paged from the first key to the last, and none is missing', async ({ site }) => {
+    await site.agentKeys.open('?sort=name&order=asc&rows=100');
+    const seen = await site.agentKeys.names();
+    await expect(site.agentKeys.previous).toHaveCount(0);
+    for (let first = 101; first <= COUNT; first += 100) {
+      await site.agentKeys.turn(site.agentKeys.next, `${first}–${first === 901 ? '1,000' : first + 99}`);
+      seen.push(...(await site.agentKeys.names()));
+    }
+    await expect(site.agentKeys.next).toHaveCount(0);
+    expect(seen).toEqual(Array.from({ length: COUNT }, (_, index) => name(index + 1)));
+  });
+
+  test('is paged back, by its own link and by the browser', async ({ site }) => {
+    await site.agentKeys.open('?sort=name&order=asc&rows=50');
+    await site.agentKeys.turn(site.agentKeys.next, '51–100');
+    await site.agentKeys.turn(site.agentKeys.next, '101–150');
+    await site.agentKeys.turn(site.agentKeys.previous, '51–100');
+    expect((await site.agentKeys.names())[0]).toBe(name(51));
+    await site.goBack();
+    await expect(site.agentKeys.range).toContainText('101–150');
+    await site.reload();
+    expect((await site.agentKeys.names())[0]).toBe(name(101));
+  });
+
+  test('says so when nothing fits, and shows the way back', async ({ site }) => {
+    await site.agentKeys.open();
+    await site.agentKeys.search('no key has this name');
+    await expect(site.page.getByRole('main')).toContainText(/no keys? (match|fit)/i);
+    await site.page.getByRole('link', { name: /clear/i }).first().click();
+    await expect(site.agentKeys.range).toContainText('1,000');
+  });
+});
+
+test('a list is filtered by status, and the address keeps the filter', async ({ app, site }) => {
+  const person = await operator(app);
+  const owner = basic(person.username, person.password);
+  await app.engine.createAgentKey('still active', ['event:write'], { owner });
+  const revoked = await app.engine.createAgentKey('long revoked', ['event:write'], { owner });
+  await app.engine.revoke(revoked.id);
+  await site.signIn(person);
+  await site.agentKeys.open('?status=revoked');
+  expect(await site.agentKeys.names()).toEqual(['long revoked']);
+  await site.agentKeys.open('?status=active');
+  expect(await site.agentKeys.names()).toEqual(['still active']);
+  await site.agentKeys.open('?sort=name&order=asc');
+  expect(await site.agentKeys.names()).toEqual(['long revoked', 'still active']);
+});

@@ -1,0 +1,86 @@
+import type { Page } from '@playwright/test';
+import { SCENES } from '../fixtures/scenes';
+import { expect, test } from '../fixtures/stage';
+
+/** A phone, a small window and a desk. */
+const WIDTHS = [390, 1024, 1440];
+
+const THEMES = ['light', 'dark'] as const;
+
+/** How far the page can be pushed sideways, and by what. */
+function overflow(page: Page): Promise<{ px: number; culprits: string[] }> {
+  return page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    const culprits = [...document.body.querySelectorAll('*')]
+      .filter((element) => element.getBoundingClientRect().right > clientWidth + 1)
+      .map((element) => `${element.tagName}.${element.className}`);
+    return { px: scrollWidth - clientWidth, culprits: scrollWidth > clientWidth ? culprits.slice(0, 8) : [] };
+  });
+}
+
+for (const scene of SCENES) {
+  test(`${scene.name}: nothing overflows sideways`, async ({ site, stage }) => {
+    await stage.set(scene, site);
+    for (const width of WIDTHS) {
+      await site.page.setViewportSize({ width, height: 900 });
+      expect(await overflow(site.page), `at ${width} pixels`).toEqual({ px: 0, culprits: [] });
+    }
+  });
+
+  test(`${scene.name}: axe finds nothing, in light and dark`, async ({ expectAccessible, javaScript, site, stage }) => {
+    test.skip(!javaScript, 'axe itself is script');
+    await stage.set(scene, site);
+    for (const colorScheme of THEMES) {
+      await test.step(colorScheme, async () => {
+        await site.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        await expectAccessible();
+      });
+    }
+    await test.step('on a phone', async () => {
+      await site.page.setViewportSize({ width: 390, height: 900 });
+      await expectAccessible();
+    });
+  });
+}
+
+test('light is light and dark is dark', async ({ site }) => {
+  await site.visit('/login');
+  const brightness = (): Promise<number> =>
+    site.page.evaluate(() => {
+      const canvas = document.createElement('canvas').getContext('2d')!;
+      canvas.fillStyle = getComputedStyle(document.body).backgroundColor;
+      canvas.fillRect(0, 0, 1, 1);
+      const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
+      return (red! + green! + blue!) / 3;
+    });
+  await site.page.emulateMedia({ colorScheme: 'light' });
+  expect(await brightness()).toBeGreaterThan(200);
+  await site.page.emulateMedia({ colorScheme: 'dark' });
+  expect(await brightness()).toBeLessThan(60);
+});
+
+test.describe('the controls', () => {
+  test('a box that is too wide is found', async ({ site }) => {
+    await site.visit('/login');
+    expect((await overflow(site.page)).px).toBe(0);
+    await site.page.evaluate(() => {
+      const wide = document.createElement('div');
+      wide.className = 'too-wide';
+      wide.innerHTML = '&nbsp;';
+      // Through the object model, which a strict style policy permits.
+      wide.style.width = '3000px';
+      document.body.append(wide);
+    });
+    const found = await overflow(site.page);
+    expect(found.px).toBeGreaterThan(0);
+    expect(found.culprits).toContain('DIV.too-wide');
+  });
+
+  test('a field without a label is found', async ({ expectAccessible, javaScript, site }) => {
+    test.skip(!javaScript, 'axe itself is script');
+    await site.visit('/login');
+    await expectAccessible();
+    await site.page.evaluate(() => document.querySelectorAll('label').forEach((label) => label.remove()));
+    await expect(expectAccessible()).rejects.toThrow(/label/);
+  });
+});

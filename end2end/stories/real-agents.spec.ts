@@ -1,0 +1,79 @@
+import { mergeTests } from '@playwright/test';
+import { sendWithDjango, sendWithFlask } from '../agents/python';
+import { sendWithNode } from '../agents/node';
+import { sendWithOpenTelemetry } from '../agents/opentelemetry';
+import { CACHE_LIFETIME_MS, test as intakeTest } from '../fixtures/intake';
+import { elastic, operator } from '../fixtures/people';
+import { expect, test as storyTest } from '../fixtures/story';
+
+const test = mergeTests(storyTest, intakeTest);
+
+const AGENTS = [
+  { tab: 'Node.js', snippet: 'Node.js set-up', send: sendWithNode },
+  { tab: 'Python', snippet: 'Flask set-up', send: sendWithFlask },
+  { tab: 'Python', snippet: 'Django set-up', send: sendWithDjango },
+  { tab: 'OpenTelemetry', snippet: 'OpenTelemetry set-up', send: sendWithOpenTelemetry },
+];
+
+for (const { tab, snippet, send } of AGENTS) {
+  test(`${snippet}: the agent is heard, and after revoking no longer`, async ({
+    app,
+    clock,
+    context,
+    javaScript,
+    site,
+    startIntake,
+  }) => {
+    const intake = await startIntake();
+    const name = `key for ${snippet}`;
+
+    await test.step('an administrator says where APM Server is', async () => {
+      await site.signIn(elastic(app));
+      await site.integration.open();
+      await site.integration.serverUrl.fill(intake.url);
+      await site.integration.save();
+      await site.signOut();
+    });
+
+    const text = await test.step('an operator creates a key and copies the snippet', async () => {
+      if (javaScript) {
+        await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(app.url).origin });
+      }
+      await site.signIn(await operator(app));
+      await site.newKey.create({ name, service: 'checkout' });
+      const created = site.created(name);
+      await created.agent(tab).check();
+      const shown = created.snippet(snippet);
+      if (!javaScript) {
+        // Without script there is no button that copies: a person selects the
+        // text and puts the secret, which stands above, where the dots are.
+        const masked = await shown.locator('pre').innerText();
+        return masked.replace(/•+/, await created.secret());
+      }
+      await expect(shown).toContainText('•');
+      await shown.getByRole('button', { name: 'Copy' }).click();
+      await expect(shown.getByRole('button', { name: 'Copied' })).toBeVisible();
+      return site.page.evaluate(() => navigator.clipboard.readText());
+    });
+
+    await test.step('what the agent sends arrives', async () => {
+      const sent = await send(text);
+      expect(sent.status, `${text}\n${sent.output}`).toBe(0);
+      const delivery = await intake.ledger.waitFor(
+        `a delivery (${sent.output})`,
+        ({ status, events }) => status < 300 && events.some(({ kind }) => kind === 'transaction' || kind === 'span'),
+      );
+      expect(delivery.service).toBe('checkout');
+    });
+
+    await test.step('the key is revoked, and after the minute that APM Server believes in it, refused', async () => {
+      await site.agentKeys.open(`?q=${encodeURIComponent(name)}`);
+      await site.agentKeys.startRevoking(name);
+      await site.revoke(name).confirm();
+      clock.pass(CACHE_LIFETIME_MS);
+      await send(text);
+      const refusal = await intake.ledger.waitFor('a refusal', ({ status }) => status >= 300);
+      expect(refusal.status).toBe(401);
+    });
+  });
+}

@@ -1,0 +1,123 @@
+import { operator } from '../fixtures/people';
+import { expect, test } from '../fixtures/story';
+import type { Site } from '../pages/site';
+
+/** Both halves of what must not be seen again. */
+interface Secret {
+  encoded: string;
+  half: string;
+}
+
+async function createAndRead(site: Site, name: string): Promise<Secret> {
+  await site.newKey.create({ name });
+  const encoded = await site.created(name).secret();
+  const half = Buffer.from(encoded, 'base64').toString('utf8').split(':')[1]!;
+  // The control for every “is gone” below: here it was found.
+  expect(await traces(site)).toContain(encoded);
+  return { encoded, half };
+}
+
+/** Everything the browser still holds of a page: document, storage, history, cookies. */
+async function traces(site: Site): Promise<string> {
+  const held = await site.page.evaluate(() =>
+    JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state, document.title]),
+  );
+  const cookies = JSON.stringify(await site.page.context().cookies());
+  return [await site.page.content(), site.page.url(), held, cookies].join('\n');
+}
+
+async function expectGone(site: Site, { encoded, half }: Secret): Promise<void> {
+  const left = await traces(site);
+  expect(left).not.toContain(encoded);
+  expect(left).not.toContain(half);
+}
+
+test.beforeEach(async ({ app, site }) => site.signIn(await operator(app)));
+
+test('the secret opens the engine, in each of the three forms', async ({ app, site }) => {
+  await site.newKey.create({ name: 'three forms' });
+  const created = site.created('three forms');
+  const encoded = await created.secret();
+  await created.choose('id:key');
+  const pair = await created.secret();
+  await created.choose('Authorization header');
+  const header = await created.secret();
+
+  expect(Buffer.from(encoded, 'base64').toString('utf8')).toBe(pair);
+  expect(header.replace(/^Authorization: /, '')).toBe(`ApiKey ${encoded}`);
+  const who = await app.engine.call<{ authentication_type: string; api_key: { name: string } }>(
+    'GET',
+    '/_security/_authenticate',
+    undefined,
+    `ApiKey ${encoded}`,
+  );
+  expect(who.body).toMatchObject({ authentication_type: 'api_key', api_key: { name: 'three forms' } });
+});
+
+test('after Done the secret is gone', async ({ site, javaScript }) => {
+  const secret = await createAndRead(site, 'done');
+  const created = site.created('done');
+  if (javaScript) {
+    // Done waits for the person to say that the key is stored.
+    await created.done.click({ force: true });
+    await expect(created.dialog).toBeVisible();
+  }
+  await created.finish();
+  await expect(site.agentKeys.row('done')).toHaveCount(1);
+  await expectGone(site, secret);
+});
+
+test('after Back the secret is gone, and forward does not bring it', async ({ site }) => {
+  const secret = await createAndRead(site, 'back');
+  await site.created('back').finish();
+  await site.goBack();
+  await expectGone(site, secret);
+  await site.page.goForward();
+  await site.ready();
+  await expectGone(site, secret);
+});
+
+test('after a reload the secret is gone', async ({ site }) => {
+  const secret = await createAndRead(site, 'reload');
+  // By address: reloading the answer to a form would ask to send it again.
+  await site.page.goto(site.page.url());
+  await site.ready();
+  await expectGone(site, secret);
+});
+
+test('sending the form again does not show it again or make a second key', async ({ site }) => {
+  const secret = await createAndRead(site, 'sent again');
+  await site.page.reload();
+  await site.ready();
+  await expectGone(site, secret);
+  await site.agentKeys.open();
+  await expect(site.agentKeys.row('sent again')).toHaveCount(1);
+});
+
+test('another tab does not show it', async ({ site }) => {
+  const secret = await createAndRead(site, 'other tab');
+  const other = await site.otherTab();
+  await other.visit(new URL(site.page.url()).pathname);
+  await expectGone(other, secret);
+  await other.agentKeys.open();
+  await expectGone(other, secret);
+  await other.page.getByRole('link', { name: 'other tab', exact: true }).click();
+  await expect(other.heading(/other tab/)).toBeVisible();
+  await expectGone(other, secret);
+});
+
+test('the answer with the secret may not be kept by any cache', async ({ site }) => {
+  await site.newKey.open();
+  await site.newKey.fill({ name: 'not kept' });
+  const answered = site.page.waitForResponse((response) => response.request().method() === 'POST');
+  await site.newKey.submit.click();
+  expect((await answered).headers()['cache-control']).toContain('no-store');
+  await expect(site.created('not kept').dialog).toBeVisible();
+});
+
+test('the log of the application never holds it', async ({ app, site }) => {
+  const secret = await createAndRead(site, 'not logged');
+  expect(app.log()).toContain('Agent Keys is ready');
+  expect(app.log()).not.toContain(secret.encoded);
+  expect(app.log()).not.toContain(secret.half);
+});
