@@ -32,6 +32,8 @@ const DJANGO_SETTINGS = `
 SECRET_KEY = "only for this run"
 ALLOWED_HOSTS = ["testserver"]
 ROOT_URLCONF = "urls"
+INSTALLED_APPS = []
+MIDDLEWARE = []
 USE_TZ = True
 `;
 
