@@ -14,8 +14,9 @@ export class CreatedDialog {
     return this.site.page.getByRole('dialog', { name: `Key created: ${this.name}` });
   }
 
+  /** The secret's place, masked or not, in the form that is chosen. */
   get shown(): Locator {
-    return this.dialog.getByLabel('API key', { exact: true });
+    return this.dialog.getByRole('status', { name: 'API key' });
   }
 
   async choose(format: Format): Promise<void> {
@@ -24,21 +25,25 @@ export class CreatedDialog {
 
   /** The secret in the form that is chosen, made visible first. */
   async secret(): Promise<string> {
-    const show = this.dialog.getByRole('button', { name: 'Show', exact: true });
-    if (await show.isVisible()) await show.click();
+    await this.dialog.getByRole('checkbox', { name: 'Show' }).check();
     await expect(this.shown).not.toContainText('•');
     return (await this.shown.innerText()).trim();
   }
 
   /** The Copy button beside the secret; each snippet has its own. */
   get copy(): Locator {
-    return this.dialog.getByRole('button', { name: 'Copy', exact: true }).first();
+    return this.dialog.getByRole('button', { name: 'Copy the API key' });
+  }
+
+  get copied(): Locator {
+    return this.dialog.getByRole('button', { name: 'Copied the API key' });
   }
 
   agent(agent: string): Locator {
     return this.dialog.getByRole('radio', { name: agent, exact: true });
   }
 
+  /** An agent's file: its text, and the button that copies it. */
   snippet(label: string): Locator {
     return this.dialog.getByRole('figure').filter({ has: this.site.page.getByRole('group', { name: label }) });
   }
@@ -48,7 +53,7 @@ export class CreatedDialog {
   }
 
   get done(): Locator {
-    return this.dialog.getByRole('button', { name: 'Done' }).or(this.dialog.getByRole('link', { name: 'Done' }));
+    return this.dialog.getByRole('button', { name: 'Done' });
   }
 
   async finish(): Promise<void> {

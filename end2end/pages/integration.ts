@@ -15,7 +15,7 @@ export class IntegrationPage {
   }
 
   get enabled(): Locator {
-    return this.site.page.getByRole('switch', { name: 'API key authentication' });
+    return this.site.page.getByRole('switch', { name: 'API key authorization' });
   }
 
   get limit(): Locator {
@@ -23,7 +23,7 @@ export class IntegrationPage {
   }
 
   get fragment(): Locator {
-    return this.site.page.getByRole('group', { name: /apm-server\.yml/ });
+    return this.site.page.getByRole('group', { name: 'APM Server set-up' });
   }
 
   async save(): Promise<void> {

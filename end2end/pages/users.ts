@@ -39,13 +39,15 @@ export class UsersPage {
     await this.site.ready();
   }
 
-  async assign(username: string): Promise<void> {
-    await this.row(username).getByRole('button', { name: /^Give/ }).click();
-    await this.site.ready();
+  /** The switch that gives the role to a user, and takes it away. */
+  roleOf(username: string): Locator {
+    return this.row(username).getByRole('switch', { name: `Agent key role for ${username}` });
   }
 
-  async unassign(username: string): Promise<void> {
-    await this.row(username).getByRole('button', { name: /^Take/ }).click();
+  async toggleRole(username: string): Promise<void> {
+    const before = await this.roleOf(username).getAttribute('aria-checked');
+    await this.roleOf(username).click();
+    await expect(this.roleOf(username)).toHaveAttribute('aria-checked', before === 'true' ? 'false' : 'true');
     await this.site.ready();
   }
 
@@ -57,16 +59,19 @@ export class UsersPage {
 
   async resetPassword(username: string, password: string): Promise<void> {
     await this.row(username).getByRole('link', { name: /^Reset password/ }).click();
-    const dialog = this.site.page.getByRole('dialog', { name: /password/i });
+    const dialog = this.site.page.getByRole('dialog', { name: `New password for ${username}` });
+    await expect(dialog).toBeVisible();
     await this.site.ready();
-    await dialog.getByLabel(/password/i).first().fill(password);
-    await dialog.getByRole('button', { name: /password/i }).click();
+    await dialog.getByLabel('Password', { exact: true }).fill(password);
+    await dialog.getByRole('button', { name: 'Set password' }).click();
     await expect(dialog).toBeHidden();
+    await this.site.ready();
   }
 
   async delete(username: string): Promise<void> {
     await this.row(username).getByRole('link', { name: /^Delete/ }).click();
-    const dialog = this.site.page.getByRole('alertdialog', { name: new RegExp(username) });
+    const dialog = this.site.page.getByRole('alertdialog', { name: `Delete ${username}?` });
+    await expect(dialog).toBeVisible();
     await this.site.ready();
     await dialog.getByRole('button', { name: /^Delete/ }).click();
     await expect(dialog).toBeHidden();

@@ -48,8 +48,11 @@ test('light is light and dark is dark', async ({ site }) => {
   const brightness = (): Promise<number> =>
     site.page.evaluate(() => {
       const canvas = document.createElement('canvas').getContext('2d')!;
-      canvas.fillStyle = getComputedStyle(document.body).backgroundColor;
-      canvas.fillRect(0, 0, 1, 1);
+      // The body may let the root's colour through.
+      for (const element of [document.documentElement, document.body]) {
+        canvas.fillStyle = getComputedStyle(element).backgroundColor;
+        canvas.fillRect(0, 0, 1, 1);
+      }
       const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
       return (red! + green! + blue!) / 3;
     });

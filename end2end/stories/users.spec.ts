@@ -33,13 +33,13 @@ test('the role is given and taken, and nothing else of the user changes', async 
   await app.engine.expect('PUT', `/_security/user/${username}`, { ...before, password: 'correct horse' });
 
   await site.users.open();
-  await site.users.assign(username);
+  await site.users.toggleRole(username);
   await expect(site.users.row(username)).toContainText('apm_agent_key_role');
   expect(await stored(app, username)).toMatchObject({ ...before, roles: [...before.roles, 'apm_agent_key_role'] });
   // The password too: it was never part of the change.
   expect((await app.engine.call('GET', '/_security/_authenticate', undefined, basic(username, 'correct horse'))).status).toBe(200);
 
-  await site.users.unassign(username);
+  await site.users.toggleRole(username);
   await expect(site.users.row(username)).not.toContainText('apm_agent_key_role');
   expect(await stored(app, username)).toMatchObject(before);
 });
