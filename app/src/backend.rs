@@ -13,6 +13,7 @@ use crate::model::{
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "server")]
 use std::sync::Arc;
 
 /// Everything a page may ask, on behalf of the person whose request this is.
@@ -110,11 +111,4 @@ pub struct AgentKeyPreparation {
 pub fn backend() -> Result<Arc<dyn Backend>, Problem> {
     use crate::model::problem::ProblemKind;
     leptos::prelude::use_context::<Arc<dyn Backend>>().ok_or_else(|| ProblemKind::Internal.into())
-}
-
-/// The browser half names the type, and never holds one.
-#[cfg(not(feature = "server"))]
-pub fn backend() -> Result<Arc<dyn Backend>, Problem> {
-    use crate::model::problem::ProblemKind;
-    Err(ProblemKind::Internal.into())
 }

@@ -9,5 +9,30 @@
 //! The crate compiles twice: with the feature `server` it renders, with `hydrate` it runs in the browser.
 
 pub mod backend;
+pub mod components;
 pub mod model;
+pub mod pages;
 pub mod questions;
+#[cfg(feature = "server")]
+pub mod shell;
+pub mod snippets;
+
+/// Starts the browser half: takes over the page that the server drew.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    use leptos::prelude::{document, window};
+    use wasm_bindgen::JsCast;
+    console_error_panic_hook::set_once();
+    let root = document().get_element_by_id("app");
+    if let Some(root) = root.and_then(|root| root.dyn_into::<web_sys::HtmlElement>().ok()) {
+        leptos::mount::hydrate_from(root, pages::App).forget();
+    }
+    // For those who wait until the page answers: tests, and style rules.
+    if let Some(page) = window()
+        .document()
+        .and_then(|document| document.document_element())
+    {
+        let _ = page.set_attribute("data-hydrated", "true");
+    }
+}

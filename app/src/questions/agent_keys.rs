@@ -5,33 +5,40 @@
     reason = "a server function's struct has its arguments as fields"
 )]
 
+#[cfg(feature = "server")]
+use super::or_sign_in;
 use crate::{
-    backend::{AgentKeyPreparation, backend},
+    backend::AgentKeyPreparation,
     model::{
-        agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
+        agent_key::{AgentKey, CreatedAgentKey, RevokedAgentKey},
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::NewAgentKeyForm,
-        problem::{Problem, ProblemKind},
+        problem::Problem,
     },
+};
+#[cfg(feature = "server")]
+use crate::{
+    backend::backend,
+    model::{agent_key::KeyId, problem::ProblemKind},
 };
 use leptos::{prelude::*, server_fn::codec::Json};
 
 /// One page of the list.
 #[server(endpoint = "list_agent_keys", input = Json)]
 pub async fn list_agent_keys(query: KeyListQuery) -> Result<KeyListPage, Problem> {
-    backend()?.list_agent_keys(query).await
+    or_sign_in(backend()?.list_agent_keys(query).await)
 }
 
 /// One key.
 #[server(endpoint = "find_agent_key")]
 pub async fn find_agent_key(id: String) -> Result<AgentKey, Problem> {
-    backend()?.find_agent_key(key_id(&id)?).await
+    or_sign_in(backend()?.find_agent_key(key_id(&id)?).await)
 }
 
 /// What the form for a new key needs.
 #[server(endpoint = "prepare_agent_key")]
 pub async fn prepare_agent_key() -> Result<AgentKeyPreparation, Problem> {
-    backend()?.prepare_agent_key().await
+    or_sign_in(backend()?.prepare_agent_key().await)
 }
 
 /// Makes a key. The secret is in this one answer.
@@ -41,13 +48,13 @@ pub async fn create_agent_key(form: NewAgentKeyForm) -> Result<CreatedAgentKey, 
     let new = form
         .parse(backend.now())
         .map_err(ProblemKind::NewAgentKey)?;
-    backend.create_agent_key(new).await
+    or_sign_in(backend.create_agent_key(new).await)
 }
 
 /// Revokes a key and goes back to the list, which says so.
 #[server(endpoint = "revoke_agent_key")]
 pub async fn revoke_agent_key(id: String) -> Result<RevokedAgentKey, Problem> {
-    let revoked = backend()?.revoke_agent_key(key_id(&id)?).await?;
+    let revoked = or_sign_in(backend()?.revoke_agent_key(key_id(&id)?).await)?;
     leptos_axum::redirect(&format!("/settings/agent-keys?revoked={}", revoked.id));
     Ok(revoked)
 }

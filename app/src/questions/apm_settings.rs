@@ -5,11 +5,15 @@
     reason = "a server function's struct has its arguments as fields"
 )]
 
+#[cfg(feature = "server")]
+use super::or_sign_in;
+use crate::model::{apm_settings::ApmIntegration, problem::Problem};
+#[cfg(feature = "server")]
 use crate::{
     backend::backend,
     model::{
-        apm_settings::{ApmIntegration, ApmSettings, ApmSettingsErrors, LIMIT_MAX, ServerUrl},
-        problem::{Problem, ProblemKind},
+        apm_settings::{ApmSettings, ApmSettingsErrors, LIMIT_MAX, ServerUrl},
+        problem::ProblemKind,
     },
 };
 use leptos::prelude::*;
@@ -18,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// The settings, and what they are judged by.
 #[server(endpoint = "read_apm_integration")]
 pub async fn read_apm_integration() -> Result<ApmIntegration, Problem> {
-    backend()?.apm_integration().await
+    or_sign_in(backend()?.apm_integration().await)
 }
 
 /// The form, field by field, exactly as typed.
@@ -37,7 +41,7 @@ pub struct ApmSettingsForm {
 #[server(endpoint = "save_apm_settings")]
 pub async fn save_apm_settings(form: ApmSettingsForm) -> Result<(), Problem> {
     let settings = parse_settings(&form).map_err(ProblemKind::ApmSettings)?;
-    backend()?.save_apm_settings(settings).await
+    or_sign_in(backend()?.save_apm_settings(settings).await)
 }
 
 #[cfg(feature = "server")]

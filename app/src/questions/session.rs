@@ -5,15 +5,13 @@
     reason = "a server function's struct has its arguments as fields"
 )]
 
-use crate::{
-    backend::backend,
-    model::{
-        problem::Problem,
-        secret::Secret,
-        user::Credentials,
-        viewer::{FrontDoor, Viewer},
-    },
+use crate::model::{
+    problem::Problem,
+    secret::Secret,
+    viewer::{FrontDoor, Viewer},
 };
+#[cfg(feature = "server")]
+use crate::{backend::backend, model::user::Credentials};
 use leptos::prelude::*;
 
 /// What the sign-in page shows before anybody is known.
@@ -47,7 +45,7 @@ pub async fn sign_out() -> Result<(), Problem> {
 /// Who is signed in, and what they may do.
 #[server(endpoint = "read_viewer")]
 pub async fn read_viewer() -> Result<Viewer, Problem> {
-    backend()?.viewer().await
+    super::or_sign_in(backend()?.viewer().await)
 }
 
 /// The page to go to after signing in: only one of ours, whatever the address says.

@@ -5,12 +5,15 @@
     reason = "a server function's struct has its arguments as fields"
 )]
 
+#[cfg(feature = "server")]
+use super::or_sign_in;
+use crate::model::{problem::Problem, secret::Secret, user::UserList};
+#[cfg(feature = "server")]
 use crate::{
     backend::backend,
     model::{
-        problem::{Problem, ProblemKind},
-        secret::Secret,
-        user::{NewPassword, NewUser, NewUserErrors, UserList, Username},
+        problem::ProblemKind,
+        user::{NewPassword, NewUser, NewUserErrors, Username},
     },
 };
 use leptos::prelude::*;
@@ -19,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// All users of the native realm.
 #[server(endpoint = "list_users")]
 pub async fn list_users() -> Result<UserList, Problem> {
-    backend()?.list_users().await
+    or_sign_in(backend()?.list_users().await)
 }
 
 /// The form for a new user, field by field, exactly as typed.
@@ -43,7 +46,7 @@ pub struct NewUserForm {
 pub async fn create_user(form: NewUserForm) -> Result<(), Problem> {
     let new = parse_new_user(form).map_err(ProblemKind::NewUser)?;
     let username = new.username.clone();
-    backend()?.create_user(new).await?;
+    or_sign_in(backend()?.create_user(new).await)?;
     leptos_axum::redirect(&format!(
         "/settings/users?created={}",
         encode(username.as_str())
@@ -70,7 +73,7 @@ pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Pro
 /// Deletes a user and goes back to the list, which says so.
 #[server(endpoint = "delete_user")]
 pub async fn delete_user(username: String) -> Result<(), Problem> {
-    backend()?.delete_user(known(&username)?).await?;
+    or_sign_in(backend()?.delete_user(known(&username)?).await)?;
     leptos_axum::redirect(&format!("/settings/users?deleted={}", encode(&username)));
     Ok(())
 }

@@ -1,0 +1,104 @@
+//! Dialogs and flyouts. Each is a route of its own, drawn over its page, so it works without JavaScript,
+//! survives a reload and closes with Back. The page under it is `inert`.
+
+use super::icon::{Icon, IconName};
+use leptos::{ev, html, prelude::*};
+use leptos_router::hooks::use_navigate;
+
+/// Where a dialog stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DialogShape {
+    /// In the middle, for a decision.
+    Centred,
+    /// In the middle and wide, for something to read and copy.
+    Wide,
+    /// At the end of the line, for a form.
+    Flyout,
+}
+
+/// A dialog's frame. The first thing in it with `autofocus` gets the focus.
+#[component]
+pub fn Dialog(
+    /// Where it stands.
+    shape: DialogShape,
+    /// The id of its heading.
+    labelled_by: &'static str,
+    /// It interrupts, and asks before something that cannot be undone.
+    #[prop(optional)]
+    alert: bool,
+    /// Where Escape leads; nowhere for a dialog that holds something not yet saved.
+    #[prop(optional, into)]
+    close: Option<String>,
+    /// Head, body and foot.
+    children: Children,
+) -> impl IntoView {
+    let element = NodeRef::<html::Dialog>::new();
+    let navigate = use_navigate();
+    let on_key = window_event_listener(ev::keydown, move |event| {
+        if let (Some(close), "Escape") = (&close, event.key().as_str()) {
+            navigate(close, Default::default());
+        }
+    });
+    on_cleanup(move || on_key.remove());
+    Effect::new(move || focus_first(element));
+    view! {
+        <dialog
+            node_ref=element
+            class=match shape {
+                DialogShape::Flyout => "flyout",
+                DialogShape::Centred | DialogShape::Wide => "dialog",
+            }
+            data-size=(shape == DialogShape::Wide).then_some("lg")
+            open
+            role=alert.then_some("alertdialog")
+            aria-labelledby=labelled_by
+            aria-modal="true"
+        >
+            {children()}
+        </dialog>
+    }
+}
+
+/// A dialog's heading and its way out.
+#[component]
+pub fn DialogHead(
+    /// The heading's id.
+    id: &'static str,
+    /// The heading.
+    #[prop(into)]
+    title: String,
+    /// A line under it.
+    #[prop(optional, into)]
+    help: Option<String>,
+    /// Where closing leads.
+    #[prop(into)]
+    close: String,
+) -> impl IntoView {
+    view! {
+        <div data-part="head">
+            <div>
+                <h2 id=id><bdi>{title}</bdi></h2>
+                {help.map(|help| view! { <p>{help}</p> })}
+            </div>
+            <a class="button" data-variant="ghost" data-icon-only aria-label="Close" title="Close" href=close>
+                <Icon name=IconName::X />
+            </a>
+        </div>
+    }
+}
+
+#[cfg(feature = "hydrate")]
+fn focus_first(element: NodeRef<html::Dialog>) {
+    use wasm_bindgen::JsCast;
+    let first = element
+        .get()
+        .and_then(|dialog| dialog.query_selector("[autofocus]").ok().flatten())
+        .and_then(|first| first.dyn_into::<web_sys::HtmlElement>().ok());
+    if let Some(first) = first {
+        // A browser that refuses leaves the focus where it was.
+        let _ = first.focus();
+    }
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn focus_first(_element: NodeRef<html::Dialog>) {}

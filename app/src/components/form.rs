@@ -1,0 +1,72 @@
+//! Forms that work with and without JavaScript.
+//!
+//! With JavaScript a form is an `ActionForm`: the answer becomes the action's value, and the page stays.
+//! Without it, the browser posts to the server function itself. The server runs it and answers with the page
+//! the form stood on, drawn with a [`PostedForm`] in its context; [`use_form`] then starts the action
+//! with that outcome. So a page reads `action.value()`, and never asks how the answer came.
+
+use crate::model::problem::Problem;
+use leptos::{
+    prelude::*,
+    server_fn::{Http, ServerFn, codec::Json, codec::PostUrl},
+};
+use serde::de::DeserializeOwned;
+
+/// A form that a browser posted by itself, and what came of it. Exists only while the answer to that post is drawn.
+#[derive(Clone)]
+pub struct PostedForm {
+    /// The server function's path, for example `/api/create_agent_key`.
+    pub path: String,
+    /// The body of the post, url-encoded.
+    pub input: Vec<u8>,
+    /// What the server function answered, as JSON.
+    pub outcome: Vec<u8>,
+    /// Whether `outcome` is its value; otherwise it is a [`Problem`].
+    pub ok: bool,
+}
+
+/// The action of a form. It starts with an outcome when this page answers a post of that very form.
+pub fn use_form<S>() -> ServerAction<S>
+where
+    S: ServerFn<Error = Problem, Protocol = Http<PostUrl, Json>>
+        + DeserializeOwned
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Output: DeserializeOwned + Send + Sync + 'static,
+{
+    let action = ServerAction::<S>::new();
+    #[cfg(feature = "server")]
+    if let Some(posted) = use_context::<PostedForm>().filter(|posted| posted.path == S::PATH) {
+        action.input().set(read_input::<S>(&posted.input));
+        action.value().set(Some(read_outcome::<S>(&posted)));
+    }
+    action
+}
+
+/// Whether this page answers a form that the browser posted by itself. Such a page carries no script.
+pub fn is_posted() -> bool {
+    use_context::<PostedForm>().is_some()
+}
+
+#[cfg(feature = "server")]
+fn read_input<S: DeserializeOwned>(body: &[u8]) -> Option<S> {
+    // The same reading as the server function's own.
+    serde_qs::Config::new(5, false).deserialize_bytes(body).ok()
+}
+
+#[cfg(feature = "server")]
+fn read_outcome<S>(posted: &PostedForm) -> Result<S::Output, Problem>
+where
+    S: ServerFn<Error = Problem>,
+    S::Output: DeserializeOwned,
+{
+    use crate::model::problem::ProblemKind;
+    if posted.ok {
+        serde_json::from_slice(&posted.outcome).map_err(|_| ProblemKind::Internal.into())
+    } else {
+        Err(serde_json::from_slice(&posted.outcome)
+            .unwrap_or_else(|_| ProblemKind::Internal.into()))
+    }
+}

@@ -1,0 +1,66 @@
+//! Keys in use against APM Server's limit.
+
+use super::badge::Tone;
+use leptos::prelude::*;
+
+/// How many keys work, beside how many APM Server remembers in a minute.
+#[component]
+pub fn KeyLimitMeter(
+    /// Keys that work now.
+    active: u64,
+    /// The limit from the settings.
+    limit: u32,
+    /// Whether to offer the way to the settings.
+    #[prop(optional)]
+    link: bool,
+) -> impl IntoView {
+    let limit_count = u64::from(limit);
+    let tone = limit_tone(active, limit);
+    // The scale leaves room beyond whichever is larger, so that both marks stay visible.
+    let scale = (limit_count.max(active).max(1)) as f64 * 1.15;
+    let percent = |count: u64| format!("{:.1}%", count as f64 / scale * 100.0);
+    let text = format!("{active} of {limit} unique keys per minute");
+    let note = if active > limit_count {
+        "Over the limit: APM Server will refuse some agents.".to_owned()
+    } else if active.saturating_mul(2) > limit_count {
+        "Enough for now. During a rotation every key counts twice.".to_owned()
+    } else {
+        "Room to rotate every key.".to_owned()
+    };
+    view! {
+        <div
+            class="meter"
+            data-tone=tone.word()
+            role="meter"
+            aria-label="Unique keys per minute"
+            aria-valuemin="0"
+            aria-valuemax=limit_count.max(active)
+            aria-valuenow=active
+            aria-valuetext=text
+        >
+            <p data-part="text">
+                <b>{active} " of " {limit}</b>
+                " unique keys per minute "
+                {link.then(|| view! { <a href="/settings/apm-integration">"Change the limit"</a> })}
+            </p>
+            <svg aria-hidden="true">
+                <rect data-part="track"></rect>
+                <rect data-part="fill" width=percent(active)></rect>
+                <rect data-part="limit" x=percent(limit_count)></rect>
+            </svg>
+            <p data-part="note">{note}</p>
+        </div>
+    }
+}
+
+/// Danger beyond the limit, warning where a rotation of every key would go beyond it.
+pub fn limit_tone(active: u64, limit: u32) -> Tone {
+    let limit = u64::from(limit);
+    if active > limit {
+        Tone::Danger
+    } else if active.saturating_mul(2) > limit {
+        Tone::Warning
+    } else {
+        Tone::Success
+    }
+}

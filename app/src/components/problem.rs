@@ -1,0 +1,259 @@
+//! A problem, in sentences: what happened, what did not change, and what to do.
+
+use super::{
+    badge::Tone,
+    callout::{Announce, Callout},
+    icon::{Icon, IconName},
+};
+use crate::model::{
+    access::MissingPrivilege,
+    problem::{ElasticsearchFault, Problem, ProblemKind},
+};
+use leptos::prelude::*;
+
+/// What a person reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentences {
+    /// What happened.
+    pub title: String,
+    /// What did not change, and what to do.
+    pub text: String,
+}
+
+/// The sentences of a problem.
+pub fn sentences(kind: &ProblemKind) -> Sentences {
+    let (title, text) = match kind {
+        ProblemKind::SignedOut => ("You are signed out", "Sign in to go on."),
+        ProblemKind::SignInEnded => (
+            "Elasticsearch no longer accepts your sign-in",
+            "Your password may have changed, or your user may be disabled. Nothing was changed. Sign in again.",
+        ),
+        ProblemKind::SignInRejected => (
+            "That did not work",
+            "The user name or password is wrong, or the user is disabled.",
+        ),
+        ProblemKind::Forbidden(missing) => return forbidden(missing),
+        ProblemKind::CrossOrigin => (
+            "This form came from another site",
+            "Nothing was changed. Open the page here and try again.",
+        ),
+        ProblemKind::NotFound => (
+            "Not found",
+            "It does not exist, or it belongs to somebody else.",
+        ),
+        ProblemKind::AlreadyDone => (
+            "This key was created already",
+            "The form was sent twice, and one key was made. Its secret was shown once, to the first answer. If nobody has it, revoke the key and create another.",
+        ),
+        ProblemKind::ChangedMeanwhile => (
+            "Somebody changed this in the meantime",
+            "Nothing was changed. Look at the page again and repeat what you want to change.",
+        ),
+        ProblemKind::OwnAccount => (
+            "This is your own user",
+            "You cannot disable or delete yourself. Ask another administrator.",
+        ),
+        ProblemKind::ReservedUser => (
+            "Elasticsearch keeps this user for itself",
+            "Only its password can be changed.",
+        ),
+        ProblemKind::NewAgentKey(_)
+        | ProblemKind::NewUser(_)
+        | ProblemKind::NewPassword(_)
+        | ProblemKind::ApmSettings(_) => (
+            "Something is not filled in right",
+            "Nothing was changed. The fields below say what to correct.",
+        ),
+        ProblemKind::BadForm => (
+            "This form cannot be read",
+            "Nothing was changed. Open the page again and repeat.",
+        ),
+        ProblemKind::Refused => (
+            "Elasticsearch refused this",
+            "Nothing was changed. The log of this application tells what Elasticsearch said.",
+        ),
+        ProblemKind::ApiKeysDisabled => (
+            "API keys are turned off in Elasticsearch",
+            "Nothing was changed. Someone with access to its configuration can turn them on.",
+        ),
+        ProblemKind::Elasticsearch(fault) => return unusable(*fault),
+        ProblemKind::Unconfirmed => (
+            "We could not confirm whether this was done",
+            "Elasticsearch got the request and sent no usable answer. Nothing was shown to anyone. Look at the list: if the key is there, revoke it and start again.",
+        ),
+        ProblemKind::Storage => (
+            "This application’s own storage is not available",
+            "Nothing was changed. Try again; if it stays like this, the log tells why.",
+        ),
+        ProblemKind::Offline => (
+            "This application cannot be reached",
+            "Check your connection and try again.",
+        ),
+        ProblemKind::Internal => (
+            "Something went wrong here",
+            "That is our mistake. The log of this application tells more.",
+        ),
+    };
+    Sentences {
+        title: title.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn forbidden(missing: &[MissingPrivilege]) -> Sentences {
+    let names: Vec<_> = missing.iter().map(describe).collect();
+    Sentences {
+        title: "You do not have permission for this".to_owned(),
+        text: format!(
+            "Nothing was changed. Your user is missing {}. Ask an administrator for the role apm_agent_key_role.",
+            if names.is_empty() {
+                "a privilege".to_owned()
+            } else {
+                names.join(", ")
+            }
+        ),
+    }
+}
+
+/// A missing privilege, by name and place.
+pub fn describe(missing: &MissingPrivilege) -> String {
+    match missing {
+        MissingPrivilege::Cluster(name) => format!("{name} (cluster)"),
+        MissingPrivilege::Application {
+            application,
+            privilege,
+            resource,
+        } if resource == "*" => {
+            format!("{privilege} (application {application})")
+        }
+        MissingPrivilege::Application {
+            application,
+            privilege,
+            resource,
+        } => {
+            format!("{privilege} (application {application}, {resource})")
+        }
+    }
+}
+
+fn unusable(fault: ElasticsearchFault) -> Sentences {
+    use ElasticsearchFault as F;
+    let (title, text) = match fault {
+        F::Unreachable => (
+            "Elasticsearch cannot be reached".to_owned(),
+            "Nothing was changed, and you stay signed in. Try again in a moment.",
+        ),
+        F::TimedOut => (
+            "Elasticsearch took too long to answer".to_owned(),
+            "You stay signed in. Try again in a moment.",
+        ),
+        F::Busy => (
+            "Elasticsearch is busy".to_owned(),
+            "Nothing was changed, and you stay signed in. Try again in a few seconds.",
+        ),
+        F::Gateway(status) => (
+            format!(
+                "Something between this application and Elasticsearch answered (HTTP {status})"
+            ),
+            "A proxy or load balancer may be in the way. You stay signed in. Try again, or ask whoever runs it.",
+        ),
+        F::Tls => (
+            "The identity of Elasticsearch could not be verified".to_owned(),
+            "Nothing was sent. An administrator must check its certificate.",
+        ),
+        F::WrongProduct => (
+            "The address configured as Elasticsearch is not Elasticsearch".to_owned(),
+            "An administrator must check the address.",
+        ),
+        F::BadAnswer => (
+            "Elasticsearch answered something that cannot be read".to_owned(),
+            "You stay signed in. Try again in a moment.",
+        ),
+        F::Failed(status) => (
+            format!("Elasticsearch answered with an error (HTTP {status})"),
+            "You stay signed in. Try again in a moment.",
+        ),
+    };
+    Sentences {
+        title,
+        text: text.to_owned(),
+    }
+}
+
+/// Whether trying the same again can help.
+fn is_passing(kind: &ProblemKind) -> bool {
+    matches!(
+        kind,
+        ProblemKind::Elasticsearch(_)
+            | ProblemKind::Storage
+            | ProblemKind::Offline
+            | ProblemKind::Internal
+    )
+}
+
+/// A problem in place of a page's content, with a way to try again.
+#[component]
+pub fn ProblemPrompt(
+    /// The problem.
+    problem: Problem,
+    /// Where trying again leads.
+    #[prop(into)]
+    retry: String,
+) -> impl IntoView {
+    let Sentences { title, text } = sentences(&problem.kind);
+    let icon = match problem.kind {
+        ProblemKind::Forbidden(_) => IconName::Lock,
+        ProblemKind::ApiKeysDisabled => IconName::Off,
+        ProblemKind::Elasticsearch(_) | ProblemKind::Offline => IconName::Unplug,
+        _ => IconName::Warn,
+    };
+    view! {
+        <section class="panel prompt" data-tone="warning" role="alert">
+            <Icon name=icon />
+            <h2>{title}</h2>
+            <p>{text}</p>
+            <div class="button-row">
+                <a class="button" data-variant="primary" href=retry rel="external">
+                    <Icon name=IconName::Rotate />
+                    {if is_passing(&problem.kind) { "Try again" } else { "Check again" }}
+                </a>
+            </div>
+            <ProblemDetails problem />
+        </section>
+    }
+}
+
+/// A problem beside a form that stays as it is.
+#[component]
+pub fn ProblemCallout(
+    /// The problem.
+    problem: Problem,
+) -> impl IntoView {
+    let Sentences { title, text } = sentences(&problem.kind);
+    view! {
+        <Callout tone=Tone::Danger announce=Announce::Alert>
+            <h3>{title}</h3>
+            <p>{text}</p>
+            <ProblemDetails problem />
+        </Callout>
+    }
+}
+
+/// What somebody needs who reads the log.
+#[component]
+fn ProblemDetails(
+    /// The problem.
+    problem: Problem,
+) -> impl IntoView {
+    problem.request_id.map(|id| {
+        view! {
+            <details class="disclosure">
+                <summary>"Show details"</summary>
+                <p class="small">
+                    "Request " <code>{id}</code> ", status " {problem.kind.status()}
+                    ". The log of this application has more under that request."
+                </p>
+            </details>
+        }
+    })
+}

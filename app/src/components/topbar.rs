@@ -1,0 +1,142 @@
+//! The bar across the top of every page: where one is, which cluster, and who.
+
+use super::{
+    form::use_form,
+    icon::{Icon, IconName, Mark},
+};
+use crate::{model::viewer::Viewer, questions::session::SignOut};
+use leptos::{form::ActionForm, prelude::*};
+
+/// The product's name, the page's name and the phone menu's button. Known before anything is asked.
+#[component]
+pub fn TopbarStart(
+    /// The page's name.
+    title: Signal<&'static str>,
+) -> impl IntoView {
+    view! {
+        <button
+            type="button"
+            class="button"
+            data-part="menu"
+            data-variant="ghost"
+            data-icon-only
+            popovertarget="nav"
+            aria-label="Menu"
+        >
+            <Icon name=IconName::Menu size="lg" />
+        </button>
+        <a data-part="brand" href="/settings/agent-keys">
+            <Mark />
+            <span>"Agent Keys"</span>
+        </a>
+        <nav class="breadcrumbs" aria-label="Breadcrumb">
+            <ol>
+                <li><span aria-current="page">{title}</span></li>
+            </ol>
+        </nav>
+    }
+}
+
+/// The cluster and the person.
+#[component]
+pub fn TopbarEnd(
+    /// Who is signed in.
+    viewer: Viewer,
+) -> impl IntoView {
+    let cluster_name = match &viewer.cluster.about {
+        Some(about) => about.name.clone(),
+        None => "Elasticsearch".to_owned(),
+    };
+    let cluster_version = viewer
+        .cluster
+        .about
+        .as_ref()
+        .map(|about| view! { <small>"Elasticsearch " {about.version.clone()}</small> });
+    let who = viewer.username.clone();
+    view! {
+            <button type="button" class="cluster" data-tone="success" popovertarget="cluster-info">
+                <span class="dot"></span>
+                {cluster_name}
+                " "
+                {cluster_version}
+            </button>
+            <button
+                type="button"
+                class="user-button"
+                popovertarget="user-menu"
+                aria-label=format!("User menu: {who}")
+            >
+                <span class="avatar" aria-hidden="true">{initials(&who)}</span>
+                <span>{who.clone()}</span>
+                <Icon name=IconName::Down />
+            </button>
+        <div class="popover" id="cluster-info" popover="auto">
+            <p data-part="title">"Connected cluster"</p>
+            <ul class="menu" role="list">
+                <li data-part="text">
+                    <Icon name=IconName::Server />
+                    <span>
+                        {viewer.cluster.url.clone()}
+                        {viewer.cluster.embedded.then(|| view! { <small>" embedded engine"</small> })}
+                    </span>
+                </li>
+            </ul>
+        </div>
+        <div class="popover" id="user-menu" popover="auto">
+            <p data-part="title">"Signed in"</p>
+            <ul class="menu" role="list">
+                <li data-part="text">
+                    <Icon name=IconName::Lock />
+                    <span>
+                        {who}
+                        <small>" realm " {viewer.realm.clone()}</small>
+                    </span>
+                </li>
+            </ul>
+        </div>
+    }
+}
+
+/// The way out. It needs no answer from Elasticsearch, so it is there when nothing else is.
+#[component]
+pub fn SignOutButton() -> impl IntoView {
+    let sign_out = use_form::<SignOut>();
+    view! {
+        <ActionForm action=sign_out>
+            <button class="button sign-out" data-variant="ghost" data-size="sm" type="submit">
+                <Icon name=IconName::Signout />
+                <span>"Sign out"</span>
+            </button>
+        </ActionForm>
+    }
+}
+
+/// Two letters for a name: of its first two words, else its first two.
+pub fn initials(name: &str) -> String {
+    let mut words = name
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let letters: String = match (words.next(), words.next()) {
+        (Some(first), Some(second)) => first
+            .chars()
+            .take(1)
+            .chain(second.chars().take(1))
+            .collect(),
+        (Some(only), None) => only.chars().take(2).collect(),
+        (None, _) => "?".to_owned(),
+    };
+    letters.to_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::initials;
+
+    #[test]
+    fn initials_are_two_letters_of_any_name() {
+        assert_eq!(initials("d.whitfield"), "DW");
+        assert_eq!(initials("elastic"), "EL");
+        assert_eq!(initials("x"), "X");
+        assert_eq!(initials("…"), "?");
+    }
+}

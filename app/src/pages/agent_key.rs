@@ -1,0 +1,131 @@
+//! One key: what Elasticsearch knows of it, and the configuration that belongs to it.
+
+use super::{
+    agent_keys::{
+        LIST,
+        table::{StatusBadge, or_dash},
+    },
+    layout::use_viewer,
+};
+use crate::{
+    components::{
+        badge::Badge,
+        icon::{Icon, IconName},
+        moment::Moment,
+        problem::ProblemPrompt,
+    },
+    model::{
+        agent_key::{AgentKey, KeySource, KeyStatus},
+        timestamp::Timestamp,
+    },
+    questions::agent_keys::{find_agent_key, prepare_agent_key},
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+/// The page.
+#[component]
+pub fn AgentKeyPage() -> impl IntoView {
+    let parameters = use_params_map();
+    let id = move || parameters.read().get("id").unwrap_or_default();
+    let key = Resource::new_blocking(id, find_agent_key);
+    let preparation = Resource::new_blocking(|| (), |()| prepare_agent_key());
+    let viewer = use_viewer();
+    view! {
+        <Title text="Agent key · Agent Keys" />
+        <main id="main" class="page">
+            <Suspense fallback=|| view! { <p role="status">"Loading the key"</p> }>
+                {move || Suspend::new(async move {
+                    let _ = viewer.await;
+                    match (key.await, preparation.await) {
+                        (Ok(key), Ok(preparation)) => view! { <Key key now=preparation.now /> }.into_any(),
+                        (Err(problem), _) | (_, Err(problem)) => view! {
+                            <header class="page-header">
+                                <div data-part="title"><h1>"Agent key"</h1></div>
+                            </header>
+                            <ProblemPrompt problem retry=LIST />
+                        }
+                        .into_any(),
+                    }
+                })}
+            </Suspense>
+        </main>
+    }
+}
+
+#[component]
+fn Key(key: AgentKey, now: Timestamp) -> impl IntoView {
+    let revoke = key.revocable.then(|| {
+        view! {
+            <a class="button" data-variant="danger-quiet" href=format!("{LIST}/{}/revoke", key.id)>
+                <Icon name=IconName::Revoke />
+                "Revoke"
+            </a>
+        }
+    });
+    let ends = match key.status {
+        KeyStatus::Active { until: Some(until) } => until.date_and_minute(),
+        KeyStatus::Active { until: None } => "Never".to_owned(),
+        KeyStatus::Expired { at } => at.date_and_minute(),
+        KeyStatus::Revoked { at } => match at {
+            Some(at) => format!("Revoked {}", at.date_and_minute()),
+            None => "Revoked".to_owned(),
+        },
+    };
+    let source = match key.source {
+        KeySource::AgentKeys => "in this application",
+        KeySource::Elsewhere => "in Kibana or through the API",
+    };
+    let privileges: Vec<_> = key
+        .privileges
+        .iter()
+        .map(|name| view! { <Badge text=name.clone() variant="code" /> })
+        .collect();
+    let labels: Vec<_> = [
+        ("service", key.labels.service),
+        ("environment", key.labels.environment),
+        ("team", key.labels.team),
+    ]
+    .into_iter()
+    .map(|(name, value)| {
+        view! { <div><dt>{name}</dt><dd><bdi>{or_dash(&value.unwrap_or_default())}</bdi></dd></div> }
+    })
+    .collect();
+    view! {
+        <header class="page-header">
+            <div data-part="title">
+                <h1><bdi>{or_dash(&key.name)}</bdi></h1>
+                <p><span class="mono">{key.id.to_string()}</span></p>
+            </div>
+            <div data-part="actions">
+                <a class="button" data-variant="quiet" href=LIST>"All agent keys"</a>
+                {revoke}
+            </div>
+        </header>
+        <section class="panel">
+            <header><h2>"About this key"</h2></header>
+            <dl data-part="body" class="facts" data-layout="grid">
+                <div><dt>"Status"</dt><dd><StatusBadge status=key.status now /></dd></div>
+                <div><dt>"Ends"</dt><dd>{ends}</dd></div>
+                <div>
+                    <dt>"Owner"</dt>
+                    <dd><bdi>{or_dash(&key.owner)}</bdi> " " <small>"realm " <bdi>{or_dash(&key.realm)}</bdi></small></dd>
+                </div>
+                <div>
+                    <dt>"Created"</dt>
+                    <dd>{key.created.date_and_minute()} " " <small><Moment at=key.created now /> ", " {source}</small></dd>
+                </div>
+                <div><dt>"Privileges"</dt><dd><div data-part="badges" class="row">{privileges}</div></dd></div>
+                <div>
+                    <dt>"Last used"</dt>
+                    <dd>"Not known " <small>"Elasticsearch does not record it."</small></dd>
+                </div>
+            </dl>
+        </section>
+        <section class="panel">
+            <header><h2>"Labels"</h2></header>
+            <dl data-part="body" class="facts">{labels}</dl>
+        </section>
+    }
+}

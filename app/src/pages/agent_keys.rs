@@ -1,0 +1,241 @@
+//! The list of agent keys, with every state it can be in.
+
+pub mod create;
+mod created;
+mod pages;
+pub mod revoke;
+mod states;
+mod summary;
+pub mod table;
+mod toolbar;
+
+use super::layout::{is_dialog, use_viewer};
+use crate::{
+    components::{
+        badge::Tone,
+        callout::{Announce, Callout},
+        icon::{Icon, IconName},
+        problem::ProblemPrompt,
+    },
+    model::{
+        access::Permit,
+        agent_key::KeyStatus,
+        key_list::{KeyListPage, KeyListQuery},
+        problem::{Problem, ProblemKind},
+        viewer::Viewer,
+    },
+    questions::agent_keys::{find_agent_key, list_agent_keys},
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{
+    components::Outlet,
+    hooks::{use_location, use_query_map},
+    location::Url,
+    params::ParamsMap,
+};
+use pages::Pages;
+use states::{ApiKeysDisabled, Denied, Empty, Loading, NothingFound};
+use summary::Summary;
+use table::KeyTable;
+use toolbar::Toolbar;
+
+/// The list's address.
+pub const LIST: &str = "/settings/agent-keys";
+
+/// The page, with the place for its dialogs.
+#[component]
+pub fn AgentKeysPage() -> impl IntoView {
+    let viewer = use_viewer();
+    let location = use_location();
+    let parameters = use_query_map();
+    let query = Memo::new(move |_| list_query(&parameters.read()));
+    let revoked = Memo::new(move |_| parameters.read().get("revoked"));
+    // A revocation leads back here with the key's id in the address: that alone is a reason to read the list anew.
+    let list = Resource::new_blocking(
+        move || (query.get(), revoked.get()),
+        |(query, _)| list_agent_keys(query),
+    );
+    let behind_dialog = move || is_dialog(&location.pathname.read());
+    view! {
+        <Title text="Agent keys · Agent Keys" />
+        <main id="main" class="page" inert=behind_dialog>
+            <RevokedNotice id=revoked />
+            <Transition fallback=move || view! { <Header create=None /> <Loading /> }>
+                {move || Suspend::new(async move {
+                    let (viewer, list) = (viewer.await, list.await);
+                    match viewer {
+                        Ok(viewer) => view! { <Content viewer list query /> }.into_any(),
+                        Err(problem) => view! { <Header create=None /> <Failed problem /> }.into_any(),
+                    }
+                })}
+            </Transition>
+        </main>
+        <Outlet />
+    }
+}
+
+/// The page's heading and its one primary action.
+#[component]
+fn Header(
+    /// Whether this person may create keys; `None` while nobody knows, or where the page offers it elsewhere.
+    create: Option<Permit>,
+) -> impl IntoView {
+    let action = create.map(|permit| view! { <CreateLink permit /> });
+    view! {
+        <header class="page-header">
+            <div data-part="title">
+                <h1>"Agent keys"</h1>
+                <p>"Keys that let APM agents send data to APM Server and read their configuration."</p>
+            </div>
+            <div data-part="actions">{action}</div>
+        </header>
+    }
+}
+
+/// The way to the form, or why there is none.
+#[component]
+fn CreateLink(permit: Permit) -> impl IntoView {
+    let location = use_location();
+    match permit {
+        Permit::Granted => view! {
+            <a class="button" data-variant="primary" href=move || format!("{LIST}/new{}", search(&location.search.read()))>
+                <Icon name=IconName::Plus />
+                "Create APM agent key"
+            </a>
+        }
+        .into_any(),
+        Permit::Missing(missing) => {
+            let names: Vec<_> = missing.iter().map(crate::components::problem::describe).collect();
+            view! {
+                <button
+                    type="button"
+                    class="button"
+                    data-variant="primary"
+                    disabled
+                    aria-describedby="create-missing"
+                >
+                    <Icon name=IconName::Plus />
+                    "Create APM agent key"
+                </button>
+                <p class="small muted" id="create-missing">"You need " {names.join(", ")} "."</p>
+            }
+            .into_any()
+        }
+    }
+}
+
+/// The list, or the state that stands in its place.
+#[component]
+fn Content(
+    viewer: Viewer,
+    list: Result<KeyListPage, Problem>,
+    query: Memo<KeyListQuery>,
+) -> impl IntoView {
+    match list {
+        Ok(page) if page.summary.total() == 0 && !query.get_untracked().is_filtered() => view! {
+            <Header create=None />
+            <Empty create=viewer.access.create authorization_enabled=page.summary.authorization_enabled />
+        }
+        .into_any(),
+        Ok(page) => view! {
+            <Header create=Some(viewer.access.create) />
+            <Summary summary=page.summary.clone() />
+            <Toolbar query page=page.clone() />
+            <section class="panel" aria-label="Agent keys">
+                {if page.keys.is_empty() {
+                    view! { <NothingFound /> }.into_any()
+                } else {
+                    view! { <KeyTable query page=page.clone() /> }.into_any()
+                }}
+                <Pages query page />
+            </section>
+        }
+        .into_any(),
+        Err(Problem { kind: ProblemKind::Forbidden(missing), .. }) => {
+            view! { <Header create=None /> <Denied viewer missing /> }.into_any()
+        }
+        Err(Problem { kind: ProblemKind::ApiKeysDisabled, .. }) => {
+            view! { <Header create=None /> <ApiKeysDisabled /> }.into_any()
+        }
+        Err(problem) => view! { <Header create=None /> <Failed problem /> }.into_any(),
+    }
+}
+
+/// The list could not be read; the address stays, so trying again means the same search.
+#[component]
+fn Failed(problem: Problem) -> impl IntoView {
+    let location = use_location();
+    let retry = format!("{LIST}{}", search(&location.search.get_untracked()));
+    view! { <ProblemPrompt problem retry /> }
+}
+
+/// Says which key was just revoked. What it says is read from Elasticsearch, not from the address.
+#[component]
+fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
+    let key = Resource::new_blocking(
+        move || id.get(),
+        |id| async move {
+            match id {
+                Some(id) => find_agent_key(id).await.ok(),
+                None => None,
+            }
+        },
+    );
+    view! {
+        <Suspense>
+            {move || Suspend::new(async move {
+                let revoked = key.await.filter(|key| matches!(key.status, KeyStatus::Revoked { .. }));
+                revoked.map(|key| {
+                    view! {
+                        <Callout tone=Tone::Success announce=Announce::Status>
+                            <p>
+                                <strong>"Revoked " <bdi>{key.name}</bdi> "."</strong>
+                                " Elasticsearch refuses it from now on. APM Server may accept it for up to a minute."
+                            </p>
+                        </Callout>
+                    }
+                })
+            })}
+        </Suspense>
+    }
+}
+
+/// The list's query in the words of an address.
+fn list_query(parameters: &ParamsMap) -> KeyListQuery {
+    const NAMES: [&str; 10] = [
+        "q", "status", "owner", "realm", "sort", "order", "rows", "after", "before", "offset",
+    ];
+    let values: Vec<(&str, Vec<String>)> = NAMES
+        .into_iter()
+        .map(|name| (name, parameters.get_all(name).unwrap_or_default()))
+        .collect();
+    let pairs = values
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| (*name, value.as_str())));
+    KeyListQuery::from_parameters(pairs)
+}
+
+/// The address of the list with this query.
+pub fn list_href(query: &KeyListQuery) -> String {
+    let parameters: Vec<String> = query
+        .parameters()
+        .iter()
+        .map(|(name, value)| format!("{name}={}", Url::escape(value)))
+        .collect();
+    if parameters.is_empty() {
+        LIST.to_owned()
+    } else {
+        format!("{LIST}?{}", parameters.join("&"))
+    }
+}
+
+/// The query part of an address with its `?`, so that a dialog keeps the list behind it as it is.
+pub fn search(search: &str) -> String {
+    let search = search.trim_start_matches('?');
+    if search.is_empty() || search.contains("revoked=") {
+        String::new()
+    } else {
+        format!("?{search}")
+    }
+}

@@ -1,0 +1,367 @@
+//! The form for a new key, over the list.
+
+use super::{LIST, created::CreatedDialog, search};
+use crate::{
+    backend::AgentKeyPreparation,
+    components::{
+        badge::Tone,
+        callout::Callout,
+        dialog::{Dialog, DialogHead, DialogShape},
+        field::{FieldErrors, TextField},
+        form::use_form,
+        icon::IconName,
+        problem::ProblemCallout,
+        topbar::initials,
+    },
+    model::{
+        access::Access,
+        new_agent_key::{NewAgentKeyErrors, NewAgentKeyForm},
+        privilege::AgentPrivilege,
+        problem::{Problem, ProblemKind},
+        timestamp::{DAY_MS, Timestamp},
+        viewer::Viewer,
+    },
+    pages::layout::use_viewer,
+    questions::agent_keys::{CreateAgentKey, prepare_agent_key},
+};
+use leptos::{ev, form::ActionForm, prelude::*};
+use leptos_meta::Title;
+use leptos_router::hooks::use_location;
+
+/// The form, and after it the one showing of the secret.
+#[component]
+pub fn CreateAgentKeyPage() -> impl IntoView {
+    let create = use_form::<CreateAgentKey>();
+    let location = use_location();
+    let close = format!("{LIST}{}", search(&location.search.get_untracked()));
+    // The secret lives in the action's value and nowhere else. A page that the browser keeps for Back must not keep it.
+    let leaving = window_event_listener(ev::pagehide, move |_| create.value().set(None));
+    on_cleanup(move || leaving.remove());
+    let created = move || create.value().get().and_then(Result::ok);
+    let is_created = Memo::new(move |_| matches!(create.value().get(), Some(Ok(_))));
+    view! {
+        <Title text="Create APM agent key · Agent Keys" />
+        {move || {
+            let close = close.clone();
+            if is_created.get() {
+                created().map(|created| view! { <CreatedDialog created /> }).into_any()
+            } else {
+                view! { <CreateFlyout create close /> }.into_any()
+            }
+        }}
+    }
+}
+
+#[component]
+fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl IntoView {
+    let viewer = use_viewer();
+    let preparation = Resource::new_blocking(|| (), |()| prepare_agent_key());
+    let typed = create.input().get_untracked().map(|input| input.form);
+    let head_close = close.clone();
+    view! {
+        <Dialog shape=DialogShape::Flyout labelled_by="create-title" close=close.clone()>
+            <ActionForm action=create>
+                <DialogHead
+                    id="create-title"
+                    title="Create APM agent key"
+                    help="The key can do at most what you can do."
+                    close=head_close
+                />
+                <div data-part="body" class="stack" data-gap="lg">
+                    <Suspense fallback=|| view! { <p role="status">"Loading"</p> }>
+                        {move || {
+                            let typed = typed.clone();
+                            Suspend::new(async move {
+                                match (viewer.await, preparation.await) {
+                                    (Ok(viewer), Ok(preparation)) => {
+                                        view! { <Fields create viewer preparation typed /> }.into_any()
+                                    }
+                                    (Err(problem), _) | (_, Err(problem)) => {
+                                        view! { <ProblemCallout problem /> }.into_any()
+                                    }
+                                }
+                            })
+                        }}
+                    </Suspense>
+                </div>
+                <div data-part="foot">
+                    <a class="button" data-variant="quiet" href=close>"Cancel"</a>
+                    <button
+                        class="button"
+                        data-variant="primary"
+                        type="submit"
+                        disabled=move || create.pending().get()
+                        aria-busy=move || create.pending().get().then_some("true")
+                    >
+                        "Create APM agent key"
+                    </button>
+                </div>
+            </ActionForm>
+        </Dialog>
+    }
+}
+
+/// The form's fields. `typed` is what a browser without a script had filled in before it was turned down.
+#[component]
+fn Fields(
+    create: ServerAction<CreateAgentKey>,
+    viewer: Viewer,
+    preparation: AgentKeyPreparation,
+    typed: Option<NewAgentKeyForm>,
+) -> impl IntoView {
+    let now = preparation.now;
+    let is_first = typed.is_none();
+    let typed = typed.unwrap_or_else(|| first_form(&preparation));
+    let problem = move || create.value().get().and_then(Result::err);
+    let errors = Memo::new(move |_| match problem() {
+        Some(Problem {
+            kind: ProblemKind::NewAgentKey(errors),
+            ..
+        }) => errors,
+        _ => NewAgentKeyErrors::default(),
+    });
+    let name_errors =
+        Signal::derive(move || errors.read().name.iter().map(ToString::to_string).collect());
+    let privilege_errors = Signal::derive(move || {
+        let text = errors
+            .read()
+            .no_privilege
+            .then(|| "Tick at least one. A key without any cannot be used.".to_owned());
+        text.into_iter().collect()
+    });
+    view! {
+        {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
+        <Before access=viewer.access.clone() preparation=preparation.clone() />
+        <input type="hidden" name="form[operation]" value=typed.operation.clone() />
+        <div class="field">
+            <span data-part="label">"Owner"</span>
+            <div class="row">
+                <span class="avatar" aria-hidden="true">{initials(&viewer.username)}</span>
+                <span><strong>{viewer.username.clone()}</strong> " " <span class="muted">"realm " {viewer.realm.clone()}</span></span>
+            </div>
+        </div>
+        <TextField
+            id="name"
+            name="form[name]"
+            label="Name"
+            value=typed.name.clone()
+            help="What will use this key? A service and an environment make a good name."
+            errors=name_errors
+            required=true
+            autofocus=true
+        />
+        <fieldset class="field" aria-describedby="privileges-error">
+            <legend>"Privileges"</legend>
+            <div class="stack" data-gap="sm">
+                <PrivilegeChoice
+                    privilege=AgentPrivilege::EventWrite
+                    name="form[event_write]"
+                    title="Send data"
+                    help="Traces, metrics, logs and errors. Every agent needs this."
+                    ticked=is_first || typed.event_write.is_some()
+                    held=viewer.access.hand_on_event_write
+                    errors=privilege_errors
+                />
+                <PrivilegeChoice
+                    privilege=AgentPrivilege::ConfigAgentRead
+                    name="form[config_agent_read]"
+                    title="Read agent configuration"
+                    help="Lets the agent pick up sampling rate and other settings that you change centrally."
+                    ticked=is_first || typed.config_agent_read.is_some()
+                    held=viewer.access.hand_on_config_agent_read
+                    errors=privilege_errors
+                />
+            </div>
+            <FieldErrors id="privileges-error" errors=privilege_errors />
+        </fieldset>
+        <Expires typed=typed.clone() now errors />
+        <LabelFields typed errors />
+    }
+}
+
+/// The form as it is first drawn.
+fn first_form(preparation: &AgentKeyPreparation) -> NewAgentKeyForm {
+    NewAgentKeyForm {
+        operation: preparation.operation.clone(),
+        expires: "90".to_owned(),
+        ..NewAgentKeyForm::default()
+    }
+}
+
+/// What to know before the key is made: missing privileges, and APM Server's limit.
+#[component]
+fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
+    let after = preparation.active_keys.saturating_add(1);
+    let limit = u64::from(preparation.limit);
+    let holds_all = access.hand_on_event_write && access.hand_on_config_agent_read;
+    view! {
+        {if access.create.is_granted() && holds_all {
+            view! {
+                <Callout tone=Tone::Success small=true>
+                    <p><strong>"Ready."</strong> " You hold every privilege this key needs."</p>
+                </Callout>
+            }
+                .into_any()
+        } else {
+            view! {
+                <Callout tone=Tone::Warning icon=IconName::Lock>
+                    <p>
+                        "You do not hold everything this key may need. Ask an administrator for the role "
+                        <code>"apm_agent_key_role"</code> "; the page "
+                        <a href="/settings/users">"Users and roles"</a> " shows the request."
+                    </p>
+                </Callout>
+            }
+                .into_any()
+        }}
+        {(after > limit)
+            .then(|| {
+                view! {
+                    <Callout tone=Tone::Warning>
+                        <p>
+                            <strong>"This will be key " {after} " of " {limit} "."</strong>
+                            " APM Server accepts " {limit} " unique keys per minute and refuses agents beyond that. "
+                            <a href="/settings/apm-integration">"Raise the limit"</a> " first."
+                        </p>
+                    </Callout>
+                }
+            })}
+        {(!preparation.authorization_enabled)
+            .then(|| {
+                view! {
+                    <Callout tone=Tone::Warning small=true>
+                        <p>
+                            "APM Server is not set to accept API keys yet. "
+                            <a href="/settings/apm-integration">"Turn on API key authorization"</a> "."
+                        </p>
+                    </Callout>
+                }
+            })}
+    }
+}
+
+/// One privilege as a card.
+#[component]
+fn PrivilegeChoice(
+    privilege: AgentPrivilege,
+    name: &'static str,
+    title: &'static str,
+    help: &'static str,
+    ticked: bool,
+    held: bool,
+    errors: Signal<Vec<String>>,
+) -> impl IntoView {
+    view! {
+        <label class="choice">
+            <input
+                type="checkbox"
+                name=name
+                checked=ticked
+                aria-invalid=move || (!errors.read().is_empty()).then_some("true")
+            />
+            <span data-part="title">{title}</span>
+            <code data-part="meta">{privilege.name()}</code>
+            <span data-part="help">
+                {help}
+                {(!held).then(|| view! { <strong>" You do not hold this privilege."</strong> })}
+            </span>
+        </label>
+    }
+}
+
+/// When the key ends. The dates beside the choices come from the server's clock.
+#[component]
+fn Expires(
+    typed: NewAgentKeyForm,
+    now: Timestamp,
+    errors: Memo<NewAgentKeyErrors>,
+) -> impl IntoView {
+    const CHOICES: [(&str, &str, Option<i64>); 6] = [
+        ("30", "30 days", Some(30)),
+        ("60", "60 days", Some(60)),
+        ("90", "90 days", Some(90)),
+        ("365", "1 year", Some(365)),
+        ("custom", "Custom", None),
+        ("never", "Never", None),
+    ];
+    let chosen = typed.expires.clone();
+    let radios = CHOICES.map(|(value, label, _)| {
+        view! {
+            <label>
+                <input type="radio" name="form[expires]" value=value checked=chosen == value />
+                {label}
+            </label>
+        }
+    });
+    let dates = CHOICES.map(|(value, _, days)| {
+        days.map(|days| {
+            let end = now.plus_ms(days * DAY_MS);
+            view! { <small data-reveal=value>{end.date_and_minute()}</small> }
+        })
+    });
+    let messages = Signal::derive(move || {
+        errors
+            .read()
+            .expiration
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    });
+    view! {
+        <fieldset class="field reveal" aria-describedby="expires-error">
+            <legend>"Expires " {dates}</legend>
+            <div class="segmented">{radios}</div>
+            <div data-reveal="custom" class="input" data-width="sm">
+                <input
+                    type="date"
+                    name="form[expires_on]"
+                    aria-label="Expiry date"
+                    min=now.plus_ms(DAY_MS).iso_date()
+                    value=typed.expires_on
+                />
+            </div>
+            <FieldErrors id="expires-error" errors=messages />
+            <p data-part="help">
+                "The list shows it 14 days before. Agents that still use the key after that date are refused."
+            </p>
+            <div data-reveal="never">
+                <Callout tone=Tone::Warning small=true>
+                    <p>"A key that never expires works until someone revokes it. Prefer a date."</p>
+                </Callout>
+            </div>
+        </fieldset>
+    }
+}
+
+/// What the key is for.
+#[component]
+fn LabelFields(typed: NewAgentKeyForm, errors: Memo<NewAgentKeyErrors>) -> impl IntoView {
+    let messages = Signal::derive(move || {
+        let errors = errors.read();
+        let bad = errors.service || errors.environment || errors.team;
+        bad.then(|| "Use at most 100 characters, without line breaks.".to_owned())
+            .into_iter()
+            .collect()
+    });
+    view! {
+        <fieldset class="field" aria-describedby="labels-error">
+            <legend>"Labels " <small>"Optional"</small></legend>
+            <div class="field-row">
+                <div class="input" data-size="sm">
+                    <span data-part="affix">"service"</span>
+                    <input type="text" aria-label="Service" name="form[service]" value=typed.service autocomplete="off" />
+                </div>
+                <div class="input" data-size="sm">
+                    <span data-part="affix">"env"</span>
+                    <input type="text" aria-label="Environment" name="form[environment]" value=typed.environment autocomplete="off" />
+                </div>
+                <div class="input" data-size="sm">
+                    <span data-part="affix">"team"</span>
+                    <input type="text" aria-label="Team" name="form[team]" value=typed.team autocomplete="off" />
+                </div>
+            </div>
+            <FieldErrors id="labels-error" errors=messages />
+            <p data-part="help">"Stored with the key. Used for search and to fill in the set-up snippets."</p>
+        </fieldset>
+    }
+}

@@ -1,0 +1,227 @@
+//! The one showing of a new key's secret.
+//!
+//! Nothing here needs a script but copying: what is masked or shown, and which agent's file, is decided by
+//! check boxes, radio buttons and the style sheet.
+
+use super::LIST;
+use crate::{
+    components::{
+        badge::Tone,
+        callout::{Announce, Callout},
+        code::SnippetBlock,
+        copy_button::CopyButton,
+        dialog::{Dialog, DialogShape},
+        icon::{Icon, IconName},
+    },
+    model::{agent_key::CreatedAgentKey, secret::Secret},
+    snippets::{self, Setting},
+};
+use leptos::prelude::*;
+
+/// The dialog. Escape does not close it: the secret is gone afterwards.
+#[component]
+pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
+    let expires = match created.expiration {
+        Some(at) => format!(", expires {}", at.date()),
+        None => ", never expires".to_owned(),
+    };
+    let url = created.apm_server_url.clone();
+    view! {
+        <Dialog shape=DialogShape::Wide labelled_by="created-title">
+            <div data-part="head">
+                <div>
+                    <h2 id="created-title">
+                        <Icon name=IconName::Pass size="lg" tone="success" />
+                        <span>"Key created: " <bdi>{created.name.to_string()}</bdi></span>
+                    </h2>
+                    <p>"Id " <span class="mono">{created.id.to_string()}</span> {expires}</p>
+                </div>
+            </div>
+            <div data-part="body" class="created">
+                <div class="stack">
+                    <Callout tone=Tone::Warning announce=Announce::Alert small=true>
+                        <p>
+                            <strong>"Store the key now."</strong>
+                            " It is shown only this once: nobody, this application included, can show it again."
+                        </p>
+                    </Callout>
+                    <SecretField created=created.clone() />
+                </div>
+                <div class="stack" data-gap="md" data-part="agents">
+                    <div>
+                        <h3>"Set it in your agent"</h3>
+                        <p class="small muted">
+                            "The key is masked here until you choose “Show”. “Copy” copies the real one."
+                        </p>
+                    </div>
+                    <ServerNotice url />
+                    <AgentSnippets created />
+                </div>
+            </div>
+            <form method="get" action=LIST class="foot">
+                <div data-part="foot">
+                    <label class="check">
+                        <input type="checkbox" id="stored" required autofocus />
+                        <span>"I have stored this key"</span>
+                    </label>
+                    <button type="submit" class="button" data-variant="primary">"Done"</button>
+                </div>
+            </form>
+        </Dialog>
+    }
+}
+
+/// The forms in which a key is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Base64,
+    IdAndKey,
+    Header,
+}
+
+impl Format {
+    const ALL: [Self; 3] = [Self::Base64, Self::IdAndKey, Self::Header];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Base64 => "base64",
+            Self::IdAndKey => "id-key",
+            Self::Header => "header",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Base64 => "Base64",
+            Self::IdAndKey => "id:key",
+            Self::Header => "Authorization header",
+        }
+    }
+
+    fn text(self, created: &CreatedAgentKey) -> String {
+        match self {
+            Self::Base64 => created.encoded.expose().to_owned(),
+            Self::IdAndKey => format!("{}:{}", created.id, created.api_key.expose()),
+            Self::Header => format!("Authorization: ApiKey {}", created.encoded.expose()),
+        }
+    }
+}
+
+/// The secret in its three forms, masked.
+#[component]
+fn SecretField(created: CreatedAgentKey) -> impl IntoView {
+    let format = RwSignal::new(Format::Base64);
+    let formats = Format::ALL.map(|choice| {
+        view! {
+            <label>
+                <input
+                    type="radio"
+                    name="format"
+                    id=format!("format-{}", choice.word())
+                    checked=choice == Format::Base64
+                    on:change=move |_| format.set(choice)
+                />
+                {choice.label()}
+            </label>
+        }
+    });
+    let values = Format::ALL.map(|choice| {
+        view! {
+            <output data-format=choice.word() aria-labelledby="secret-label" aria-live="off">
+                <span data-secret="masked">{"•".repeat(48)}</span>
+                <span data-secret="shown">{choice.text(&created)}</span>
+            </output>
+        }
+    });
+    view! {
+        <div class="field formats">
+            <div class="row" data-justify="between">
+                <h3 id="secret-label">"API key"</h3>
+                <fieldset class="segmented">
+                    <legend class="visually-hidden">"Format"</legend>
+                    {formats}
+                </fieldset>
+            </div>
+            <div class="secret">
+                {values}
+                <label class="button show-secret">
+                    <input type="checkbox" id="show-secret" class="visually-hidden" />
+                    <Icon name=IconName::Eye />
+                    "Show"
+                </label>
+                <CopyButton text=move || format.get_untracked().text(&created) what="the API key" />
+            </div>
+            <p data-part="help">"Base64 of id:key is the form that Elastic agents expect."</p>
+        </div>
+    }
+}
+
+/// Where agents will send the key, and whether it can be read on the way.
+#[component]
+fn ServerNotice(url: Option<String>) -> impl IntoView {
+    match url {
+        None => view! {
+            <Callout tone=Tone::Warning small=true>
+                <p>
+                    "The address of APM Server is not set, so the files below hold an example. Set it in "
+                    <a href="/settings/apm-integration" target="_blank">"APM integration"</a> "."
+                </p>
+            </Callout>
+        }
+        .into_any(),
+        Some(url) if url.starts_with("http://") => view! {
+            <Callout tone=Tone::Warning small=true>
+                <p>
+                    "The address of APM Server begins with http://. Agents will send this key in plain text, and whoever reads it on the way can use it."
+                </p>
+            </Callout>
+        }
+        .into_any(),
+        Some(_) => ().into_any(),
+    }
+}
+
+/// One file for each agent; a tab chooses which is shown.
+#[component]
+fn AgentSnippets(created: CreatedAgentKey) -> impl IntoView {
+    let setting = Setting::new(
+        &created.labels,
+        created.name.as_str(),
+        created.apm_server_url.as_deref(),
+    );
+    let secret: Secret = created.encoded.clone();
+    let snippets = snippets::all(&setting);
+    let tabs: Vec<_> = snippets
+        .iter()
+        .enumerate()
+        .map(|(index, snippet)| {
+            view! {
+                <label>
+                    <input type="radio" name="agent" id=format!("agent-{}", snippet.id) checked=index == 0 />
+                    {snippet.label}
+                </label>
+            }
+        })
+        .collect();
+    let files: Vec<_> = snippets
+        .into_iter()
+        .map(|snippet| {
+            let (id, note) = (snippet.id, snippet.note);
+            view! {
+                <div data-agent=id class="stack" data-gap="sm">
+                    <SnippetBlock snippet secret=secret.clone() />
+                    <p class="small muted">{note}</p>
+                </div>
+            }
+        })
+        .collect();
+    view! {
+        <div class="snippets stack" data-gap="md">
+            <fieldset class="tabs" data-size="sm">
+                <legend class="visually-hidden">"Agent"</legend>
+                {tabs}
+            </fieldset>
+            {files}
+        </div>
+    }
+}

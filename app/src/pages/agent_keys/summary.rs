@@ -1,0 +1,55 @@
+//! The strip of figures above the list.
+
+use super::list_href;
+use crate::{
+    components::{
+        badge::Tone,
+        meter::{KeyLimitMeter, limit_tone},
+    },
+    model::key_list::{KeyListQuery, KeySummary, StatusFilter},
+};
+use leptos::prelude::*;
+
+/// How many keys there are of each status; each figure leads to those keys.
+#[component]
+pub(super) fn Summary(summary: KeySummary) -> impl IntoView {
+    let tone = limit_tone(summary.active, summary.limit);
+    let tone = (tone != Tone::Success).then(|| tone.word());
+    view! {
+        <section class="stats" aria-label="Summary">
+            <ul role="list">
+                <Figure status=StatusFilter::Active label="Active" tone=Tone::Success count=summary.active />
+                <Figure
+                    status=StatusFilter::ExpiresSoon
+                    label="Expiring within 14 days"
+                    tone=Tone::Warning
+                    count=summary.expires_soon
+                />
+                <Figure status=StatusFilter::Expired label="Expired" tone=Tone::Neutral count=summary.expired />
+                <Figure status=StatusFilter::Revoked label="Revoked" tone=Tone::Neutral count=summary.revoked />
+                <li data-part="wide" data-tone=tone>
+                    <KeyLimitMeter active=summary.active limit=summary.limit link=true />
+                </li>
+            </ul>
+        </section>
+    }
+}
+
+#[component]
+fn Figure(status: StatusFilter, label: &'static str, tone: Tone, count: u64) -> impl IntoView {
+    let href = list_href(&KeyListQuery {
+        status: vec![status],
+        ..KeyListQuery::default()
+    });
+    view! {
+        <li>
+            <p data-part="label">
+                <span class="dot" data-tone=tone.word()></span>
+                {label}
+            </p>
+            <a data-part="value" href=href aria-label=format!("{label}: {count}. Show these keys")>
+                {count}
+            </a>
+        </li>
+    }
+}

@@ -1,0 +1,145 @@
+//! Search and filters. One form: it works as it stands, and with a script it changes the list in place.
+
+use super::LIST;
+use crate::{
+    components::icon::{Icon, IconName},
+    model::key_list::{FacetValue, KeyListPage, KeyListQuery, StatusFilter},
+};
+use leptos::prelude::*;
+use leptos_router::components::Form;
+
+/// The form.
+#[component]
+pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoView {
+    let summary = page.summary;
+    let current = query.get_untracked();
+    let status = StatusFilter::ALL
+        .into_iter()
+        .map(|status| {
+            let count = match status {
+                StatusFilter::Active => summary.active,
+                StatusFilter::ExpiresSoon => summary.expires_soon,
+                StatusFilter::Expired => summary.expired,
+                StatusFilter::Revoked => summary.revoked,
+            };
+            Choice {
+                value: status.word().to_owned(),
+                label: status.label().to_owned(),
+                count,
+                chosen: current.status.contains(&status),
+            }
+        })
+        .collect();
+    let kept: Vec<_> = current
+        .parameters()
+        .into_iter()
+        .filter(|(name, _)| matches!(*name, "sort" | "order" | "rows"))
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+        .collect();
+    let filtered = current.is_filtered();
+    view! {
+        <search>
+            <Form method="GET" action=LIST>
+                <div class="panel toolbar">
+                    {kept}
+                    <div class="input" data-size="sm">
+                        <Icon name=IconName::Search />
+                        <input
+                            type="search"
+                            name="q"
+                            aria-label="Search keys"
+                            placeholder="Search by name, id or label"
+                            value=current.search.clone()
+                        />
+                        <button type="submit" class="visually-hidden">"Search"</button>
+                    </div>
+                    <div class="row" role="group" aria-label="Filters">
+                        <Filter name="status" label="Status" choices=status />
+                        <Filter name="owner" label="Owner" choices=choices(summary.owners, &current.owner) />
+                        <Filter name="realm" label="Realm" choices=choices(summary.realms, &current.realm) />
+                        {filtered
+                            .then(|| {
+                                view! {
+                                    <a class="button" data-variant="quiet" data-size="sm" href=LIST>
+                                        "Clear all"
+                                    </a>
+                                }
+                            })}
+                    </div>
+                </div>
+            </Form>
+        </search>
+    }
+}
+
+/// A value that can be filtered by.
+#[derive(Clone)]
+struct Choice {
+    value: String,
+    label: String,
+    count: u64,
+    chosen: bool,
+}
+
+/// What is there, and what is chosen though it is not there any more: it must be possible to take it back.
+fn choices(values: Vec<FacetValue>, chosen: &[String]) -> Vec<Choice> {
+    let gone = chosen
+        .iter()
+        .filter(|value| !values.iter().any(|known| known.value == **value))
+        .map(|value| FacetValue {
+            value: value.clone(),
+            count: 0,
+        })
+        .collect::<Vec<_>>();
+    values
+        .into_iter()
+        .chain(gone)
+        .map(|FacetValue { value, count }| Choice {
+            chosen: chosen.contains(&value),
+            label: value.clone(),
+            value,
+            count,
+        })
+        .collect()
+}
+
+/// A filter: a chip that opens its choices.
+#[component]
+fn Filter(name: &'static str, label: &'static str, choices: Vec<Choice>) -> impl IntoView {
+    let chosen = choices.iter().filter(|choice| choice.chosen).count();
+    let id = format!("filter-{name}");
+    let boxes = choices
+        .into_iter()
+        .map(|choice| {
+            view! {
+                <label>
+                    <input type="checkbox" name=name value=choice.value checked=choice.chosen />
+                    <bdi>{choice.label}</bdi>
+                    <span class="count">{choice.count}</span>
+                </label>
+            }
+        })
+        .collect_view();
+    view! {
+        <button
+            type="button"
+            class="chip"
+            popovertarget=id.clone()
+            data-active=(chosen > 0).then_some("")
+        >
+            {label}
+            {(chosen > 0).then(|| view! { <span class="count">{chosen}</span> })}
+            <Icon name=IconName::Down />
+        </button>
+        <div class="popover" id=id popover="auto">
+            <p data-part="title">{label}</p>
+            <fieldset class="menu">
+                <legend class="visually-hidden">{label}</legend>
+                {boxes}
+            </fieldset>
+            <div data-part="foot">
+                <button class="button" data-variant="primary" data-size="sm" type="submit">"Apply"</button>
+            </div>
+        </div>
+    }
+}

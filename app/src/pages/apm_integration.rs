@@ -1,0 +1,321 @@
+//! The step before the first key: how APM Server accepts agents.
+
+use super::layout::use_viewer;
+use crate::{
+    components::{
+        badge::{Badge, Tone},
+        callout::{Announce, Callout},
+        code::SnippetBlock,
+        field::{FieldErrors, FieldKind, TextField},
+        form::use_form,
+        icon::IconName,
+        meter::KeyLimitMeter,
+        problem::{ProblemCallout, ProblemPrompt, describe},
+    },
+    model::{
+        access::Permit,
+        apm_settings::{ApmIntegration, ApmSettingsErrors},
+        problem::{Problem, ProblemKind},
+    },
+    questions::apm_settings::{ApmSettingsForm, SaveApmSettings, read_apm_integration},
+    snippets::apm_server,
+};
+use leptos::{form::ActionForm, prelude::*};
+use leptos_meta::Title;
+
+/// The page's address.
+const PAGE: &str = "/settings/apm-integration";
+
+/// The page.
+#[component]
+pub fn ApmIntegrationPage() -> impl IntoView {
+    let viewer = use_viewer();
+    let save = use_form::<SaveApmSettings>();
+    let integration =
+        Resource::new_blocking(move || save.version().get(), |_| read_apm_integration());
+    let saved = move || matches!(save.value().get(), Some(Ok(())));
+    let problem = move || save.value().get().and_then(Result::err);
+    view! {
+        <Title text="APM integration · Agent Keys" />
+        <main id="main" class="page">
+            <header class="page-header">
+                <div data-part="title">
+                    <h1>"APM integration"</h1>
+                    <p>"How APM Server accepts agents. Set it here, then apply the YAML to your server."</p>
+                </div>
+            </header>
+            {move || {
+                saved()
+                    .then(|| {
+                        view! {
+                            <Callout tone=Tone::Success announce=Announce::Status small=true>
+                                <p><strong>"Saved."</strong> " Apply the fragment to APM Server and restart it."</p>
+                            </Callout>
+                        }
+                    })
+            }}
+            {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
+            <Transition fallback=|| view! { <p role="status">"Loading the settings"</p> }>
+                {move || Suspend::new(async move {
+                    match (viewer.await, integration.await) {
+                        (Ok(viewer), Ok(integration)) => {
+                            view! { <Settings integration save permit=viewer.access.save_settings /> }.into_any()
+                        }
+                        (Err(problem), _) | (_, Err(problem)) => {
+                            view! { <ProblemPrompt problem retry=PAGE /> }.into_any()
+                        }
+                    }
+                })}
+            </Transition>
+        </main>
+    }
+}
+
+#[component]
+fn Settings(
+    integration: ApmIntegration,
+    save: ServerAction<SaveApmSettings>,
+    permit: Permit,
+) -> impl IntoView {
+    let errors = Memo::new(move |_| match save.value().get().and_then(Result::err) {
+        Some(Problem {
+            kind: ProblemKind::ApmSettings(errors),
+            ..
+        }) => errors,
+        _ => ApmSettingsErrors::default(),
+    });
+    let settings = integration.settings.clone();
+    // After a refusal the form shows what was typed, otherwise what is saved.
+    let refused = matches!(save.value().get_untracked(), Some(Err(_)));
+    let typed = save
+        .input()
+        .get_untracked()
+        .filter(|_| refused)
+        .map(|input| input.form);
+    let typed = typed.unwrap_or_else(|| ApmSettingsForm {
+        server_url: settings
+            .server_url
+            .clone()
+            .map(String::from)
+            .unwrap_or_default(),
+        api_key_enabled: settings.api_key_enabled.then(|| "on".to_owned()),
+        api_key_limit: settings.api_key_limit.to_string(),
+    });
+    let plain_text = settings
+        .server_url
+        .as_ref()
+        .is_some_and(|url| url.is_plain_text());
+    let url_errors = Signal::derive(move || {
+        errors
+            .read()
+            .server_url
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    });
+    let limit_errors: Signal<Vec<String>> = Signal::derive(move || {
+        let text = errors
+            .read()
+            .limit
+            .then(|| "Enter a whole number from 1 to 10,000,000.".to_owned());
+        text.into_iter().collect()
+    });
+    let recommended = integration.recommended_limit();
+    let active = integration.active_keys.unwrap_or(0);
+    let read_only = !permit.is_granted();
+    let fragment = apm_server::fragment(
+        &settings,
+        integration
+            .embedded
+            .then_some(integration.elasticsearch_url.as_str()),
+    );
+    let reason = match &permit {
+        Permit::Granted => None,
+        Permit::Missing(missing) => {
+            Some(missing.iter().map(describe).collect::<Vec<_>>().join(", "))
+        }
+    };
+    view! {
+        <LimitNotice integration=integration.clone() />
+        <div class="split" data-aside="wide">
+            <div data-part="columns">
+                <ActionForm action=save>
+                    <div class="stack" data-gap="lg">
+                        <section class="panel">
+                            <header><h2>"Connection"</h2></header>
+                            <div data-part="body" class="stack">
+                                <TextField
+                                    id="server-url"
+                                    name="form[server_url]"
+                                    label="APM Server URL"
+                                    kind=FieldKind::Text
+                                    value=typed.server_url
+                                    help="Where agents send their data. It goes into the set-up snippets. Include the port."
+                                    errors=url_errors
+                                    mono=true
+                                />
+                                {plain_text
+                                    .then(|| {
+                                        view! {
+                                            <Callout tone=Tone::Warning small=true>
+                                                <p>
+                                                    "This address begins with http://. Keys travel in plain text, and whoever reads one on the way can use it. Prefer https://."
+                                                </p>
+                                            </Callout>
+                                        }
+                                    })}
+                            </div>
+                        </section>
+                        <section class="panel">
+                            <header><h2>"API keys"</h2></header>
+                            <div data-part="body">
+                                <div class="setting">
+                                    <div data-part="grid">
+                                        <div data-part="about">
+                                            <h3 id="enabled-label">"API key authorization"</h3>
+                                            <p>"Off means that no agent key works."</p>
+                                        </div>
+                                        <div>
+                                            <label class="switch">
+                                                <input
+                                                    type="checkbox"
+                                                    role="switch"
+                                                    name="form[api_key_enabled]"
+                                                    aria-labelledby="enabled-label"
+                                                    checked=typed.api_key_enabled.is_some()
+                                                />
+                                                <span data-on>"On"</span>
+                                                <span data-off>"Off"</span>
+                                            </label>
+                                        </div>
+                                    </div>
+                                </div>
+                                <div class="setting">
+                                    <div data-part="grid">
+                                        <div data-part="about">
+                                            <label for="limit">"Limit on unique keys"</label>
+                                            <p>"How many different keys APM Server checks per minute. Keys above it are refused."</p>
+                                        </div>
+                                        <div class="stack" data-gap="md">
+                                            <div class="row" data-gap="md">
+                                                <div class="input" data-width="sm">
+                                                    <input
+                                                        id="limit"
+                                                        name="form[api_key_limit]"
+                                                        type="text"
+                                                        inputmode="numeric"
+                                                        value=typed.api_key_limit
+                                                        aria-invalid=move || (!limit_errors.read().is_empty()).then_some("true")
+                                                        aria-describedby="limit-error"
+                                                    />
+                                                    <span data-part="affix">"keys per minute"</span>
+                                                </div>
+                                                {(settings.api_key_limit >= recommended)
+                                                    .then(|| {
+                                                        view! { <Badge tone=Tone::Success icon=IconName::Check text="Enough to rotate" /> }
+                                                    })}
+                                            </div>
+                                            <FieldErrors id="limit-error" errors=limit_errors />
+                                            <KeyLimitMeter active limit=settings.api_key_limit />
+                                            <HowRecommended active recommended />
+                                        </div>
+                                    </div>
+                                </div>
+                            </div>
+                        </section>
+                        <div class="save-bar">
+                            {reason
+                                .map(|reason| {
+                                    view! { <span class="small muted" id="save-reason">"To save you need " {reason} "."</span> }
+                                })}
+                            <span class="push-end"></span>
+                            <button
+                                class="button"
+                                data-variant="primary"
+                                type="submit"
+                                disabled=move || read_only || save.pending().get()
+                            >
+                                "Save"
+                            </button>
+                        </div>
+                    </div>
+                </ActionForm>
+                <div class="stack" data-gap="lg">
+                    <section class="panel">
+                        <header><h2>"For APM Server"</h2></header>
+                        <div data-part="body" class="stack" data-gap="md">
+                            <SnippetBlock snippet=fragment />
+                            <p class="small muted">"As saved. The file holds no secret."</p>
+                        </div>
+                    </section>
+                    {integration
+                        .embedded
+                        .then(|| {
+                            view! {
+                                <Callout tone=Tone::Accent>
+                                    <h3>"Keys are in the embedded engine"</h3>
+                                    <p>
+                                        "APM Server must check them there, so the fragment names it under "
+                                        <code>"api_key.elasticsearch"</code>
+                                        ". Where APM Server runs on another machine, make the engine listen on an address it can reach."
+                                    </p>
+                                </Callout>
+                            }
+                        })}
+                    <Callout tone=Tone::Accent>
+                        <h3>"After you apply it"</h3>
+                        <p>
+                            "A server that runs from a file needs a restart. Where Fleet manages it, set the same two values in the APM integration policy."
+                        </p>
+                    </Callout>
+                </div>
+            </div>
+        </div>
+    }
+}
+
+/// Says so when the saved limit is too small.
+#[component]
+fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
+    let active = integration.active_keys.unwrap_or(0);
+    let limit = integration.settings.api_key_limit;
+    let recommended = integration.recommended_limit();
+    if active > u64::from(limit) {
+        view! {
+            <Callout tone=Tone::Danger icon=IconName::Warn>
+                <h2>{active} " keys are active, APM Server accepts " {limit} " per minute"</h2>
+                <p>"Agents beyond that are refused with 503. Set the limit to " <strong>{recommended}</strong> "."</p>
+            </Callout>
+        }
+        .into_any()
+    } else if limit < recommended {
+        view! {
+            <Callout tone=Tone::Warning>
+                <p>
+                    "During a rotation every key counts twice. A limit of " <strong>{recommended}</strong>
+                    " holds all " {active} " active keys and their successors."
+                </p>
+            </Callout>
+        }
+        .into_any()
+    } else {
+        ().into_any()
+    }
+}
+
+#[component]
+fn HowRecommended(active: u64, recommended: u32) -> impl IntoView {
+    view! {
+        <details class="disclosure">
+            <summary>"How " {recommended} " is worked out"</summary>
+            <dl class="sum">
+                <div><dt>"Active keys"</dt><dd>{active}</dd></div>
+                <div><dt>"Their successors during a rotation"</dt><dd>"+ " {active}</dd></div>
+                <div data-part="total">
+                    <dt>"Rounded up to tens, and at least 100"</dt>
+                    <dd>{recommended}</dd>
+                </div>
+            </dl>
+        </details>
+    }
+}

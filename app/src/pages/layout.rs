@@ -1,0 +1,67 @@
+//! What surrounds every page of a person who is signed in.
+
+use crate::{
+    components::{
+        sidenav::Sidenav,
+        topbar::{SignOutButton, TopbarEnd, TopbarStart},
+    },
+    model::{problem::Problem, viewer::Viewer},
+    questions::session::read_viewer,
+};
+use leptos::prelude::*;
+use leptos_router::{components::Outlet, hooks::use_location};
+
+/// Who is signed in; asked once, and shared by all pages.
+#[derive(Clone, Copy)]
+pub struct CurrentViewer(pub Resource<Result<Viewer, Problem>>);
+
+/// Who is signed in.
+pub fn use_viewer() -> Resource<Result<Viewer, Problem>> {
+    expect_context::<CurrentViewer>().0
+}
+
+/// Top bar, navigation, and the page between them.
+#[component]
+pub fn SettingsLayout() -> impl IntoView {
+    let viewer = Resource::new_blocking(|| (), |()| read_viewer());
+    provide_context(CurrentViewer(viewer));
+    let location = use_location();
+    let behind_dialog = move || is_dialog(&location.pathname.read());
+    let title = Signal::derive(move || title(&location.pathname.read()));
+    view! {
+        <a class="skip-link" href="#main">"Skip to content"</a>
+        <div class="shell">
+            <header class="topbar" inert=behind_dialog>
+                <TopbarStart title />
+                <div data-part="end">
+                    <Suspense>
+                        {move || Suspend::new(async move {
+                            viewer.await.ok().map(|viewer| view! { <TopbarEnd viewer /> })
+                        })}
+                    </Suspense>
+                    <SignOutButton />
+                </div>
+            </header>
+            <div class="sidenav-slot" inert=behind_dialog>
+                <Sidenav />
+            </div>
+            <Outlet />
+        </div>
+    }
+}
+
+/// Whether a dialog is drawn over the page at this address.
+pub fn is_dialog(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    path.ends_with("/new") || path.ends_with("/revoke") || path.starts_with("/settings/users/")
+}
+
+fn title(path: &str) -> &'static str {
+    if path.starts_with("/settings/users") {
+        "Users and roles"
+    } else if path.starts_with("/settings/apm-integration") {
+        "APM integration"
+    } else {
+        "Agent keys"
+    }
+}

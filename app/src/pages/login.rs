@@ -1,0 +1,181 @@
+//! Signing in.
+
+use crate::{
+    components::{
+        badge::{Badge, Tone},
+        callout::{Announce, Callout},
+        field::{FieldKind, TextField},
+        form::use_form,
+        icon::{Icon, IconName, Mark},
+        problem::sentences,
+    },
+    model::{problem::ProblemKind, viewer::FrontDoor},
+    questions::session::{SignIn, read_front_door},
+};
+use leptos::{form::ActionForm, prelude::*};
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+/// The page.
+#[component]
+pub fn LoginPage() -> impl IntoView {
+    let front_door = Resource::new_blocking(|| (), |()| read_front_door());
+    let query = use_query_map();
+    let sign_in = use_form::<SignIn>();
+    let problem = move || sign_in.value().get().and_then(Result::err);
+    let username = sign_in
+        .input()
+        .get_untracked()
+        .map(|input| input.username)
+        .unwrap_or_default();
+    let wrong = Signal::derive(move || {
+        let rejected = problem().is_some_and(|problem| problem.kind == ProblemKind::SignInRejected);
+        if rejected {
+            vec!["Enter the password again.".to_owned()]
+        } else {
+            Vec::new()
+        }
+    });
+    let notice = move || match query.read().get_str("reason") {
+        Some("ended") => Some("Your session ended. Sign in again."),
+        Some("signed-out") => Some("You are signed out."),
+        _ => None,
+    };
+    let message = move || {
+        problem().map_or_else(
+            || {
+                notice().map(|text| {
+                    view! {
+                        <Callout tone=Tone::Accent announce=Announce::Status small=true>
+                            <p>{text}</p>
+                        </Callout>
+                    }
+                    .into_any()
+                })
+            },
+            |problem| {
+                let sentences = sentences(&problem.kind);
+                Some(
+                    view! {
+                        <Callout tone=Tone::Danger announce=Announce::Alert small=true>
+                            <strong>{sentences.title}</strong>
+                            <p>{sentences.text}</p>
+                        </Callout>
+                    }
+                    .into_any(),
+                )
+            },
+        )
+    };
+    view! {
+        <Title text="Sign in · Agent Keys" />
+        <div class="login">
+            <main>
+                <div data-part="brand">
+                    <Mark size="lg" />
+                    <h1>"Sign in to Agent Keys"</h1>
+                </div>
+                <section class="panel">
+                    <Suspense>
+                        {move || Suspend::new(async move {
+                            front_door.await.ok().map(|door| view! { <Endpoint door /> })
+                        })}
+                    </Suspense>
+                    <ActionForm action=sign_in>
+                        <div data-part="body" class="stack">
+                            {message}
+                            <input type="hidden" name="next" value=move || query.read().get("next") />
+                            <TextField
+                                id="username"
+                                name="username"
+                                label="Username"
+                                value=username
+                                errors=Signal::stored(Vec::new())
+                                required=true
+                                autofocus=true
+                                autocomplete="username"
+                            />
+                            <TextField
+                                id="password"
+                                name="password"
+                                label="Password"
+                                kind=FieldKind::Password
+                                errors=wrong
+                                required=true
+                                autocomplete="current-password"
+                            />
+                            <button
+                                class="button"
+                                data-variant="primary"
+                                type="submit"
+                                data-block
+                                aria-busy=move || sign_in.pending().get().then_some("true")
+                            >
+                                "Sign in"
+                            </button>
+                            <p class="small muted">
+                                "Use any Elasticsearch user with a password: native, LDAP, Active Directory or file realm."
+                            </p>
+                        </div>
+                    </ActionForm>
+                </section>
+                <Suspense>
+                    {move || Suspend::new(async move {
+                        front_door.await.ok().filter(|door| door.embedded).map(|_| view! { <FirstTime /> })
+                    })}
+                </Suspense>
+            </main>
+            <footer>
+                "Your password goes to Elasticsearch. This application keeps it sealed for the time of your session, under a key that only your browser holds; it never stores a key’s secret."
+            </footer>
+        </div>
+    }
+}
+
+/// Which Elasticsearch, and whether it answers.
+#[component]
+fn Endpoint(door: FrontDoor) -> impl IntoView {
+    let (tone, word) = if door.reachable {
+        (Tone::Success, "Reachable")
+    } else {
+        (Tone::Danger, "Not reachable")
+    };
+    view! {
+        <div data-part="endpoint">
+            <Icon name=IconName::Server tone=tone.word() />
+            <span>{if door.embedded { "Embedded engine at" } else { "Elasticsearch at" }}</span>
+            <Badge tone text=word variant="dot" />
+            <b>{door.url}</b>
+        </div>
+        {door
+            .plain_http
+            .then(|| {
+                view! {
+                    <Callout tone=Tone::Warning small=true>
+                        <p>
+                            "This page came over plain HTTP. Your password and every key travel in plain text. Use https:// or a tunnel."
+                        </p>
+                    </Callout>
+                }
+            })}
+    }
+}
+
+/// How to sign in for the first time.
+#[component]
+fn FirstTime() -> impl IntoView {
+    view! {
+        <details class="disclosure" data-variant="panel">
+            <summary>"First time here, with the embedded engine?"</summary>
+            <div class="stack" data-gap="sm">
+                <p class="small">
+                    "Sign in as " <code>"elastic"</code>
+                    ". The server printed its password once, on first start, in the line that begins with “First-run password”."
+                </p>
+                <p class="small">
+                    "Lost it? Run this on the server: " <code>"agent-keys reset-password elastic"</code>
+                </p>
+            </div>
+        </details>
+    }
+}

@@ -1,0 +1,202 @@
+//! Who may create agent keys: the role, and the users who have it.
+
+pub mod create;
+pub mod delete;
+pub mod reset_password;
+mod role;
+mod table;
+
+use super::layout::{is_dialog, use_viewer};
+use crate::{
+    components::{
+        badge::Tone,
+        callout::{Announce, Callout},
+        form::use_form,
+        icon::{Icon, IconName},
+        problem::{ProblemCallout, ProblemPrompt},
+    },
+    model::{problem::Problem, role::AgentKeyRole, viewer::Viewer},
+    questions::{
+        role::{PutAgentKeyRole, read_agent_key_role},
+        users::{AssignAgentKeyRole, SetUserEnabled, list_users},
+    },
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{
+    components::Outlet,
+    hooks::{use_location, use_query_map},
+};
+use role::RolePanel;
+use table::UserTable;
+
+/// The page's address.
+pub const USERS: &str = "/settings/users";
+
+/// What can be done on the page itself; each form answers in place.
+#[derive(Clone, Copy)]
+struct Actions {
+    put_role: ServerAction<PutAgentKeyRole>,
+    assign: ServerAction<AssignAgentKeyRole>,
+    set_enabled: ServerAction<SetUserEnabled>,
+}
+
+/// The page, with the place for its dialogs.
+#[component]
+pub fn UsersPage() -> impl IntoView {
+    let viewer = use_viewer();
+    let location = use_location();
+    let parameters = use_query_map();
+    let actions = Actions {
+        put_role: use_form(),
+        assign: use_form(),
+        set_enabled: use_form(),
+    };
+    let version = move || {
+        let done: Vec<_> = ["created", "deleted", "password"]
+            .into_iter()
+            .filter_map(|name| parameters.read().get(name))
+            .collect();
+        let versions = (
+            actions.put_role.version().get(),
+            actions.assign.version().get(),
+            actions.set_enabled.version().get(),
+        );
+        (versions, done)
+    };
+    let role = Resource::new_blocking(version, |_| read_agent_key_role());
+    let users = Resource::new_blocking(version, |_| list_users());
+    let behind_dialog = move || is_dialog(&location.pathname.read());
+    view! {
+        <Title text="Users and roles · Agent Keys" />
+        <main id="main" class="page" inert=behind_dialog>
+            <Transition fallback=|| view! { <p role="status">"Loading users"</p> }>
+                {move || Suspend::new(async move {
+                    match (viewer.await, role.await) {
+                        (Ok(viewer), Ok(role)) if viewer.access.manage_security.is_granted() => {
+                            let users = users.await;
+                            view! {
+                                <Header can_create=true />
+                                <Outcome actions />
+                                <RolePanel role action=actions.put_role may_put=true />
+                                {match users {
+                                    Ok(users) => view! { <UserTable users viewer actions /> }.into_any(),
+                                    Err(problem) => view! { <ProblemPrompt problem retry=USERS /> }.into_any(),
+                                }}
+                            }
+                            .into_any()
+                        }
+                        (Ok(viewer), Ok(role)) => {
+                            view! { <Header can_create=false /> <ForSomebodyElse viewer role actions /> }.into_any()
+                        }
+                        (Err(problem), _) | (_, Err(problem)) => {
+                            view! { <Header can_create=false /> <ProblemPrompt problem retry=USERS /> }.into_any()
+                        }
+                    }
+                })}
+            </Transition>
+        </main>
+        <Outlet />
+    }
+}
+
+#[component]
+fn Header(can_create: bool) -> impl IntoView {
+    view! {
+        <header class="page-header">
+            <div data-part="title">
+                <h1>"Users and roles"</h1>
+                <p>"Who may create agent keys. Changes are made in Elasticsearch."</p>
+            </div>
+            <div data-part="actions">
+                {can_create
+                    .then(|| {
+                        view! {
+                            <a class="button" data-variant="primary" href=format!("{USERS}/new")>
+                                <Icon name=IconName::Plus />
+                                "Create user"
+                            </a>
+                        }
+                    })}
+            </div>
+        </header>
+    }
+}
+
+/// What the last change came to.
+#[component]
+fn Outcome(actions: Actions) -> impl IntoView {
+    let parameters = use_query_map();
+    let after_dialog = move || {
+        let parameters = parameters.read();
+        let find = |name, verb: &str, tail: &str| {
+            parameters
+                .get(name)
+                .map(|user| format!("{verb} {user}.{tail}"))
+        };
+        find("created", "Created", "")
+            .or_else(|| {
+                find(
+                    "deleted",
+                    "Deleted",
+                    " Keys of this user keep working until they are revoked.",
+                )
+            })
+            .or_else(|| {
+                find(
+                    "password",
+                    "Set a new password for",
+                    " Sessions with the old one end at their next step.",
+                )
+            })
+    };
+    let in_place = move || {
+        let value = |result: Option<Result<(), Problem>>, text: &'static str| {
+            result.map(|result| result.map(|()| text.to_owned()))
+        };
+        value(actions.put_role.value().get(), "The role is as documented.")
+            .or_else(|| {
+                value(
+                    actions.assign.value().get(),
+                    "Changed the agent key role. It applies at the user’s next request.",
+                )
+            })
+            .or_else(|| {
+                value(
+                    actions.set_enabled.value().get(),
+                    "Changed whether the user may sign in.",
+                )
+            })
+    };
+    move || match in_place() {
+        Some(Err(problem)) => view! { <ProblemCallout problem /> }.into_any(),
+        Some(Ok(text)) => view! { <Done text /> }.into_any(),
+        None => after_dialog()
+            .map(|text| view! { <Done text /> })
+            .into_any(),
+    }
+}
+
+#[component]
+fn Done(text: String) -> impl IntoView {
+    view! {
+        <Callout tone=Tone::Success announce=Announce::Status small=true>
+            <p>{text}</p>
+        </Callout>
+    }
+}
+
+/// The person may not manage security: the exact request, to hand to somebody who may.
+#[component]
+fn ForSomebodyElse(viewer: Viewer, role: AgentKeyRole, actions: Actions) -> impl IntoView {
+    view! {
+        <Callout tone=Tone::Accent icon=IconName::Lock>
+            <h2>"Only people with manage_security can change users and roles"</h2>
+            <p>
+                "You are signed in as " <strong>{viewer.username}</strong>
+                ". Hand the request below to an administrator, and ask to be given the role."
+            </p>
+        </Callout>
+        <RolePanel role action=actions.put_role may_put=false />
+    }
+}

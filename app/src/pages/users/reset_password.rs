@@ -1,0 +1,68 @@
+//! A new password for a user.
+
+use super::USERS;
+use crate::{
+    components::{
+        dialog::{Dialog, DialogHead, DialogShape},
+        field::{FieldKind, TextField},
+        form::use_form,
+        problem::ProblemCallout,
+    },
+    model::problem::{Problem, ProblemKind},
+    questions::users::ResetPassword,
+};
+use leptos::{form::ActionForm, prelude::*};
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+/// The dialog.
+#[component]
+pub fn ResetPasswordPage() -> impl IntoView {
+    let reset = use_form::<ResetPassword>();
+    let user = use_query_map()
+        .get_untracked()
+        .get("user")
+        .unwrap_or_default();
+    let problem = move || reset.value().get().and_then(Result::err);
+    let errors = Signal::derive(move || match problem() {
+        Some(Problem {
+            kind: ProblemKind::NewPassword(error),
+            ..
+        }) => vec![error.to_string()],
+        _ => Vec::new(),
+    });
+    view! {
+        <Title text="Reset password · Agent Keys" />
+        <Dialog shape=DialogShape::Centred labelled_by="password-title" close=USERS>
+            <ActionForm action=reset>
+                <DialogHead
+                    id="password-title"
+                    title=format!("New password for {user}")
+                    help="The old one stops working at once. Keys are not affected."
+                    close=USERS
+                />
+                <div data-part="body" class="stack">
+                    {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
+                    <input type="hidden" name="username" value=user.clone() />
+                    <TextField
+                        id="reset-password"
+                        name="password"
+                        label="Password"
+                        kind=FieldKind::Password
+                        help="At least 6 characters."
+                        errors
+                        required=true
+                        autofocus=true
+                        autocomplete="new-password"
+                    />
+                </div>
+                <div data-part="foot">
+                    <a class="button" data-variant="quiet" href=USERS>"Cancel"</a>
+                    <button class="button" data-variant="primary" type="submit" disabled=move || reset.pending().get()>
+                        "Set password"
+                    </button>
+                </div>
+            </ActionForm>
+        </Dialog>
+    }
+}

@@ -1,0 +1,119 @@
+//! The role: whether it is there, how it differs, and one click to make it right.
+
+use crate::{
+    components::{
+        badge::{Badge, Tone},
+        code::CodeBlock,
+        icon::IconName,
+    },
+    model::role::{AGENT_KEY_ROLE, AgentKeyRole, DiffLine, DiffSide, RoleState},
+    questions::role::PutAgentKeyRole,
+};
+use leptos::{form::ActionForm, prelude::*};
+
+/// The panel.
+#[component]
+pub(super) fn RolePanel(
+    /// How the role stands.
+    role: AgentKeyRole,
+    /// Creates or repairs it.
+    action: ServerAction<PutAgentKeyRole>,
+    /// Whether the person may do that.
+    may_put: bool,
+) -> impl IntoView {
+    let (tone, icon, word, verb) = match &role.state {
+        RoleState::Missing => (
+            Tone::Warning,
+            IconName::Warn,
+            "Does not exist",
+            Some("Create role"),
+        ),
+        RoleState::AsDocumented => (Tone::Success, IconName::Pass, "As documented", None),
+        RoleState::Differs { .. } => (
+            Tone::Warning,
+            IconName::Warn,
+            "Differs from the recipe",
+            Some("Update role"),
+        ),
+        RoleState::Unknown => (Tone::Neutral, IconName::Info, "You may not see it", None),
+    };
+    let button = verb.filter(|_| may_put).map(|verb| {
+        view! {
+            <ActionForm action=action>
+                <button
+                    class="button"
+                    data-variant="primary"
+                    type="submit"
+                    disabled=move || action.pending().get()
+                >
+                    {verb}
+                </button>
+            </ActionForm>
+        }
+    });
+    let explanation = match &role.state {
+        RoleState::Missing => {
+            "Nobody but a superuser can create agent keys until this role exists and is given to them."
+        }
+        RoleState::AsDocumented => {
+            "Users who have it can create and revoke their own agent keys, and hand on both privileges."
+        }
+        RoleState::Differs { .. } => {
+            "Somebody changed this role. The lines marked with - would go, those with + would come."
+        }
+        RoleState::Unknown => "This is what an administrator sends to create or repair it.",
+    };
+    let content = match role.state {
+        RoleState::Differs { diff } => view! { <Difference diff /> }.into_any(),
+        RoleState::Missing | RoleState::AsDocumented | RoleState::Unknown => {
+            view! { <CodeBlock title="The documented role" text=role.request /> }.into_any()
+        }
+    };
+    view! {
+        <section class="panel" aria-labelledby="role-h">
+            <header>
+                <div>
+                    <h2 id="role-h" class="row">
+                        <span class="mono">{AGENT_KEY_ROLE}</span>
+                        <Badge tone icon text=word />
+                    </h2>
+                    <p>"Gives a user what it takes to create and revoke agent keys."</p>
+                </div>
+                <div class="button-row">{button}</div>
+            </header>
+            <div data-part="body" class="split" data-aside="half">
+                <div data-part="columns">
+                    <div class="stack">
+                        <p>{explanation}</p>
+                        <p class="small muted">
+                            "The part for " <code>"kibana-.kibana"</code> " is for the Kibana space "
+                            <code>{role.kibana_space}</code>
+                            ". It opens Kibana’s own page and, by the same rule, this one."
+                        </p>
+                    </div>
+                    {content}
+                </div>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn Difference(diff: Vec<DiffLine>) -> impl IntoView {
+    let lines: Vec<_> = diff
+        .into_iter()
+        .map(|line| match line.side {
+            DiffSide::Both => view! { <span>{line.text}</span> }.into_any(),
+            DiffSide::Removed => view! { <del>{line.text}</del> }.into_any(),
+            DiffSide::Added => view! { <ins>{line.text}</ins> }.into_any(),
+        })
+        .collect();
+    view! {
+        <figure class="code diff">
+            <figcaption>"What “Update role” changes"</figcaption>
+            <pre tabindex="0" role="group" aria-label="Difference between the role and the recipe">
+                <code>{lines}</code>
+            </pre>
+        </figure>
+    }
+}

@@ -1,0 +1,209 @@
+//! The users, and what can be done with each.
+
+use super::{Actions, USERS};
+use crate::{
+    components::{
+        badge::{Badge, Tone},
+        icon::{Icon, IconName},
+        topbar::initials,
+    },
+    model::{
+        role::AGENT_KEY_ROLE,
+        user::{User, UserList},
+        viewer::Viewer,
+    },
+    pages::agent_keys::LIST,
+};
+use leptos::{form::ActionForm, prelude::*};
+use leptos_router::{components::Form, hooks::use_query_map, location::Url};
+
+/// The table.
+#[component]
+pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> impl IntoView {
+    let parameters = use_query_map();
+    let search = parameters.read_untracked().get("q").unwrap_or_default();
+    let all = users.users;
+    let total = all.len();
+    let needle = search.to_lowercase();
+    let matches = move |user: &User| {
+        let parts = [
+            Some(&user.username),
+            user.full_name.as_ref(),
+            user.email.as_ref(),
+        ];
+        parts
+            .into_iter()
+            .flatten()
+            .any(|text| text.to_lowercase().contains(&needle))
+    };
+    let shown: Vec<_> = all.into_iter().filter(matches).collect();
+    let count = shown.len();
+    let me = viewer.username;
+    let rows: Vec<_> = shown
+        .into_iter()
+        .map(|user| {
+            let is_me = user.username == me;
+            view! { <UserRow user is_me actions /> }
+        })
+        .collect();
+    view! {
+        <section class="panel" aria-labelledby="users-h">
+            <header>
+                <div>
+                    <h2 id="users-h">"Users"</h2>
+                    <p>
+                        "Users of the native realm. People who sign in through SSO or LDAP get the role through a role mapping in Elasticsearch."
+                    </p>
+                </div>
+            </header>
+            <search>
+                <Form method="GET" action=USERS>
+                    <div class="toolbar">
+                        <div class="input" data-size="sm">
+                            <Icon name=IconName::Search />
+                            <input
+                                type="search"
+                                name="q"
+                                aria-label="Search users"
+                                placeholder="Search by user or name"
+                                value=search
+                            />
+                            <button type="submit" class="visually-hidden">"Search"</button>
+                        </div>
+                        <span class="small muted" role="status">{count} " of " {total} " users"</span>
+                    </div>
+                </Form>
+            </search>
+            <div class="table user-list" data-stack tabindex="0" role="region" aria-label="Users">
+                <table role="table">
+                    <caption class="visually-hidden">"Users of the native realm"</caption>
+                    <thead role="rowgroup">
+                        <tr role="row">
+                            <th role="columnheader" scope="col">"User"</th>
+                            <th role="columnheader" scope="col">"Roles"</th>
+                            <th role="columnheader" scope="col" data-cell="number">"Active keys"</th>
+                            <th role="columnheader" scope="col">"Agent key role"</th>
+                            <th role="columnheader" scope="col" data-cell="actions">
+                                <span class="visually-hidden">"Actions"</span>
+                            </th>
+                        </tr>
+                    </thead>
+                    <tbody role="rowgroup">{rows}</tbody>
+                </table>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn UserRow(user: User, is_me: bool, actions: Actions) -> impl IntoView {
+    let name = user.username.clone();
+    let about: Vec<_> = [user.full_name.clone(), user.email.clone()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let roles: Vec<_> = user
+        .roles
+        .iter()
+        .map(|role| {
+            if role == AGENT_KEY_ROLE {
+                view! { <Badge tone=Tone::Accent text=role.clone() /> }
+            } else {
+                view! { <Badge text=role.clone() variant="outline" /> }
+            }
+        })
+        .collect();
+    let keys = format!("{LIST}?owner={}&status=active", Url::escape(&name));
+    let disabled_with_keys = !user.enabled && user.active_keys > 0;
+    view! {
+        <tr role="row">
+            <th role="rowheader" scope="row">
+                <div class="row" data-gap="md">
+                    <span class="avatar" data-tone=user.reserved.then_some("neutral") aria-hidden="true">{initials(&name)}</span>
+                    <div>
+                        <span data-part="primary"><bdi>{name.clone()}</bdi></span>
+                        {is_me.then(|| view! { " " <Badge text="You" /> })}
+                        {user.reserved.then(|| view! { " " <Badge text="Reserved" /> })}
+                        {(!user.enabled).then(|| view! { " " <Badge tone=Tone::Warning text="Disabled" /> })}
+                        <div data-part="secondary"><bdi>{about.join(", ")}</bdi></div>
+                    </div>
+                </div>
+            </th>
+            <td role="cell" data-label="Roles"><div data-part="badges">{roles}</div></td>
+            <td role="cell" data-label="Active keys" data-cell="number">
+                <a href=keys aria-label=format!("{} active keys of {name}", user.active_keys)>{user.active_keys}</a>
+            </td>
+            <td role="cell" data-label="Agent key role">
+                <div>
+                    <RoleSwitch user=user.clone() actions />
+                    {disabled_with_keys
+                        .then(|| view! { <div data-part="secondary">"Disabled, but the keys still work"</div> })}
+                </div>
+            </td>
+            <td role="cell" data-cell="actions"><div><RowActions user is_me actions /></div></td>
+        </tr>
+    }
+}
+
+/// A switch that is a form, so that it works without a script.
+#[component]
+fn RoleSwitch(user: User, actions: Actions) -> impl IntoView {
+    let on = user.has_agent_key_role();
+    let assign = actions.assign;
+    view! {
+        <ActionForm action=assign>
+            <input type="hidden" name="username" value=user.username.clone() />
+            <input type="hidden" name="assigned" value=(!on).to_string() />
+            <button
+                type="submit"
+                role="switch"
+                class="switch"
+                aria-checked=on.to_string()
+                aria-label=format!("Agent key role for {}", user.username)
+                disabled=move || user.reserved || assign.pending().get()
+            >
+                <span data-part="track"></span>
+                <span>{if on { "On" } else { "Off" }}</span>
+            </button>
+        </ActionForm>
+    }
+}
+
+#[component]
+fn RowActions(user: User, is_me: bool, actions: Actions) -> impl IntoView {
+    let name = user.username;
+    let query = format!("user={}", Url::escape(&name));
+    let set_enabled = actions.set_enabled;
+    let changeable = !is_me && !user.reserved;
+    let of_user = format!(" {name}");
+    let of_user_toggle = of_user.clone();
+    let toggle = changeable.then(|| {
+        let verb = if user.enabled { "Disable" } else { "Enable" };
+        view! {
+            <ActionForm action=set_enabled>
+                <input type="hidden" name="username" value=name.clone() />
+                <input type="hidden" name="enabled" value=(!user.enabled).to_string() />
+                <button type="submit" class="row-action" title=verb disabled=move || set_enabled.pending().get()>
+                    <Icon name=IconName::Off />
+                    <span>{verb} <span class="visually-hidden">{of_user_toggle}</span></span>
+                </button>
+            </ActionForm>
+        }
+    });
+    let delete = changeable.then(|| {
+        view! {
+            <a class="row-action" data-tone="danger" title="Delete" href=format!("{USERS}/delete?{query}")>
+                <Icon name=IconName::X />
+                <span>"Delete" <span class="visually-hidden">{of_user.clone()}</span></span>
+            </a>
+        }
+    });
+    view! {
+        <a class="row-action" title="Reset password" href=format!("{USERS}/password?{query}")>
+            <Icon name=IconName::Lock />
+            <span>"Reset password" <span class="visually-hidden">" of" {of_user.clone()}</span></span>
+        </a>
+        {toggle}
+        {delete}
+    }
+}

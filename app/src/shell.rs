@@ -1,0 +1,57 @@
+//! The document around every page.
+
+use crate::{
+    components::{form::is_posted, icon::Sprite},
+    pages::App,
+};
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_meta::MetaTags;
+
+/// Where the browser finds the built site. Names carry a hash of the content, so they may be cached for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteFiles {
+    /// The style sheet's path, for example `/pkg/agent-keys.1a2b3c.css`.
+    pub css: String,
+    /// The script's path.
+    pub js: String,
+    /// The WebAssembly module's path.
+    pub wasm: String,
+}
+
+/// The whole document. Without a built site it is the bare page, as in the server's own tests.
+pub fn shell(site: Option<SiteFiles>) -> impl IntoView {
+    let css = site.as_ref().map(|site| {
+        view! { <link rel="stylesheet" href=site.css.clone() /> }
+    });
+    // The answer to a form that the browser posted by itself is complete as it stands. Running the
+    // script there would draw the page anew, from an address that knows nothing of the post.
+    let script = site.filter(|_| !is_posted()).map(|site| {
+        let start = format!(
+            "import start, {{ hydrate }} from '{}'; start({{ module_or_path: '{}' }}).then(hydrate);",
+            site.js, site.wasm
+        );
+        view! {
+            <link rel="modulepreload" href=site.js crossorigin="anonymous" nonce=use_nonce() />
+            <link rel="preload" href=site.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
+            <script type="module" nonce=use_nonce() inner_html=start></script>
+        }
+    });
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 28 28'%3E%3Crect width='28' height='28' rx='6' fill='%231857cf'/%3E%3Cg fill='none' stroke='%23fff' stroke-width='2.2' stroke-linecap='round'%3E%3Ccircle cx='10' cy='18' r='4'/%3E%3Cpath d='m12.9 15.1 8.1-8.1M17.5 10.5l3 3'/%3E%3C/g%3E%3C/svg%3E" />
+                {css}
+                {script}
+                <MetaTags />
+            </head>
+            <body>
+                <Sprite />
+                <div id="app"><App /></div>
+            </body>
+        </html>
+    }
+}
