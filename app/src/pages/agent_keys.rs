@@ -141,8 +141,8 @@ fn Content(
         Ok(page) => view! {
             <Header create=Some(viewer.access.create) />
             <Summary summary=page.summary.clone() />
-            <Toolbar query page=page.clone() />
             <section class="panel" aria-label="Agent keys">
+                <Toolbar query page=page.clone() />
                 {if page.keys.is_empty() {
                     view! { <NothingFound /> }.into_any()
                 } else {

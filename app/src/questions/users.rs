@@ -57,17 +57,21 @@ pub async fn create_user(form: NewUserForm) -> Result<(), Problem> {
 /// Gives the agent key role to a user, or takes it away.
 #[server(endpoint = "assign_agent_key_role")]
 pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(), Problem> {
-    backend()?
-        .assign_agent_key_role(known(&username)?, assigned)
-        .await
+    or_sign_in(
+        backend()?
+            .assign_agent_key_role(known(&username)?, assigned)
+            .await,
+    )
 }
 
 /// Lets a user sign in, or no longer.
 #[server(endpoint = "set_user_enabled")]
 pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Problem> {
-    backend()?
-        .set_user_enabled(known(&username)?, enabled)
-        .await
+    or_sign_in(
+        backend()?
+            .set_user_enabled(known(&username)?, enabled)
+            .await,
+    )
 }
 
 /// Deletes a user and goes back to the list, which says so.
@@ -82,9 +86,7 @@ pub async fn delete_user(username: String) -> Result<(), Problem> {
 #[server(endpoint = "reset_password")]
 pub async fn reset_password(username: String, password: Secret) -> Result<(), Problem> {
     let password = NewPassword::parse(password).map_err(ProblemKind::NewPassword)?;
-    backend()?
-        .reset_password(known(&username)?, password)
-        .await?;
+    or_sign_in(backend()?.reset_password(known(&username)?, password).await)?;
     leptos_axum::redirect(&format!("/settings/users?password={}", encode(&username)));
     Ok(())
 }

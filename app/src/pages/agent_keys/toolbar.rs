@@ -40,7 +40,7 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
     view! {
         <search>
             <Form method="GET" action=LIST>
-                <div class="panel toolbar">
+                <div class="toolbar">
                     {kept}
                     <div class="input" data-size="sm">
                         <Icon name=IconName::Search />
