@@ -114,6 +114,15 @@ pub struct AgentKey {
     pub revocable: bool,
 }
 
+/// A key, and the moment from which it is seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundAgentKey {
+    /// The key.
+    pub key: AgentKey,
+    /// When Elasticsearch was asked.
+    pub read_at: Timestamp,
+}
+
 /// A key that was just made, with its secret. It exists in one response and on one page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedAgentKey {

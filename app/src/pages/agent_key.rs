@@ -1,11 +1,8 @@
 //! One key: what Elasticsearch knows of it, and the configuration that belongs to it.
 
-use super::{
-    agent_keys::{
-        LIST,
-        table::{StatusBadge, or_dash},
-    },
-    layout::use_viewer,
+use super::agent_keys::{
+    LIST,
+    table::{StatusBadge, or_dash},
 };
 use crate::{
     components::{
@@ -18,7 +15,7 @@ use crate::{
         agent_key::{AgentKey, KeySource, KeyStatus},
         timestamp::Timestamp,
     },
-    questions::agent_keys::{find_agent_key, prepare_agent_key},
+    questions::agent_keys::find_agent_key,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -30,17 +27,14 @@ pub fn AgentKeyPage() -> impl IntoView {
     let parameters = use_params_map();
     let id = move || parameters.read().get("id").unwrap_or_default();
     let key = Resource::new_blocking(id, find_agent_key);
-    let preparation = Resource::new_blocking(|| (), |()| prepare_agent_key());
-    let viewer = use_viewer();
     view! {
         <Title text="Agent key · Agent Keys" />
         <main id="main" class="page">
             <Suspense fallback=|| view! { <p role="status">"Loading the key"</p> }>
                 {move || Suspend::new(async move {
-                    let _ = viewer.await;
-                    match (key.await, preparation.await) {
-                        (Ok(key), Ok(preparation)) => view! { <Key key now=preparation.now /> }.into_any(),
-                        (Err(problem), _) | (_, Err(problem)) => view! {
+                    match key.await {
+                        Ok(found) => view! { <Key key=found.key now=found.read_at /> }.into_any(),
+                        Err(problem) => view! {
                             <header class="page-header">
                                 <div data-part="title"><h1>"Agent key"</h1></div>
                             </header>

@@ -38,7 +38,7 @@ use pages::Pages;
 use states::{ApiKeysDisabled, Denied, Empty, Loading, NothingFound};
 use summary::Summary;
 use table::KeyTable;
-use toolbar::Toolbar;
+use toolbar::{Searched, Toolbar};
 
 /// The list's address.
 pub const LIST: &str = "/settings/agent-keys";
@@ -56,6 +56,7 @@ pub fn AgentKeysPage() -> impl IntoView {
         move || (query.get(), revoked.get()),
         |(query, _)| list_agent_keys(query),
     );
+    provide_context(Searched(StoredValue::new(false)));
     let behind_dialog = move || is_dialog(&location.pathname.read());
     view! {
         <Title text="Agent keys · Agent Keys" />
@@ -177,7 +178,7 @@ fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
         move || id.get(),
         |id| async move {
             match id {
-                Some(id) => find_agent_key(id).await.ok(),
+                Some(id) => find_agent_key(id).await.ok().map(|found| found.key),
                 None => None,
             }
         },

@@ -10,7 +10,7 @@ use super::or_sign_in;
 use crate::{
     backend::AgentKeyPreparation,
     model::{
-        agent_key::{AgentKey, CreatedAgentKey, RevokedAgentKey},
+        agent_key::{CreatedAgentKey, FoundAgentKey, RevokedAgentKey},
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::NewAgentKeyForm,
         problem::Problem,
@@ -31,8 +31,11 @@ pub async fn list_agent_keys(query: KeyListQuery) -> Result<KeyListPage, Problem
 
 /// One key.
 #[server(endpoint = "find_agent_key")]
-pub async fn find_agent_key(id: String) -> Result<AgentKey, Problem> {
-    or_sign_in(backend()?.find_agent_key(key_id(&id)?).await)
+pub async fn find_agent_key(id: String) -> Result<FoundAgentKey, Problem> {
+    let backend = backend()?;
+    let read_at = backend.now();
+    let key = or_sign_in(backend.find_agent_key(key_id(&id)?).await)?;
+    Ok(FoundAgentKey { key, read_at })
 }
 
 /// What the form for a new key needs.

@@ -36,7 +36,7 @@ pub fn RevokeAgentKeyPage() -> impl IntoView {
                     let close = close.clone();
                     Suspend::new(async move {
                         match key.await {
-                            Ok(key) => view! { <Question key revoke close /> }.into_any(),
+                            Ok(found) => view! { <Question key=found.key revoke close /> }.into_any(),
                             Err(problem) => view! {
                                 <DialogHead id="revoke-title" title="Revoke key" close=close.clone() />
                                 <div data-part="body"><ProblemCallout problem /></div>

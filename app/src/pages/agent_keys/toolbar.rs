@@ -5,8 +5,12 @@ use crate::{
     components::icon::{Icon, IconName},
     model::key_list::{FacetValue, KeyListPage, KeyListQuery, StatusFilter},
 };
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_router::components::Form;
+
+/// Whether the list is being drawn because somebody searched.
+#[derive(Clone, Copy)]
+pub(super) struct Searched(pub StoredValue<bool>);
 
 /// The form.
 #[component]
@@ -37,14 +41,25 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
         .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
         .collect();
     let filtered = current.is_filtered();
+    // The answer to a search draws the form anew; whoever typed in it goes on typing.
+    let searched = expect_context::<Searched>();
+    let field = NodeRef::<html::Input>::new();
+    Effect::new(move || {
+        if let Some(field) = field.get().filter(|_| searched.0.get_value()) {
+            searched.0.set_value(false);
+            // A browser that refuses leaves the focus where it was.
+            let _ = field.focus();
+        }
+    });
     view! {
         <search>
-            <Form method="GET" action=LIST>
+            <Form method="GET" action=LIST on:submit=move |_| searched.0.set_value(true)>
                 <div class="toolbar">
                     {kept}
                     <div class="input" data-size="sm">
                         <Icon name=IconName::Search />
                         <input
+                            node_ref=field
                             type="search"
                             name="q"
                             aria-label="Search keys"
