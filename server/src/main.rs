@@ -1,2 +1,122 @@
-//! x
-fn main(){}
+//! The binary `agent-keys`: command line, logs, signals.
+
+use clap::{Parser, Subcommand};
+use secrecy::ExposeSecret;
+use server::{
+    application::Application,
+    clock::Clock,
+    config::{Config, Elasticsearch, Environment, LogFormat},
+};
+use std::{error::Error, path::PathBuf, process::ExitCode};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Manages the API keys of Elastic APM agents.
+#[derive(Parser)]
+#[command(name = "agent-keys", version, about)]
+struct Arguments {
+    /// The settings file. Default: agent-keys.toml in the working directory, if there is one.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the application. The default.
+    Serve,
+    /// Gives a user of the embedded engine a new password, and prints it. Stop the application first.
+    ResetPassword {
+        /// The user, for example elastic.
+        user: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("agent-keys: {error}");
+            let mut cause = error.source();
+            while let Some(inner) = cause {
+                // Many sentences already end with their cause.
+                if !error.to_string().contains(&inner.to_string()) {
+                    eprintln!("  because: {inner}");
+                }
+                cause = inner.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let config = Config::read(arguments.config.as_deref(), &Environment::of_process())?;
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(config).await,
+        Command::ResetPassword { user } => reset_password(&config, &user).await,
+    }
+}
+
+async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+    begin_logging(&config)?;
+    // Before anything is started, so that a signal in the first moments is not lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let application = Application::start(config, Clock::System).await?;
+    if let Some(password) = application.first_password() {
+        println!(
+            "First-run password of elastic: {}",
+            password.expose_secret()
+        );
+    }
+    let elasticsearch = match application.engine_address() {
+        Some(_) => format!("embedded engine at {}", application.elasticsearch_url()),
+        None => application.elasticsearch_url().to_owned(),
+    };
+    println!(
+        "Agent Keys is ready at {} (Elasticsearch: {elasticsearch})",
+        application.url()
+    );
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    tokio::select! {
+        () = application.stop() => {}
+        // Whoever asks twice does not want to wait.
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn reset_password(config: &Config, user: &str) -> Result<(), Box<dyn Error>> {
+    if matches!(config.elasticsearch, Elasticsearch::Cluster { .. }) {
+        return Err(
+            "AGENT_KEYS_ELASTICSEARCH_URL names a cluster: passwords are reset there".into(),
+        );
+    }
+    let password = embedded::reset_password(&config.engine_file(), user).await?;
+    println!("New password of {user}: {}", password.expose_secret());
+    Ok(())
+}
+
+fn begin_logging(config: &Config) -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::try_new(&config.log).map_err(
+        |_| "AGENT_KEYS_LOG: use a level, or targets with levels, such as server=debug,info",
+    )?;
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => logs.init(),
+        LogFormat::Json => logs.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! Who may do what, decided in one place.
+//!
+//! Agent Keys has no users and no roles of its own. A person signs in with an Elasticsearch user name and
+//! password; Elasticsearch says who they are ([`identify`]), and that answer is an [`Identity`]. Before anything is
+//! shown or done in their name, Elasticsearch is asked once, in one `_has_privileges`, for everything that could
+//! matter ([`Actor::ask`]); an [`Actor`] is a person with that answer. It is asked again for every request, so a
+//! role that is taken away is gone at the next click.
+//!
+//! Three kinds of privileges are asked for. *Cluster privileges*: `manage_own_api_key` to have agent keys at all,
+//! `manage_api_key` or `manage_security` to revoke those of others, `read_security` to see them, `manage_security`
+//! for users and roles. *Application privileges of `apm`*: `event:write` and `config_agent:read`, because
+//! Elasticsearch happily makes a key whose owner lacks them, and such a key never works. *Kibana's own gate*:
+//! the same page in Kibana needs `feature_apm.read` to look and `feature_apm.all` to change something, on a space
+//! of the application `kibana-.kibana`; we ask for the same, so that the documented role means the same here.
+//! `access.kibana_feature = "ignore"` turns that off for clusters without Kibana.
+//!
+//! For example, with the documented role `apm_agent_key_role`, Ada has `manage_own_api_key`, both `apm` privileges
+//! and `feature_apm.all`: she lists, creates and revokes her own keys. Ben, a Kibana `viewer`, has
+//! `kibana-.kibana: read` alone: he passes the gate for reading, and is told that `manage_own_api_key` is missing.
+//! Cleo, with `manage_security`, sees and revokes everybody's keys, and manages users and the role; to *create* a
+//! key that works she needs the `apm` privileges like everybody else. The superuser `elastic` has everything.
+//!
+//! [`Actor::grant`] turns a permission into a [`Grant`], or names what is missing. A grant cannot be made
+//! elsewhere, and every method of the store that writes in a person's name takes one: a check cannot be forgotten,
+//! because without it there is nothing to pass. Elasticsearch still has the last word, for each call carries the
+//! person's own credential.
+
+mod gate;
+
+use crate::elasticsearch::{
+    Connection, Error,
+    has_privileges::{ApplicationQuestion, PrivilegeAnswer, PrivilegeQuestion},
+};
+use app::model::{
+    access::{Access, MissingPrivilege, Permit, Reach},
+    privilege::AgentPrivileges,
+};
+use std::sync::Arc;
+
+pub use gate::{APM, Gate};
+
+const MANAGE_SECURITY: &str = "manage_security";
+const MANAGE_API_KEY: &str = "manage_api_key";
+const MANAGE_OWN_API_KEY: &str = "manage_own_api_key";
+const READ_SECURITY: &str = "read_security";
+const EVENT_WRITE: &str = "event:write";
+const CONFIG_AGENT_READ: &str = "config_agent:read";
+
+/// A person, as Elasticsearch knows them. Made only by [`identify`] and by unsealing what it once answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The user name.
+    pub username: String,
+    /// The realm that checked the password.
+    pub realm: String,
+    /// The name for people, as it was when they signed in.
+    pub full_name: Option<String>,
+}
+
+/// Proof that Elasticsearch has just accepted this person's password. A session begins with one.
+#[derive(Debug)]
+pub struct SignedIn(Identity);
+
+impl SignedIn {
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.0
+    }
+}
+
+/// Asks Elasticsearch whose credential this is.
+pub async fn identify(connection: &Connection) -> Result<SignedIn, Error> {
+    let answer = connection.authenticate().await?;
+    if !answer.enabled {
+        return Err(Error::Unauthorized);
+    }
+    Ok(SignedIn(Identity {
+        username: answer.username,
+        realm: answer.authentication_realm.name,
+        full_name: answer.full_name.filter(|name| !name.is_empty()),
+    }))
+}
+
+/// A thing to be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// See agent keys.
+    ListAgentKeys,
+    /// Make an agent key.
+    CreateAgentKey,
+    /// Revoke an agent key.
+    RevokeAgentKey,
+    /// See and change users and the role.
+    ManageSecurity,
+    /// Change the settings of the APM integration.
+    SaveApmSettings,
+}
+
+/// A person, and what Elasticsearch answered about them for this request. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    identity: Arc<Identity>,
+    access: Arc<Access>,
+}
+
+/// A permission that somebody has. Only this module makes one.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    identity: Arc<Identity>,
+    permission: Permission,
+}
+
+impl Grant {
+    /// Who has it.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What it allows.
+    pub fn permission(&self) -> Permission {
+        self.permission
+    }
+}
+
+impl Actor {
+    /// Asks Elasticsearch what this person may do: one request for everything.
+    pub async fn ask(
+        connection: &Connection,
+        identity: Identity,
+        gate: &Gate,
+    ) -> Result<Self, Error> {
+        let cluster = [
+            MANAGE_SECURITY,
+            MANAGE_API_KEY,
+            MANAGE_OWN_API_KEY,
+            READ_SECURITY,
+        ];
+        let mut application = vec![ApplicationQuestion {
+            application: APM,
+            privileges: vec![EVENT_WRITE, CONFIG_AGENT_READ],
+            resources: vec!["*"],
+        }];
+        application.extend(gate.question());
+        let question = PrivilegeQuestion {
+            cluster: &cluster,
+            application,
+        };
+        let answer = connection.has_privileges(&question).await?;
+        Ok(Self {
+            identity: Arc::new(identity),
+            access: Arc::new(judge(&answer, gate)),
+        })
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Everything they may do, for the pages.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The permission, or what is missing for it.
+    pub fn grant(&self, permission: Permission) -> Result<Grant, Vec<MissingPrivilege>> {
+        let permit = match permission {
+            Permission::ListAgentKeys => &self.access.list,
+            Permission::CreateAgentKey => &self.access.create,
+            Permission::RevokeAgentKey => &self.access.revoke,
+            Permission::ManageSecurity => &self.access.manage_security,
+            Permission::SaveApmSettings => &self.access.save_settings,
+        };
+        match permit {
+            Permit::Granted => Ok(Grant {
+                identity: Arc::clone(&self.identity),
+                permission,
+            }),
+            Permit::Missing(missing) => Err(missing.clone()),
+        }
+    }
+}
+
+/// Asks for exactly what a new key is to carry: Elasticsearch would make the key anyway, and it would never work.
+pub async fn missing_for_new_key(
+    connection: &Connection,
+    privileges: &AgentPrivileges,
+) -> Result<Vec<MissingPrivilege>, Error> {
+    let names = privileges.names();
+    let question = PrivilegeQuestion {
+        cluster: &[MANAGE_OWN_API_KEY],
+        application: vec![ApplicationQuestion {
+            application: APM,
+            privileges: names.clone(),
+            resources: vec!["*"],
+        }],
+    };
+    let answer = connection.has_privileges(&question).await?;
+    let mut missing = Vec::new();
+    if !answer.cluster(MANAGE_OWN_API_KEY) {
+        missing.push(cluster(MANAGE_OWN_API_KEY));
+    }
+    let lacks = |name: &&str| !answer.application(APM, "*", name);
+    missing.extend(names.into_iter().filter(lacks).map(apm));
+    Ok(missing)
+}
+
+fn judge(answer: &PrivilegeAnswer, gate: &Gate) -> Access {
+    let security = answer.cluster(MANAGE_SECURITY);
+    let everybodys = security || answer.cluster(MANAGE_API_KEY);
+    let own = everybodys || answer.cluster(MANAGE_OWN_API_KEY);
+    let reads = everybodys || answer.cluster(READ_SECURITY);
+    let event_write = answer.application(APM, "*", EVENT_WRITE);
+    let config_agent_read = answer.application(APM, "*", CONFIG_AGENT_READ);
+    let may_look = gate.missing_for_reading(answer);
+    let may_change = gate.missing_for_changing(answer);
+
+    let unless = |held: bool, privilege| (!held).then(|| cluster(privilege));
+    let nothing_to_hand_on = (!event_write && !config_agent_read)
+        .then(|| [apm(EVENT_WRITE), apm(CONFIG_AGENT_READ)])
+        .into_iter()
+        .flatten();
+    Access {
+        list: permit(
+            unless(own || reads, MANAGE_OWN_API_KEY)
+                .into_iter()
+                .chain(may_look),
+        ),
+        create: permit(
+            unless(own, MANAGE_OWN_API_KEY)
+                .into_iter()
+                .chain(nothing_to_hand_on)
+                .chain(may_change.clone()),
+        ),
+        revoke: permit(
+            unless(own, MANAGE_OWN_API_KEY)
+                .into_iter()
+                .chain(may_change.clone()),
+        ),
+        list_reach: reach(reads),
+        revoke_reach: reach(everybodys),
+        hand_on_event_write: event_write,
+        hand_on_config_agent_read: config_agent_read,
+        manage_security: permit(unless(security, MANAGE_SECURITY)),
+        save_settings: permit(
+            unless(everybodys, MANAGE_API_KEY)
+                .into_iter()
+                .chain(may_change),
+        ),
+    }
+}
+
+fn permit(missing: impl IntoIterator<Item = MissingPrivilege>) -> Permit {
+    let missing: Vec<_> = missing.into_iter().collect();
+    if missing.is_empty() {
+        Permit::Granted
+    } else {
+        Permit::Missing(missing)
+    }
+}
+
+fn reach(everybody: bool) -> Reach {
+    if everybody {
+        Reach::Everybody
+    } else {
+        Reach::Own
+    }
+}
+
+fn cluster(privilege: &str) -> MissingPrivilege {
+    MissingPrivilege::Cluster(privilege.to_owned())
+}
+
+fn apm(privilege: &str) -> MissingPrivilege {
+    MissingPrivilege::Application {
+        application: APM.to_owned(),
+        privilege: privilege.to_owned(),
+        resource: "*".to_owned(),
+    }
+}

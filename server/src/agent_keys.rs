@@ -1,0 +1,24 @@
+//! Agent keys: what can be asked about them and done with them.
+
+pub mod create;
+mod cursor;
+pub mod find;
+pub mod list;
+pub mod prepare;
+mod query;
+mod read;
+pub mod revoke;
+
+pub(crate) use query::active_keys_by_owner;
+
+use crate::{failure::Failure, services::Person};
+use serde_json::Value;
+
+/// How many of this person's visible keys work now.
+pub(crate) async fn count_active(
+    person: &Person,
+    now: app::model::timestamp::Timestamp,
+) -> Result<u64, Failure> {
+    let body: Value = query::count_active(now);
+    Ok(person.elasticsearch().query_api_keys(&body).await?.total)
+}

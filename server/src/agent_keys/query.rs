@@ -1,0 +1,181 @@
+//! The searches, in Elasticsearch's words. What a person typed only ever becomes a value, never a part of the
+//! search's own language.
+
+use app::model::{
+    agent_key::{EXPIRES_SOON_MS, KeyId},
+    key_list::{FILTER_VALUES_MAX, KeyListQuery, SortField, SortOrder, StatusFilter},
+    timestamp::Timestamp,
+};
+use serde_json::{Value, json};
+
+/// The most users whose keys are counted at once.
+const OWNERS_MAX: usize = 10_000;
+/// Where our own labels are kept.
+const LABELS: [&str; 3] = [
+    "metadata.agent_keys.service",
+    "metadata.agent_keys.environment",
+    "metadata.agent_keys.team",
+];
+
+/// How the search text is looked for in labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LabelSearch {
+    /// Anywhere in the label, without regard to case.
+    Anywhere,
+    /// At the label's start. Clusters before 9 do not know wildcards inside metadata.
+    AtStart,
+}
+
+/// What makes a key an agent key: the mark that Kibana sets, unless Kibana made it for itself.
+fn agent_keys(more: Vec<Value>) -> Value {
+    let mut filter = vec![json!({ "term": { "metadata.application": "apm" } })];
+    filter.extend(more);
+    json!({ "bool": {
+        "filter": filter,
+        "must_not": [{ "term": { "metadata.system": true } }],
+    } })
+}
+
+/// One key by its id, if it is an agent key.
+pub(super) fn by_id(id: &KeyId) -> Value {
+    let query = agent_keys(vec![json!({ "ids": { "values": [id.as_str()] } })]);
+    json!({ "query": query, "size": 1 })
+}
+
+/// Only how many work at `now`.
+pub(super) fn count_active(now: Timestamp) -> Value {
+    let query = agent_keys(vec![status(StatusFilter::Active, now)]);
+    json!({ "query": query, "size": 0 })
+}
+
+/// How many work at `now`, by owner.
+pub(crate) fn active_keys_by_owner(now: Timestamp) -> Value {
+    let query = agent_keys(vec![status(StatusFilter::Active, now)]);
+    let owners = json!({ "terms": { "field": "username", "size": OWNERS_MAX } });
+    json!({ "query": query, "size": 0, "aggs": { "owners": owners } })
+}
+
+/// Counts over all agent keys.
+pub(super) fn summary(now: Timestamp) -> Value {
+    let statuses: serde_json::Map<_, _> = StatusFilter::ALL
+        .into_iter()
+        .map(|filter| (filter.word().to_owned(), status(filter, now)))
+        .collect();
+    let facet = |field| json!({ "terms": { "field": field, "size": FILTER_VALUES_MAX } });
+    json!({
+        "query": agent_keys(Vec::new()),
+        "size": 0,
+        "aggs": {
+            "status": { "filters": { "filters": statuses } },
+            "owners": facet("username"),
+            "realms": facet("realm_name"),
+        },
+    })
+}
+
+/// One page of the list: `rows` rows and one more, which tells whether there is another page.
+/// `after` is a row's place in the order; with `backwards` the rows before it are asked for, last first.
+pub(super) fn page(
+    list: &KeyListQuery,
+    labels: LabelSearch,
+    after: Option<&[Value]>,
+    backwards: bool,
+    now: Timestamp,
+) -> Value {
+    let mut filters = Vec::new();
+    let text = list.search.trim();
+    if !text.is_empty() {
+        filters.push(search(text, labels));
+    }
+    if !list.status.is_empty() {
+        let any: Vec<_> = list.status.iter().map(|one| status(*one, now)).collect();
+        filters.push(json!({ "bool": { "should": any, "minimum_should_match": 1 } }));
+    }
+    if !list.owner.is_empty() {
+        filters.push(json!({ "terms": { "username": list.owner } }));
+    }
+    if !list.realm.is_empty() {
+        filters.push(json!({ "terms": { "realm_name": list.realm } }));
+    }
+    let mut body = json!({
+        "query": agent_keys(filters),
+        "size": u32::from(list.rows) + 1,
+        "sort": sort(list.sort, list.order, backwards),
+    });
+    if let Some(after) = after {
+        body["search_after"] = json!(after);
+    }
+    body
+}
+
+/// The fields a list is ordered by. The later ones decide between rows that are equal in the first.
+pub(super) fn sort_fields(field: SortField) -> &'static [&'static str] {
+    match field {
+        SortField::Name => &["name", "creation"],
+        SortField::Owner => &["username", "creation", "name"],
+        SortField::Created => &["creation", "name"],
+        SortField::Expires => &["expiration", "creation", "name"],
+    }
+}
+
+fn sort(field: SortField, order: SortOrder, backwards: bool) -> Value {
+    // Rows without a value come last; read backwards, they come first.
+    let (order, missing) = if backwards {
+        (order.reversed(), "_first")
+    } else {
+        (order, "_last")
+    };
+    let by = |field: &&str| json!({ *field: { "order": order.word(), "missing": missing } });
+    sort_fields(field).iter().map(by).collect()
+}
+
+fn status(filter: StatusFilter, now: Timestamp) -> Value {
+    let revoked = json!({ "term": { "invalidated": true } });
+    let not_revoked = json!({ "term": { "invalidated": false } });
+    let soon = now.plus_ms(EXPIRES_SOON_MS);
+    let ended = json!({ "range": { "expiration": { "lte": now.0 } } });
+    match filter {
+        StatusFilter::Active => json!({ "bool": { "filter": [not_revoked], "must_not": [ended] } }),
+        StatusFilter::ExpiresSoon => {
+            let ends_soon = json!({ "range": { "expiration": { "gt": now.0, "lte": soon.0 } } });
+            json!({ "bool": { "filter": [not_revoked, ends_soon] } })
+        }
+        StatusFilter::Expired => json!({ "bool": { "filter": [not_revoked, ended] } }),
+        StatusFilter::Revoked => revoked,
+    }
+}
+
+fn search(text: &str, labels: LabelSearch) -> Value {
+    let anywhere = format!("*{}*", escape_wildcards(text));
+    let contains = |field: &str| json!({ "wildcard": { field: { "value": anywhere, "case_insensitive": true } } });
+    let mut any = vec![contains("name")];
+    any.extend(LABELS.into_iter().map(|field| match labels {
+        LabelSearch::Anywhere => contains(field),
+        LabelSearch::AtStart => json!({ "prefix": { field: { "value": text } } }),
+    }));
+    if let Some(id) = KeyId::parse(text) {
+        any.push(json!({ "ids": { "values": [id.as_str()] } }));
+    }
+    json!({ "bool": { "should": any, "minimum_should_match": 1 } })
+}
+
+fn escape_wildcards(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '*' | '?' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_is_looked_for_as_it_stands() {
+        assert_eq!(escape_wildcards(r"a*b?c\d"), r"a\*b\?c\\d");
+    }
+}

@@ -1,0 +1,27 @@
+//! The settings, and what they are judged by.
+
+use crate::{
+    agent_keys,
+    failure::Failure,
+    services::{Person, Services},
+};
+use app::model::{access::Reach, apm_settings::ApmIntegration};
+
+/// The settings are for everybody who is signed in; the number of keys for those who may list them.
+#[tracing::instrument(name = "apm.settings.read", skip_all)]
+pub async fn read(services: &Services, person: &Person) -> Result<ApmIntegration, Failure> {
+    let access = person.actor(services).await?.access();
+    let settings = services.store.read_apm_settings().await?;
+    let active_keys = if access.list.is_granted() {
+        Some(agent_keys::count_active(person, services.clock.now()).await?)
+    } else {
+        None
+    };
+    Ok(ApmIntegration {
+        settings,
+        active_keys,
+        counts_everybody: access.list_reach == Reach::Everybody,
+        elasticsearch_url: services.elasticsearch.address().to_owned(),
+        embedded: services.elasticsearch.is_embedded(),
+    })
+}

@@ -1,0 +1,232 @@
+//! Everything put together, started and stopped.
+
+use crate::{
+    access::Gate,
+    clock::Clock,
+    config::{self, Config},
+    elasticsearch::{self, Elasticsearch},
+    http::{
+        self, Web,
+        listener::{ListenError, Listener},
+    },
+    random::Random,
+    services::{Parts, Services},
+    session::{IDLE_MS_MAX, LIFE_MS_MAX, ServerKey, ServerKeyError},
+    store::{OpenError, Store, make_private_dir},
+};
+use embedded::PasswordHashing;
+use secrecy::SecretString;
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use tokio::task::JoinHandle;
+use url::Url;
+
+const CLEAN_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Changes that are still under way when the listener has ended get this long.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// The application cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be made.
+    #[error("AGENT_KEYS_DATA_DIR: cannot make {path}: {source}", path = path.display())]
+    DataDir {
+        /// Which directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The embedded engine cannot start.
+    #[error(
+        "the embedded engine cannot start: {source}. Set AGENT_KEYS_EMBEDDED_LISTEN to another address, or \
+         AGENT_KEYS_ELASTICSEARCH_URL to use a cluster instead"
+    )]
+    Engine {
+        /// Why.
+        source: embedded::StartError,
+    },
+    /// The client of Elasticsearch cannot be made.
+    #[error(transparent)]
+    Elasticsearch(#[from] elasticsearch::StartError),
+    /// The engine's own address makes no URL: a mistake of ours.
+    #[error("the embedded engine's address makes no URL")]
+    EngineAddress(#[from] url::ParseError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The server's key cannot be had.
+    #[error(transparent)]
+    ServerKey(#[from] ServerKeyError),
+    /// The listener cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+/// The application, running.
+pub struct Application {
+    listener: Listener,
+    tls: bool,
+    services: Services,
+    engine: Option<embedded::Engine>,
+    cleaning: JoinHandle<()>,
+}
+
+impl Application {
+    /// Starts everything. When this returns, requests are answered.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        Self::start_with(config, clock, PasswordHashing::Standard).await
+    }
+
+    /// The same, with the engine's passwords hashed as a test wants it.
+    #[doc(hidden)]
+    pub async fn start_with(
+        config: Config,
+        clock: Clock,
+        hashing: PasswordHashing,
+    ) -> Result<Self, StartError> {
+        // Both fail only when they were done before: another application runs in this process, as in tests.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = any_spawner::Executor::init_tokio();
+        make_private_dir(&config.data_dir).map_err(|source| StartError::DataDir {
+            path: config.data_dir.clone(),
+            source,
+        })?;
+        let random = Random::default();
+        let gate = Gate::new(&config.access);
+        let engine_file = config.engine_file();
+        let (engine, store) = tokio::join!(
+            connect(config.elasticsearch, engine_file, &clock, hashing),
+            Store::open(config.database_url.as_ref(), &config.data_dir),
+        );
+        let (engine, elasticsearch) = engine?;
+        let server_key = match config.server_key {
+            Some(key) => ServerKey::given(key),
+            None => ServerKey::load_or_make(&config.data_dir, &random)?,
+        };
+        let services = Services::new(Parts {
+            store: store?,
+            elasticsearch,
+            gate,
+            server_key,
+            clock,
+            random,
+        });
+        let tls = config.tls.is_some();
+        let web = Web {
+            services: services.clone(),
+            tls,
+            plain_http: !tls && !config.listen.ip().is_loopback(),
+        };
+        let router = http::router(web);
+        let listener = http::listener::listen(config.listen, config.tls.as_ref(), router).await?;
+        let cleaning = tokio::spawn(remove_ended_sessions(services.clone()));
+        Ok(Self {
+            listener,
+            tls,
+            services,
+            engine,
+            cleaning,
+        })
+    }
+
+    /// Where browsers connect.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.address())
+    }
+
+    /// Where the embedded engine listens; `None` with a cluster.
+    pub fn engine_address(&self) -> Option<SocketAddr> {
+        self.engine.as_ref().map(embedded::Engine::address)
+    }
+
+    /// The URL of Elasticsearch.
+    pub fn elasticsearch_url(&self) -> &str {
+        self.services.elasticsearch.address()
+    }
+
+    /// The first password of `elastic`, when the engine has just generated one.
+    pub fn first_password(&self) -> Option<&SecretString> {
+        self.engine
+            .as_ref()
+            .and_then(embedded::Engine::first_password)
+    }
+
+    /// The use cases' own, for tests that look behind the pages.
+    #[doc(hidden)]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Ends everything in peace: requests first, then the changes they left behind, then what those need.
+    pub async fn stop(self) {
+        self.cleaning.abort();
+        self.listener.stop().await;
+        if tokio::time::timeout(DRAIN, self.services.drain())
+            .await
+            .is_err()
+        {
+            tracing::error!("changes were still under way at the end");
+        }
+        if let Some(engine) = self.engine {
+            engine.stop().await;
+        }
+        self.services.store.close().await;
+    }
+}
+
+async fn connect(
+    settings: config::Elasticsearch,
+    engine_file: PathBuf,
+    clock: &Clock,
+    hashing: PasswordHashing,
+) -> Result<(Option<embedded::Engine>, Elasticsearch), StartError> {
+    match settings {
+        config::Elasticsearch::Cluster { url, ca_file } => {
+            Ok((None, Elasticsearch::new(url, ca_file, false)?))
+        }
+        config::Elasticsearch::Embedded {
+            listen,
+            elastic_password,
+        } => {
+            let mut config = embedded::Config::new(listen, engine_file);
+            config.elastic_password = elastic_password;
+            config.clock = clock.for_engine();
+            config.password_hashing = hashing;
+            let engine = embedded::Engine::start(config)
+                .await
+                .map_err(|source| StartError::Engine { source })?;
+            let url = Url::parse(&format!("http://{}/", reachable(engine.address())))?;
+            let elasticsearch = Elasticsearch::new(url, None, true)?;
+            Ok((Some(engine), elasticsearch))
+        }
+    }
+}
+
+/// An address that listens everywhere is reached on this machine.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// Sessions that nobody can use any more hold a sealed password for no reason.
+async fn remove_ended_sessions(services: Services) {
+    loop {
+        tokio::time::sleep(CLEAN_EVERY).await;
+        let now = services.clock.now();
+        let (touched, created) = (now.plus_ms(-IDLE_MS_MAX), now.plus_ms(-LIFE_MS_MAX));
+        if let Err(error) = services.store.remove_ended_sessions(touched, created).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "ended sessions could not be removed");
+        }
+    }
+}

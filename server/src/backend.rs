@@ -1,0 +1,251 @@
+//! The pages' backend for one request: names the person, calls the use case, and turns what went wrong into a
+//! [`Problem`].
+
+use crate::{
+    agent_keys, apm,
+    audit::Stamp,
+    elasticsearch,
+    failure::Failure,
+    problem::{is_expected, problem_kind},
+    role,
+    services::{Person, Services},
+    session::{self, EndReason},
+    users,
+    visit::Visit,
+};
+use app::{
+    backend::{AgentKeyPreparation, Backend},
+    model::{
+        agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
+        apm_settings::{ApmIntegration, ApmSettings},
+        key_list::{KeyListPage, KeyListQuery},
+        new_agent_key::NewAgentKey,
+        problem::Problem,
+        role::AgentKeyRole,
+        timestamp::Timestamp,
+        user::{Credentials, NewPassword, NewUser, UserList, Username},
+        viewer::{Cluster, ClusterAbout, FrontDoor, Viewer},
+    },
+};
+use async_trait::async_trait;
+
+/// The backend of one request.
+#[derive(Debug)]
+pub struct RequestBackend {
+    services: Services,
+    visit: Visit,
+    /// `None` when nobody is signed in.
+    person: Option<Person>,
+    now: Timestamp,
+    plain_http: bool,
+}
+
+impl RequestBackend {
+    /// The backend of `visit`. `plain_http` says that passwords travel unprotected beyond this machine.
+    pub fn new(services: &Services, visit: &Visit, plain_http: bool) -> Self {
+        let person = visit
+            .session()
+            .map(|session| Person::new(services, session, visit.request_id().clone()));
+        Self {
+            services: services.clone(),
+            visit: visit.clone(),
+            person,
+            now: services.clock.now(),
+            plain_http,
+        }
+    }
+
+    fn person(&self) -> Result<&Person, Failure> {
+        self.person.as_ref().ok_or(Failure::SignedOut)
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp {
+            at: self.now,
+            request_id: self.visit.request_id().clone(),
+        }
+    }
+
+    /// The one place where a failure becomes a problem and is logged.
+    async fn answer<T>(&self, result: Result<T, Failure>) -> Result<T, Problem> {
+        let failure = match result {
+            Ok(value) => return Ok(value),
+            Err(failure) => failure,
+        };
+        if let Failure::Elasticsearch(elasticsearch::Error::Unauthorized) = failure {
+            self.end_sign_in().await;
+        }
+        let kind = problem_kind(&failure);
+        let error: &dyn std::error::Error = &failure;
+        let status = kind.status();
+        if is_expected(&kind) {
+            tracing::info!(http.response.status_code = status, error, "refused");
+        } else {
+            tracing::error!(http.response.status_code = status, error, "failed");
+        }
+        Err(Problem {
+            kind,
+            request_id: Some(self.visit.request_id().as_str().to_owned()),
+        })
+    }
+
+    /// Elasticsearch no longer accepts this person's password, so the session is worth nothing.
+    async fn end_sign_in(&self) {
+        let Some(person) = &self.person else { return };
+        self.visit.ended();
+        let (session, stamp) = (person.session(), self.stamp());
+        let ended = session::end(&self.services, session, EndReason::NotAccepted, &stamp).await;
+        if let Err(error) = ended {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "a session that is not accepted could not be ended");
+        }
+    }
+
+    async fn view(&self) -> Result<Viewer, Failure> {
+        let person = self.person()?;
+        let (actor, info) =
+            tokio::join!(person.actor(&self.services), person.elasticsearch().info());
+        let actor = actor?;
+        let identity = actor.identity();
+        // Agent key users lack the privilege to see name and version, and do not need it.
+        let about = info.ok().map(|info| ClusterAbout {
+            name: info.cluster_name,
+            version: info.version.number,
+        });
+        Ok(Viewer {
+            username: identity.username.clone(),
+            realm: identity.realm.clone(),
+            full_name: identity.full_name.clone(),
+            access: actor.access().clone(),
+            cluster: Cluster {
+                url: self.services.elasticsearch.address().to_owned(),
+                embedded: self.services.elasticsearch.is_embedded(),
+                about,
+            },
+        })
+    }
+}
+
+/// Calls a use case in the person's name.
+macro_rules! ask {
+    ($backend:ident, $use_case:path $(, $argument:expr)*) => {{
+        let result = match $backend.person() {
+            Ok(person) => $use_case(&$backend.services, person $(, $argument)*).await,
+            Err(failure) => Err(failure),
+        };
+        $backend.answer(result).await
+    }};
+}
+
+#[async_trait]
+impl Backend for RequestBackend {
+    async fn front_door(&self) -> FrontDoor {
+        let elasticsearch = &self.services.elasticsearch;
+        FrontDoor {
+            url: elasticsearch.address().to_owned(),
+            embedded: elasticsearch.is_embedded(),
+            reachable: elasticsearch.is_reachable().await,
+            plain_http: self.plain_http,
+        }
+    }
+
+    async fn sign_in(&self, credentials: Credentials) -> Result<(), Problem> {
+        let before = self.visit.session().map(|session| session.id_hash);
+        let stamp = self.stamp();
+        let began = session::begin(&self.services, &credentials, before.as_deref(), &stamp).await;
+        let token = self.answer(began).await?;
+        self.visit.began(token);
+        Ok(())
+    }
+
+    async fn sign_out(&self) -> Result<(), Problem> {
+        self.visit.ended();
+        let Some(person) = &self.person else {
+            return Ok(());
+        };
+        let (session, stamp) = (person.session(), self.stamp());
+        let ended = session::end(&self.services, session, EndReason::SignedOut, &stamp).await;
+        self.answer(ended.map_err(Failure::from)).await
+    }
+
+    async fn viewer(&self) -> Result<Viewer, Problem> {
+        self.answer(self.view().await).await
+    }
+
+    async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem> {
+        ask!(self, agent_keys::list::list, query)
+    }
+
+    async fn find_agent_key(&self, id: KeyId) -> Result<AgentKey, Problem> {
+        ask!(self, agent_keys::find::find, &id)
+    }
+
+    async fn prepare_agent_key(&self) -> Result<AgentKeyPreparation, Problem> {
+        ask!(self, agent_keys::prepare::prepare)
+    }
+
+    async fn create_agent_key(&self, new: NewAgentKey) -> Result<CreatedAgentKey, Problem> {
+        ask!(self, agent_keys::create::create, new)
+    }
+
+    async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem> {
+        ask!(self, agent_keys::revoke::revoke, id)
+    }
+
+    async fn agent_key_role(&self) -> Result<AgentKeyRole, Problem> {
+        ask!(self, role::read::read)
+    }
+
+    async fn put_agent_key_role(&self) -> Result<(), Problem> {
+        ask!(self, role::put::put)
+    }
+
+    async fn list_users(&self) -> Result<UserList, Problem> {
+        ask!(self, users::list::list)
+    }
+
+    async fn create_user(&self, new: NewUser) -> Result<(), Problem> {
+        ask!(self, users::create::create, new)
+    }
+
+    async fn assign_agent_key_role(
+        &self,
+        username: Username,
+        assigned: bool,
+    ) -> Result<(), Problem> {
+        ask!(self, users::assign_role::assign_role, username, assigned)
+    }
+
+    async fn set_user_enabled(&self, username: Username, enabled: bool) -> Result<(), Problem> {
+        ask!(self, users::set_enabled::set_enabled, username, enabled)
+    }
+
+    async fn delete_user(&self, username: Username) -> Result<(), Problem> {
+        ask!(self, users::delete::delete, username)
+    }
+
+    async fn reset_password(
+        &self,
+        username: Username,
+        password: NewPassword,
+    ) -> Result<(), Problem> {
+        ask!(
+            self,
+            users::reset_password::reset_password,
+            username,
+            password
+        )
+    }
+
+    async fn apm_integration(&self) -> Result<ApmIntegration, Problem> {
+        ask!(self, apm::read::read)
+    }
+
+    async fn save_apm_settings(&self, settings: ApmSettings) -> Result<(), Problem> {
+        ask!(self, apm::save::save, settings)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}

@@ -1,0 +1,305 @@
+//! The settings, read once, in one place.
+//!
+//! A setting has one name: `elasticsearch.url` in the file `agent-keys.toml` is
+//! `AGENT_KEYS_ELASTICSEARCH_URL` in the environment, and the environment wins. A secret may also come from a
+//! file: add `_FILE` (or `_file`) to its name. A name that nobody knows is an error, so that a typing mistake
+//! never silently means the default. Errors name the setting and never print its value.
+
+mod source;
+
+use secrecy::{ExposeSecret, SecretString};
+use source::Values;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+use url::Url;
+
+pub use source::Environment;
+
+/// The file that is read when it exists and `--config` names no other.
+pub const FILE_DEFAULT: &str = "agent-keys.toml";
+
+/// Everything the application is told from outside.
+#[derive(Debug)]
+pub struct Config {
+    /// `listen`, `AGENT_KEYS_LISTEN`: where browsers connect. Default `127.0.0.1:5680`; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// `tls.cert_file` and `tls.key_file`, `AGENT_KEYS_TLS_CERT_FILE` and `AGENT_KEYS_TLS_KEY_FILE`:
+    /// PEM files; both or neither. Default: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// `insecure_http`, `AGENT_KEYS_INSECURE_HTTP`: `true` allows plain HTTP beyond this machine. Default `false`.
+    pub insecure_http: bool,
+    /// `data_dir`, `AGENT_KEYS_DATA_DIR`: databases and keys. Default `./data`; made if missing.
+    pub data_dir: PathBuf,
+    /// `database_url`, `AGENT_KEYS_DATABASE_URL` (a secret): `sqlite://…` or `postgres://…`.
+    /// Default: `agent-keys.db` in the data directory.
+    pub database_url: Option<SecretString>,
+    /// `server_key`, `AGENT_KEYS_SERVER_KEY` (a secret): at least 32 characters that seal sessions; processes that
+    /// share a database share it. Default: made on the first start, in `server.key` in the data directory.
+    pub server_key: Option<SecretString>,
+    /// Which Elasticsearch.
+    pub elasticsearch: Elasticsearch,
+    /// How rights are judged.
+    pub access: Access,
+    /// `log`, `AGENT_KEYS_LOG`: what is logged, as in `info` or `server=debug,info`. Default `info`.
+    pub log: String,
+    /// `log_format`, `AGENT_KEYS_LOG_FORMAT`: `text` or `json`. Default `text`.
+    pub log_format: LogFormat,
+}
+
+/// Certificate chain and private key, both PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate chain, the server's own certificate first.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Which Elasticsearch.
+#[derive(Debug)]
+pub enum Elasticsearch {
+    /// Our own engine.
+    Embedded {
+        /// `embedded.listen`, `AGENT_KEYS_EMBEDDED_LISTEN`: where APM Server finds it. Default `127.0.0.1:9200`;
+        /// port 0 picks a free one.
+        listen: SocketAddr,
+        /// `ELASTIC_PASSWORD` (a secret, only from the environment): the first password of `elastic`.
+        /// Default: generated, and printed once.
+        elastic_password: Option<SecretString>,
+    },
+    /// A cluster.
+    Cluster {
+        /// `elasticsearch.url`, `AGENT_KEYS_ELASTICSEARCH_URL`: `http` or `https`, without user and password.
+        url: Url,
+        /// `elasticsearch.ca_file`, `AGENT_KEYS_ELASTICSEARCH_CA_FILE`: PEM certificates that alone are trusted.
+        /// Default: those the operating system trusts.
+        ca_file: Option<PathBuf>,
+    },
+}
+
+/// How rights are judged.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// `access.kibana_feature`, `AGENT_KEYS_ACCESS_KIBANA_FEATURE`: `require` or `ignore`. Default `require`.
+    pub kibana_feature: KibanaFeature,
+    /// `access.kibana_space`, `AGENT_KEYS_ACCESS_KIBANA_SPACE`: the space the Kibana privilege is asked for.
+    /// Default `default`.
+    pub kibana_space: String,
+}
+
+/// Whether Kibana's own gate counts here as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KibanaFeature {
+    /// Reading needs `feature_apm.read` or better, changing `feature_apm.all`, as in Kibana.
+    Require,
+    /// For clusters without Kibana.
+    Ignore,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Settings that cannot be used. Each names the setting.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings file cannot be read.
+    #[error("cannot read the settings file {path}: {source}", path = path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The settings file is not TOML.
+    #[error("the settings file {path} is not TOML: line {line}", path = path.display())]
+    NotToml {
+        /// Which file.
+        path: PathBuf,
+        /// Where; the text itself may be a secret.
+        line: usize,
+    },
+    /// Nobody knows this setting.
+    #[error("unknown setting: {0}")]
+    Unknown(String),
+    /// The setting cannot be used.
+    #[error("{name}: {reason}")]
+    Invalid {
+        /// The setting, as it was given.
+        name: String,
+        /// What it should be.
+        reason: &'static str,
+    },
+    /// A secret's file cannot be read.
+    #[error("{name}: cannot read the file it names: {source}")]
+    SecretFile {
+        /// The setting, as it was given.
+        name: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A secret was given twice, as a value and as a file.
+    #[error("{0} is given both as a value and as a file; give one")]
+    Twice(String),
+    /// Certificate without key, or key without certificate.
+    #[error("{given} is set and {missing} is not; TLS needs both")]
+    HalfTls {
+        /// What is there.
+        given: &'static str,
+        /// What is not.
+        missing: &'static str,
+    },
+    /// Plain HTTP where others could listen in.
+    #[error(
+        "AGENT_KEYS_LISTEN is {0}: plain HTTP beyond this machine would show passwords and keys to anyone on the \
+         way. Set AGENT_KEYS_TLS_CERT_FILE and AGENT_KEYS_TLS_KEY_FILE, or AGENT_KEYS_INSECURE_HTTP=true if \
+         something in front of it does TLS"
+    )]
+    PlainHttp(SocketAddr),
+}
+
+impl Config {
+    /// Reads the settings. `file` must exist if it is named; otherwise [`FILE_DEFAULT`] is read when it is there.
+    pub fn read(file: Option<&Path>, environment: &Environment) -> Result<Self, Error> {
+        let mut values = Values::read(file, environment)?;
+        let config = Self {
+            listen: values.address("listen", loopback(5680))?,
+            tls: tls_files(&mut values)?,
+            insecure_http: values.switch("insecure_http", false)?,
+            data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),
+            database_url: database_url(&mut values)?,
+            server_key: server_key(&mut values)?,
+            elasticsearch: elasticsearch(&mut values)?,
+            access: access(&mut values)?,
+            log: values.text("log").unwrap_or_else(|| "info".to_owned()),
+            log_format: values.choice(
+                "log_format",
+                &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+                "use text or json",
+            )?,
+        };
+        let plain_http = config.tls.is_none() && !config.insecure_http;
+        if plain_http && !config.listen.ip().is_loopback() {
+            return Err(Error::PlainHttp(config.listen));
+        }
+        Ok(config)
+    }
+
+    /// The embedded engine's own database.
+    pub fn engine_file(&self) -> PathBuf {
+        self.data_dir.join("engine.db")
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+fn tls_files(values: &mut Values) -> Result<Option<TlsFiles>, Error> {
+    match (values.path("tls.cert_file"), values.path("tls.key_file")) {
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Error::HalfTls {
+            given: "AGENT_KEYS_TLS_CERT_FILE",
+            missing: "AGENT_KEYS_TLS_KEY_FILE",
+        }),
+        (None, Some(_)) => Err(Error::HalfTls {
+            given: "AGENT_KEYS_TLS_KEY_FILE",
+            missing: "AGENT_KEYS_TLS_CERT_FILE",
+        }),
+    }
+}
+
+fn database_url(values: &mut Values) -> Result<Option<SecretString>, Error> {
+    let Some((name, url)) = values.secret("database_url")? else {
+        return Ok(None);
+    };
+    let known = ["sqlite:", "postgres:", "postgresql:"]
+        .iter()
+        .any(|scheme| url.expose_secret().starts_with(scheme));
+    if !known {
+        let reason = "begin with sqlite:// or postgres://";
+        return Err(Error::Invalid { name, reason });
+    }
+    Ok(Some(url))
+}
+
+fn server_key(values: &mut Values) -> Result<Option<SecretString>, Error> {
+    const CHARACTERS_MIN: usize = 32;
+    let Some((name, key)) = values.secret("server_key")? else {
+        return Ok(None);
+    };
+    if key.expose_secret().chars().count() < CHARACTERS_MIN {
+        let reason = "use at least 32 random characters";
+        return Err(Error::Invalid { name, reason });
+    }
+    Ok(Some(key))
+}
+
+fn elasticsearch(values: &mut Values) -> Result<Elasticsearch, Error> {
+    let listen = values.address("embedded.listen", loopback(9200))?;
+    let elastic_password = values
+        .secret("embedded.elastic_password")?
+        .map(|(_, password)| password);
+    let ca_file = values.path("elasticsearch.ca_file");
+    let Some((name, text)) = values.named_text("elasticsearch.url") else {
+        return Ok(Elasticsearch::Embedded {
+            listen,
+            elastic_password,
+        });
+    };
+    let invalid = |reason| Error::Invalid {
+        name: name.clone(),
+        reason,
+    };
+    let mut url: Url = text
+        .parse()
+        .map_err(|_| invalid("use an address such as https://elasticsearch.example.com:9200"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(invalid("begin with https:// or http:// and a host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid(
+            "leave out user and password: each person signs in with their own",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid("leave out ? and #"));
+    }
+    // With a slash at its end, the path is kept when an operation's path is joined to it.
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(Elasticsearch::Cluster { url, ca_file })
+}
+
+fn access(values: &mut Values) -> Result<Access, Error> {
+    let kibana_feature = values.choice(
+        "access.kibana_feature",
+        &[
+            ("require", KibanaFeature::Require),
+            ("ignore", KibanaFeature::Ignore),
+        ],
+        "use require or ignore",
+    )?;
+    let (name, kibana_space) = values
+        .named_text("access.kibana_space")
+        .unwrap_or_else(|| ("access.kibana_space".to_owned(), "default".to_owned()));
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if kibana_space.is_empty() || !kibana_space.chars().all(allowed) {
+        let reason = "a space's id has lower-case letters, digits, - and _";
+        return Err(Error::Invalid { name, reason });
+    }
+    Ok(Access {
+        kibana_feature,
+        kibana_space,
+    })
+}

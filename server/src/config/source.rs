@@ -1,0 +1,261 @@
+//! Where settings come from: the file and the environment, brought to one set of names.
+
+use super::{Error, FILE_DEFAULT};
+use secrecy::SecretString;
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::ErrorKind,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// Every setting's name in the file.
+const NAMES: [&str; 12] = [
+    "listen",
+    "insecure_http",
+    "data_dir",
+    "log",
+    "log_format",
+    "tls.cert_file",
+    "tls.key_file",
+    "embedded.listen",
+    "elasticsearch.url",
+    "elasticsearch.ca_file",
+    "access.kibana_feature",
+    "access.kibana_space",
+];
+/// Those that are secrets, and may come from a file.
+const SECRETS: [&str; 2] = ["database_url", "server_key"];
+/// The one secret with a name of its own, which people know from Elasticsearch's container image.
+const ELASTIC_PASSWORD: &str = "ELASTIC_PASSWORD";
+/// A settings file or a secret's file beyond this is a mistake.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// The process's environment, or a test's.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The environment of this process. The one place where it is read.
+    pub fn of_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self(std::env::vars_os().filter_map(text).collect())
+    }
+}
+
+impl<N: Into<String>, V: Into<String>, const COUNT: usize> From<[(N, V); COUNT]> for Environment {
+    fn from(pairs: [(N, V); COUNT]) -> Self {
+        let pair = |(name, value): (N, V)| (name.into(), value.into());
+        Self(pairs.into_iter().map(pair).collect())
+    }
+}
+
+/// What was given, by the setting's name in the file. Reading a value takes it out.
+pub(super) struct Values(BTreeMap<String, Given>);
+
+/// A value, and the name under which it was given, for errors.
+struct Given {
+    name: String,
+    value: String,
+}
+
+impl Values {
+    pub(super) fn read(file: Option<&Path>, environment: &Environment) -> Result<Self, Error> {
+        let mut values = BTreeMap::new();
+        if let Some((path, text)) = read_settings_file(file)? {
+            let not_toml = |error: toml::de::Error| Error::NotToml {
+                line: line_of(&text, error.span().map_or(0, |span| span.start)),
+                path: path.clone(),
+            };
+            let table: toml::Table = toml::from_str(&text).map_err(not_toml)?;
+            flatten("", table, &mut values)?;
+        }
+        for (name, value) in &environment.0 {
+            let Some(key) = key_of(name) else { continue };
+            let key = key.ok_or_else(|| Error::Unknown(name.clone()))?;
+            // A secret's file in the environment also stands above a value in the settings file.
+            let other = match key.strip_suffix("_file") {
+                Some(plain) if is_secret(plain) => plain.to_owned(),
+                _ => format!("{key}_file"),
+            };
+            if values.get(&other).is_some_and(|given| given.name == other) {
+                values.remove(&other);
+            }
+            let given = Given {
+                name: name.clone(),
+                value: value.clone(),
+            };
+            values.insert(key, given);
+        }
+        Ok(Self(values))
+    }
+
+    pub(super) fn named_text(&mut self, key: &str) -> Option<(String, String)> {
+        let given = self.0.remove(key)?;
+        // An empty variable is how people unset one in compose files.
+        (!given.value.is_empty()).then_some((given.name, given.value))
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        self.named_text(key).map(|(_, value)| value)
+    }
+
+    pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
+        self.text(key).map(PathBuf::from)
+    }
+
+    pub(super) fn address(&mut self, key: &str, default: SocketAddr) -> Result<SocketAddr, Error> {
+        let Some((name, value)) = self.named_text(key) else {
+            return Ok(default);
+        };
+        value.parse().map_err(|_| Error::Invalid {
+            name,
+            reason: "use an IP address and a port, such as 127.0.0.1:5680",
+        })
+    }
+
+    pub(super) fn switch(&mut self, key: &str, default: bool) -> Result<bool, Error> {
+        match self.named_text(key) {
+            None => Ok(default),
+            Some((_, value)) if value == "true" => Ok(true),
+            Some((_, value)) if value == "false" => Ok(false),
+            Some((name, _)) => Err(Error::Invalid {
+                name,
+                reason: "use true or false",
+            }),
+        }
+    }
+
+    /// One of the words in `choices`, of which the first is the default.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &str,
+        choices: &[(&str, T); 2],
+        reason: &'static str,
+    ) -> Result<T, Error> {
+        let Some((name, value)) = self.named_text(key) else {
+            return Ok(choices[0].1);
+        };
+        choices
+            .iter()
+            .find(|(word, _)| *word == value)
+            .map(|(_, choice)| *choice)
+            .ok_or(Error::Invalid { name, reason })
+    }
+
+    /// A secret and the name under which it was given.
+    pub(super) fn secret(&mut self, key: &str) -> Result<Option<(String, SecretString)>, Error> {
+        let value = self.named_text(key);
+        let file = self.named_text(&format!("{key}_file"));
+        match (value, file) {
+            (Some((name, _)), Some(_)) => Err(Error::Twice(name)),
+            (Some((name, value)), None) => Ok(Some((name, value.into()))),
+            (None, Some((name, path))) => {
+                let read = read_limited(Path::new(&path));
+                let text = read.map_err(|source| Error::SecretFile {
+                    name: name.clone(),
+                    source,
+                })?;
+                // Editors and `echo` end a file with a line break, which is not part of the secret.
+                let secret = text.strip_suffix('\n').unwrap_or(&text);
+                let secret = secret.strip_suffix('\r').unwrap_or(secret);
+                Ok(Some((name, secret.to_owned().into())))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key) || key == "embedded.elastic_password"
+}
+
+fn is_known(key: &str) -> bool {
+    let secret_file = key.strip_suffix("_file").is_some_and(is_secret);
+    NAMES.contains(&key) || is_secret(key) || secret_file
+}
+
+/// The setting that an environment variable means: `None` if it is not ours, `Some(None)` if it looks like ours and is not.
+fn key_of(variable: &str) -> Option<Option<String>> {
+    match variable.strip_prefix(ELASTIC_PASSWORD) {
+        Some("") => return Some(Some("embedded.elastic_password".to_owned())),
+        Some("_FILE") => return Some(Some("embedded.elastic_password_file".to_owned())),
+        _ => {}
+    }
+    let rest = variable.strip_prefix("AGENT_KEYS_")?;
+    // Variables of the project's own tests share the prefix and mean nothing here.
+    if rest.starts_with("TEST_") {
+        return None;
+    }
+    let lower = rest.to_ascii_lowercase();
+    let sections = ["tls", "embedded", "elasticsearch", "access"];
+    let dotted = lower
+        .split_once('_')
+        .filter(|(section, _)| sections.contains(section))
+        .map_or(lower.clone(), |(section, key)| format!("{section}.{key}"));
+    Some(is_known(&dotted).then_some(dotted))
+}
+
+fn flatten(
+    prefix: &str,
+    table: toml::Table,
+    values: &mut BTreeMap<String, Given>,
+) -> Result<(), Error> {
+    for (key, value) in table {
+        let name = if prefix.is_empty() {
+            key
+        } else {
+            format!("{prefix}.{key}")
+        };
+        let value = match value {
+            toml::Value::Table(table) if prefix.is_empty() => {
+                flatten(&name, table, values)?;
+                continue;
+            }
+            toml::Value::String(text) => text,
+            toml::Value::Boolean(switch) => switch.to_string(),
+            toml::Value::Integer(number) => number.to_string(),
+            _ if !is_known(&name) => return Err(Error::Unknown(name)),
+            _ => {
+                let reason = "use a text, a number, true or false";
+                return Err(Error::Invalid { name, reason });
+            }
+        };
+        if !is_known(&name) {
+            return Err(Error::Unknown(name));
+        }
+        values.insert(name.clone(), Given { name, value });
+    }
+    Ok(())
+}
+
+fn read_settings_file(file: Option<&Path>) -> Result<Option<(PathBuf, String)>, Error> {
+    let path = file.unwrap_or(Path::new(FILE_DEFAULT));
+    match read_limited(path) {
+        Ok(text) => Ok(Some((path.to_owned(), text))),
+        Err(error) if file.is_none() && error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::File {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn read_limited(path: &Path) -> std::io::Result<String> {
+    let about = fs::metadata(path)?;
+    if !about.is_file() || about.len() > FILE_BYTES_MAX {
+        return Err(std::io::Error::new(
+            ErrorKind::InvalidData,
+            "not a file of at most 64 KiB",
+        ));
+    }
+    fs::read_to_string(path)
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().iter().take(offset);
+    before.filter(|byte| **byte == b'\n').count() + 1
+}

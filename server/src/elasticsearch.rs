@@ -1,0 +1,18 @@
+//! Elasticsearch, over HTTP: the same client for the embedded engine and for a cluster.
+//!
+//! One file, one operation. Every call carries the signed-in person's own credential, so nobody can do here what
+//! Elasticsearch would not let them do; no call follows a redirect, none is sent twice, and each is bounded in
+//! time and size. [`Error`] tells not only what went wrong, but for a change also whether it is sure that nothing
+//! happened.
+
+pub mod api_key;
+pub mod authenticate;
+pub mod connection;
+pub mod error;
+pub mod has_privileges;
+pub mod info;
+pub mod role;
+pub mod user;
+
+pub use connection::{Connection, Credential, Elasticsearch, StartError};
+pub use error::Error;

@@ -1,0 +1,5 @@
+//! `/_security/api_key`.
+
+pub mod create;
+pub mod invalidate;
+pub mod query;

@@ -1,0 +1,40 @@
+//! `DELETE /_security/api_key`: revokes keys.
+
+use crate::elasticsearch::{Connection, Error, connection::Effect};
+use app::model::agent_key::KeyId;
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+/// What became of each id. Elasticsearch passes over ids it does not know, and keys that were revoked before.
+#[derive(Debug, Deserialize)]
+pub struct Invalidated {
+    /// Revoked by this request.
+    pub invalidated_api_keys: Vec<String>,
+    /// Revoked meanwhile by somebody else.
+    #[serde(default)]
+    pub previously_invalidated_api_keys: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    ids: [&'a str; 1],
+    owner: bool,
+}
+
+impl Connection {
+    /// Revokes one key. With `only_own`, keys of other owners are out of reach.
+    #[tracing::instrument(name = "elasticsearch.api_key.invalidate", skip_all)]
+    pub async fn invalidate_api_key(
+        &self,
+        id: &KeyId,
+        only_own: bool,
+    ) -> Result<Invalidated, Error> {
+        let body = Body {
+            ids: [id.as_str()],
+            owner: only_own,
+        };
+        let path = ["_security", "api_key"];
+        let answer = self.send(Effect::Writes, Method::DELETE, &path, &[], Some(&body));
+        answer.await?.read()
+    }
+}

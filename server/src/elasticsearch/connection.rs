@@ -1,0 +1,351 @@
+//! How a request travels and what is accepted as an answer.
+
+use super::Error;
+use crate::request_id::RequestId;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderValue, Method, StatusCode, header};
+use reqwest::{Certificate, Client, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{error::Error as _, io, path::PathBuf, time::Duration};
+use url::Url;
+use zeroize::Zeroizing;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The largest answer to a change.
+const WRITE_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// The largest answer to a question: a page of keys, or all users.
+const READ_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How much of Elasticsearch's own sentence is kept for the log.
+const REASON_CHARACTERS_MAX: usize = 300;
+/// The most characters of a user name that are sent. Elasticsearch's own limit is lower.
+const USERNAME_BYTES_MAX: usize = 2_048;
+
+/// The client of one Elasticsearch. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Elasticsearch {
+    http: Client,
+    /// Ends with a slash.
+    url: Url,
+    embedded: bool,
+}
+
+/// The client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The CA file cannot be read.
+    #[error("AGENT_KEYS_ELASTICSEARCH_CA_FILE: cannot read {path}: {source}", path = path.display())]
+    CaFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The CA file holds no certificates.
+    #[error("AGENT_KEYS_ELASTICSEARCH_CA_FILE: {path} holds no PEM certificates", path = path.display())]
+    NoCertificates {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The HTTP client could not be made.
+    #[error("cannot make the HTTP client for Elasticsearch")]
+    Client(#[from] reqwest::Error),
+}
+
+/// What a person signed in with.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    username: String,
+    password: SecretString,
+}
+
+impl Credential {
+    /// A user name and a password, exactly as typed. `None` when Basic authentication could not carry them: such a
+    /// pair belongs to nobody.
+    pub fn basic(username: &str, password: &str) -> Option<Self> {
+        use app::model::user::PASSWORD_BYTES_MAX;
+        let carried = !username.is_empty()
+            && !username.contains(':')
+            && username.len() <= USERNAME_BYTES_MAX
+            && password.len() <= PASSWORD_BYTES_MAX;
+        carried.then(|| Self {
+            username: username.to_owned(),
+            password: password.to_owned().into(),
+        })
+    }
+
+    /// The user name.
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// The password. Only the session that seals it has a reason to look.
+    pub fn password(&self) -> &SecretString {
+        &self.password
+    }
+
+    fn header(&self) -> Result<HeaderValue, Error> {
+        let pair = Zeroizing::new(format!(
+            "{}:{}",
+            self.username,
+            self.password.expose_secret()
+        ));
+        let value = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())));
+        let mut value =
+            HeaderValue::from_str(&value).map_err(|_| Error::BadAnswer("credential"))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl Elasticsearch {
+    /// A client of the Elasticsearch at `url`. With `ca_file`, only its certificates are trusted.
+    pub fn new(url: Url, ca_file: Option<PathBuf>, embedded: bool) -> Result<Self, StartError> {
+        let builder = Client::builder()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .user_agent(concat!("agent-keys/", env!("CARGO_PKG_VERSION")));
+        let builder = match (url.scheme(), ca_file) {
+            // Without TLS there is nothing to verify, and reading the system's certificates would only cost time.
+            ("http", _) => builder.tls_certs_only([]),
+            (_, None) => builder,
+            (_, Some(path)) => builder.tls_certs_only(read_certificates(path)?),
+        };
+        Ok(Self {
+            http: builder.build()?,
+            url,
+            embedded,
+        })
+    }
+
+    /// Its address, as a person writes it: without the slash at the end.
+    pub fn address(&self) -> &str {
+        self.url.as_str().trim_end_matches('/')
+    }
+
+    /// Whether it is our own engine.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded
+    }
+
+    /// This Elasticsearch, used in one person's name for one request.
+    pub fn connect(&self, credential: Credential, request_id: RequestId) -> Connection {
+        Connection {
+            elasticsearch: self.clone(),
+            credential,
+            request_id,
+        }
+    }
+
+    /// Whether anything answers there in Elasticsearch's name. Sends no credential.
+    pub async fn is_reachable(&self) -> bool {
+        const TIMEOUT: Duration = Duration::from_secs(2);
+        let answer = self
+            .http
+            .get(self.url.clone())
+            .timeout(TIMEOUT)
+            .send()
+            .await;
+        answer.is_ok_and(|answer| is_elasticsearch(&answer))
+    }
+}
+
+fn read_certificates(path: PathBuf) -> Result<Vec<Certificate>, StartError> {
+    let pem = match std::fs::read(&path) {
+        Ok(pem) => pem,
+        Err(source) => return Err(StartError::CaFile { path, source }),
+    };
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(StartError::NoCertificates { path }),
+    }
+}
+
+/// Elasticsearch, in one person's name, for one request. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    elasticsearch: Elasticsearch,
+    credential: Credential,
+    request_id: RequestId,
+}
+
+/// An answer that is Elasticsearch's own: a success, or an error read from its envelope.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// Reads the body as `T`, on success.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.success()?;
+        self.read_any_status()
+    }
+
+    /// Reads the body as `T`, whatever the status. Some lookups answer 404 with the usual, empty body.
+    pub(super) fn read_any_status<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|_| Error::BadAnswer("shape"))
+    }
+
+    /// Fails unless the status is a success.
+    pub(super) fn success(&self) -> Result<(), Error> {
+        if self.status.is_success() {
+            return Ok(());
+        }
+        let envelope: Envelope = serde_json::from_slice(&self.body).unwrap_or_default();
+        let cause = envelope.error;
+        let kind = cause.kind.unwrap_or_default();
+        if cause.disabled_feature.as_deref() == Some("api_keys") {
+            return Err(Error::ApiKeysDisabled);
+        }
+        let reason = cause.reason.unwrap_or_default();
+        let reason = reason.chars().take(REASON_CHARACTERS_MAX).collect();
+        Err(match self.status {
+            StatusCode::UNAUTHORIZED => Error::Unauthorized,
+            StatusCode::FORBIDDEN => Error::Forbidden,
+            StatusCode::BAD_REQUEST => Error::Invalid { kind, reason },
+            StatusCode::NOT_FOUND => Error::NotFound,
+            StatusCode::TOO_MANY_REQUESTS => Error::Busy,
+            status => Error::Failed { status, kind },
+        })
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    error: Cause,
+}
+
+#[derive(Default, Deserialize)]
+struct Cause {
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default, rename = "disabled.feature")]
+    disabled_feature: Option<String>,
+}
+
+/// Whether a call changes something: changes get more time, and a smaller answer.
+#[derive(Clone, Copy)]
+pub(super) enum Effect {
+    Reads,
+    Writes,
+}
+
+impl Connection {
+    /// Whose name this is in.
+    pub fn username(&self) -> &str {
+        self.credential.username()
+    }
+
+    /// Sends one request and reads its whole answer. `path` is joined segment by segment, each of them encoded.
+    pub(super) async fn send<B: Serialize + ?Sized>(
+        &self,
+        effect: Effect,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&B>,
+    ) -> Result<Answer, Error> {
+        let (timeout, bytes_max) = match effect {
+            Effect::Reads => (READ_TIMEOUT, READ_ANSWER_BYTES_MAX),
+            Effect::Writes => (WRITE_TIMEOUT, WRITE_ANSWER_BYTES_MAX),
+        };
+        let mut request = self
+            .elasticsearch
+            .http
+            .request(method, self.url(path, query)?)
+            .timeout(timeout)
+            .header(header::AUTHORIZATION, self.credential.header()?)
+            .header(header::ACCEPT, "application/json")
+            .header("x-opaque-id", self.request_id.as_str());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| explain(&error))?;
+        read_answer(response, bytes_max).await
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Error> {
+        // Such a segment would vanish from the path, and the request would mean something else.
+        if path.iter().any(|segment| matches!(*segment, "." | "..")) {
+            return Err(Error::Invalid {
+                kind: "path".to_owned(),
+                reason: "a name that no path can hold".to_owned(),
+            });
+        }
+        let mut url = self.elasticsearch.url.clone();
+        url.path_segments_mut()
+            .map_err(|()| Error::Unreachable)?
+            .pop_if_empty()
+            .extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+}
+
+async fn read_answer(mut response: reqwest::Response, bytes_max: usize) -> Result<Answer, Error> {
+    let status = response.status();
+    if !is_elasticsearch(&response) {
+        return Err(if status.is_success() {
+            Error::WrongProduct
+        } else {
+            Error::Gateway(status)
+        });
+    }
+    if status.is_redirection() || status.is_informational() {
+        return Err(Error::Gateway(status));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(Error::BadAnswer("size"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, body })
+}
+
+fn is_elasticsearch(response: &reqwest::Response) -> bool {
+    response
+        .headers()
+        .get("x-elastic-product")
+        .is_some_and(|product| product == "Elasticsearch")
+}
+
+/// What became of a request that has no complete answer. Only a failure to connect is sure to have sent nothing.
+fn explain(error: &reqwest::Error) -> Error {
+    if error.is_connect() {
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            if is_tls(inner) {
+                return Error::Tls;
+            }
+            cause = inner.source();
+        }
+        Error::Unreachable
+    } else if error.is_timeout() {
+        Error::TimedOut
+    } else {
+        Error::Interrupted
+    }
+}
+
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let wrapped = |error: &io::Error| {
+        error
+            .get_ref()
+            .is_some_and(|inner| inner.is::<rustls::Error>())
+    };
+    error.is::<rustls::Error>() || error.downcast_ref().is_some_and(wrapped)
+}

@@ -1,0 +1,83 @@
+//! What can come back instead of an answer.
+
+use http::StatusCode;
+
+/// Why there is no usable answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No connection could be made: nothing was sent.
+    #[error("Elasticsearch cannot be reached")]
+    Unreachable,
+    /// Its certificate could not be verified: nothing was sent.
+    #[error("the certificate of Elasticsearch could not be verified")]
+    Tls,
+    /// The request was sent, and the answer did not come in time.
+    #[error("Elasticsearch did not answer in time")]
+    TimedOut,
+    /// The connection broke after the request was sent.
+    #[error("the connection to Elasticsearch broke")]
+    Interrupted,
+    /// 429 from Elasticsearch itself.
+    #[error("Elasticsearch is busy")]
+    Busy,
+    /// An answer with this status that is not Elasticsearch's own.
+    #[error("something else answered in place of Elasticsearch, with status {0}")]
+    Gateway(StatusCode),
+    /// A success that does not carry Elasticsearch's mark.
+    #[error("what answered is not Elasticsearch")]
+    WrongProduct,
+    /// Elasticsearch's mark, and not what the contract says.
+    #[error("Elasticsearch's answer cannot be read: {0}")]
+    BadAnswer(&'static str),
+    /// 401: Elasticsearch does not accept the credential.
+    #[error("Elasticsearch does not accept the credential")]
+    Unauthorized,
+    /// 403: the credential does not allow this.
+    #[error("Elasticsearch does not allow this to this user")]
+    Forbidden,
+    /// 400: Elasticsearch refused the request. Its reasons stay in the log: they may repeat what was typed.
+    #[error("Elasticsearch refused the request: {kind}")]
+    Invalid {
+        /// The error's type, for example `action_request_validation_exception`.
+        kind: String,
+        /// Elasticsearch's sentence, shortened.
+        reason: String,
+    },
+    /// 404 where the contract has an error for it.
+    #[error("Elasticsearch knows no such thing")]
+    NotFound,
+    /// API keys are switched off.
+    #[error("API keys are switched off in Elasticsearch")]
+    ApiKeysDisabled,
+    /// Any other error of Elasticsearch's own.
+    #[error("Elasticsearch failed with status {status}: {kind}")]
+    Failed {
+        /// Its status.
+        status: StatusCode,
+        /// The error's type.
+        kind: String,
+    },
+}
+
+impl Error {
+    /// Whether a change was certainly not made: it never left this machine, or Elasticsearch itself refused it.
+    /// Everything else may have happened, a 5xx of Elasticsearch's own included: a primary may have written.
+    pub fn surely_nothing_happened(&self) -> bool {
+        match self {
+            Self::Unreachable
+            | Self::Tls
+            | Self::Busy
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::Invalid { .. }
+            | Self::NotFound
+            | Self::ApiKeysDisabled => true,
+            Self::Failed { status, .. } => status.is_client_error(),
+            Self::TimedOut
+            | Self::Interrupted
+            | Self::Gateway(_)
+            | Self::WrongProduct
+            | Self::BadAnswer(_) => false,
+        }
+    }
+}

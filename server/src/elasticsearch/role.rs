@@ -1,0 +1,4 @@
+//! `/_security/role`.
+
+pub mod get;
+pub mod put;

@@ -1,0 +1,7 @@
+//! `/_security/user`.
+
+pub mod delete;
+pub mod get;
+pub mod put;
+pub mod set_enabled;
+pub mod set_password;

@@ -1,0 +1,71 @@
+//! Why a use case did not do what was asked: the error of that layer.
+
+use crate::{elasticsearch, random::RandomError, session::SealError, store};
+use app::model::access::MissingPrivilege;
+
+/// A refusal or a fault. `problem.rs` decides what the browser learns of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nobody is signed in.
+    #[error("nobody is signed in")]
+    SignedOut,
+    /// Elasticsearch does not accept this name and password.
+    #[error("the sign-in was rejected")]
+    SignInRejected,
+    /// Elasticsearch would refuse: these privileges are missing.
+    #[error("privileges are missing: {0:?}")]
+    Missing(Vec<MissingPrivilege>),
+    /// There is no such thing, or not for this person.
+    #[error("there is no such thing")]
+    NotFound,
+    /// This very operation was begun before.
+    #[error("this operation was begun before")]
+    AlreadyDone,
+    /// Somebody changed the thing meanwhile.
+    #[error("somebody changed it meanwhile")]
+    ChangedMeanwhile,
+    /// A person may not do this to their own account.
+    #[error("a person may not do this to their own account")]
+    OwnAccount,
+    /// Elasticsearch keeps this user for itself.
+    #[error("Elasticsearch keeps this user for itself")]
+    ReservedUser,
+    /// There is a user of this name.
+    #[error("there is a user of this name")]
+    UsernameTaken,
+    /// A page's cursor that we did not make.
+    #[error("the cursor is not one of ours")]
+    BadCursor,
+    /// A change was sent, and nobody knows whether it was made.
+    #[error("it is not known whether the change was made")]
+    Unconfirmed(#[source] elasticsearch::Error),
+    /// The same change was sent before, and nobody knows whether it was made.
+    #[error("it is still not known whether the change was made")]
+    StillUnconfirmed,
+    /// Elasticsearch could not be asked, or refused.
+    #[error(transparent)]
+    Elasticsearch(#[from] elasticsearch::Error),
+    /// Our own storage failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A credential could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The task that carried out the change ended early: a mistake of ours.
+    #[error("the task that carried out the change ended early")]
+    TaskEnded,
+}
+
+impl Failure {
+    /// A fault of a call that changes something: unless it is sure that nothing happened, it is unconfirmed.
+    pub fn of_write(error: elasticsearch::Error) -> Self {
+        if error.surely_nothing_happened() {
+            Self::Elasticsearch(error)
+        } else {
+            Self::Unconfirmed(error)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The web: addresses, and what every request passes on its way.
+
+mod cookie;
+mod headers;
+mod health;
+mod identify;
+pub mod listener;
+mod name;
+mod pages;
+mod same_origin;
+mod server_functions;
+mod site;
+mod tls;
+
+use crate::{services::Services, session::Session, visit::Visit};
+use axum::{
+    Router,
+    body::Body,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{any, get},
+};
+use http::{Response, StatusCode};
+use std::{any::Any, time::Duration};
+use tower_http::{
+    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyTimeoutLayer,
+    timeout::TimeoutLayer,
+};
+
+/// The largest body of a request.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the handlers work with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Web {
+    /// The use cases' own.
+    pub services: Services,
+    /// Whether browsers reach us by TLS.
+    pub tls: bool,
+    /// Whether passwords travel unprotected beyond this machine.
+    pub plain_http: bool,
+}
+
+/// Every address there is.
+pub fn router(web: Web) -> Router {
+    let pages = Router::new()
+        .route("/", get(pages::to_the_list))
+        .route("/login", get(pages::login))
+        .route("/settings", get(pages::to_the_list))
+        .route("/settings/{*page}", get(pages::settings))
+        .route("/api/{*function}", any(server_functions::answer))
+        .fallback(pages::not_found)
+        .layer(from_fn_with_state(web.clone(), identify::identify));
+    let rest = Router::new()
+        .route("/pkg/{*path}", get(site::serve))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready));
+    let all = pages.merge(rest).with_state(web.clone());
+    with_middleware(all, web)
+}
+
+/// What every request passes, from the outside in. Each layer wraps those above it in this function, so the last
+/// one is the first that a request meets.
+fn with_middleware(router: Router, web: Web) -> Router {
+    router
+        // Forms come from our own pages, or not at all. Innermost: a refusal is an answer like any other.
+        .layer(from_fn(same_origin::refuse_unmarked))
+        .layer(same_origin::refuse_cross_origin())
+        // Nothing is read beyond the limit, and nobody may send a body drop by drop.
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        // A handler that takes too long is given up; changes go on in tasks of their own.
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            HANDLER_TIMEOUT,
+        ))
+        // A mistake of ours in one request stays in that request.
+        .layer(CatchPanicLayer::custom(after_panic))
+        // Whatever answered above, panics and refusals included, carries the browser's instructions.
+        .layer(from_fn_with_state(web.clone(), headers::protect))
+        // Outermost: everything that is logged below has the request's name.
+        .layer(from_fn_with_state(web, name::name))
+}
+
+fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    tracing::error!("a handler panicked");
+    let mut response = Response::new(Body::from("Something went wrong in Agent Keys."));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+/// A request of somebody who is signed in, or of nobody.
+fn visit_of(parts: &http::request::Parts) -> Visit {
+    // The layer above has put it there for every address that asks.
+    parts.extensions.get::<Visit>().cloned().unwrap_or_else(|| {
+        let nobody: Option<Session> = None;
+        Visit::new(name::request_id(&parts.extensions), nobody)
+    })
+}

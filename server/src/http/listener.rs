@@ -1,0 +1,122 @@
+//! The listener: bounded in time, with or without TLS, and ended in peace.
+
+use super::tls;
+use crate::config::TlsFiles;
+use axum::Router;
+use axum_server::{Handle, Server};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+
+pub use super::tls::TlsError;
+
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 100;
+const STREAMS_MAX: u32 = 128;
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// The listener cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The address cannot be listened on.
+    #[error("AGENT_KEYS_LISTEN: cannot listen on {address}: {source}")]
+    Bind {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A listener that accepts requests.
+#[derive(Debug)]
+pub struct Listener {
+    address: SocketAddr,
+    handle: Handle<SocketAddr>,
+    serving: JoinHandle<io::Result<()>>,
+    reloading: Option<JoinHandle<()>>,
+}
+
+/// Begins to accept requests at `address`. When this returns, connections are answered.
+pub async fn listen(
+    address: SocketAddr,
+    tls_files: Option<&TlsFiles>,
+    router: Router,
+) -> Result<Listener, ListenError> {
+    let failed = |source| ListenError::Bind { address, source };
+    let tls = match tls_files {
+        Some(files) => Some((files.clone(), tls::load(files).await?)),
+        None => None,
+    };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let handle = Handle::new();
+    let service = router.into_make_service();
+    let mut reloading = None;
+    let serving = match tls {
+        Some((files, config)) => {
+            reloading = Some(tokio::spawn(tls::reload_when_changed(
+                files,
+                config.clone(),
+            )));
+            let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
+            tokio::spawn(limited(server, &handle).serve(service))
+        }
+        None => {
+            let server = axum_server::from_tcp(listener).map_err(failed)?;
+            tokio::spawn(limited(server, &handle).serve(service))
+        }
+    };
+    Ok(Listener {
+        address,
+        handle,
+        serving,
+        reloading,
+    })
+}
+
+fn limited<A>(
+    mut server: Server<SocketAddr, A>,
+    handle: &Handle<SocketAddr>,
+) -> Server<SocketAddr, A> {
+    let http = server.http_builder();
+    http.http1()
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    http.http2()
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(16 * 1024)
+        .keep_alive_interval(Duration::from_secs(30));
+    server
+        .handle(handle.clone())
+        .first_request_timeout(FIRST_REQUEST_TIMEOUT)
+}
+
+impl Listener {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts nothing new, and lets what is under way finish, for at most half a minute.
+    pub async fn stop(self) {
+        self.handle.graceful_shutdown(Some(DRAIN));
+        if let Some(reloading) = self.reloading {
+            reloading.abort();
+        }
+        if let Ok(Err(error)) = self.serving.await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "the listener failed");
+        }
+    }
+}

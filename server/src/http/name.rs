@@ -1,0 +1,49 @@
+//! The request's name, its span, and one line about it when it has been answered.
+
+use super::Web;
+use crate::request_id::RequestId;
+use axum::{extract::Request, extract::State, middleware::Next, response::Response};
+use http::{Extensions, HeaderValue};
+use std::time::Instant;
+use tracing::Instrument;
+
+/// Names the request, and tells the name in the answer.
+pub(super) async fn name(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    let id = web
+        .services
+        .random
+        .identifier(&web.services.clock)
+        .unwrap_or_default();
+    let id = RequestId::new(&id);
+    request.extensions_mut().insert(id.clone());
+    // The path alone: a query may hold what somebody typed.
+    let span = tracing::info_span!(
+        "http.request",
+        request.id = %id,
+        http.request.method = %request.method(),
+        url.path = request.uri().path(),
+    );
+    async move {
+        let began = Instant::now();
+        let mut response = next.run(request).await;
+        tracing::info!(
+            http.response.status_code = response.status().as_u16(),
+            duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "answered"
+        );
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert("x-request-id", value);
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// The name of the request with these extensions.
+pub(super) fn request_id(extensions: &Extensions) -> RequestId {
+    extensions
+        .get::<RequestId>()
+        .cloned()
+        .unwrap_or_else(|| RequestId::new("unnamed"))
+}

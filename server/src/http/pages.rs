@@ -1,0 +1,87 @@
+//! Pages: rendered whole, for browsers with and without JavaScript.
+
+use super::{Web, site::Site, visit_of};
+use crate::backend::RequestBackend;
+use app::{
+    backend::Backend,
+    components::form::PostedForm,
+    shell::{SiteFiles, shell},
+};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{StatusCode, Uri};
+use leptos::{context::provide_context, nonce::Nonce};
+use std::sync::Arc;
+use url::form_urlencoded;
+
+/// Where everything begins.
+pub(super) const LIST: &str = "/settings/agent-keys";
+
+pub(super) async fn to_the_list() -> Redirect {
+    Redirect::to(LIST)
+}
+
+pub(super) async fn login(State(web): State<Web>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if visit_of(&parts).session().is_some() {
+        return Redirect::to(LIST).into_response();
+    }
+    render(&web, Request::from_parts(parts, body), None).await
+}
+
+pub(super) async fn settings(State(web): State<Web>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if visit_of(&parts).session().is_none() {
+        // With a cookie that no longer opens anything, the person was signed in and wonders why they are not.
+        let ended = parts.headers.contains_key(http::header::COOKIE);
+        return to_login(&parts.uri, ended);
+    }
+    render(&web, Request::from_parts(parts, body), None).await
+}
+
+pub(super) async fn not_found(State(web): State<Web>, request: Request) -> Response {
+    if !matches!(*request.method(), http::Method::GET | http::Method::HEAD) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    render(&web, request, None).await
+}
+
+/// The sign-in page, and back from there.
+pub(super) fn to_login(next: &Uri, ended: bool) -> Response {
+    let next = next.path_and_query().map_or(LIST, |path| path.as_str());
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if ended {
+        query.append_pair("reason", "ended");
+    }
+    query.append_pair("next", next);
+    Redirect::to(&format!("/login?{}", query.finish())).into_response()
+}
+
+/// Draws the page at the request's address. With `posted` it is the answer to a form that the browser posted by
+/// itself, and is drawn with what came of it.
+pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedForm>) -> Response {
+    let (parts, _) = request.into_parts();
+    let visit = visit_of(&parts);
+    let backend: Arc<dyn Backend> =
+        Arc::new(RequestBackend::new(&web.services, &visit, web.plain_http));
+    let nonce = parts.extensions.get::<Nonce>().cloned();
+    let site = Site::embedded().files();
+    let for_context = site.clone();
+    let context = move || {
+        provide_context(Arc::clone(&backend));
+        provide_context::<Option<SiteFiles>>(for_context.clone());
+        if let Some(nonce) = nonce.clone() {
+            // In place of the one that Leptos has just made: the policy in the header names this one.
+            provide_context(nonce);
+        }
+        if let Some(posted) = posted.clone() {
+            provide_context(posted);
+        }
+    };
+    let app = move || shell(site.clone());
+    let page = leptos_axum::render_app_async_with_context(context, app);
+    page(Request::from_parts(parts, Body::empty())).await
+}

@@ -1,0 +1,214 @@
+//! Server functions, for two kinds of browsers.
+//!
+//! The script asks for JSON and gets it, with the status that the problem deserves. A browser without JavaScript
+//! posts a form and wants a page: the same server function runs, and the answer is either the redirect it asked
+//! for or the page the form stood on, drawn with the outcome. That page is the only place where a new key's secret
+//! is, and is never stored on the way.
+
+use super::{
+    BODY_BYTES_MAX, Web, name,
+    pages::{LIST, render, to_login},
+    visit_of,
+};
+use crate::backend::RequestBackend;
+use app::{
+    backend::Backend,
+    components::form::PostedForm,
+    model::problem::{Problem, ProblemKind},
+};
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{
+    HeaderValue, StatusCode, Uri,
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, REFERER},
+    request::Parts,
+};
+use leptos::{context::provide_context, server_fn::axum::server_fn_paths};
+use std::sync::Arc;
+
+/// Marks the answer of a server function that is a problem. The browser half looks for it.
+const ERROR_HEADER: &str = "serverfnerror";
+/// Marks the answer of a server function that asks the browser half to go elsewhere.
+const REDIRECT_HEADER: &str = "serverfnredirect";
+
+/// Runs the server function of this address.
+pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match known(&parts) {
+        Known::Yes => {}
+        Known::OtherMethod => return StatusCode::METHOD_NOT_ALLOWED.into_response(),
+        Known::No => return StatusCode::NOT_FOUND.into_response(),
+    }
+    let wants_page = parts
+        .headers
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    let Ok(input) = to_bytes(body, BODY_BYTES_MAX).await else {
+        let mut response = problem_response(&ProblemKind::BadForm.into());
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        return response;
+    };
+    let answered = run(&web, &parts, input.clone()).await;
+    if !wants_page {
+        return answered.into_response();
+    }
+    if let Some(to) = &answered.redirect {
+        return Redirect::to(to).into_response();
+    }
+    let page = page_of_form(&parts);
+    let signed_out = answered.problem.as_ref().is_some_and(|problem| {
+        matches!(
+            problem.kind,
+            ProblemKind::SignedOut | ProblemKind::SignInEnded
+        )
+    });
+    if signed_out {
+        return to_login(&page, true);
+    }
+    let status = answered.status();
+    let posted = PostedForm {
+        path: parts.uri.path().to_owned(),
+        input: input.to_vec(),
+        ok: answered.problem.is_none(),
+        outcome: answered.body.to_vec(),
+    };
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = page;
+    *request.headers_mut() = parts.headers;
+    *request.extensions_mut() = parts.extensions;
+    let mut response = render(&web, request, Some(posted)).await;
+    *response.status_mut() = status;
+    response
+}
+
+enum Known {
+    Yes,
+    OtherMethod,
+    No,
+}
+
+fn known(parts: &Parts) -> Known {
+    let path = parts.uri.path();
+    let mut methods = server_fn_paths()
+        .filter(|(known, _)| *known == path)
+        .peekable();
+    if methods.peek().is_none() {
+        Known::No
+    } else if methods.any(|(_, method)| method == parts.method) {
+        Known::Yes
+    } else {
+        Known::OtherMethod
+    }
+}
+
+/// What a server function answered.
+struct Answered {
+    response: http::response::Parts,
+    body: Bytes,
+    problem: Option<Problem>,
+    redirect: Option<String>,
+}
+
+impl Answered {
+    fn status(&self) -> StatusCode {
+        self.problem
+            .as_ref()
+            .map_or(self.response.status, status_of)
+    }
+}
+
+impl IntoResponse for Answered {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = Response::from_parts(self.response, Body::from(self.body));
+        *response.status_mut() = status;
+        // The body may be another than the one that was measured.
+        response.headers_mut().remove(CONTENT_LENGTH);
+        response
+    }
+}
+
+async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
+    let visit = visit_of(parts);
+    let backend: Arc<dyn Backend> =
+        Arc::new(RequestBackend::new(&web.services, &visit, web.plain_http));
+    let mut request = Request::new(Body::from(input));
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = parts.uri.clone();
+    *request.headers_mut() = parts.headers.clone();
+    // Asked for a page, a server function would answer with a redirect and put its error into the address.
+    let json = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(ACCEPT, json);
+    let context = move || provide_context(Arc::clone(&backend));
+    let answered = leptos_axum::handle_server_fns_with_context(context, request).await;
+    let (response, body) = answered.into_response().into_parts();
+    // Our own answer: as large as a page of the list, at most.
+    let mut body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let problem = response.headers.contains_key(ERROR_HEADER).then(|| {
+        let problem =
+            serde_json::from_slice(&body).unwrap_or_else(|_| ProblemKind::Internal.into());
+        Problem {
+            request_id: Some(name::request_id(&parts.extensions).as_str().to_owned()),
+            ..problem
+        }
+    });
+    if let Some(problem) = &problem {
+        body = serde_json::to_vec(problem).unwrap_or_default().into();
+    }
+    let asked = response.headers.contains_key(REDIRECT_HEADER);
+    let redirect = asked.then(|| {
+        response
+            .headers
+            .get(LOCATION)?
+            .to_str()
+            .ok()
+            .map(str::to_owned)
+    });
+    Answered {
+        redirect: redirect.flatten(),
+        response,
+        body,
+        problem,
+    }
+}
+
+/// The page a form stood on: a page of ours, or else the list.
+fn page_of_form(parts: &Parts) -> Uri {
+    let list = || Uri::from_static(LIST);
+    let Some(referer) = parts
+        .headers
+        .get(REFERER)
+        .and_then(|referer| referer.to_str().ok())
+    else {
+        return list();
+    };
+    // That it is of the same origin, the browser says: our policy tells it to send nothing else's.
+    let Ok(referer) = referer.parse::<Uri>() else {
+        return list();
+    };
+    let path = referer.path();
+    if path != "/login" && !path.starts_with("/settings/") {
+        return list();
+    }
+    let path_and_query = referer.path_and_query().map_or(path, |path| path.as_str());
+    path_and_query.parse().unwrap_or_else(|_| list())
+}
+
+/// A problem as an answer of its own, for where no server function ran.
+pub(super) fn problem_response(problem: &Problem) -> Response {
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status_of(problem);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ERROR_HEADER, HeaderValue::from_static("1"));
+    response
+}
+
+fn status_of(problem: &Problem) -> StatusCode {
+    StatusCode::from_u16(problem.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

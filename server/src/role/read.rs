@@ -1,0 +1,34 @@
+//! How the role stands.
+
+use super::{diff, normalised, recipe, request};
+use crate::{
+    elasticsearch,
+    failure::Failure,
+    services::{Person, Services},
+};
+use app::model::role::{AGENT_KEY_ROLE, AgentKeyRole, RoleState};
+
+/// How the role stands, or that this person may not see it: the request is worth showing to them, too.
+#[tracing::instrument(name = "role.role.read", skip_all)]
+pub async fn read(services: &Services, person: &Person) -> Result<AgentKeyRole, Failure> {
+    let space = services.gate.space();
+    let state = match person.elasticsearch().get_role(AGENT_KEY_ROLE).await {
+        Err(elasticsearch::Error::Forbidden) => RoleState::Unknown,
+        Err(error) => return Err(error.into()),
+        Ok(None) => RoleState::Missing,
+        Ok(Some(stored)) => {
+            let (stored, wanted) = (normalised(&stored), normalised(&recipe(space)));
+            if stored == wanted {
+                RoleState::AsDocumented
+            } else {
+                let diff = diff::lines(&format!("{stored:#}"), &format!("{wanted:#}"));
+                RoleState::Differs { diff }
+            }
+        }
+    };
+    Ok(AgentKeyRole {
+        state,
+        request: request(space),
+        kibana_space: space.to_owned(),
+    })
+}

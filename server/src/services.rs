@@ -1,0 +1,160 @@
+//! What every use case works with, and the person for whom it works.
+
+use crate::{
+    access::{Actor, Gate, Grant, Permission},
+    audit::Stamp,
+    clock::Clock,
+    elasticsearch::{Connection, Elasticsearch},
+    failure::Failure,
+    random::Random,
+    request_id::RequestId,
+    session::{ServerKey, Session},
+    store::Store,
+};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
+
+/// What lasts as long as the process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Services {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    tasks: TaskTracker,
+}
+
+/// The parts, by name.
+pub struct Parts {
+    /// Our own database.
+    pub store: Store,
+    /// Elasticsearch.
+    pub elasticsearch: Elasticsearch,
+    /// Whether Kibana's gate counts.
+    pub gate: Gate,
+    /// The server's half of every session's key.
+    pub server_key: ServerKey,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+impl std::ops::Deref for Services {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.inner.parts
+    }
+}
+
+impl Services {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let tasks = TaskTracker::new();
+        Self {
+            inner: Arc::new(Inner { parts, tasks }),
+        }
+    }
+
+    /// Carries out a change to its end, whether or not anybody still waits for it: a browser that goes away, or a
+    /// handler that runs out of time, cancels nothing.
+    pub async fn detached<T, F>(&self, change: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        use tracing::Instrument;
+        let task = self.inner.tasks.spawn(change.in_current_span());
+        task.await.unwrap_or(Err(Failure::TaskEnded))
+    }
+
+    /// Waits for every change that is under way.
+    pub async fn drain(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+}
+
+/// A person who is signed in, for one request. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Person {
+    inner: Arc<PersonInner>,
+}
+
+#[derive(Debug)]
+struct PersonInner {
+    session: Session,
+    connection: Connection,
+    request_id: RequestId,
+    /// Asked once for the whole request, whichever question comes first.
+    actor: OnceCell<Actor>,
+}
+
+impl Person {
+    /// The person of `session`.
+    pub fn new(services: &Services, session: Session, request_id: RequestId) -> Self {
+        let connection = services
+            .elasticsearch
+            .connect(session.credential.clone(), request_id.clone());
+        let actor = OnceCell::new();
+        Self {
+            inner: Arc::new(PersonInner {
+                session,
+                connection,
+                request_id,
+                actor,
+            }),
+        }
+    }
+
+    /// Elasticsearch, in this person's name.
+    pub fn elasticsearch(&self) -> &Connection {
+        &self.inner.connection
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.inner.session
+    }
+
+    /// When and where this is, for the audit trail.
+    pub fn stamp(&self, services: &Services) -> Stamp {
+        Stamp {
+            at: services.clock.now(),
+            request_id: self.inner.request_id.clone(),
+        }
+    }
+
+    /// What this person may do.
+    pub async fn actor(&self, services: &Services) -> Result<&Actor, Failure> {
+        let inner = &self.inner;
+        let ask = || {
+            Actor::ask(
+                &inner.connection,
+                inner.session.identity.clone(),
+                &services.gate,
+            )
+        };
+        Ok(inner.actor.get_or_try_init(ask).await?)
+    }
+
+    /// The permission, or the failure that names what is missing.
+    pub async fn grant(
+        &self,
+        services: &Services,
+        permission: Permission,
+    ) -> Result<Grant, Failure> {
+        let actor = self.actor(services).await?;
+        actor.grant(permission).map_err(Failure::Missing)
+    }
+}

@@ -1,0 +1,71 @@
+//! Signing in.
+
+use super::{Token, seal};
+use crate::{
+    access,
+    audit::{Action, Event, Outcome, Stamp, Target},
+    elasticsearch::{self, Credential},
+    failure::Failure,
+    services::Services,
+    store::NewSession,
+};
+use app::model::user::Credentials;
+use serde_json::json;
+
+/// Asks Elasticsearch about name and password, and begins a session. `replaces` is the session that this browser
+/// had: it ends, so that a cookie planted before signing in is worth nothing after it.
+pub async fn begin(
+    services: &Services,
+    credentials: &Credentials,
+    replaces: Option<&str>,
+    stamp: &Stamp,
+) -> Result<Token, Failure> {
+    let Some(credential) = Credential::basic(&credentials.username, credentials.password.expose())
+    else {
+        return Err(rejected(services, stamp, "cannot be a user").await);
+    };
+    let connection = services
+        .elasticsearch
+        .connect(credential.clone(), stamp.request_id.clone());
+    let proof = match access::identify(&connection).await {
+        Ok(proof) => proof,
+        Err(elasticsearch::Error::Unauthorized) => {
+            return Err(rejected(services, stamp, "not accepted").await);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let token = Token::new(&services.random)?;
+    let sealed = seal::seal(
+        &services.server_key,
+        &token,
+        proof.identity(),
+        &credential,
+        &services.random,
+    )??;
+    let id_hash = token.id_hash();
+    let new = NewSession {
+        id_hash: &id_hash,
+        sealed: &sealed,
+    };
+    services
+        .store
+        .begin_session(&proof, new, replaces, stamp)
+        .await?;
+    Ok(token)
+}
+
+/// The name that was typed is not written down: people type passwords into the wrong field.
+async fn rejected(services: &Services, stamp: &Stamp, reason: &str) -> Failure {
+    let event = Event {
+        actor: None,
+        action: Action::UserLogin,
+        outcome: Outcome::Failure,
+        target: Target::default(),
+        operation: None,
+        details: json!({ "reason": reason }),
+    };
+    match services.store.record(&event, stamp).await {
+        Ok(()) => Failure::SignInRejected,
+        Err(error) => error.into(),
+    }
+}

@@ -1,0 +1,86 @@
+//! The settings of the APM integration: one row, or none until somebody saves.
+
+use super::{Error, Store};
+use crate::{
+    access::Grant,
+    audit::{Action, Event, Outcome, Stamp, Target},
+};
+use app::model::apm_settings::{ApmSettings, ServerUrl};
+use serde_json::json;
+use sqlx::Row;
+
+const ONLY_ROW: i64 = 1;
+
+impl Store {
+    /// The settings, or APM Server's own defaults until somebody saves.
+    #[tracing::instrument(name = "store.apm_settings.read", skip_all)]
+    pub async fn read_apm_settings(&self) -> Result<ApmSettings, Error> {
+        let row = sqlx::query(
+            "SELECT server_url, api_key_enabled, api_key_limit FROM apm_settings WHERE id = $1",
+        )
+        .bind(ONLY_ROW)
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else {
+            return Ok(ApmSettings::default());
+        };
+        let contradiction = |column| Error::Row {
+            table: "apm_settings",
+            column,
+        };
+        let server_url: Option<String> = row.try_get("server_url")?;
+        let enabled: i64 = row.try_get("api_key_enabled")?;
+        let limit: i64 = row.try_get("api_key_limit")?;
+        Ok(ApmSettings {
+            server_url: server_url
+                .map(|url| ServerUrl::parse(&url))
+                .transpose()
+                .map_err(|_| contradiction("server_url"))?,
+            api_key_enabled: enabled != 0,
+            api_key_limit: u32::try_from(limit).map_err(|_| contradiction("api_key_limit"))?,
+        })
+    }
+
+    /// Saves the settings.
+    #[tracing::instrument(name = "store.apm_settings.save", skip_all)]
+    pub async fn save_apm_settings(
+        &self,
+        grant: &Grant,
+        settings: &ApmSettings,
+        stamp: &Stamp,
+    ) -> Result<(), Error> {
+        let identity = grant.identity();
+        let server_url = settings.server_url.as_ref().map(ServerUrl::as_str);
+        let mut write = self.write().await?;
+        sqlx::query(
+            "INSERT INTO apm_settings (id, server_url, api_key_enabled, api_key_limit, saved_at, \
+             saved_by) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET \
+             server_url = excluded.server_url, api_key_enabled = excluded.api_key_enabled, \
+             api_key_limit = excluded.api_key_limit, saved_at = excluded.saved_at, \
+             saved_by = excluded.saved_by",
+        )
+        .bind(ONLY_ROW)
+        .bind(server_url)
+        .bind(i64::from(settings.api_key_enabled))
+        .bind(i64::from(settings.api_key_limit))
+        .bind(stamp.at.0)
+        .bind(identity.username.as_str())
+        .execute(&mut *write)
+        .await?;
+        let event = Event {
+            actor: Some(identity),
+            action: Action::ApmSettingsChange,
+            outcome: Outcome::Success,
+            target: Target::default(),
+            operation: None,
+            details: json!({
+                "server_url": server_url,
+                "api_key_enabled": settings.api_key_enabled,
+                "api_key_limit": settings.api_key_limit,
+            }),
+        };
+        super::audit::append(&mut write, &event, stamp).await?;
+        write.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Opening the database, and bringing its tables up to date.
+
+use super::{Engine, Store};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{
+    AnyConnection, AnyPool, Executor,
+    any::{AnyConnectOptions, AnyPoolOptions},
+    migrate::MigrateError,
+};
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+const SQLITE_READERS_MAX: u32 = 4;
+const POSTGRES_CONNECTIONS_MAX: u32 = 8;
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// WAL lets readers go on while one writes; FULL makes a commit survive a power cut.
+const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF";
+
+/// The database cannot be used. None of these prints the address: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory or the file cannot be made.
+    #[error("cannot make {path}: {source}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The address is none, or the database behind it does not answer.
+    #[error("AGENT_KEYS_DATABASE_URL: the database cannot be opened")]
+    Connect(#[source] sqlx::Error),
+    /// The tables cannot be brought up to date.
+    #[error("the database's tables cannot be brought up to date")]
+    Migrate(#[from] MigrateError),
+}
+
+impl Store {
+    /// Opens the database at `url`, or else `agent-keys.db` in `data_dir`, and migrates it.
+    pub async fn open(url: Option<&SecretString>, data_dir: &Path) -> Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        let store = match url.map(ExposeSecret::expose_secret) {
+            Some(url) if url.starts_with("postgres") => Self::open_postgres(url).await?,
+            Some(url) => {
+                let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+                let path = path.split('?').next().unwrap_or(path);
+                Self::open_sqlite(Path::new(path)).await?
+            }
+            None => Self::open_sqlite(&data_dir.join("agent-keys.db")).await?,
+        };
+        sqlx::migrate!("../migrations").run(&store.writer).await?;
+        Ok(store)
+    }
+
+    async fn open_sqlite(path: &Path) -> Result<Self, OpenError> {
+        make_private_file(path)?;
+        let absolute = fs::canonicalize(path).map_err(|source| OpenError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        let mut url = url::Url::from_file_path(&absolute).map_err(|()| OpenError::File {
+            path: absolute,
+            source: io::Error::from(io::ErrorKind::InvalidInput),
+        })?;
+        // A file address has the encoding that a path needs, and the same shape.
+        let _ = url.set_scheme("sqlite");
+        let options = AnyConnectOptions::from_str(&url.as_str().replacen("file:", "sqlite:", 1))
+            .map_err(OpenError::Connect)?;
+        let writer = sqlite_pool(1, options.clone()).await?;
+        let readers = sqlite_pool(SQLITE_READERS_MAX, options).await?;
+        Ok(Self {
+            readers,
+            writer,
+            engine: Engine::Sqlite,
+        })
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self, OpenError> {
+        let options = AnyConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS_MAX)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(OpenError::Connect)?;
+        Ok(Self {
+            readers: pool.clone(),
+            writer: pool,
+            engine: Engine::Postgres,
+        })
+    }
+}
+
+async fn sqlite_pool(
+    connections_max: u32,
+    options: AnyConnectOptions,
+) -> Result<AnyPool, OpenError> {
+    AnyPoolOptions::new()
+        .max_connections(connections_max)
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(|connection: &mut AnyConnection, _| {
+            Box::pin(async move {
+                connection.execute(SQLITE_PRAGMAS).await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(OpenError::Connect)
+}
+
+/// Makes the directory (only for this user) and the file (likewise), unless they are there. SQLite gives the files
+/// beside it the same mode.
+fn make_private_file(path: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::File {
+        path: path.to_owned(),
+        source,
+    };
+    if let Some(directory) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        make_private_dir(directory).map_err(failed)?;
+    }
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)))
+        .map_err(failed)
+}
+
+/// Makes a directory that only this user can enter. One that exists keeps its mode: it may be shared on purpose.
+pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}

@@ -1,0 +1,140 @@
+//! Who is signed in.
+
+use super::{Error, Store};
+use crate::{
+    access::SignedIn,
+    audit::{Action, Event, Outcome, Stamp, Target},
+};
+use app::model::timestamp::Timestamp;
+use serde_json::json;
+use sqlx::Row;
+
+/// A session to begin.
+#[derive(Debug)]
+pub struct NewSession<'a> {
+    /// The digest under which it will be found.
+    pub id_hash: &'a str,
+    /// Identity and credential, sealed.
+    pub sealed: &'a str,
+}
+
+/// A session that is there.
+#[derive(Debug)]
+pub struct StoredSession {
+    /// Identity and credential, sealed.
+    pub sealed: String,
+    /// When the person signed in.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub touched_at: Timestamp,
+}
+
+impl Store {
+    /// Begins a session for the person whom Elasticsearch has just accepted, and ends the one that this browser had.
+    #[tracing::instrument(name = "store.session.begin", skip_all)]
+    pub async fn begin_session(
+        &self,
+        proof: &SignedIn,
+        new: NewSession<'_>,
+        replaces: Option<&str>,
+        stamp: &Stamp,
+    ) -> Result<(), Error> {
+        let identity = proof.identity();
+        let mut write = self.write().await?;
+        if let Some(old) = replaces {
+            sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
+                .bind(old)
+                .execute(&mut *write)
+                .await?;
+        }
+        sqlx::query(
+            "INSERT INTO sessions (id_hash, username, realm, sealed, created_at, touched_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(new.id_hash)
+        .bind(identity.username.as_str())
+        .bind(identity.realm.as_str())
+        .bind(new.sealed)
+        .bind(stamp.at.0)
+        .bind(stamp.at.0)
+        .execute(&mut *write)
+        .await?;
+        let event = Event {
+            actor: Some(identity),
+            action: Action::UserLogin,
+            outcome: Outcome::Success,
+            target: Target::default(),
+            operation: None,
+            details: json!({}),
+        };
+        super::audit::append(&mut write, &event, stamp).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// The session of this digest, however old.
+    #[tracing::instrument(name = "store.session.find", skip_all)]
+    pub async fn find_session(&self, id_hash: &str) -> Result<Option<StoredSession>, Error> {
+        let row =
+            sqlx::query("SELECT sealed, created_at, touched_at FROM sessions WHERE id_hash = $1")
+                .bind(id_hash)
+                .fetch_optional(&self.readers)
+                .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(StoredSession {
+            sealed: row.try_get("sealed")?,
+            created_at: Timestamp(row.try_get("created_at")?),
+            touched_at: Timestamp(row.try_get("touched_at")?),
+        }))
+    }
+
+    /// Notes that a session is in use. A session that has ended meanwhile stays ended: an update makes no row.
+    #[tracing::instrument(name = "store.session.touch", skip_all)]
+    pub async fn touch_session(&self, id_hash: &str, now: Timestamp) -> Result<(), Error> {
+        sqlx::query("UPDATE sessions SET touched_at = $1 WHERE id_hash = $2 AND touched_at < $3")
+            .bind(now.0)
+            .bind(id_hash)
+            .bind(now.0)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a session and writes down why. Whether there was one.
+    #[tracing::instrument(name = "store.session.end", skip_all)]
+    pub async fn end_session(
+        &self,
+        id_hash: &str,
+        event: &Event<'_>,
+        stamp: &Stamp,
+    ) -> Result<bool, Error> {
+        let mut write = self.write().await?;
+        let ended = sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
+            .bind(id_hash)
+            .execute(&mut *write)
+            .await?
+            .rows_affected()
+            > 0;
+        if ended {
+            super::audit::append(&mut write, event, stamp).await?;
+        }
+        write.commit().await?;
+        Ok(ended)
+    }
+
+    /// Removes sessions that nobody can use any more. How many.
+    #[tracing::instrument(name = "store.session.remove_ended", skip_all)]
+    pub async fn remove_ended_sessions(
+        &self,
+        touched_before: Timestamp,
+        created_before: Timestamp,
+    ) -> Result<u64, Error> {
+        let removed =
+            sqlx::query("DELETE FROM sessions WHERE touched_at <= $1 OR created_at <= $2")
+                .bind(touched_before.0)
+                .bind(created_before.0)
+                .execute(&self.writer)
+                .await?;
+        Ok(removed.rows_affected())
+    }
+}

@@ -1,0 +1,84 @@
+//! Giving a user the agent key role, or taking it away.
+
+use super::{changeable, target};
+use crate::{
+    access::Permission,
+    audit::Action,
+    elasticsearch::user::{get::StoredUser, put::UserBody},
+    failure::Failure,
+    operation::{self, Changed},
+    services::{Person, Services},
+};
+use app::model::{role::AGENT_KEY_ROLE, user::Username};
+use serde_json::json;
+
+/// Changes this one role and nothing else. Elasticsearch only knows how to replace a whole user, so everything is
+/// read, written back, and read again: if it is not what was written, somebody else wrote too.
+#[tracing::instrument(name = "users.user.assign_role", skip_all)]
+pub async fn assign_role(
+    services: &Services,
+    person: &Person,
+    username: Username,
+    assigned: bool,
+) -> Result<(), Failure> {
+    let grant = person.grant(services, Permission::ManageSecurity).await?;
+    let user = changeable(person, &username).await?;
+    let held = user.roles.iter().any(|role| role == AGENT_KEY_ROLE);
+    if held == assigned {
+        return Ok(());
+    }
+    let target = target(&username);
+    let change = move |person| replace_roles(person, user, assigned);
+    operation::carry_out(
+        services,
+        person,
+        grant,
+        Action::UserRolesChange,
+        target,
+        change,
+    )
+    .await
+}
+
+async fn replace_roles(
+    person: Person,
+    before: StoredUser,
+    assigned: bool,
+) -> Result<Changed<()>, Failure> {
+    let mut wanted = before.clone();
+    wanted.roles.retain(|role| role != AGENT_KEY_ROLE);
+    if assigned {
+        wanted.roles.push(AGENT_KEY_ROLE.to_owned());
+    }
+    let body = UserBody {
+        password: None,
+        roles: &wanted.roles,
+        full_name: wanted.full_name.as_deref(),
+        email: wanted.email.as_deref(),
+        metadata: &wanted.metadata,
+        enabled: wanted.enabled,
+    };
+    let connection = person.elasticsearch();
+    connection
+        .put_user(&wanted.username, &body)
+        .await
+        .map_err(Failure::of_write)?;
+    let after = connection
+        .get_user(&wanted.username)
+        .await
+        .map_err(Failure::Unconfirmed)?;
+    if after.map(in_order) != Some(in_order(wanted.clone())) {
+        return Err(Failure::ChangedMeanwhile);
+    }
+    Ok(Changed {
+        value: (),
+        details: json!({ "before": before.roles, "after": wanted.roles }),
+    })
+}
+
+/// Elasticsearch keeps a set of roles, and may list it in another order.
+fn in_order(mut user: StoredUser) -> StoredUser {
+    user.roles.sort_unstable();
+    user.roles.dedup();
+    user
+}

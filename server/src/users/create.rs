@@ -1,0 +1,52 @@
+//! Creating a user.
+
+use super::target;
+use crate::{
+    access::Permission,
+    audit::Action,
+    elasticsearch::user::put::UserBody,
+    failure::Failure,
+    operation::{self, Changed},
+    services::{Person, Services},
+};
+use app::model::{role::AGENT_KEY_ROLE, user::NewUser};
+use serde_json::{Map, json};
+
+/// Creates a user. Elasticsearch would replace one of the same name, so it is asked first whether there is one.
+#[tracing::instrument(name = "users.user.create", skip_all)]
+pub async fn create(services: &Services, person: &Person, new: NewUser) -> Result<(), Failure> {
+    let grant = person.grant(services, Permission::ManageSecurity).await?;
+    let name = new.username.as_str();
+    if person.elasticsearch().get_user(name).await?.is_some() {
+        return Err(Failure::UsernameTaken);
+    }
+    let target = target(&new.username);
+    let change = move |person: Person| async move {
+        let roles: Vec<_> = new
+            .agent_key_role
+            .then(|| AGENT_KEY_ROLE.to_owned())
+            .into_iter()
+            .collect();
+        let body = UserBody {
+            password: Some(new.password.secret()),
+            roles: &roles,
+            full_name: new.full_name.as_deref(),
+            email: new.email.as_deref(),
+            metadata: &Map::new(),
+            enabled: true,
+        };
+        let created = person
+            .elasticsearch()
+            .put_user(new.username.as_str(), &body)
+            .await
+            .map_err(Failure::of_write)?;
+        if !created {
+            return Err(Failure::ChangedMeanwhile);
+        }
+        Ok(Changed {
+            value: (),
+            details: json!({ "roles": roles }),
+        })
+    };
+    operation::carry_out(services, person, grant, Action::UserCreate, target, change).await
+}

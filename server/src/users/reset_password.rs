@@ -1,0 +1,37 @@
+//! Giving a user a new password.
+
+use super::target;
+use crate::{
+    access::Permission,
+    audit::Action,
+    failure::Failure,
+    operation::{self, Changed},
+    services::{Person, Services},
+};
+use app::model::user::{NewPassword, Username};
+
+/// Gives a user a new password. The one thing that can be changed about a reserved user, too.
+#[tracing::instrument(name = "users.user.reset_password", skip_all)]
+pub async fn reset_password(
+    services: &Services,
+    person: &Person,
+    username: Username,
+    password: NewPassword,
+) -> Result<(), Failure> {
+    let grant = person.grant(services, Permission::ManageSecurity).await?;
+    let user = person.elasticsearch().get_user(username.as_str()).await?;
+    if user.is_none() {
+        return Err(Failure::NotFound);
+    }
+    let target = target(&username);
+    let change = move |person: Person| async move {
+        person
+            .elasticsearch()
+            .set_user_password(username.as_str(), password.secret())
+            .await
+            .map_err(Failure::of_write)?;
+        Ok(Changed::plain(()))
+    };
+    let action = Action::UserPasswordChange;
+    operation::carry_out(services, person, grant, action, target, change).await
+}

@@ -1,0 +1,75 @@
+//! One request: who makes it, and what its answer must tell the browser about the session.
+
+use crate::{
+    request_id::RequestId,
+    session::{Session, Token},
+};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One request. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    request_id: RequestId,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    session: Option<Session>,
+    cookie: Option<CookieChange>,
+}
+
+/// What the answer does to the browser's cookie.
+#[derive(Debug)]
+pub enum CookieChange {
+    /// A session began.
+    Set(Token),
+    /// There is no session any more.
+    Remove,
+}
+
+impl Visit {
+    /// A request of somebody who is signed in, or of nobody.
+    pub fn new(request_id: RequestId, session: Option<Session>) -> Self {
+        let state = State {
+            session,
+            cookie: None,
+        };
+        Self {
+            request_id,
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// The request's name.
+    pub fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    /// Who is signed in at this point of the request.
+    pub fn session(&self) -> Option<Session> {
+        self.with(|state| state.session.clone())
+    }
+
+    /// A session began; the answer brings its cookie.
+    pub fn began(&self, token: Token) {
+        self.with(|state| state.cookie = Some(CookieChange::Set(token)));
+    }
+
+    /// The session ended; the answer takes its cookie away.
+    pub fn ended(&self) {
+        self.with(|state| {
+            state.session = None;
+            state.cookie = Some(CookieChange::Remove);
+        });
+    }
+
+    /// What the answer does to the cookie. Asked once, when the answer is ready.
+    pub fn take_cookie_change(&self) -> Option<CookieChange> {
+        self.with(|state| state.cookie.take())
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
