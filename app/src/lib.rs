@@ -8,6 +8,9 @@
 //!
 //! The crate compiles twice: with the feature `server` it renders, with `hydrate` it runs in the browser.
 
+// A page is one deeply nested type until it is rendered.
+#![recursion_limit = "256"]
+
 pub mod backend;
 pub mod components;
 pub mod model;

@@ -53,4 +53,5 @@ pub fn Badge(
             {text}
         </span>
     }
+    .into_any()
 }

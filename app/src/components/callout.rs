@@ -56,4 +56,5 @@ pub fn Callout(
             <div>{children()}</div>
         </div>
     }
+    .into_any()
 }

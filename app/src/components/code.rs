@@ -25,6 +25,7 @@ pub fn CodeBlock(
             <pre tabindex="0" role="group" aria-label=label><code>{text}</code></pre>
         </figure>
     }
+    .into_any()
 }
 
 /// A snippet. A secret in it is masked until the page's “Show” is ticked; the button copies the real one.
@@ -73,4 +74,5 @@ pub fn SnippetBlock(
             <pre tabindex="0" role="group" aria-label=label><code>{parts}</code></pre>
         </figure>
     }
+    .into_any()
 }

@@ -57,6 +57,7 @@ pub fn Dialog(
             {children()}
         </dialog>
     }
+    .into_any()
 }
 
 /// A dialog's heading and its way out.
@@ -85,6 +86,7 @@ pub fn DialogHead(
             </a>
         </div>
     }
+    .into_any()
 }
 
 #[cfg(feature = "hydrate")]

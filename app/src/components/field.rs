@@ -99,6 +99,7 @@ pub fn TextField(
             {help.map(|help| view! { <p data-part="help" id=help_id>{help}</p> })}
         </div>
     }
+    .into_any()
 }
 
 /// What is wrong with a field.

@@ -125,6 +125,7 @@ pub fn Icon(
             <use href=name.href()></use>
         </svg>
     }
+    .into_any()
 }
 
 /// The product's mark.
@@ -139,6 +140,7 @@ pub fn Mark(
             <use href="#mark"></use>
         </svg>
     }
+    .into_any()
 }
 
 /// All drawings. They stand outside the part of the document that the script takes over.

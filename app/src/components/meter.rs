@@ -51,6 +51,7 @@ pub fn KeyLimitMeter(
             <p data-part="note">{note}</p>
         </div>
     }
+    .into_any()
 }
 
 /// Danger beyond the limit, warning where a rotation of every key would go beyond it.

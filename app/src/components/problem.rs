@@ -221,6 +221,7 @@ pub fn ProblemPrompt(
             <ProblemDetails problem />
         </section>
     }
+    .into_any()
 }
 
 /// A problem beside a form that stays as it is.
@@ -237,6 +238,7 @@ pub fn ProblemCallout(
             <ProblemDetails problem />
         </Callout>
     }
+    .into_any()
 }
 
 /// What somebody needs who reads the log.

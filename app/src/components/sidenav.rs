@@ -38,6 +38,7 @@ pub fn Sidenav() -> impl IntoView {
             </div>
         </nav>
     }
+    .into_any()
 }
 
 #[component]
@@ -50,4 +51,5 @@ fn Item(href: &'static str, icon: IconName, text: &'static str) -> impl IntoView
             <span>{text}</span>
         </a>
     }
+    .into_any()
 }

@@ -35,6 +35,7 @@ pub fn TopbarStart(
             </ol>
         </nav>
     }
+    .into_any()
 }
 
 /// The cluster and the person.
@@ -95,6 +96,7 @@ pub fn TopbarEnd(
             </ul>
         </div>
     }
+    .into_any()
 }
 
 /// The way out. It needs no answer from Elasticsearch, so it is there when nothing else is.
@@ -109,6 +111,7 @@ pub fn SignOutButton() -> impl IntoView {
             </button>
         </ActionForm>
     }
+    .into_any()
 }
 
 /// Two letters for a name: of its first two words, else its first two.

@@ -46,6 +46,7 @@ pub fn AgentKeyPage() -> impl IntoView {
             </Suspense>
         </main>
     }
+    .into_any()
 }
 
 #[component]
@@ -122,4 +123,5 @@ fn Key(key: AgentKey, now: Timestamp) -> impl IntoView {
             <dl data-part="body" class="facts">{labels}</dl>
         </section>
     }
+    .into_any()
 }

@@ -74,6 +74,7 @@ pub fn AgentKeysPage() -> impl IntoView {
         </main>
         <Outlet />
     }
+    .into_any()
 }
 
 /// The page's heading and its one primary action.
@@ -92,6 +93,7 @@ fn Header(
             <div data-part="actions">{action}</div>
         </header>
     }
+    .into_any()
 }
 
 /// The way to the form, or why there is none.
@@ -200,6 +202,7 @@ fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 /// The list's query in the words of an address.

@@ -69,6 +69,7 @@ pub fn ApmIntegrationPage() -> impl IntoView {
             </Transition>
         </main>
     }
+    .into_any()
 }
 
 #[component]
@@ -272,6 +273,7 @@ fn Settings(
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// Says so when the saved limit is too small.
@@ -318,4 +320,5 @@ fn HowRecommended(active: u64, recommended: u32) -> impl IntoView {
             </dl>
         </details>
     }
+    .into_any()
 }

@@ -48,6 +48,7 @@ pub fn SettingsLayout() -> impl IntoView {
             <Outlet />
         </div>
     }
+    .into_any()
 }
 
 /// Whether a dialog is drawn over the page at this address.

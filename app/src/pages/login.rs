@@ -130,6 +130,7 @@ pub fn LoginPage() -> impl IntoView {
             </footer>
         </div>
     }
+    .into_any()
 }
 
 /// Which Elasticsearch, and whether it answers.
@@ -159,6 +160,7 @@ fn Endpoint(door: FrontDoor) -> impl IntoView {
                 }
             })}
     }
+    .into_any()
 }
 
 /// How to sign in for the first time.
@@ -178,4 +180,5 @@ fn FirstTime() -> impl IntoView {
             </div>
         </details>
     }
+    .into_any()
 }

@@ -24,4 +24,5 @@ pub fn NotFoundPage() -> impl IntoView {
             </main>
         </div>
     }
+    .into_any()
 }

@@ -98,6 +98,7 @@ pub fn UsersPage() -> impl IntoView {
         </main>
         <Outlet />
     }
+    .into_any()
 }
 
 #[component]
@@ -121,6 +122,7 @@ fn Header(can_create: bool) -> impl IntoView {
             </div>
         </header>
     }
+    .into_any()
 }
 
 /// What the last change came to.
@@ -184,6 +186,7 @@ fn Done(text: String) -> impl IntoView {
             <p>{text}</p>
         </Callout>
     }
+    .into_any()
 }
 
 /// The person may not manage security: the exact request, to hand to somebody who may.
@@ -199,4 +202,5 @@ fn ForSomebodyElse(viewer: Viewer, role: AgentKeyRole, actions: Actions) -> impl
         </Callout>
         <RolePanel role action=actions.put_role may_put=false />
     }
+    .into_any()
 }

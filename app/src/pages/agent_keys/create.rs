@@ -50,6 +50,7 @@ pub fn CreateAgentKeyPage() -> impl IntoView {
             }
         }}
     }
+    .into_any()
 }
 
 #[component]
@@ -99,6 +100,7 @@ fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl Int
             </ActionForm>
         </Dialog>
     }
+    .into_any()
 }
 
 /// The form's fields. `typed` is what a browser without a script had filled in before it was turned down.
@@ -177,6 +179,7 @@ fn Fields(
         <Expires typed=typed.clone() now errors />
         <LabelFields typed errors />
     }
+    .into_any()
 }
 
 /// The form as it is first drawn.
@@ -238,6 +241,7 @@ fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
                 }
             })}
     }
+    .into_any()
 }
 
 /// One privilege as a card.
@@ -267,6 +271,7 @@ fn PrivilegeChoice(
             </span>
         </label>
     }
+    .into_any()
 }
 
 /// When the key ends. The dates beside the choices come from the server's clock.
@@ -331,6 +336,7 @@ fn Expires(
             </div>
         </fieldset>
     }
+    .into_any()
 }
 
 /// What the key is for.
@@ -364,4 +370,5 @@ fn LabelFields(typed: NewAgentKeyForm, errors: Memo<NewAgentKeyErrors>) -> impl 
             <p data-part="help">"Stored with the key. Used for search and to fill in the set-up snippets."</p>
         </fieldset>
     }
+    .into_any()
 }

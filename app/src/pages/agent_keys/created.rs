@@ -69,6 +69,7 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
             </form>
         </Dialog>
     }
+    .into_any()
 }
 
 /// The forms in which a key is used.
@@ -154,6 +155,7 @@ fn SecretField(created: CreatedAgentKey) -> impl IntoView {
             <p data-part="help">"Base64 of id:key is the form that Elastic agents expect."</p>
         </div>
     }
+    .into_any()
 }
 
 /// Where agents will send the key, and whether it can be read on the way.
@@ -224,4 +226,5 @@ fn AgentSnippets(created: CreatedAgentKey) -> impl IntoView {
             {files}
         </div>
     }
+    .into_any()
 }

@@ -67,6 +67,7 @@ pub(super) fn Pages(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoVi
             </nav>
         </footer>
     }
+    .into_any()
 }
 
 /// A link to the page before or after, or a button that leads nowhere.

@@ -49,6 +49,7 @@ pub fn RevokeAgentKeyPage() -> impl IntoView {
             </Suspense>
         </Dialog>
     }
+    .into_any()
 }
 
 #[component]
@@ -112,4 +113,5 @@ fn Question(key: AgentKey, revoke: ServerAction<RevokeAgentKey>, close: String) 
             </div>
         </ActionForm>
     }
+    .into_any()
 }

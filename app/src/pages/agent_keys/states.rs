@@ -39,6 +39,7 @@ pub(super) fn Loading() -> impl IntoView {
             <div class="table key-list"><table><tbody>{rows}</tbody></table></div>
         </section>
     }
+    .into_any()
 }
 
 /// The person may not see the list: which privileges are missing, and how somebody adds them.
@@ -136,6 +137,7 @@ pub(super) fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl Int
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// API keys are switched off in Elasticsearch.
@@ -182,6 +184,7 @@ pub(super) fn ApiKeysDisabled() -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }
 
 /// There is no key yet.
@@ -223,6 +226,7 @@ pub(super) fn Empty(create: Permit, authorization_enabled: bool) -> impl IntoVie
             </ul>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -238,6 +242,7 @@ fn Check(tone: Tone, title: &'static str) -> impl IntoView {
             <div><p data-part="title">{title}</p></div>
         </li>
     }
+    .into_any()
 }
 
 /// Keys exist, and none matches.
@@ -251,4 +256,5 @@ pub(super) fn NothingFound() -> impl IntoView {
             <div class="button-row"><a class="button" href=LIST>"Show all keys"</a></div>
         </div>
     }
+    .into_any()
 }

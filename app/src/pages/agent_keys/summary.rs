@@ -33,6 +33,7 @@ pub(super) fn Summary(summary: KeySummary) -> impl IntoView {
             </ul>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -52,4 +53,5 @@ fn Figure(status: StatusFilter, label: &'static str, tone: Tone, count: u64) -> 
             </a>
         </li>
     }
+    .into_any()
 }

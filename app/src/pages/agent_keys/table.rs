@@ -59,6 +59,7 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
             </table>
         </div>
     }
+    .into_any()
 }
 
 fn order_words(query: &KeyListQuery) -> &'static str {
@@ -107,6 +108,7 @@ fn SortHeader(
             </a>
         </th>
     }
+    .into_any()
 }
 
 /// One key.
@@ -168,6 +170,7 @@ fn KeyRow(key: AgentKey, now: Timestamp, behind: String) -> impl IntoView {
             </td>
         </tr>
     }
+    .into_any()
 }
 
 /// A key's labels.
@@ -239,6 +242,7 @@ pub fn StatusBadge(
         <Badge tone icon text=word />
         <div data-part="secondary">{more}</div>
     }
+    .into_any()
 }
 
 /// A text, or a dash where Elasticsearch tells nothing.

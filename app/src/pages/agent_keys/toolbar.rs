@@ -85,6 +85,7 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
             </Form>
         </search>
     }
+    .into_any()
 }
 
 /// A value that can be filtered by.
@@ -157,4 +158,5 @@ fn Filter(name: &'static str, label: &'static str, choices: Vec<Choice>) -> impl
             </div>
         </div>
     }
+    .into_any()
 }

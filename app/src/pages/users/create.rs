@@ -130,4 +130,5 @@ pub fn CreateUserPage() -> impl IntoView {
             </ActionForm>
         </Dialog>
     }
+    .into_any()
 }

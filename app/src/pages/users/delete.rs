@@ -52,4 +52,5 @@ pub fn DeleteUserPage() -> impl IntoView {
             </ActionForm>
         </Dialog>
     }
+    .into_any()
 }

@@ -65,4 +65,5 @@ pub fn ResetPasswordPage() -> impl IntoView {
             </ActionForm>
         </Dialog>
     }
+    .into_any()
 }

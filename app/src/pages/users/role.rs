@@ -96,6 +96,7 @@ pub(super) fn RolePanel(
             </div>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -116,4 +117,5 @@ fn Difference(diff: Vec<DiffLine>) -> impl IntoView {
             </pre>
         </figure>
     }
+    .into_any()
 }

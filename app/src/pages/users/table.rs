@@ -93,6 +93,7 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> im
             </div>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -143,6 +144,7 @@ fn UserRow(user: User, is_me: bool, actions: Actions) -> impl IntoView {
             <td role="cell" data-cell="actions"><div><RowActions user is_me actions /></div></td>
         </tr>
     }
+    .into_any()
 }
 
 /// A switch that is a form, so that it works without a script.
@@ -167,6 +169,7 @@ fn RoleSwitch(user: User, actions: Actions) -> impl IntoView {
             </button>
         </ActionForm>
     }
+    .into_any()
 }
 
 #[component]
@@ -206,4 +209,5 @@ fn RowActions(user: User, is_me: bool, actions: Actions) -> impl IntoView {
         {toggle}
         {delete}
     }
+    .into_any()
 }
