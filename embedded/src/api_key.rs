@@ -1,0 +1,98 @@
+//! API keys.
+
+pub(crate) mod bulk_update;
+pub(crate) mod create;
+pub(crate) mod get;
+pub(crate) mod grant;
+pub(crate) mod invalidate;
+pub(crate) mod query;
+mod selection;
+pub(crate) mod update;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    authentication::Subject,
+    error::ApiError,
+    fields::{Dialect, kind},
+    role_descriptor::{Place, RoleDescriptor, validate::role_name_problem},
+    store::api_keys::Owner,
+};
+
+/// Reads the descriptors of a key: an object of descriptors by name.
+fn parse_descriptors(
+    value: Option<Value>,
+    dialect: &Dialect,
+) -> Result<Option<Vec<RoleDescriptor>>, ApiError> {
+    match value {
+        None => Ok(None),
+        Some(Value::Object(descriptors)) => descriptors
+            .into_iter()
+            .map(|(name, descriptor)| {
+                RoleDescriptor::parse(&name, descriptor, Place::ApiKey).map_err(|cause| {
+                    ApiError::Content {
+                        reason: "[1:1] [api_key_request] failed to parse field [role_descriptors]"
+                            .to_owned(),
+                        cause: Some(Box::new(cause)),
+                    }
+                })
+            })
+            .collect::<Result<_, _>>()
+            .map(Some),
+        Some(other) => {
+            Err(dialect.wrong_type("role_descriptors", "an object", &Value::from(kind(&other))))
+        }
+    }
+}
+
+/// Every rule that a key's descriptors and metadata break.
+fn content_problems(
+    descriptors: &[RoleDescriptor],
+    metadata: Option<&Map<String, Value>>,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    if metadata.is_some_and(|metadata| metadata.keys().any(|key| key.starts_with('_'))) {
+        problems.push("API key metadata keys may not start with [_]".to_owned());
+    }
+    for descriptor in descriptors {
+        problems.extend(role_name_problem(&descriptor.name, Place::ApiKey));
+        problems.extend(descriptor.problems());
+    }
+    let restricted = descriptors
+        .iter()
+        .any(|descriptor| descriptor.restriction.is_some());
+    if restricted && descriptors.len() > 1 {
+        problems.push("more than one role descriptor with restriction is not supported".to_owned());
+    }
+    problems
+}
+
+/// The descriptors by name, as they are stored and answered.
+fn descriptors_json(descriptors: &[RoleDescriptor]) -> Value {
+    descriptors
+        .iter()
+        .map(|descriptor| (descriptor.name.clone(), descriptor.to_json()))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// What a key of this subject is limited by: what the subject holds now.
+fn snapshot(subject: &Subject) -> Value {
+    subject
+        .permission
+        .roles()
+        .iter()
+        .map(|role| (role.name.clone(), role.without_description().to_json()))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn owner(subject: &Subject) -> Owner {
+    Owner {
+        username: subject.username.clone(),
+        realm: subject.realm.clone(),
+        full_name: subject.full_name.clone(),
+        email: subject.email.clone(),
+        metadata: subject.metadata.clone(),
+    }
+}

@@ -1,0 +1,222 @@
+//! `GET|POST /_security/_query/api_key`: keys by query, sorted, page by page.
+
+use serde_json::{Value, json};
+use sqlx::{Connection, Row};
+
+use crate::{
+    authorization::{KeyScope, Reach, authorize_keys},
+    error::ApiError,
+    fields::{Dialect, Fields, kind},
+    http::call::{Answer, Call},
+    query::{
+        self, Query,
+        aggregate::Aggregator,
+        aggregation::{Aggregation, AggregationReader},
+        field::Field,
+        parse::QueryReader,
+        sort::{self, SortField},
+        sql::Context,
+    },
+    store::{api_keys::Key, sql::Sql},
+};
+
+/// The deepest that `from` and `size` reach; `search_after` reaches further.
+const WINDOW_MAX: usize = 10_000;
+
+struct Input {
+    query: Query,
+    aggregations: Vec<Aggregation>,
+    from: usize,
+    size: usize,
+    sort: Vec<SortField>,
+    search_after: Option<Vec<Option<query::Value>>>,
+    with_limited_by: bool,
+    typed_keys: bool,
+}
+
+/// Answers a page of the keys, how many there are in all, and what was asked about them.
+pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
+    let input = Input::parse(call)?;
+    input.validate()?;
+    let scope = KeyScope {
+        with_limited_by: input.with_limited_by,
+        ..KeyScope::default()
+    };
+    let query = match authorize_keys(&call.caller, call.action, &scope)? {
+        Reach::All => input.query.clone(),
+        Reach::Own => Query::and(vec![input.query.clone(), own(call)]),
+    };
+    let mut connection = call.shared.store.reader().acquire().await?;
+    // One state of the database for the total, the page and the aggregations.
+    let mut reading = connection.begin().await?;
+    let irregular: bool = sqlx::query("SELECT EXISTS (SELECT 1 FROM api_keys WHERE irregular = 1)")
+        .fetch_one(&mut *reading)
+        .await?
+        .try_get(0)?;
+    let context = Context { irregular };
+    let mut aggregator = Aggregator::new(&mut reading, context, input.typed_keys);
+    let total = aggregator.total(&query).await?;
+    let aggregations = aggregator.answer(&input.aggregations, &query).await?;
+    let keys = page(call, &mut reading, context, &input, &query, total).await?;
+    reading.rollback().await?;
+    let keys: Vec<Value> = keys
+        .iter()
+        .map(|key| {
+            let mut json = key.to_json(input.with_limited_by);
+            if !input.sort.is_empty() {
+                let shown: Vec<Value> = input.sort.iter().map(|field| field.shown(key)).collect();
+                json.insert("_sort".to_owned(), shown.into());
+            }
+            Value::Object(json)
+        })
+        .collect();
+    let mut body = json!({ "total": total, "count": keys.len(), "api_keys": keys });
+    if let (false, Some(object)) = (input.aggregations.is_empty(), body.as_object_mut()) {
+        object.insert("aggregations".to_owned(), Value::Object(aggregations));
+    }
+    Ok(Answer::ok(body))
+}
+
+impl Input {
+    fn parse(call: &Call<'_>) -> Result<Self, ApiError> {
+        let parameters = &call.parameters;
+        parameters.flag("with_profile_uid")?;
+        let body = call.optional_json()?.unwrap_or_else(|| json!({}));
+        let mut fields = Fields::of(body, Dialect::Strict("query_api_key_request_payload"))?;
+        let mut reader = QueryReader::new(call.shared.clock.now_ms());
+        let query = match fields.value("query") {
+            None => Query::All,
+            Some(query) => reader.read(query)?,
+        };
+        let aggregations = match (fields.object("aggs")?, fields.object("aggregations")?) {
+            (None, None) => Vec::new(),
+            (Some(aggregations), None) | (None, Some(aggregations)) => {
+                AggregationReader::new(&mut reader).read(aggregations)?
+            }
+            (Some(_), Some(_)) => {
+                return Err(ApiError::illegal(
+                    "Duplicate 'aggs' or 'aggregations' field",
+                ));
+            }
+        };
+        let from = number(&mut fields, "from", 0)?;
+        let size = number(&mut fields, "size", 10)?;
+        let sort = fields
+            .value("sort")
+            .map_or_else(|| Ok(Vec::new()), sort::parse)?;
+        let search_after = fields
+            .array("search_after")?
+            .map(|after| sort::parse_after(&after, &sort, reader.now_ms()))
+            .transpose()?;
+        fields.finish()?;
+        Ok(Self {
+            query,
+            aggregations,
+            from,
+            size,
+            sort,
+            search_after,
+            with_limited_by: parameters.flag("with_limited_by")?,
+            typed_keys: parameters.flag("typed_keys")?,
+        })
+    }
+
+    fn validate(&self) -> Result<(), ApiError> {
+        if self.from.saturating_add(self.size) > WINDOW_MAX {
+            return Err(ApiError::illegal(format!(
+                "Result window is too large, from + size must be less than or equal to: [{WINDOW_MAX}] but was [{}]. See the scroll api for a more efficient way to request large data sets.",
+                self.from.saturating_add(self.size)
+            )));
+        }
+        if self.search_after.is_some() && self.from > 0 {
+            return Err(ApiError::validation(
+                "`from` parameter must be set to 0 when `search_after` is used",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn number(fields: &mut Fields, name: &str, default: usize) -> Result<usize, ApiError> {
+    let Some(value) = fields.value(name) else {
+        return Ok(default);
+    };
+    let number = value
+        .as_i64()
+        .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+        .ok_or_else(|| {
+            ApiError::content(format!(
+                "[1:1] [query_api_key_request_payload] {name} doesn't support values of type: {}",
+                kind(&value)
+            ))
+        })?;
+    usize::try_from(number).map_err(|_| {
+        ApiError::validation(format!(
+            "[{name}] parameter cannot be negative but was [{number}]"
+        ))
+    })
+}
+
+/// What the caller sees without the right to see everybody's keys.
+fn own(call: &Call<'_>) -> Query {
+    let subject = &call.caller.subject;
+    let is = |field, value: &str| Query::term(field, query::Value::Text(value.to_owned()));
+    match subject.api_key_id() {
+        Some(id) => Query::Ids(vec![id.to_owned()]),
+        None => Query::and(vec![
+            is(Field::Username, &subject.username),
+            is(Field::RealmName, &subject.realm.name),
+        ]),
+    }
+}
+
+async fn page(
+    call: &Call<'_>,
+    reading: &mut sqlx::SqliteConnection,
+    context: Context,
+    input: &Input,
+    query: &Query,
+    total: i64,
+) -> Result<Vec<Key>, ApiError> {
+    let wanted = input.from + input.size;
+    if input.size == 0 || total == 0 {
+        return Ok(Vec::new());
+    }
+    let condition = context.condition(query);
+    // First only which keys, part by part, because an index knows that without the rows.
+    let mut numbers: Vec<i64> = Vec::new();
+    for part in sort::parts(context, &input.sort, input.search_after.as_deref()) {
+        let missing = i64::try_from(wanted - numbers.len()).unwrap_or(i64::MAX);
+        let mut sql = Sql::new("SELECT number FROM api_keys WHERE ");
+        sql.append(&part.condition)
+            .push(" AND ")
+            .append(&condition)
+            .push(" ORDER BY ")
+            .append(&part.order)
+            .push(" LIMIT ")
+            .integer(missing);
+        for row in sql.query().fetch_all(&mut *reading).await? {
+            numbers.push(row.try_get(0)?);
+        }
+        if numbers.len() >= wanted {
+            break;
+        }
+    }
+    let numbers: Vec<i64> = numbers.into_iter().skip(input.from).collect();
+    let mut chosen = Sql::new("number IN (SELECT value FROM json_each(");
+    chosen
+        .text(Value::from(numbers.clone()).to_string())
+        .push("))");
+    let mut keys = call
+        .shared
+        .store
+        .find_keys_with(reading, &chosen, &Sql::default(), -1, 0)
+        .await?;
+    let places: std::collections::HashMap<i64, usize> = numbers
+        .iter()
+        .enumerate()
+        .map(|(place, number)| (*number, place))
+        .collect();
+    keys.sort_by_key(|key| places.get(&key.number).copied());
+    Ok(keys)
+}

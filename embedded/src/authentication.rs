@@ -1,0 +1,147 @@
+//! Who is asking: the `Authorization` header turned into a caller.
+
+pub(crate) mod api_key;
+pub(crate) mod authenticate;
+pub(crate) mod header;
+pub(crate) mod password;
+pub(crate) mod run_as;
+pub(crate) mod token;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::{privilege::permission::Permission, store::users::User};
+
+/// Where an identity comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Realm {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+}
+
+impl Realm {
+    fn new(name: &str, kind: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+        }
+    }
+
+    /// Users that people made.
+    pub(crate) fn native() -> Self {
+        Self::new("default_native", "native")
+    }
+
+    /// Users that are part of Elasticsearch.
+    pub(crate) fn reserved() -> Self {
+        Self::new("reserved", "reserved")
+    }
+
+    /// API keys.
+    pub(crate) fn api_key() -> Self {
+        Self::new("_es_api_key", "_es_api_key")
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "name": self.name, "type": self.kind })
+    }
+}
+
+/// How a caller proved who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Credential {
+    Password,
+    ApiKey { id: String, name: String },
+    Token,
+}
+
+/// Someone who can act: a user or an API key, with what they may do.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    /// For an API key: the name of the user who made it.
+    pub(crate) username: String,
+    pub(crate) realm: Realm,
+    pub(crate) roles: Vec<String>,
+    /// The roles among them that do not exist.
+    pub(crate) missing_roles: Vec<String>,
+    pub(crate) full_name: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) metadata: Map<String, Value>,
+    pub(crate) credential: Credential,
+    pub(crate) permission: Permission,
+}
+
+impl Subject {
+    /// A user who signed in with `credential`, holding the roles given.
+    pub(crate) fn of_user(
+        user: User,
+        credential: Credential,
+        permission: Permission,
+        missing_roles: Vec<String>,
+    ) -> Self {
+        Self {
+            realm: if user.reserved {
+                Realm::reserved()
+            } else {
+                Realm::native()
+            },
+            username: user.username,
+            roles: user.roles,
+            missing_roles,
+            full_name: user.full_name,
+            email: user.email,
+            metadata: user.metadata,
+            credential,
+            permission,
+        }
+    }
+
+    /// The id of the key, when the subject is one.
+    pub(crate) fn api_key_id(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::ApiKey { id, .. } => Some(id),
+            Credential::Password | Credential::Token => None,
+        }
+    }
+}
+
+/// Who a request acts as.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The one whose rights count.
+    pub(crate) subject: Arc<Subject>,
+    /// The one who authenticated, when they act as someone else.
+    pub(crate) on_behalf: Option<Arc<Subject>>,
+}
+
+impl Caller {
+    /// The answer to `_authenticate`, also part of a token's answer.
+    pub(crate) fn to_json(&self) -> Value {
+        let subject = &self.subject;
+        let authenticated = self.on_behalf.as_ref().unwrap_or(subject);
+        let (kind, key) = match &authenticated.credential {
+            Credential::Password => ("realm", None),
+            Credential::Token => ("token", None),
+            Credential::ApiKey { id, name } => (
+                "api_key",
+                Some(json!({ "id": id, "name": name, "managed_by": "elasticsearch" })),
+            ),
+        };
+        let mut json = json!({
+            "username": subject.username,
+            "roles": subject.roles,
+            "full_name": subject.full_name,
+            "email": subject.email,
+            "metadata": subject.metadata,
+            "enabled": true,
+            "authentication_realm": authenticated.realm.to_json(),
+            "lookup_realm": subject.realm.to_json(),
+            "authentication_type": kind,
+        });
+        if let (Some(object), Some(key)) = (json.as_object_mut(), key) {
+            object.insert("api_key".to_owned(), key);
+        }
+        json
+    }
+}

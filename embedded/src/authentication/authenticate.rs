@@ -1,0 +1,95 @@
+//! Finds out who sends a request.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use secrecy::SecretString;
+
+use super::{
+    Caller, Credential, Subject, api_key,
+    header::{Credentials, NoCredentials, credentials},
+    run_as, token,
+};
+use crate::{engine::Shared, error::ApiError, privilege::permission::Permission};
+
+const RUN_AS: &str = "es-security-runas-user";
+
+/// The caller of the request with these headers, which asks for `uri` to do `action`.
+pub(crate) async fn authenticate(
+    shared: &Shared,
+    headers: &HeaderMap,
+    uri: &str,
+    action: &str,
+) -> Result<Caller, ApiError> {
+    let subject = match credentials(headers) {
+        Ok(Credentials::Basic { username, password }) => {
+            match basic(shared, &username, &password).await? {
+                Some(subject) => subject,
+                None => {
+                    return Err(ApiError::Unauthenticated {
+                        reason: format!(
+                            "unable to authenticate user [{username}] for REST request [{uri}]"
+                        ),
+                        detail: None,
+                    });
+                }
+            }
+        }
+        Ok(Credentials::ApiKey { id, secret }) => api_key::check(shared, &id, &secret)
+            .await?
+            .map_err(|detail| refused(format!("API key: {detail}")))?,
+        Ok(Credentials::Bearer(access_token)) => token::check(shared, &access_token)
+            .await?
+            .ok_or_else(|| refused("token document is missing or invalid".to_owned()))?,
+        Err(NoCredentials::BadApiKey(detail)) => return Err(refused(format!("API key: {detail}"))),
+        Err(NoCredentials::BadBasic) => {
+            return Err(ApiError::Unauthenticated {
+                reason: "invalid basic authentication header value".to_owned(),
+                detail: None,
+            });
+        }
+        Err(NoCredentials::Missing) => {
+            return Err(ApiError::Unauthenticated {
+                reason: format!("missing authentication credentials for REST request [{uri}]"),
+                detail: None,
+            });
+        }
+    };
+    match headers
+        .get(RUN_AS)
+        .map(|value| value.to_str().unwrap_or_default())
+    {
+        None | Some("") => Ok(Caller {
+            subject,
+            on_behalf: None,
+        }),
+        Some(username) => run_as::run_as(shared, subject, username, action).await,
+    }
+}
+
+/// The user with this name and password, if both fit and the user is enabled.
+pub(crate) async fn basic(
+    shared: &Shared,
+    username: &str,
+    password: &SecretString,
+) -> Result<Option<Arc<Subject>>, ApiError> {
+    let user = shared.store.user(username).await?;
+    let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
+    let fits = shared.passwords.verify(username, password, stored).await?;
+    Ok(user.filter(|user| fits && user.enabled).map(|user| {
+        let (roles, missing) = shared.store.resolve(&user.roles);
+        Arc::new(Subject::of_user(
+            user,
+            Credential::Password,
+            Permission::of_user(roles),
+            missing,
+        ))
+    }))
+}
+
+fn refused(detail: String) -> ApiError {
+    ApiError::Unauthenticated {
+        reason: "unable to authenticate with provided credentials and anonymous access is not allowed for this request".to_owned(),
+        detail: Some(detail),
+    }
+}

@@ -1,0 +1,207 @@
+//! Starts and stops an engine.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use axum_server::Handle;
+use secrecy::SecretString;
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    authentication::password::Passwords, clock::Clock, config::Config, error::ApiError,
+    http::serve::serve, randomness::Randomness, store::Store,
+};
+
+/// How long a client may take to send the headers of its first request, in seconds.
+const FIRST_REQUEST_SECONDS_MAX: u64 = 15;
+/// How long requests under way may take to end when the engine stops, in seconds.
+const STOP_SECONDS_MAX: u64 = 10;
+/// How often keys that ended long ago are looked for, in seconds.
+const SWEEP_SECONDS: u64 = 3_600;
+
+/// What every request shares.
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) passwords: Passwords,
+    pub(crate) clock: Clock,
+    pub(crate) randomness: Randomness,
+    /// Whether OAuth2 tokens are given out.
+    pub(crate) token_service: bool,
+    /// Where the engine listens.
+    pub(crate) address: SocketAddr,
+}
+
+/// A running engine. Dropping it leaves its tasks running; [`Engine::stop`] ends them.
+pub struct Engine {
+    address: SocketAddr,
+    first_password: Option<SecretString>,
+    handle: Handle<SocketAddr>,
+    stopping: watch::Sender<bool>,
+    server: JoinHandle<io::Result<()>>,
+    sweeper: JoinHandle<()>,
+    shared: Arc<Shared>,
+}
+
+/// Why an engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Something else listens there.
+    #[error(
+        "{address} is already in use. Set AGENT_KEYS_EMBEDDED_LISTEN to another address (port 0 \
+         picks a free one), or set AGENT_KEYS_ELASTICSEARCH_URL to use a real cluster instead"
+    )]
+    AddressInUse {
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on for another reason.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        cause: io::Error,
+    },
+    /// The database cannot be opened or brought up to date.
+    #[error("cannot open the embedded engine's database: {0}")]
+    Database(String),
+    /// The superuser `elastic` could not be given a password.
+    #[error("cannot set up the superuser elastic: {0}")]
+    FirstUser(String),
+}
+
+impl Engine {
+    /// Listens, brings the database up to date, makes the superuser `elastic` on the first
+    /// start, and answers requests in the background.
+    ///
+    /// # Errors
+    ///
+    /// When the address is taken or the database cannot be opened; nothing keeps running then.
+    pub async fn start(config: Config) -> Result<Engine, StartError> {
+        let listener = listen(config.listen)?;
+        let address = listener.local_addr().map_err(|cause| StartError::Listen {
+            address: config.listen,
+            cause,
+        })?;
+        let randomness = Randomness;
+        let first_user = |error: String| StartError::FirstUser(error);
+        let passwords = Passwords::new(config.password_hashing, config.clock.clone(), randomness)
+            .map_err(|error| first_user(error.to_string()))?;
+        let store = Store::open(&config.database_file, randomness)
+            .await
+            .map_err(|error| StartError::Database(error.to_string()))?;
+        let shared = Arc::new(Shared {
+            store,
+            passwords,
+            clock: config.clock,
+            randomness,
+            token_service: config.token_service,
+            address,
+        });
+        let first_password = first_start(&shared, config.elastic_password)
+            .await
+            .map_err(|error| first_user(format!("{error:?}")))?;
+
+        let handle = Handle::new();
+        let router = Router::new().fallback(serve).with_state(shared.clone());
+        let mut server = axum_server::from_tcp(listener)
+            .map_err(|cause| StartError::Listen { address, cause })?
+            .handle(handle.clone())
+            .http1_only()
+            .first_request_timeout(Duration::from_secs(FIRST_REQUEST_SECONDS_MAX));
+        server
+            .http_builder()
+            .http1()
+            .header_read_timeout(Duration::from_secs(crate::http::REQUEST_SECONDS_MAX))
+            .max_buf_size(128 * 1024);
+        let server = server
+            .acceptor(axum_server::accept::NoDelayAcceptor::new())
+            .serve(router.into_make_service());
+        let (stopping, stop) = watch::channel(false);
+        Ok(Engine {
+            address,
+            first_password,
+            handle,
+            stopping,
+            server: tokio::spawn(server),
+            sweeper: tokio::spawn(sweep(shared.clone(), stop)),
+            shared,
+        })
+    }
+
+    /// Where the engine listens: with port 0 in the configuration, the port that was picked.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The password of `elastic`, only when it was generated on this very start.
+    #[must_use]
+    pub fn first_password(&self) -> Option<&SecretString> {
+        self.first_password.as_ref()
+    }
+
+    /// Lets requests under way end, for ten seconds at most, and closes the database.
+    pub async fn stop(self) {
+        self.handle
+            .graceful_shutdown(Some(Duration::from_secs(STOP_SECONDS_MAX)));
+        // Nobody listens any more when the sweeper has ended by itself.
+        let _ = self.stopping.send(true);
+        for ended in [self.server.await.map(|_| ()), self.sweeper.await] {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task of the embedded engine failed");
+            }
+        }
+        self.shared.store.close().await;
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind(address).map_err(|cause| match cause.kind() {
+        io::ErrorKind::AddrInUse => StartError::AddressInUse { address },
+        _ => StartError::Listen { address, cause },
+    })?;
+    listener
+        .set_nonblocking(true)
+        .map_err(|cause| StartError::Listen { address, cause })?;
+    Ok(listener)
+}
+
+/// Gives `elastic` its password unless it has one. Answers the password if it was generated.
+async fn first_start(
+    shared: &Shared,
+    given: Option<SecretString>,
+) -> Result<Option<SecretString>, ApiError> {
+    let elastic = shared.store.user("elastic").await?;
+    if elastic.is_none_or(|user| user.password_hash.is_some()) {
+        return Ok(None);
+    }
+    let (password, generated) = match given {
+        Some(password) => (password, false),
+        None => (shared.randomness.password()?, true),
+    };
+    let hash = shared.passwords.hash(&password).await?;
+    let first = shared.store.set_first_password("elastic", &hash).await?;
+    Ok((first && generated).then_some(password))
+}
+
+/// Deletes what ended long ago, from time to time.
+async fn sweep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let now_ms = shared.clock.now_ms();
+        match shared.store.sweep_keys(now_ms).await {
+            Ok(0) => {}
+            Ok(deleted) => tracing::info!(deleted, "deleted keys that ended long ago"),
+            Err(error) => tracing::error!(?error, "cannot delete keys that ended long ago"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(SWEEP_SECONDS)) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Reads a JSON object field by field and refuses what is left over.
+
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+
+/// The fields of a JSON object that have not been read yet.
+///
+/// Elasticsearch has two families of parsers that differ in the `type` of their errors;
+/// [`Dialect`] says which one this object belongs to.
+pub(crate) struct Fields {
+    dialect: Dialect,
+    fields: Map<String, Value>,
+}
+
+/// Whose errors to answer with.
+#[derive(Clone, Debug)]
+pub(crate) enum Dialect {
+    /// The strict object parsers: `x_content_parse_exception`, with the parser's name.
+    Strict(&'static str),
+    /// The hand-written parsers: `parse_exception`, with what was being read.
+    Written(String),
+}
+
+impl Dialect {
+    fn unknown_field(&self, name: &str) -> ApiError {
+        match self {
+            Self::Strict(parser) => {
+                ApiError::content(format!("[1:1] [{parser}] unknown field [{name}]"))
+            }
+            Self::Written(what) => {
+                ApiError::parse(format!("failed to parse {what}. unexpected field [{name}]"))
+            }
+        }
+    }
+
+    /// The value of field `name` has a type that cannot be read as `expected`.
+    pub(crate) fn wrong_type(&self, name: &str, expected: &str, found: &Value) -> ApiError {
+        let found = kind(found);
+        match self {
+            Self::Strict(parser) => ApiError::content(format!(
+                "[1:1] [{parser}] {name} doesn't support values of type: {found}"
+            )),
+            Self::Written(what) => ApiError::parse(format!(
+                "failed to parse {what}. expected field [{name}] to be {expected}, but found [{found}]"
+            )),
+        }
+    }
+}
+
+impl Fields {
+    /// The fields of `value`, which must be an object.
+    pub(crate) fn of(value: Value, dialect: Dialect) -> Result<Self, ApiError> {
+        match value {
+            Value::Object(fields) => Ok(Self { dialect, fields }),
+            other => {
+                let found = kind(&other);
+                Err(match &dialect {
+                    Dialect::Strict(parser) => ApiError::content(format!(
+                        "[1:1] [{parser}] Expected START_OBJECT but was: {found}"
+                    )),
+                    Dialect::Written(what) => ApiError::parse(format!(
+                        "failed to parse {what}. expected an object but found [{found}]"
+                    )),
+                })
+            }
+        }
+    }
+
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// Takes a field, whatever it holds.
+    pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
+        self.fields.remove(name)
+    }
+
+    /// Takes a string. `null` is not a string.
+    pub(crate) fn string(&mut self, name: &str) -> Result<Option<String>, ApiError> {
+        match self.fields.remove(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(self.dialect.wrong_type(name, "a string", &other)),
+        }
+    }
+
+    /// Takes a string that may also be `null`.
+    pub(crate) fn string_or_null(&mut self, name: &str) -> Result<Option<String>, ApiError> {
+        match self.fields.get(name) {
+            Some(Value::Null) => {
+                self.fields.remove(name);
+                Ok(None)
+            }
+            _ => self.string(name),
+        }
+    }
+
+    /// Takes a boolean, or its name as a string.
+    pub(crate) fn boolean(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
+        match self.fields.remove(name) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(value)),
+            Some(Value::String(text)) if text == "true" => Ok(Some(true)),
+            Some(Value::String(text)) if text == "false" => Ok(Some(false)),
+            Some(other) => Err(self.dialect.wrong_type(name, "a boolean", &other)),
+        }
+    }
+
+    /// Takes an array of strings; a single string counts as an array of one.
+    pub(crate) fn strings(&mut self, name: &str) -> Result<Option<Vec<String>>, ApiError> {
+        let Some(value) = self.fields.remove(name) else {
+            return Ok(None);
+        };
+        match value {
+            Value::String(text) => Ok(Some(vec![text])),
+            Value::Array(values) => {
+                let mut strings = Vec::with_capacity(values.len());
+                for value in values {
+                    match value {
+                        Value::String(text) => strings.push(text),
+                        other => {
+                            return Err(self.dialect.wrong_type(
+                                name,
+                                "an array of strings",
+                                &other,
+                            ));
+                        }
+                    }
+                }
+                Ok(Some(strings))
+            }
+            other => Err(self.dialect.wrong_type(name, "an array of strings", &other)),
+        }
+    }
+
+    /// Takes an array.
+    pub(crate) fn array(&mut self, name: &str) -> Result<Option<Vec<Value>>, ApiError> {
+        match self.fields.remove(name) {
+            None => Ok(None),
+            Some(Value::Array(values)) => Ok(Some(values)),
+            Some(other) => Err(self.dialect.wrong_type(name, "an array", &other)),
+        }
+    }
+
+    /// Takes an object.
+    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Map<String, Value>>, ApiError> {
+        match self.fields.remove(name) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(other) => Err(self.dialect.wrong_type(name, "an object", &other)),
+        }
+    }
+
+    /// Takes an object that may also be `null`.
+    pub(crate) fn object_or_null(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<Map<String, Value>>, ApiError> {
+        match self.fields.get(name) {
+            Some(Value::Null) => {
+                self.fields.remove(name);
+                Ok(None)
+            }
+            _ => self.object(name),
+        }
+    }
+
+    /// Refuses the request when a field was not taken.
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        match self.fields.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(self.dialect.unknown_field(name)),
+        }
+    }
+}
+
+/// What the JSON parser of Elasticsearch calls a value.
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "VALUE_NULL",
+        Value::Bool(_) => "VALUE_BOOLEAN",
+        Value::Number(_) => "VALUE_NUMBER",
+        Value::String(_) => "VALUE_STRING",
+        Value::Array(_) => "START_ARRAY",
+        Value::Object(_) => "START_OBJECT",
+    }
+}

@@ -1,0 +1,15 @@
+//! The wire: from a request to an operation and back to bytes.
+
+pub(crate) mod call;
+pub(crate) mod filter_path;
+pub(crate) mod media_type;
+pub(crate) mod operation;
+pub(crate) mod parameters;
+pub(crate) mod respond;
+pub(crate) mod routes;
+pub(crate) mod serve;
+
+/// The largest body, in bytes. Larger ones are answered with 413.
+pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How long a request may take, in seconds. Longer ones are answered with 503.
+pub(crate) const REQUEST_SECONDS_MAX: u64 = 30;

@@ -1,0 +1,416 @@
+//! Aggregations: parsed once into a typed tree.
+
+use serde_json::{Map, Value as Json};
+
+use super::{Query, field::Field, field::Kind, parse::QueryReader};
+use crate::{
+    date::{self, Round},
+    error::ApiError,
+    fields::{Dialect, Fields},
+    store::api_keys::DIMENSIONS,
+};
+
+/// Aggregations inside one another, and aggregations in all. More would only cost time.
+const LEVELS_MAX: usize = 5;
+const AGGREGATIONS_MAX: usize = 64;
+/// Buckets of one aggregation.
+const BUCKETS_MAX: usize = 10_000;
+
+/// A question about all the keys that a query selects.
+#[derive(Debug)]
+pub(crate) struct Aggregation {
+    pub(crate) name: String,
+    pub(crate) kind: AggregationKind,
+    /// The same questions about the keys of each bucket.
+    pub(crate) inner: Vec<Aggregation>,
+}
+
+#[derive(Debug)]
+pub(crate) enum AggregationKind {
+    /// The most frequent values.
+    Terms {
+        field: Field,
+        size: usize,
+        order: TermsOrder,
+        minimum: i64,
+    },
+    Filter(Query),
+    Filters {
+        buckets: Buckets,
+        other: Option<String>,
+    },
+    Missing(Field),
+    Cardinality(Field),
+    ValueCount(Field),
+    /// Ranges of moments.
+    Range {
+        field: Field,
+        ranges: Vec<Range>,
+        keyed: bool,
+        dates: bool,
+    },
+    Composite {
+        sources: Vec<Source>,
+        size: usize,
+        after: Option<Map<String, Json>>,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) enum Buckets {
+    Named(Vec<(String, Query)>),
+    Listed(Vec<Query>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TermsOrder {
+    CountDescending,
+    CountAscending,
+    KeyAscending,
+    KeyDescending,
+}
+
+/// A range of moments, in milliseconds since 1970: `from` belongs to it, `to` does not.
+#[derive(Debug)]
+pub(crate) struct Range {
+    pub(crate) key: Option<String>,
+    pub(crate) from: Option<i64>,
+    pub(crate) to: Option<i64>,
+}
+
+/// One part of a composite bucket's key.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) field: Field,
+    pub(crate) descending: bool,
+}
+
+/// Reads aggregations.
+pub(crate) struct AggregationReader<'r> {
+    pub(crate) queries: &'r mut QueryReader,
+    count: usize,
+}
+
+impl<'r> AggregationReader<'r> {
+    pub(crate) const fn new(queries: &'r mut QueryReader) -> Self {
+        Self { queries, count: 0 }
+    }
+
+    /// Reads an object of aggregations by name.
+    pub(crate) fn read(&mut self, json: Map<String, Json>) -> Result<Vec<Aggregation>, ApiError> {
+        self.read_at(json, 0)
+    }
+
+    fn read_at(
+        &mut self,
+        json: Map<String, Json>,
+        level: usize,
+    ) -> Result<Vec<Aggregation>, ApiError> {
+        let mut aggregations = Vec::new();
+        for (name, body) in json {
+            self.count += 1;
+            if level > LEVELS_MAX || self.count > AGGREGATIONS_MAX {
+                return Err(ApiError::illegal("too many aggregations"));
+            }
+            aggregations.push(self.read_one(name, body, level)?);
+        }
+        Ok(aggregations)
+    }
+
+    fn read_one(
+        &mut self,
+        name: String,
+        body: Json,
+        level: usize,
+    ) -> Result<Aggregation, ApiError> {
+        if name.is_empty() || name.contains(['[', ']', '>']) {
+            return Err(ApiError::illegal(format!(
+                "Invalid aggregation name [{name}]. Aggregation names can contain any character except '[', ']', and '>'"
+            )));
+        }
+        let Json::Object(mut body) = body else {
+            return Err(ApiError::parse(format!(
+                "expected an object for aggregation [{name}]"
+            )));
+        };
+        let inner = match (body.remove("aggs"), body.remove("aggregations")) {
+            (Some(Json::Object(inner)), None) | (None, Some(Json::Object(inner))) => {
+                self.read_at(inner, level + 1)?
+            }
+            (None, None) => Vec::new(),
+            _ => {
+                return Err(ApiError::parse(format!(
+                    "malformed sub-aggregations of [{name}]"
+                )));
+            }
+        };
+        body.remove("meta");
+        let mut kinds = body.into_iter();
+        let (Some((kind, options)), None) = (kinds.next(), kinds.next()) else {
+            return Err(ApiError::parse(format!(
+                "expected exactly one type for aggregation [{name}]"
+            )));
+        };
+        let kind = self.read_kind(&name, &kind, options)?;
+        let leaf = matches!(
+            kind,
+            AggregationKind::Cardinality(_) | AggregationKind::ValueCount(_)
+        );
+        if leaf && !inner.is_empty() {
+            return Err(ApiError::illegal(format!(
+                "Aggregator [{name}] of this type cannot accept sub-aggregations"
+            )));
+        }
+        Ok(Aggregation { name, kind, inner })
+    }
+
+    fn read_kind(
+        &mut self,
+        name: &str,
+        kind: &str,
+        options: Json,
+    ) -> Result<AggregationKind, ApiError> {
+        if kind == "filter" {
+            return Ok(AggregationKind::Filter(self.queries.read(options)?));
+        }
+        let dialect = || Dialect::Written(format!("aggregation [{name}]"));
+        let mut fields = match kind {
+            "terms" | "filters" | "missing" | "cardinality" | "value_count" | "range"
+            | "date_range" | "composite" => Fields::of(options, dialect())?,
+            other => {
+                return Err(ApiError::illegal(format!(
+                    "Unsupported API Keys agg [{name}] of type [{other}]"
+                )));
+            }
+        };
+        if fields.value("script").is_some() {
+            return Err(ApiError::illegal(format!(
+                "Scripts are not supported in API Keys agg [{name}]"
+            )));
+        }
+        let kind = match kind {
+            "terms" => read_terms(name, &mut fields)?,
+            "filters" => self.read_filters(name, &mut fields)?,
+            "missing" => AggregationKind::Missing(field(name, &mut fields)?),
+            "cardinality" => {
+                fields.value("precision_threshold");
+                AggregationKind::Cardinality(field(name, &mut fields)?)
+            }
+            "value_count" => AggregationKind::ValueCount(field(name, &mut fields)?),
+            "composite" => read_composite(name, &mut fields)?,
+            ranges => read_ranges(
+                name,
+                &mut fields,
+                ranges == "date_range",
+                self.queries.now_ms(),
+            )?,
+        };
+        fields.finish()?;
+        Ok(kind)
+    }
+
+    fn read_filters(
+        &mut self,
+        name: &str,
+        fields: &mut Fields,
+    ) -> Result<AggregationKind, ApiError> {
+        let other = match (
+            fields.boolean("other_bucket")?,
+            fields.string("other_bucket_key")?,
+        ) {
+            (Some(true), key) => Some(key.unwrap_or_else(|| "_other_".to_owned())),
+            (None, Some(key)) => Some(key),
+            (Some(false) | None, _) => None,
+        };
+        fields.boolean("keyed")?;
+        let buckets = match fields.value("filters") {
+            Some(Json::Object(named)) => Buckets::Named(
+                named
+                    .into_iter()
+                    .map(|(name, query)| Ok((name, self.queries.read(query)?)))
+                    .collect::<Result<_, ApiError>>()?,
+            ),
+            Some(Json::Array(list)) => Buckets::Listed(
+                list.into_iter()
+                    .map(|query| self.queries.read(query))
+                    .collect::<Result<_, _>>()?,
+            ),
+            _ => {
+                return Err(ApiError::parse(format!(
+                    "[filters] is missing in aggregation [{name}]"
+                )));
+            }
+        };
+        Ok(AggregationKind::Filters { buckets, other })
+    }
+}
+
+fn field(name: &str, fields: &mut Fields) -> Result<Field, ApiError> {
+    let field = fields
+        .string("field")?
+        .ok_or_else(|| ApiError::illegal(format!("Required [field] in aggregation [{name}]")))?;
+    if fields.value("missing").is_some() {
+        return Err(ApiError::illegal(format!(
+            "[missing] is not supported in API Keys agg [{name}]"
+        )));
+    }
+    Field::parse(&field)
+}
+
+fn size(name: &str, fields: &mut Fields) -> Result<usize, ApiError> {
+    match fields.value("size") {
+        None => Ok(10),
+        Some(size) => size
+            .as_u64()
+            .and_then(|size| usize::try_from(size).ok())
+            .filter(|size| (1..=BUCKETS_MAX).contains(size))
+            .ok_or_else(|| {
+                ApiError::illegal(format!(
+                    "[size] of aggregation [{name}] must be between 1 and {BUCKETS_MAX}"
+                ))
+            }),
+    }
+}
+
+fn read_terms(name: &str, fields: &mut Fields) -> Result<AggregationKind, ApiError> {
+    let size = size(name, fields)?;
+    let order = match fields.value("order") {
+        None => TermsOrder::CountDescending,
+        Some(order) => {
+            let wanted = order.as_object().and_then(|order| {
+                let (key, direction) = order.iter().next()?;
+                Some((key.as_str(), direction.as_str()?))
+            });
+            match wanted {
+                Some(("_count", "desc")) => TermsOrder::CountDescending,
+                Some(("_count", "asc")) => TermsOrder::CountAscending,
+                Some(("_key", "asc")) => TermsOrder::KeyAscending,
+                Some(("_key", "desc")) => TermsOrder::KeyDescending,
+                _ => {
+                    return Err(ApiError::illegal(format!(
+                        "Unsupported order in API Keys agg [{name}]"
+                    )));
+                }
+            }
+        }
+    };
+    let minimum = fields
+        .value("min_doc_count")
+        .and_then(|count| count.as_i64())
+        .unwrap_or(1);
+    for ignored in [
+        "shard_size",
+        "show_term_doc_count_error",
+        "execution_hint",
+        "collect_mode",
+    ] {
+        fields.value(ignored);
+    }
+    Ok(AggregationKind::Terms {
+        field: field(name, fields)?,
+        size,
+        order,
+        minimum,
+    })
+}
+
+fn read_ranges(
+    name: &str,
+    fields: &mut Fields,
+    dates: bool,
+    now_ms: i64,
+) -> Result<AggregationKind, ApiError> {
+    let field = field(name, fields)?;
+    if field.kind() != Kind::Moment {
+        return Err(ApiError::illegal(format!(
+            "Field of aggregation [{name}] is not supported for ranges"
+        )));
+    }
+    let keyed = fields.boolean("keyed")?.unwrap_or(false);
+    fields.string("format")?;
+    fields.string("time_zone")?;
+    let mut ranges = Vec::new();
+    for range in fields.array("ranges")?.unwrap_or_default() {
+        let mut range = Fields::of(
+            range,
+            Dialect::Written(format!("range of aggregation [{name}]")),
+        )?;
+        let mut end = |name: &str| match range.value(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::String(text)) => date::parse(&text, now_ms, Round::Down).map(Some),
+            Some(number) => number
+                .as_f64()
+                .map(|ms| Some(ms as i64))
+                .ok_or_else(|| ApiError::illegal("a range must be between numbers or dates")),
+        };
+        let (from, to) = (end("from")?, end("to")?);
+        let key = range.string("key")?;
+        range.finish()?;
+        ranges.push(Range { key, from, to });
+    }
+    if ranges.is_empty() || ranges.len() > 256 {
+        return Err(ApiError::illegal(format!(
+            "No [ranges] specified for the [{name}] aggregation, or too many"
+        )));
+    }
+    Ok(AggregationKind::Range {
+        field,
+        ranges,
+        keyed,
+        dates,
+    })
+}
+
+fn read_composite(name: &str, fields: &mut Fields) -> Result<AggregationKind, ApiError> {
+    let size = size(name, fields)?;
+    let after = fields.object("after")?;
+    let mut sources = Vec::new();
+    for source in fields.array("sources")?.unwrap_or_default() {
+        let mut entries = source.as_object().cloned().unwrap_or_default().into_iter();
+        let (Some((source_name, body)), None) = (entries.next(), entries.next()) else {
+            return Err(ApiError::parse(format!(
+                "malformed source in aggregation [{name}]"
+            )));
+        };
+        let mut body = Fields::of(body, Dialect::Written(format!("source [{source_name}]")))?;
+        let Some(terms) = body.object("terms")? else {
+            return Err(ApiError::illegal(format!(
+                "Unsupported API Keys agg source in [{name}]: only [terms] sources are supported"
+            )));
+        };
+        body.finish()?;
+        let mut terms = Fields::of(
+            Json::Object(terms),
+            Dialect::Written(format!("source [{source_name}]")),
+        )?;
+        let field = field(name, &mut terms)?;
+        let single = match &field {
+            Field::AnyMetadata => false,
+            Field::Metadata(path) => DIMENSIONS.contains(&path.as_str()),
+            _ => true,
+        };
+        if !single {
+            return Err(ApiError::illegal(format!(
+                "This field is not supported as a source in aggregation [{name}]"
+            )));
+        }
+        let descending = terms.string("order")?.as_deref() == Some("desc");
+        terms.finish()?;
+        sources.push(Source {
+            name: source_name,
+            field,
+            descending,
+        });
+    }
+    if sources.is_empty() || sources.len() > 8 {
+        return Err(ApiError::illegal(format!(
+            "Composite [{name}] must have between 1 and 8 sources"
+        )));
+    }
+    Ok(AggregationKind::Composite {
+        sources,
+        size,
+        after,
+    })
+}

@@ -1,0 +1,102 @@
+//! The fields that a query may name.
+
+use serde_json::Value as Json;
+
+use super::Value;
+use crate::{
+    date::{self, Round},
+    error::ApiError,
+    fields::kind,
+};
+
+/// A field that a query may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Name,
+    Username,
+    RealmName,
+    Type,
+    Creation,
+    Expiration,
+    Invalidated,
+    Invalidation,
+    /// `metadata`: every leaf.
+    AnyMetadata,
+    /// `metadata.<path>`: the leaves at that path.
+    Metadata(String),
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Moment,
+    Boolean,
+}
+
+impl Field {
+    /// The field called `name`, unless it is not for queries.
+    pub(crate) fn parse(name: &str) -> Result<Self, ApiError> {
+        Ok(match name {
+            "name" => Self::Name,
+            "username" => Self::Username,
+            "realm_name" => Self::RealmName,
+            "type" => Self::Type,
+            "creation" => Self::Creation,
+            "expiration" => Self::Expiration,
+            "invalidated" => Self::Invalidated,
+            "invalidation" => Self::Invalidation,
+            "metadata" => Self::AnyMetadata,
+            _ => match name.strip_prefix("metadata.") {
+                Some(path) if !path.is_empty() => Self::Metadata(path.to_owned()),
+                _ => {
+                    return Err(ApiError::illegal(format!(
+                        "Field [{name}] is not allowed for querying or aggregation"
+                    )));
+                }
+            },
+        })
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::Creation | Self::Expiration | Self::Invalidation => Kind::Moment,
+            Self::Invalidated => Kind::Boolean,
+            Self::Name
+            | Self::Username
+            | Self::RealmName
+            | Self::Type
+            | Self::AnyMetadata
+            | Self::Metadata(_) => Kind::Text,
+        }
+    }
+
+    /// Reads a value to compare this field with.
+    pub(crate) fn value(&self, json: &Json, now_ms: i64, round: Round) -> Result<Value, ApiError> {
+        let text = match json {
+            Json::String(text) => text.clone(),
+            Json::Number(number) => number.to_string(),
+            Json::Bool(value) => value.to_string(),
+            Json::Null | Json::Array(_) | Json::Object(_) => {
+                return Err(ApiError::illegal(format!(
+                    "a value to compare with cannot be [{}]",
+                    kind(json)
+                )));
+            }
+        };
+        match self.kind() {
+            Kind::Text => Ok(Value::Text(text)),
+            Kind::Moment => match json.as_i64() {
+                Some(ms) => Ok(Value::Moment(ms)),
+                None => date::parse(&text, now_ms, round).map(Value::Moment),
+            },
+            Kind::Boolean => match text.as_str() {
+                "true" => Ok(Value::Boolean(true)),
+                "false" | "" => Ok(Value::Boolean(false)),
+                other => Err(ApiError::illegal(format!(
+                    "Can't parse boolean value [{other}], expected [true] or [false]"
+                ))),
+            },
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Reads a query from JSON.
+
+use serde_json::{Map, Value as Json};
+
+use super::{
+    Bool, Bound, Query, Value, field::Field, field::Kind, simple_query_string, wildcard::Wildcard,
+};
+use crate::{
+    date::Round,
+    error::ApiError,
+    fields::{Dialect, Fields, kind},
+};
+
+/// Queries inside queries, and queries in all. More would only cost time.
+const LEVELS_MAX: usize = 30;
+const CLAUSES_MAX: usize = 1_024;
+/// Values of a `terms` query, as Elasticsearch limits them.
+const TERMS_MAX: usize = 65_536;
+
+/// Reads queries. One reader per request: it counts.
+pub(crate) struct QueryReader {
+    now_ms: i64,
+    clauses: usize,
+}
+
+impl QueryReader {
+    /// A reader for which `now` is `now_ms`.
+    pub(crate) const fn new(now_ms: i64) -> Self {
+        Self { now_ms, clauses: 0 }
+    }
+
+    pub(crate) const fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// Reads a query.
+    ///
+    /// Errors: `illegal_argument_exception` for types and fields that are not for API keys,
+    /// `parse_exception` and `x_content_parse_exception` for what is not well-formed.
+    pub(crate) fn read(&mut self, query: Json) -> Result<Query, ApiError> {
+        self.read_at(query, 0)
+    }
+
+    fn read_at(&mut self, query: Json, level: usize) -> Result<Query, ApiError> {
+        self.clauses += 1;
+        if level > LEVELS_MAX || self.clauses > CLAUSES_MAX {
+            return Err(ApiError::illegal(
+                "the query is nested too deeply or has too many clauses",
+            ));
+        }
+        let Json::Object(query) = query else {
+            return Err(malformed("query", "a query must be an object"));
+        };
+        let mut entries = query.into_iter();
+        let (Some((name, body)), None) = (entries.next(), entries.next()) else {
+            return Err(malformed("query", "a query must have exactly one type"));
+        };
+        match name.as_str() {
+            "match_all" => {
+                options(body, "match_all")?.finish()?;
+                Ok(Query::All)
+            }
+            "bool" => self.read_bool(body, level),
+            "term" | "match" => self.read_term(&name, body),
+            "terms" => self.read_terms(body),
+            "ids" => {
+                let mut fields = options(body, "ids")?;
+                let ids = fields.strings("values")?.unwrap_or_default();
+                fields.finish()?;
+                Ok(Query::Ids(ids))
+            }
+            "prefix" => {
+                let (field, value, case_insensitive) = self.read_pattern("prefix", body)?;
+                Ok(Query::Prefix {
+                    field,
+                    value,
+                    case_insensitive,
+                })
+            }
+            "wildcard" => {
+                let (field, value, case_insensitive) = self.read_pattern("wildcard", body)?;
+                let pattern = Wildcard::parse(&value)?;
+                Ok(Query::Wildcard {
+                    field,
+                    pattern,
+                    case_insensitive,
+                })
+            }
+            "exists" => {
+                let mut fields = options(body, "exists")?;
+                let field = fields
+                    .string("field")?
+                    .ok_or_else(|| malformed("exists", "must be provided with a [field]"))?;
+                fields.finish()?;
+                Ok(Query::Exists(Field::parse(&field)?))
+            }
+            "range" => self.read_range(body),
+            "simple_query_string" => {
+                simple_query_string::read(options(body, "simple_query_string")?)
+            }
+            other => Err(ApiError::illegal(format!(
+                "Query type [{other}] is not supported for API Key query"
+            ))),
+        }
+    }
+
+    fn read_bool(&mut self, body: Json, level: usize) -> Result<Query, ApiError> {
+        let mut fields = options(body, "bool")?;
+        let mut clauses = |names: &[&str]| -> Result<Vec<Query>, ApiError> {
+            let mut queries = Vec::new();
+            for name in names {
+                match fields.value(name) {
+                    None => {}
+                    Some(Json::Array(list)) => {
+                        for query in list {
+                            queries.push(self.read_at(query, level + 1)?);
+                        }
+                    }
+                    Some(query) => queries.push(self.read_at(query, level + 1)?),
+                }
+            }
+            Ok(queries)
+        };
+        let must = clauses(&["must", "filter"])?;
+        let must_not = clauses(&["must_not", "mustNot"])?;
+        let should = clauses(&["should"])?;
+        let by_default = usize::from(must.is_empty() && !should.is_empty());
+        let should_min = match fields.value("minimum_should_match") {
+            None | Some(Json::Null) => by_default,
+            Some(minimum) => should_minimum(&minimum, should.len())?,
+        };
+        Ok(Query::Bool(Box::new(Bool {
+            must,
+            must_not,
+            should,
+            should_min,
+        })))
+    }
+
+    fn read_term(&mut self, name: &str, body: Json) -> Result<Query, ApiError> {
+        let (field, content) = one_field(body, name)?;
+        let key = if name == "match" { "query" } else { "value" };
+        let mut case_insensitive = false;
+        let value = match content {
+            Json::Object(content) => {
+                let mut fields = options(Json::Object(content), name)?;
+                let value = fields
+                    .value(key)
+                    .ok_or_else(|| malformed(name, &format!("[{key}] is missing")))?;
+                case_insensitive = fields.boolean("case_insensitive")?.unwrap_or(false);
+                // A match on a keyword is a term, whatever these say.
+                for ignored in [
+                    "operator",
+                    "boost",
+                    "_name",
+                    "zero_terms_query",
+                    "lenient",
+                    "analyzer",
+                    "fuzziness",
+                    "minimum_should_match",
+                    "auto_generate_synonyms_phrase_query",
+                ] {
+                    fields.value(ignored);
+                }
+                fields.finish()?;
+                value
+            }
+            value => value,
+        };
+        Ok(match field.kind() {
+            Kind::Moment => {
+                // A date without its time means the whole day, so a term is a short range.
+                let from = field.value(&value, self.now_ms, Round::Down)?;
+                let to = field.value(&value, self.now_ms, Round::Up)?;
+                Query::Range {
+                    field,
+                    from: Some(Bound {
+                        value: from,
+                        inclusive: true,
+                    }),
+                    to: Some(Bound {
+                        value: to,
+                        inclusive: true,
+                    }),
+                }
+            }
+            Kind::Text | Kind::Boolean => {
+                let values = vec![field.value(&value, self.now_ms, Round::Down)?];
+                Query::Terms {
+                    field,
+                    values,
+                    case_insensitive,
+                }
+            }
+        })
+    }
+
+    fn read_terms(&mut self, body: Json) -> Result<Query, ApiError> {
+        let mut fields = object(body, "terms")?;
+        fields.remove("boost");
+        fields.remove("_name");
+        let (field, values) = one_field(Json::Object(fields), "terms")?;
+        match values {
+            Json::Array(values) if values.len() <= TERMS_MAX => {
+                let values = values
+                    .iter()
+                    .map(|value| field.value(value, self.now_ms, Round::Down))
+                    .collect::<Result<_, _>>()?;
+                Ok(Query::Terms {
+                    field,
+                    values,
+                    case_insensitive: false,
+                })
+            }
+            Json::Array(values) => Err(ApiError::illegal(format!(
+                "The number of terms [{}] used in the Terms Query request has exceeded the allowed maximum of [{TERMS_MAX}]",
+                values.len()
+            ))),
+            Json::Object(_) => Err(ApiError::illegal(
+                "terms query with terms lookup is not supported for API Key query",
+            )),
+            _ => Err(malformed("terms", "query requires an array of terms")),
+        }
+    }
+
+    fn read_pattern(&mut self, name: &str, body: Json) -> Result<(Field, String, bool), ApiError> {
+        let (field, content) = one_field(body, name)?;
+        let mut case_insensitive = false;
+        let value = match content {
+            Json::Object(content) => {
+                let mut fields = options(Json::Object(content), name)?;
+                let value = match fields.value("value") {
+                    Some(value) => value,
+                    // Lucene's own word for it.
+                    None => fields
+                        .value(name)
+                        .ok_or_else(|| malformed(name, "[value] is missing"))?,
+                };
+                case_insensitive = fields.boolean("case_insensitive")?.unwrap_or(false);
+                for ignored in ["rewrite", "boost", "_name"] {
+                    fields.value(ignored);
+                }
+                fields.finish()?;
+                value
+            }
+            value => value,
+        };
+        if field.kind() != Kind::Text {
+            return Err(ApiError::illegal(format!(
+                "Can only use {name} queries on keyword, text and wildcard fields"
+            )));
+        }
+        match value {
+            Json::String(text) => Ok((field, text, case_insensitive)),
+            Json::Number(number) => Ok((field, number.to_string(), case_insensitive)),
+            other => Err(malformed(
+                name,
+                &format!("the value cannot be [{}]", kind(&other)),
+            )),
+        }
+    }
+
+    fn read_range(&mut self, body: Json) -> Result<Query, ApiError> {
+        let (field, content) = one_field(body, "range")?;
+        let mut fields = options(content, "range")?;
+        if fields.value("relation").is_some() {
+            return Err(ApiError::illegal(
+                "range query with relation is not supported for API Key query",
+            ));
+        }
+        for ignored in ["format", "boost", "_name"] {
+            fields.value(ignored);
+        }
+        if let Some(zone) = fields.string("time_zone")?
+            && !matches!(zone.as_str(), "UTC" | "Z" | "+00:00")
+        {
+            return Err(ApiError::illegal(format!(
+                "time zone [{zone}] is not supported"
+            )));
+        }
+        let include_lower = fields.boolean("include_lower")?.unwrap_or(true);
+        let include_upper = fields.boolean("include_upper")?.unwrap_or(true);
+        let mut bound = |names: [&str; 3], inclusive: [bool; 3], rounds: [Round; 3]| {
+            let mut found = None;
+            for ((name, inclusive), round) in names.into_iter().zip(inclusive).zip(rounds) {
+                match fields.value(name) {
+                    None | Some(Json::Null) => {}
+                    Some(value) => {
+                        let value = field.value(&value, self.now_ms, round)?;
+                        found = Some(Bound { value, inclusive });
+                    }
+                }
+            }
+            Ok::<_, ApiError>(found)
+        };
+        let from = bound(
+            ["from", "gte", "gt"],
+            [include_lower, true, false],
+            [Round::Down, Round::Down, Round::Up],
+        )?;
+        let to = bound(
+            ["to", "lte", "lt"],
+            [include_upper, true, false],
+            [Round::Up, Round::Up, Round::Down],
+        )?;
+        fields.finish()?;
+        Ok(Query::Range { field, from, to })
+    }
+}
+
+/// Reads `minimum_should_match`: a number, a negative one, or a percentage.
+fn should_minimum(value: &Json, clauses: usize) -> Result<usize, ApiError> {
+    let refuse = || malformed("bool", "failed to parse [minimum_should_match]");
+    let text = match value {
+        Json::Number(number) => number.to_string(),
+        Json::String(text) => text.clone(),
+        _ => return Err(refuse()),
+    };
+    let total = i64::try_from(clauses).map_err(|_| refuse())?;
+    let wanted = match text.strip_suffix('%') {
+        Some(percent) => {
+            let percent: i64 = percent.trim().parse().map_err(|_| refuse())?;
+            percent.clamp(-100, 100) * total / 100
+        }
+        None => text.trim().parse::<i64>().map_err(|_| refuse())?,
+    };
+    let wanted = if wanted < 0 {
+        total.saturating_add(wanted)
+    } else {
+        wanted
+    };
+    Ok(usize::try_from(wanted.max(0)).unwrap_or(usize::MAX))
+}
+
+/// The text value of a field in the tree of another parser.
+pub(super) fn text(value: impl Into<String>) -> Value {
+    Value::Text(value.into())
+}
+
+fn object(value: Json, name: &str) -> Result<Map<String, Json>, ApiError> {
+    match value {
+        Json::Object(fields) => Ok(fields),
+        other => Err(malformed(
+            name,
+            &format!(
+                "query malformed, expected an object but found [{}]",
+                kind(&other)
+            ),
+        )),
+    }
+}
+
+/// The options of a query, less the two that every query has.
+fn options(value: Json, name: &str) -> Result<Fields, ApiError> {
+    let mut options = object(value, name)?;
+    options.remove("boost");
+    options.remove("_name");
+    Fields::of(
+        Json::Object(options),
+        Dialect::Written(format!("[{name}] query")),
+    )
+}
+
+/// The one field that a query speaks of.
+fn one_field(value: Json, name: &str) -> Result<(Field, Json), ApiError> {
+    let mut entries = object(value, name)?.into_iter();
+    match (entries.next(), entries.next()) {
+        (Some((field, content)), None) => Ok((Field::parse(&field)?, content)),
+        _ => Err(malformed(
+            name,
+            "query malformed, expected exactly one field",
+        )),
+    }
+}
+
+fn malformed(name: &str, why: &str) -> ApiError {
+    ApiError::parse(format!("[{name}] {why}"))
+}

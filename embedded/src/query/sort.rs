@@ -1,0 +1,303 @@
+//! The order of a list, and where a page of it begins.
+
+use serde_json::Value as Json;
+
+use super::{
+    Value,
+    field::{Field, Kind},
+    sql::{Column, Context},
+};
+use crate::{
+    date::{self, Round},
+    error::ApiError,
+    fields::{Dialect, Fields},
+    store::{api_keys::Key, sql::Sql},
+};
+
+/// Fields that a list may be sorted by at once.
+const FIELDS_MAX: usize = 16;
+
+/// One field of an order.
+#[derive(Clone, Debug)]
+pub(crate) struct SortField {
+    /// `None` stands for `_doc`: the order keys were stored in.
+    field: Option<Field>,
+    descending: bool,
+    /// Moments are shown as text.
+    formatted: bool,
+}
+
+/// Reads `sort`: a name, an object, or a list of them.
+pub(crate) fn parse(json: Json) -> Result<Vec<SortField>, ApiError> {
+    let entries = match json {
+        Json::Array(entries) => entries,
+        one => vec![one],
+    };
+    let mut sort = Vec::new();
+    for entry in entries {
+        match entry {
+            Json::String(name) => sort.push(SortField::new(&name)?),
+            Json::Object(fields) => {
+                for (name, options) in fields {
+                    sort.push(SortField::parse(&name, options)?);
+                }
+            }
+            _ => {
+                return Err(ApiError::illegal(
+                    "malformed sort format, within the sort array, an object, or an actual string are allowed",
+                ));
+            }
+        }
+    }
+    if sort.len() > FIELDS_MAX {
+        return Err(ApiError::illegal(format!(
+            "cannot sort by more than [{FIELDS_MAX}] fields"
+        )));
+    }
+    Ok(sort)
+}
+
+/// Reads `search_after`: one value for each field of the order.
+pub(crate) fn parse_after(
+    json: &[Json],
+    sort: &[SortField],
+    now_ms: i64,
+) -> Result<Vec<Option<Value>>, ApiError> {
+    if sort.is_empty() {
+        return Err(ApiError::illegal("Sort must contain at least one field."));
+    }
+    if json.len() != sort.len() {
+        return Err(ApiError::illegal(format!(
+            "search_after has {} value(s) but sort has {}.",
+            json.len(),
+            sort.len()
+        )));
+    }
+    json.iter()
+        .zip(sort)
+        .map(|(value, field)| field.after(value, now_ms))
+        .collect()
+}
+
+impl SortField {
+    fn new(name: &str) -> Result<Self, ApiError> {
+        let field = if name == "_doc" {
+            None
+        } else {
+            Some(Field::parse(name)?)
+        };
+        if field == Some(Field::AnyMetadata) {
+            return Err(ApiError::illegal(
+                "Field [metadata] is not supported for sorting",
+            ));
+        }
+        Ok(Self {
+            field,
+            descending: false,
+            formatted: false,
+        })
+    }
+
+    fn parse(name: &str, options: Json) -> Result<Self, ApiError> {
+        let mut sort = Self::new(name)?;
+        let order = match options {
+            Json::String(order) => Some(order),
+            options => {
+                let mut fields = Fields::of(options, Dialect::Strict("field_sort"))?;
+                let order = fields.string("order")?;
+                sort.formatted = fields.string("format")?.is_some();
+                if fields.value("nested").is_some() {
+                    return Err(ApiError::illegal(
+                        "nested sorting is not supported for API Key query",
+                    ));
+                }
+                if let Some(missing) = fields.string("missing")?
+                    && missing != "_last"
+                {
+                    return Err(ApiError::illegal(format!(
+                        "missing [{missing}] is not supported for API Key query"
+                    )));
+                }
+                for ignored in ["unmapped_type", "numeric_type", "mode"] {
+                    fields.value(ignored);
+                }
+                fields.finish()?;
+                order
+            }
+        };
+        sort.descending = match order.as_deref().map(str::to_ascii_lowercase).as_deref() {
+            None | Some("asc") => false,
+            Some("desc") => true,
+            Some(other) => {
+                return Err(ApiError::illegal(format!("Unknown SortOrder [{other}]")));
+            }
+        };
+        Ok(sort)
+    }
+
+    fn after(&self, json: &Json, now_ms: i64) -> Result<Option<Value>, ApiError> {
+        let Some(field) = &self.field else {
+            return json
+                .as_i64()
+                .map(|number| Some(Value::Moment(number)))
+                .ok_or_else(|| {
+                    ApiError::illegal("Failed to parse search_after value for field [_doc]")
+                });
+        };
+        // What a missing moment is shown as.
+        let missing = if self.descending { i64::MIN } else { i64::MAX };
+        if json.is_null() || (field.kind() == Kind::Moment && json.as_i64() == Some(missing)) {
+            return Ok(None);
+        }
+        field.value(json, now_ms, Round::Down).map(Some)
+    }
+
+    /// The value of a key, as `_sort` shows it.
+    pub(crate) fn shown(&self, key: &Key) -> Json {
+        let moment = |ms: Option<i64>| match ms {
+            Some(ms) if self.formatted => date::format(ms).into(),
+            Some(ms) => ms.into(),
+            None if self.formatted => Json::Null,
+            None if self.descending => i64::MIN.into(),
+            None => i64::MAX.into(),
+        };
+        match &self.field {
+            None => key.number.into(),
+            Some(Field::Name) => key.name.clone().into(),
+            Some(Field::Username) => key.username.clone().into(),
+            Some(Field::RealmName) => key.realm.name.clone().into(),
+            Some(Field::Type) => key.kind.clone().into(),
+            Some(Field::Creation) => moment(Some(key.creation)),
+            Some(Field::Expiration) => moment(key.expiration),
+            Some(Field::Invalidation) => moment(key.invalidation),
+            Some(Field::Invalidated) => key.invalidation.is_some().into(),
+            Some(Field::AnyMetadata) => Json::Null,
+            Some(Field::Metadata(path)) => key.smallest_leaf(path).map_or(Json::Null, Json::from),
+        }
+    }
+
+    fn nullable(&self) -> bool {
+        matches!(
+            self.field,
+            Some(Field::Expiration | Field::Invalidation | Field::Metadata(_))
+        )
+    }
+
+    fn expression(&self, context: Context) -> Sql {
+        let Some(field) = &self.field else {
+            return Sql::new("number");
+        };
+        match context.column(field) {
+            Column::Plain(column) => Sql::new(column),
+            Column::Leaves(path) => smallest(path.as_deref().unwrap_or_default()),
+            Column::Either(column, path) => {
+                let mut sql = Sql::new("CASE irregular WHEN 0 THEN ");
+                sql.push(column)
+                    .push(" ELSE ")
+                    .append(&smallest(&path))
+                    .push(" END");
+                sql
+            }
+        }
+    }
+}
+
+fn smallest(path: &str) -> Sql {
+    let mut sql =
+        Sql::new("(SELECT min(value) FROM api_key_leaves WHERE api_key = number AND path = ");
+    sql.text(path).push(")");
+    sql
+}
+
+/// A part of the list: a condition, and the order within it. The parts of a list follow each
+/// other, and each can be read from an index without looking at the parts before.
+pub(crate) struct Part {
+    pub(crate) condition: Sql,
+    pub(crate) order: Sql,
+}
+
+/// The parts that a list has after `after`, in their order.
+///
+/// "After (a, b)" is "equal a and after b", then "after a". Missing values come last in
+/// either direction, so they make a part of their own.
+pub(crate) fn parts(
+    context: Context,
+    sort: &[SortField],
+    after: Option<&[Option<Value>]>,
+) -> Vec<Part> {
+    let Some(after) = after else {
+        return match sort.first() {
+            Some(first) if first.nullable() => vec![
+                part(
+                    context,
+                    sort,
+                    0,
+                    compare(context, first, " IS NOT NULL", None),
+                ),
+                part(context, sort, 1, compare(context, first, " IS NULL", None)),
+            ],
+            _ => vec![part(context, sort, 0, Sql::new("1"))],
+        };
+    };
+    let mut parts = Vec::new();
+    for last in (0..sort.len()).rev() {
+        let mut equal = Sql::new("1");
+        for (field, value) in sort.iter().zip(after).take(last) {
+            equal.push(" AND ").append(&match value {
+                Some(value) => compare(context, field, " = ", Some(value)),
+                None => compare(context, field, " IS NULL", None),
+            });
+        }
+        let (Some(field), Some(Some(value))) = (sort.get(last), after.get(last)) else {
+            // Nothing comes after what is missing.
+            continue;
+        };
+        let beyond = if field.descending { " < " } else { " > " };
+        let mut condition = equal.clone();
+        condition
+            .push(" AND ")
+            .append(&compare(context, field, beyond, Some(value)));
+        parts.push(part(context, sort, last, condition));
+        if field.nullable() {
+            equal
+                .push(" AND ")
+                .append(&compare(context, field, " IS NULL", None));
+            parts.push(part(context, sort, last + 1, equal));
+        }
+    }
+    parts
+}
+
+fn compare(
+    context: Context,
+    field: &SortField,
+    operator: &'static str,
+    value: Option<&Value>,
+) -> Sql {
+    let mut sql = field.expression(context);
+    sql.push(operator);
+    match value {
+        None => &mut sql,
+        Some(Value::Text(text)) => sql.text(text.clone()),
+        Some(Value::Moment(ms)) => sql.integer(*ms),
+        Some(Value::Boolean(value)) => sql.integer(i64::from(*value)),
+    };
+    sql
+}
+
+/// A part in which the first `fixed` fields of the order are the same everywhere.
+fn part(context: Context, sort: &[SortField], fixed: usize, condition: Sql) -> Part {
+    let mut order = Sql::default();
+    for (index, field) in sort.iter().enumerate().skip(fixed) {
+        order.append(&field.expression(context));
+        order.push(if field.descending { " DESC" } else { " ASC" });
+        // The first field has its missing values in a part of their own.
+        if field.nullable() && index > fixed && !field.descending {
+            order.push(" NULLS LAST");
+        }
+        order.push(", ");
+    }
+    // Keys that are equal in everything stay in one order from page to page.
+    order.push("number");
+    Part { condition, order }
+}

@@ -1,0 +1,273 @@
+//! Turns a query into SQL with bound values.
+
+use super::{
+    Bool, Bound, Query, Value,
+    field::{Field, Kind},
+};
+use crate::store::{api_keys::DIMENSIONS, sql::Sql};
+
+/// What the SQL has to reckon with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    /// Some key holds several values at once in a field that has a column of its own.
+    pub(crate) irregular: bool,
+}
+
+/// How a field's value is reached.
+pub(super) enum Column {
+    /// A column of `api_keys` that holds the value.
+    Plain(&'static str),
+    /// Leaves of the metadata; with a path, only those at it.
+    Leaves(Option<String>),
+    /// A column for most keys, leaves at the path for the irregular ones.
+    Either(&'static str, String),
+}
+
+impl Context {
+    pub(super) fn column(self, field: &Field) -> Column {
+        match field {
+            Field::Name => Column::Plain("name"),
+            Field::Username => Column::Plain("username"),
+            Field::RealmName => Column::Plain("realm_name"),
+            Field::Type => Column::Plain("type"),
+            Field::Creation => Column::Plain("creation"),
+            Field::Expiration => Column::Plain("expiration"),
+            Field::Invalidated => Column::Plain("invalidated"),
+            Field::Invalidation => Column::Plain("invalidation"),
+            Field::AnyMetadata => Column::Leaves(None),
+            Field::Metadata(path) => match DIMENSIONS.iter().find(|known| *known == path) {
+                Some(column) if self.irregular => Column::Either(column, path.clone()),
+                Some(column) => Column::Plain(column),
+                None => Column::Leaves(Some(path.clone())),
+            },
+        }
+    }
+
+    /// The query as a condition on `api_keys`, true or not true (unknown counts as not true).
+    pub(crate) fn condition(self, query: &Query) -> Sql {
+        match query {
+            Query::All => Sql::new("1"),
+            Query::None => Sql::new("0"),
+            Query::Bool(inner) => self.bool(inner),
+            Query::Ids(ids) => {
+                let mut sql = Sql::new("id IN ");
+                sql.list(ids);
+                sql
+            }
+            Query::Terms {
+                field,
+                values,
+                case_insensitive,
+            } => self.on(field, &|column| {
+                terms(column, field.kind(), values, *case_insensitive)
+            }),
+            Query::Prefix {
+                field,
+                value,
+                case_insensitive,
+            } => self.on(field, &|column| prefix(column, value, *case_insensitive)),
+            Query::Wildcard {
+                field,
+                pattern,
+                case_insensitive,
+            } => self.on(field, &|column| {
+                let mut sql = Sql::new(column);
+                if *case_insensitive {
+                    sql.push(" LIKE ").text(pattern.like()).push(" ESCAPE '\\'");
+                } else {
+                    sql.push(" GLOB ").text(pattern.glob());
+                }
+                sql
+            }),
+            Query::Exists(field) => self.on(field, &|column| {
+                let mut sql = Sql::new(column);
+                sql.push(" IS NOT NULL");
+                sql
+            }),
+            Query::Range { field, from, to } => {
+                self.on(field, &|column| range(column, from.as_ref(), to.as_ref()))
+            }
+        }
+    }
+
+    fn bool(self, inner: &Bool) -> Sql {
+        let mut conditions: Vec<Sql> = inner
+            .must
+            .iter()
+            .map(|query| self.condition(query))
+            .collect();
+        for query in &inner.must_not {
+            let mut sql = Sql::new("(");
+            sql.append(&self.condition(query)).push(") IS NOT TRUE");
+            conditions.push(sql);
+        }
+        let should: Vec<Sql> = inner
+            .should
+            .iter()
+            .map(|query| self.condition(query))
+            .collect();
+        match inner.should_min {
+            0 => {}
+            1 => conditions.push(Sql::join(&should, " OR ", "0")),
+            // More can match than there are.
+            minimum if minimum > should.len() => conditions.push(Sql::new("0")),
+            minimum => {
+                let counted: Vec<Sql> = should
+                    .iter()
+                    .map(|condition| {
+                        let mut sql = Sql::new("((");
+                        sql.append(condition).push(") IS TRUE)");
+                        sql
+                    })
+                    .collect();
+                let mut sql = Sql::join(&counted, " + ", "0");
+                sql.push(" >= ")
+                    .integer(i64::try_from(minimum).unwrap_or(i64::MAX));
+                conditions.push(sql);
+            }
+        }
+        Sql::join(&conditions, " AND ", "1")
+    }
+
+    /// A condition on a field, wherever its value is.
+    fn on(self, field: &Field, condition: &dyn Fn(&'static str) -> Sql) -> Sql {
+        match self.column(field) {
+            Column::Plain(column) => condition(column),
+            Column::Leaves(Some(path)) => leaf(&path, condition),
+            Column::Leaves(None) => {
+                let mut sql = Sql::new("(");
+                for column in DIMENSIONS {
+                    sql.append(&condition(column)).push(" OR ");
+                }
+                sql.push("number IN (SELECT api_key FROM api_key_leaves WHERE ")
+                    .append(&condition("value"))
+                    .push("))");
+                sql
+            }
+            Column::Either(column, path) => {
+                let mut sql = Sql::new("CASE irregular WHEN 0 THEN ");
+                sql.append(&condition(column))
+                    .push(" ELSE ")
+                    .append(&leaf(&path, condition))
+                    .push(" END");
+                sql
+            }
+        }
+    }
+}
+
+fn leaf(path: &str, condition: &dyn Fn(&'static str) -> Sql) -> Sql {
+    let mut sql = Sql::new("number IN (SELECT api_key FROM api_key_leaves WHERE path = ");
+    sql.text(path)
+        .push(" AND ")
+        .append(&condition("value"))
+        .push(")");
+    sql
+}
+
+fn terms(column: &'static str, kind: Kind, values: &[Value], case_insensitive: bool) -> Sql {
+    if kind == Kind::Boolean {
+        // Written out, because an index on "only the invalidated" is not used for a bound value.
+        let has = |wanted| values.contains(&Value::Boolean(wanted));
+        return match (has(true), has(false)) {
+            (true, true) => Sql::new("1"),
+            (true, false) => Sql::new("invalidated = 1"),
+            (false, true) => Sql::new("invalidated = 0"),
+            (false, false) => Sql::new("0"),
+        };
+    }
+    let mut sql = Sql::default();
+    if case_insensitive {
+        sql.push("lower(").push(column).push(")");
+    } else {
+        sql.push(column);
+    }
+    match values {
+        [one] => {
+            sql.push(" = ");
+            match one {
+                Value::Text(text) if case_insensitive => sql.text(text.to_ascii_lowercase()),
+                other => bind(&mut sql, other),
+            };
+        }
+        many => {
+            let moments: Vec<i64> = many
+                .iter()
+                .filter_map(|value| match value {
+                    Value::Moment(ms) => Some(*ms),
+                    Value::Text(_) | Value::Boolean(_) => None,
+                })
+                .collect();
+            let texts: Vec<String> = many
+                .iter()
+                .filter_map(|value| match value {
+                    Value::Text(text) => Some(text.clone()),
+                    Value::Moment(_) | Value::Boolean(_) => None,
+                })
+                .collect();
+            sql.push(" IN ");
+            if kind == Kind::Moment {
+                sql.push("(SELECT value FROM json_each(")
+                    .text(serde_json::Value::from(moments).to_string())
+                    .push("))");
+            } else {
+                sql.list(&texts);
+            }
+        }
+    }
+    sql
+}
+
+fn prefix(column: &'static str, value: &str, case_insensitive: bool) -> Sql {
+    let mut sql = Sql::default();
+    if case_insensitive {
+        let length = i64::try_from(value.chars().count()).unwrap_or(i64::MAX);
+        sql.push("lower(substr(")
+            .push(column)
+            .push(", 1, ")
+            .integer(length)
+            .push(")) = ")
+            .text(value.to_ascii_lowercase());
+    } else {
+        sql.push("(")
+            .push(column)
+            .push(" >= ")
+            .text(value)
+            .push(" AND ")
+            .push(column)
+            .push(" < ")
+            .text(format!("{value}\u{10FFFF}"))
+            .push(")");
+    }
+    sql
+}
+
+fn range(column: &'static str, from: Option<&Bound>, to: Option<&Bound>) -> Sql {
+    let mut conditions = Vec::new();
+    for (bound, inclusive, exclusive) in [(from, " >= ", " > "), (to, " <= ", " < ")] {
+        if let Some(bound) = bound {
+            let mut sql = Sql::new(column);
+            sql.push(if bound.inclusive {
+                inclusive
+            } else {
+                exclusive
+            });
+            bind(&mut sql, &bound.value);
+            conditions.push(sql);
+        }
+    }
+    if conditions.is_empty() {
+        let mut sql = Sql::new(column);
+        sql.push(" IS NOT NULL");
+        return sql;
+    }
+    Sql::join(&conditions, " AND ", "1")
+}
+
+fn bind<'s>(sql: &'s mut Sql, value: &Value) -> &'s mut Sql {
+    match value {
+        Value::Text(text) => sql.text(text.clone()),
+        Value::Moment(ms) => sql.integer(*ms),
+        Value::Boolean(value) => sql.integer(i64::from(*value)),
+    }
+}

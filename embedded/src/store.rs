@@ -1,0 +1,183 @@
+//! The engine's SQLite file.
+
+pub(crate) mod api_keys;
+pub(crate) mod application_privileges;
+pub(crate) mod key_cache;
+pub(crate) mod role_mappings;
+pub(crate) mod roles;
+pub(crate) mod sql;
+pub(crate) mod tokens;
+pub(crate) mod users;
+
+use std::{
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use sqlx::{
+    Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{
+    error::ApiError,
+    privilege::application::Registered,
+    randomness::Randomness,
+    store::{key_cache::KeyCache, roles::RoleMap},
+};
+
+/// Readers work beside each other and beside the one writer.
+const READERS: u32 = 4;
+/// How long a request waits for a connection before it is answered with 429.
+const CONNECTION_SECONDS_MAX: u64 = 10;
+/// A connection's own page cache, in KiB. Five of them are all the memory SQLite takes.
+const PAGE_CACHE_KIB: u32 = 8 * 1024;
+
+/// The database, and what is kept of it in memory because every request needs it.
+///
+/// All writes of a running engine go through here, so what is kept in memory is dropped in
+/// the same breath. The one exception, another process resetting a password, touches only
+/// users, and those are read from the file every time.
+pub(crate) struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    roles: RwLock<Arc<RoleMap>>,
+    application_privileges: RwLock<Arc<Registered>>,
+    pub(crate) keys: KeyCache,
+    pub(crate) cluster_uuid: String,
+}
+
+/// Why the database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error("{0}")]
+    File(#[from] std::io::Error),
+    #[error("{0}")]
+    Database(#[from] sqlx::Error),
+    #[error("{0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("what is stored cannot be read: {0}")]
+    Content(String),
+}
+
+impl Store {
+    /// Opens the file, makes it when it is missing, and brings its tables up to date.
+    pub(crate) async fn open(file: &Path, randomness: Randomness) -> Result<Self, OpenError> {
+        let options = prepare(file)?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await?;
+        sqlx::migrate!().run(&writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.pragma("query_only", "ON"))
+            .await?;
+        let cluster_uuid = cluster_uuid(&writer, randomness).await?;
+        let store = Self {
+            writer,
+            readers,
+            roles: RwLock::default(),
+            application_privileges: RwLock::default(),
+            keys: KeyCache::default(),
+            cluster_uuid,
+        };
+        let content = |error: ApiError| OpenError::Content(error.reason());
+        store.reload_roles().await.map_err(content)?;
+        store
+            .reload_application_privileges()
+            .await
+            .map_err(content)?;
+        Ok(store)
+    }
+
+    /// Closes every connection; SQLite then folds the log into the file.
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    pub(crate) fn reader(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// A transaction that holds the write lock from the start, so it never has to be retried.
+    pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+}
+
+/// Opens one connection to the file of an engine that may be running.
+pub(crate) async fn connect(file: &Path) -> Result<SqliteConnection, OpenError> {
+    if !file.exists() {
+        return Err(OpenError::File(std::io::ErrorKind::NotFound.into()));
+    }
+    Ok(SqliteConnection::connect_with(&options(file)).await?)
+}
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))
+        .pragma("cache_size", format!("-{PAGE_CACHE_KIB}"))
+        .pragma("journal_size_limit", "67108864")
+}
+
+/// Makes the file before SQLite does, because only then nobody else can ever read it.
+fn prepare(file: &Path) -> Result<SqliteConnectOptions, OpenError> {
+    if let Some(folder) = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut open = std::fs::OpenOptions::new();
+    open.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        open.mode(0o600);
+        let opened = open.open(file)?;
+        opened.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
+    #[cfg(not(unix))]
+    open.open(file)?;
+    Ok(options(file))
+}
+
+async fn cluster_uuid(writer: &SqlitePool, randomness: Randomness) -> Result<String, OpenError> {
+    let fresh = randomness
+        .uuid()
+        .map_err(|error| OpenError::Content(error.to_string()))?;
+    sqlx::query(
+        "INSERT INTO facts (name, value) VALUES ('cluster_uuid', ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(fresh)
+    .execute(writer)
+    .await?;
+    Ok(
+        sqlx::query_scalar("SELECT value FROM facts WHERE name = 'cluster_uuid'")
+            .fetch_one(writer)
+            .await?,
+    )
+}
+
+/// Reads what a lock guards. A thread that panicked while it held the lock cannot have left
+/// half a value behind: only whole values are put in.
+fn read<T: Clone>(lock: &RwLock<T>) -> T {
+    lock.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn replace<T>(lock: &RwLock<T>, value: T) {
+    *lock.write().unwrap_or_else(PoisonError::into_inner) = value;
+}

@@ -1,0 +1,212 @@
+//! `GET|POST /_security/user/[{username}/]_has_privileges`: may I?
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    authorization::refusal,
+    error::ApiError,
+    fields::{Dialect, Fields},
+    http::call::{Answer, Call},
+    privilege::{
+        application::{Registered, application_name_problem, privilege_or_action_problem},
+        cluster, index,
+        permission::Permission,
+    },
+};
+
+struct Input {
+    cluster: Vec<String>,
+    index: Vec<IndexCheck>,
+    application: Vec<ApplicationCheck>,
+}
+
+struct IndexCheck {
+    names: Vec<String>,
+    privileges: Vec<String>,
+    allow_restricted_indices: bool,
+}
+
+struct ApplicationCheck {
+    application: String,
+    privileges: Vec<String>,
+    resources: Vec<String>,
+}
+
+/// Answers, for everything asked, whether the caller holds it.
+pub(crate) fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
+    let input = Input::parse(call.json()?)?;
+    input.validate()?;
+    call.authorize()?;
+    let username = &call.caller.subject.username;
+    // Asking for another user needs run-as, which then makes that user the caller.
+    if !call.segments.is_empty() && call.segment(0) != username {
+        return Err(refusal(&call.caller, call.action));
+    }
+    let registered = call.shared.store.application_privileges();
+    Ok(Answer::ok(input.check(
+        username,
+        &call.caller.subject.permission,
+        &registered,
+    )))
+}
+
+impl Input {
+    fn parse(body: Value) -> Result<Self, ApiError> {
+        const WHAT: &str = "privilege check";
+        let mut fields = Fields::of(body, Dialect::Written(WHAT.to_owned()))?;
+        let cluster = fields.strings("cluster")?;
+        let index = fields.array("index")?;
+        let application = match fields.array("application")? {
+            Some(application) => Some(application),
+            None => fields.array("applications")?,
+        };
+        fields.finish()?;
+        if cluster.is_none() && index.is_none() && application.is_none() {
+            return Err(ApiError::parse(format!(
+                "failed to parse {WHAT}. All privilege fields [cluster,index,application] are missing"
+            )));
+        }
+        Ok(Self {
+            cluster: cluster.unwrap_or_default(),
+            index: index
+                .unwrap_or_default()
+                .into_iter()
+                .map(IndexCheck::parse)
+                .collect::<Result<_, _>>()?,
+            application: application
+                .unwrap_or_default()
+                .into_iter()
+                .map(ApplicationCheck::parse)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn validate(&self) -> Result<(), ApiError> {
+        let mut problems = Vec::new();
+        if self.cluster.is_empty() && self.index.is_empty() && self.application.is_empty() {
+            problems.push("must specify at least one privilege".to_owned());
+        }
+        for check in &self.application {
+            problems.extend(application_name_problem(&check.application, false));
+            problems.extend(
+                check
+                    .privileges
+                    .iter()
+                    .filter_map(|name| privilege_or_action_problem(name)),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(ApiError::Validation(problems));
+        }
+        if let Some(name) = self.cluster.iter().find(|name| !cluster::is_valid(name)) {
+            return Err(ApiError::illegal(format!(
+                "unknown cluster privilege [{name}]. a privilege must be either one of the predefined cluster privilege names or a pattern over one of the available cluster actions"
+            )));
+        }
+        let mut index_names = self.index.iter().flat_map(|check| &check.privileges);
+        if let Some(name) = index_names.find(|name| !index::is_valid(name)) {
+            return Err(ApiError::illegal(format!(
+                "unknown index privilege [{name}]. a privilege must be either one of the predefined fixed indices privileges or a pattern over one of the available index actions"
+            )));
+        }
+        Ok(())
+    }
+
+    fn check(&self, username: &str, permission: &Permission, registered: &Registered) -> Value {
+        let mut all = true;
+        let mut note = |held: bool| {
+            all &= held;
+            held
+        };
+        let mut cluster: BTreeMap<&str, bool> = BTreeMap::new();
+        for name in &self.cluster {
+            cluster.insert(name, note(permission.has_cluster_privilege(name)));
+        }
+        let mut index: BTreeMap<&str, BTreeMap<&str, bool>> = BTreeMap::new();
+        for check in &self.index {
+            for name in &check.names {
+                let of_name = index.entry(name).or_default();
+                for privilege in &check.privileges {
+                    let restricted_too = check.allow_restricted_indices;
+                    let held = permission.has_index_privilege(name, privilege, restricted_too);
+                    of_name.insert(privilege, note(held));
+                }
+            }
+        }
+        let mut application: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, bool>>> = BTreeMap::new();
+        for check in &self.application {
+            let of_application = application.entry(&check.application).or_default();
+            for resource in &check.resources {
+                let of_resource = of_application.entry(resource).or_default();
+                for privilege in &check.privileges {
+                    let held = permission.has_application_privilege(
+                        registered,
+                        &check.application,
+                        resource,
+                        privilege,
+                    );
+                    of_resource.insert(privilege, note(held));
+                }
+            }
+        }
+        json!({
+            "username": username,
+            "has_all_requested": all,
+            "cluster": cluster,
+            "index": index,
+            "application": application,
+        })
+    }
+}
+
+impl IndexCheck {
+    fn parse(value: Value) -> Result<Self, ApiError> {
+        const WHAT: &str = "index privileges of the privilege check";
+        let mut fields = Fields::of(value, Dialect::Written(WHAT.to_owned()))?;
+        for refused in ["field_security", "query"] {
+            if fields.value(refused).is_some() {
+                return Err(ApiError::parse(format!(
+                    "failed to parse {WHAT}. Field [{refused}] is not supported in a has_privileges request"
+                )));
+            }
+        }
+        let names = fields.strings("names")?;
+        let privileges = fields.strings("privileges")?;
+        let allow_restricted_indices = fields.boolean("allow_restricted_indices")?.unwrap_or(false);
+        fields.finish()?;
+        Ok(Self {
+            names: required(WHAT, "names", names)?,
+            privileges: required(WHAT, "privileges", privileges)?,
+            allow_restricted_indices,
+        })
+    }
+}
+
+impl ApplicationCheck {
+    fn parse(value: Value) -> Result<Self, ApiError> {
+        const WHAT: &str = "application privileges of the privilege check";
+        let mut fields = Fields::of(value, Dialect::Written(WHAT.to_owned()))?;
+        let application = fields.string("application")?;
+        let privileges = fields.strings("privileges")?;
+        let resources = fields.strings("resources")?;
+        fields.finish()?;
+        Ok(Self {
+            application: application.ok_or_else(|| missing(WHAT, "application"))?,
+            privileges: required(WHAT, "privileges", privileges)?,
+            resources: required(WHAT, "resources", resources)?,
+        })
+    }
+}
+
+fn required(what: &str, field: &str, list: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
+    list.filter(|list| !list.is_empty())
+        .ok_or_else(|| missing(what, field))
+}
+
+fn missing(what: &str, field: &str) -> ApiError {
+    ApiError::parse(format!(
+        "failed to parse {what}. missing required [{field}] field"
+    ))
+}

@@ -1,0 +1,120 @@
+//! Durations as Elasticsearch writes them: `30d`, `12h`, `0`.
+
+use crate::error::ApiError;
+
+/// A duration, in milliseconds; parts of a millisecond are cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeValue {
+    milliseconds: i64,
+}
+
+impl TimeValue {
+    /// Reads `<integer><unit>`, or one of the two unit-less values `0` and `-1`.
+    ///
+    /// `field` is named in the error: `illegal_argument_exception` for fractions, other
+    /// negative values, missing and unknown units, and what does not fit.
+    pub(crate) fn parse(text: &str, field: &str) -> Result<Self, ApiError> {
+        // The order matters: "ms" ends with "s", "micros" and "nanos" do as well.
+        const UNITS: [(&str, i64, i64); 7] = [
+            ("nanos", 1, 1_000_000),
+            ("micros", 1, 1_000),
+            ("ms", 1, 1),
+            ("s", 1_000, 1),
+            ("m", 60_000, 1),
+            ("h", 3_600_000, 1),
+            ("d", 86_400_000, 1),
+        ];
+        let refuse = |why: &str| {
+            ApiError::illegal(format!(
+                "failed to parse setting [{field}] with value [{text}] as a time value: {why}"
+            ))
+        };
+        let normalised = text.trim().to_ascii_lowercase();
+        match normalised.as_str() {
+            "0" => return Ok(Self { milliseconds: 0 }),
+            "-1" => return Ok(Self { milliseconds: -1 }),
+            _ => {}
+        }
+        // "M" would be months to some readers, so Elasticsearch wants the minute in lower case.
+        if text.trim().ends_with('M') {
+            return Err(refuse("unit is missing or unrecognized"));
+        }
+        let (number, multiply, divide) = UNITS
+            .iter()
+            .find_map(|(unit, multiply, divide)| {
+                normalised
+                    .strip_suffix(unit)
+                    .map(|number| (number.trim(), *multiply, *divide))
+            })
+            .ok_or_else(|| refuse("unit is missing or unrecognized"))?;
+        if number.contains('.') {
+            return Err(refuse("fractional time values are not supported"));
+        }
+        let number: i64 = number
+            .parse()
+            .map_err(|_| refuse("the number cannot be read"))?;
+        if number < 0 {
+            return Err(refuse("negative durations are not supported"));
+        }
+        let milliseconds = number
+            .checked_mul(multiply)
+            .ok_or_else(|| refuse("the value is too large"))?
+            / divide;
+        Ok(Self { milliseconds })
+    }
+
+    /// The moment this long after `now_ms`, with the duration cut to whole seconds.
+    ///
+    /// A moment after the year 9999 is refused: no client could show it.
+    pub(crate) fn after(self, now_ms: i64, field: &str) -> Result<i64, ApiError> {
+        const LAST_MS: i64 = 253_402_300_799_999;
+        now_ms
+            .checked_add(self.milliseconds / 1_000 * 1_000)
+            .filter(|moment| *moment <= LAST_MS)
+            .ok_or_else(|| ApiError::illegal(format!("[{field}] is too far in the future")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TimeValue;
+
+    fn milliseconds(text: &str) -> Option<i64> {
+        TimeValue::parse(text, "expiration")
+            .ok()
+            .map(|value| value.milliseconds)
+    }
+
+    #[test]
+    fn every_unit_is_understood() {
+        assert_eq!(milliseconds("5000000nanos"), Some(5));
+        assert_eq!(milliseconds("5000micros"), Some(5));
+        assert_eq!(milliseconds("5ms"), Some(5));
+        assert_eq!(milliseconds("5s"), Some(5_000));
+        assert_eq!(milliseconds("5m"), Some(300_000));
+        assert_eq!(milliseconds("5h"), Some(18_000_000));
+        assert_eq!(milliseconds("5d"), Some(432_000_000));
+        assert_eq!(milliseconds("0"), Some(0));
+        assert_eq!(milliseconds("-1"), Some(-1));
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in [
+            "",
+            "5",
+            "d",
+            "1.5d",
+            "-5d",
+            "5w",
+            "5M",
+            "1e3s",
+            "99999999999999999999d",
+            "five days",
+            "9223372036854775807d",
+            "٣d",
+        ] {
+            assert_eq!(milliseconds(text), None, "{text}");
+        }
+    }
+}
