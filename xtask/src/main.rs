@@ -3,6 +3,7 @@
 //! One command is one file, and each is useful on a machine that has nothing but Rust:
 //! what else a command needs, it sets up itself or names in its error.
 
+mod bench;
 mod build;
 mod check;
 mod run;
@@ -28,6 +29,7 @@ cargo xtask run [ARGS…]     builds, then starts it: agent-keys serve ARGS…
 cargo xtask test [STAGES…]  sets up what is missing, then runs every test;
                             stages: rust, end2end
 cargo xtask check           format, lints, what the browser loads
+cargo xtask bench           measures the release binary, into target/bench.md
 ";
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "run" => run::run(&workspace, rest),
         "test" => test::test(&workspace, rest),
         "check" => check::check(&workspace),
+        "bench" => bench::bench(&workspace),
         "help" | "-h" | "--help" => {
             print!("{HELP}");
             Ok(())
