@@ -1,0 +1,252 @@
+//! Who may call what: every server function, as nobody, as a person without rights, as an owner of keys, and as
+//! an administrator. A server function without a row fails the test.
+
+use crate::support::{App, Browser};
+use http::StatusCode;
+use leptos::server_fn::axum::server_fn_paths;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// What is sent, and what each of the four is answered.
+struct Row {
+    path: &'static str,
+    fields: Vec<(&'static str, String)>,
+    /// Nobody, somebody without rights, an owner, an administrator.
+    statuses: [u16; 4],
+}
+
+fn row(path: &'static str, fields: &[(&'static str, &str)], statuses: [u16; 4]) -> Row {
+    let owned = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
+    Row {
+        path,
+        fields: fields.iter().map(owned).collect(),
+        statuses,
+    }
+}
+
+fn table(key: &str) -> Vec<Row> {
+    let key_form = [
+        ("form[operation]", "access-table"),
+        ("form[name]", "made by the access table"),
+        ("form[event_write]", "on"),
+        ("form[expires]", "30"),
+    ];
+    let user_form = [
+        ("form[username]", "newcomer"),
+        ("form[password]", "long enough"),
+    ];
+    let settings_form = [("form[server_url]", ""), ("form[api_key_limit]", "100")];
+    let wrong = [("username", "elastic"), ("password", "wrong")];
+    let bystander = ("username", "bystander");
+    vec![
+        row("/api/read_front_door", &[], [200; 4]),
+        row("/api/sign_in", &wrong, [401; 4]),
+        row("/api/sign_out", &[], [200; 4]),
+        row("/api/read_viewer", &[], [401, 200, 200, 200]),
+        row("/api/list_agent_keys", &[], [401, 403, 200, 200]),
+        row("/api/find_agent_key", &[("id", key)], [401, 403, 404, 200]),
+        row("/api/prepare_agent_key", &[], [401, 403, 200, 200]),
+        row("/api/create_agent_key", &key_form, [401, 403, 200, 200]),
+        row(
+            "/api/revoke_agent_key",
+            &[("id", key)],
+            [401, 403, 404, 200],
+        ),
+        row("/api/read_agent_key_role", &[], [401, 200, 200, 200]),
+        row("/api/put_agent_key_role", &[], [401, 403, 403, 200]),
+        row("/api/list_users", &[], [401, 403, 403, 200]),
+        row("/api/create_user", &user_form, [401, 403, 403, 200]),
+        row(
+            "/api/assign_agent_key_role",
+            &[bystander, ("assigned", "true")],
+            [401, 403, 403, 200],
+        ),
+        row(
+            "/api/set_user_enabled",
+            &[bystander, ("enabled", "false")],
+            [401, 403, 403, 200],
+        ),
+        row(
+            "/api/reset_password",
+            &[bystander, ("password", "long enough")],
+            [401, 403, 403, 200],
+        ),
+        row("/api/delete_user", &[bystander], [401, 403, 403, 200]),
+        row("/api/read_apm_integration", &[], [401, 200, 200, 200]),
+        row(
+            "/api/save_apm_settings",
+            &settings_form,
+            [401, 403, 403, 200],
+        ),
+    ]
+}
+
+async fn call(browser: &Browser, row: &Row) -> StatusCode {
+    let function = row.path.strip_prefix("/api/").unwrap();
+    if function == "list_agent_keys" {
+        return browser.list(|_| {}).await.status;
+    }
+    let fields: Vec<_> = row
+        .fields
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    browser.post(function, &fields).await.status
+}
+
+#[tokio::test]
+async fn every_server_function_answers_each_person_as_the_table_says() {
+    let app = App::start().await;
+    app.engine.put_agent_key_role().await;
+    app.engine.put_user("stranger", &[]).await;
+    app.engine.put_user("owner", &["apm_agent_key_role"]).await;
+    app.engine.put_user("bystander", &[]).await;
+    let key = app.engine.kibana_key("elastic", "of elastic").await;
+    let table = table(&key);
+    let rows: BTreeMap<_, _> = table.iter().map(|row| (row.path, row)).collect();
+    let mut wrong = Vec::new();
+    for (path, _) in server_fn_paths() {
+        if !rows.contains_key(path) {
+            wrong.push(format!("{path} has no row"));
+        }
+    }
+    let people = [None, Some("stranger"), Some("owner"), Some("elastic")];
+    for (who, expected_at) in people.into_iter().zip(0..) {
+        for row in &table {
+            // Each time a new session: signing out is one of the rows.
+            let browser = match who {
+                None => app.nobody(),
+                Some(name) => app.as_user(name).await,
+            };
+            let status = call(&browser, row).await.as_u16();
+            let expected: u16 = row.statuses[expected_at];
+            if status != expected {
+                wrong.push(format!("{} as {who:?}: {status}, not {expected}", row.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn server_functions_are_only_posted_to() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    for (path, _) in server_fn_paths() {
+        let status = admin.get(path).await.status;
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+    }
+    assert_eq!(
+        admin.get("/api/no_such_function").await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn pages_send_nobody_to_the_sign_in_page() {
+    let app = App::start().await;
+    let nobody = app.nobody();
+    for page in [
+        "/settings/agent-keys",
+        "/settings/agent-keys/new",
+        "/settings/users?q=a",
+        "/settings/apm-integration",
+        "/settings/no-such-page",
+    ] {
+        let answer = nobody.get(page).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{page}");
+        let location = answer.header("location").unwrap();
+        let encoded = page
+            .replace('/', "%2F")
+            .replace('?', "%3F")
+            .replace('=', "%3D");
+        assert_eq!(location, format!("/login?next={encoded}"));
+    }
+    let admin = app.as_admin().await;
+    assert_eq!(
+        admin.get("/settings/agent-keys").await.status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        admin.get("/login").await.header("location"),
+        Some("/settings/agent-keys")
+    );
+    assert_eq!(
+        nobody.get("/").await.header("location"),
+        Some("/settings/agent-keys")
+    );
+    assert_eq!(
+        nobody.get("/no-such-page").await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let app = App::start().await;
+    let stranger = app.with_user("stranger", &[]).await;
+    let viewer: serde_json::Value = stranger.post("read_viewer", &[]).await.value();
+    let kibana = |privilege: &str| {
+        json!({ "Application": {
+            "application": "kibana-.kibana", "privilege": privilege, "resource": "space:default",
+        } })
+    };
+    let own = json!({ "Cluster": "manage_own_api_key" });
+    assert_eq!(
+        viewer["access"]["list"],
+        json!({ "Missing": [own, kibana("feature_apm.read")] })
+    );
+    assert_eq!(
+        viewer["access"]["revoke"],
+        json!({ "Missing": [own, kibana("feature_apm.all")] })
+    );
+    assert_eq!(
+        viewer["access"]["manage_security"],
+        json!({ "Missing": [{ "Cluster": "manage_security" }] })
+    );
+}
+
+#[tokio::test]
+async fn a_viewer_of_kibana_looks_and_changes_nothing() {
+    let app = App::start().await;
+    let role = json!({
+        "cluster": ["manage_own_api_key"],
+        "applications": [
+            { "application": "apm", "privileges": ["event:write"], "resources": ["*"] },
+            { "application": "kibana-.kibana", "privileges": ["read"], "resources": ["*"] },
+        ],
+    });
+    app.engine.put_role("looker", role).await;
+    let looker = app.with_user("looker", &["looker"]).await;
+    assert_eq!(looker.list(|_| {}).await.status, StatusCode::OK);
+    assert_eq!(looker.create("refused").await.status, StatusCode::FORBIDDEN);
+    assert!(app.engine.keys().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_gate_can_be_switched_off_for_clusters_without_kibana() {
+    let setup = crate::support::Setup {
+        without_kibana: true,
+        ..Default::default()
+    };
+    let app = App::start_with(setup).await;
+    let role = json!({
+        "cluster": ["manage_own_api_key"],
+        "applications": [
+            { "application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"] },
+        ],
+    });
+    app.engine.put_role("plain", role).await;
+    let person = app.with_user("plain", &["plain"]).await;
+    assert_eq!(person.create("allowed").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_role_that_is_taken_away_is_gone_at_the_next_click() {
+    let app = App::start().await;
+    let person = app.with_key_user("ada").await;
+    assert_eq!(person.create("before").await.status, StatusCode::OK);
+    app.engine.put_user("ada", &[]).await;
+    assert_eq!(person.create("after").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(app.engine.keys().await.len(), 1);
+}

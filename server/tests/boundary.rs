@@ -1,0 +1,234 @@
+//! What every answer carries, and what is not let in.
+
+use crate::support::{Answer, App, PASSWORD, key_form};
+use app::model::problem::ProblemKind;
+use http::{Method, StatusCode};
+use std::collections::BTreeSet;
+
+#[tokio::test]
+async fn every_answer_carries_the_browsers_instructions() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let nobody = app.nobody();
+    let too_long = format!("/settings/{}", "a".repeat(20_000));
+    let answers = [
+        ("page", admin.get("/settings/agent-keys").await),
+        ("redirect", nobody.get("/settings/agent-keys").await),
+        ("sign-in page", nobody.get("/login").await),
+        ("not found", nobody.get("/nowhere").await),
+        ("no such file", nobody.get("/pkg/nothing.js").await),
+        (
+            "method",
+            Answer::of(admin.request(Method::DELETE, "/settings/agent-keys")).await,
+        ),
+        ("json", admin.post("read_viewer", &[]).await),
+        ("problem", nobody.post("read_viewer", &[]).await),
+        (
+            "form",
+            admin
+                .submit("/login", "sign_in", &[("username", "x"), ("password", "y")])
+                .await,
+        ),
+        (
+            "refused",
+            Answer::of(admin.request(Method::POST, "/api/sign_out")).await,
+        ),
+        ("health", nobody.get("/health/live").await),
+    ];
+    let mut nonces = BTreeSet::new();
+    for (what, answer) in &answers {
+        let header = |name| {
+            answer
+                .header(name)
+                .unwrap_or_else(|| panic!("{what} lacks {name}"))
+        };
+        let policy = header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'nonce-"),
+            "{what}: {policy}"
+        );
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("base-uri 'none'"));
+        assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"));
+        nonces.insert(policy.split('\'').nth(3).unwrap().to_owned());
+        assert_eq!(header("x-content-type-options"), "nosniff", "{what}");
+        assert_eq!(header("referrer-policy"), "same-origin", "{what}");
+        assert_eq!(
+            header("cross-origin-opener-policy"),
+            "same-origin",
+            "{what}"
+        );
+        assert_eq!(
+            header("cross-origin-resource-policy"),
+            "same-origin",
+            "{what}"
+        );
+        assert_eq!(header("cache-control"), "no-store", "{what}");
+        assert_eq!(header("x-request-id").len(), 36, "{what}");
+        assert_eq!(
+            answer.header("strict-transport-security"),
+            None,
+            "only with TLS"
+        );
+    }
+    assert_eq!(
+        nonces.len(),
+        answers.len(),
+        "each answer has a nonce of its own"
+    );
+    assert_eq!(answers[9].1.status, StatusCode::FORBIDDEN);
+    // A request line beyond the limit is refused before any of this.
+    let refused = admin.request(Method::GET, &too_long).send().await.unwrap();
+    assert!(refused.status().is_client_error());
+}
+
+#[tokio::test]
+async fn scripts_in_a_page_carry_the_nonce_of_its_policy() {
+    let app = App::start().await;
+    let page = app.nobody().get("/login").await;
+    let policy = page.header("content-security-policy").unwrap();
+    let nonce = policy
+        .split("'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    let html = page.text();
+    for script in html.split("<script").skip(1) {
+        let tag = script.split('>').next().unwrap();
+        assert!(tag.contains(nonce), "{tag}");
+    }
+}
+
+#[tokio::test]
+async fn forms_from_elsewhere_are_refused() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let own = ada.url.clone();
+    let evil = "https://evil.example".to_owned();
+    // What `Origin` and `Sec-Fetch-Site` say, and whether it passes.
+    let cases = [
+        (Some(&own), Some("same-origin"), true),
+        (Some(&own), None, true),
+        (None, Some("same-origin"), true),
+        (Some(&evil), Some("cross-site"), false),
+        (Some(&evil), None, false),
+        (None, Some("cross-site"), false),
+        (None, Some("same-site"), false),
+        (Some(&own), Some("cross-site"), false),
+        (None, None, false),
+    ];
+    for (number, (origin, site, passes)) in cases.into_iter().enumerate() {
+        let operation = format!("op-{number}");
+        let mut request = ada
+            .request(Method::POST, "/api/create_agent_key")
+            .form(&key_form(&operation, "boundary"));
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        if let Some(site) = site {
+            request = request.header("sec-fetch-site", site);
+        }
+        let answer = Answer::of(request).await;
+        let expected = if passes {
+            StatusCode::OK
+        } else {
+            StatusCode::FORBIDDEN
+        };
+        assert_eq!(
+            answer.status,
+            expected,
+            "{origin:?} {site:?} {}",
+            answer.text()
+        );
+        if !passes {
+            let problem: app::model::problem::Problem =
+                serde_json::from_slice(&answer.body).unwrap();
+            assert_eq!(problem.kind, ProblemKind::CrossOrigin);
+        }
+    }
+    assert_eq!(app.engine.keys().await.len(), 3);
+    // Nor does another site sign anybody in.
+    let request = app
+        .nobody()
+        .request(Method::POST, "/api/sign_in")
+        .header("origin", &evil)
+        .form(&[("username", "elastic"), ("password", PASSWORD)]);
+    let answer = Answer::of(request).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(answer.cookie().is_none());
+}
+
+#[tokio::test]
+async fn hostile_names_are_drawn_as_text() {
+    let app = App::start().await;
+    let hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
+    app.engine.kibana_key("elastic", hostile).await;
+    let admin = app.as_admin().await;
+    for page in [
+        "/settings/agent-keys",
+        "/settings/agent-keys?q=%3Cscript%3Ealert(3)%3C%2Fscript%3E",
+    ] {
+        let html = admin.get(page).await.text();
+        for raw in ["<script>alert(", "<img src=x"] {
+            assert!(!html.contains(raw), "{page}: {raw}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_tls_the_cookie_is_secure() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(files) = self_signed(directory.path()) else {
+        println!("skipped: there is no openssl to make a certificate with");
+        return;
+    };
+    let setup = crate::support::Setup {
+        tls: Some(files),
+        ..Default::default()
+    };
+    let app = App::start_with(setup).await;
+    let mut browser = app.nobody();
+    let answer = browser.sign_in("elastic", PASSWORD).await;
+    let cookie = answer.header("set-cookie").unwrap();
+    assert!(cookie.starts_with("__Host-agent-keys="));
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"));
+    let expected = "max-age=31536000; includeSubDomains";
+    assert_eq!(answer.header("strict-transport-security"), Some(expected));
+    assert_eq!(
+        browser.post("read_viewer", &[]).await.status,
+        StatusCode::OK
+    );
+}
+
+fn self_signed(directory: &std::path::Path) -> Option<server::config::TlsFiles> {
+    let (cert, key) = (directory.join("cert.pem"), directory.join("key.pem"));
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ])
+        .args(["-subj", "/CN=localhost", "-days", "1", "-out"])
+        .arg(&cert)
+        .arg("-keyout")
+        .arg(&key)
+        .output();
+    made.is_ok_and(|made| made.status.success())
+        .then_some(server::config::TlsFiles { cert, key })
+}
+
+#[tokio::test]
+async fn health_is_told_to_anybody() {
+    let app = App::start().await;
+    assert_eq!(app.nobody().get("/health/live").await.text(), "live");
+    let ready = app.nobody().get("/health/ready").await;
+    assert_eq!(
+        (ready.status, ready.text().as_str()),
+        (StatusCode::OK, "ready")
+    );
+}

@@ -1,0 +1,281 @@
+//! The settings: what is read, what wins, and what is refused without telling a secret.
+
+use secrecy::ExposeSecret;
+use server::config::{Config, Elasticsearch, Environment, Error, KibanaFeature};
+use std::path::PathBuf;
+
+fn read<const COUNT: usize>(environment: [(&str, &str); COUNT]) -> Result<Config, Error> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("agent-keys.toml");
+    std::fs::write(&file, "").unwrap();
+    Config::read(Some(&file), &Environment::from(environment))
+}
+
+fn read_file<const COUNT: usize>(
+    text: &str,
+    environment: [(&str, &str); COUNT],
+) -> Result<Config, Error> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("agent-keys.toml");
+    std::fs::write(&file, text).unwrap();
+    Config::read(Some(&file), &Environment::from(environment))
+}
+
+#[test]
+fn without_settings_everything_has_a_default() {
+    let config = read([("PATH", "/bin"), ("HOME", "/root")]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:5680");
+    assert_eq!(config.data_dir, PathBuf::from("data"));
+    assert_eq!(config.access.kibana_feature, KibanaFeature::Require);
+    assert_eq!(config.access.kibana_space, "default");
+    assert!(config.tls.is_none() && config.database_url.is_none());
+    let Elasticsearch::Embedded {
+        listen,
+        elastic_password,
+    } = config.elasticsearch
+    else {
+        panic!("the embedded engine is the default");
+    };
+    assert_eq!(listen.to_string(), "127.0.0.1:9200");
+    assert!(elastic_password.is_none());
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let text = r#"
+        listen = "127.0.0.1:1"
+        data_dir = "/from/the/file"
+        [elasticsearch]
+        url = "https://es.example.com:9200/path"
+        [access]
+        kibana_feature = "ignore"
+    "#;
+    let config = read_file(text, [("AGENT_KEYS_LISTEN", "127.0.0.1:2")]).unwrap();
+    assert_eq!(config.listen.port(), 2);
+    assert_eq!(config.data_dir, PathBuf::from("/from/the/file"));
+    assert_eq!(config.access.kibana_feature, KibanaFeature::Ignore);
+    let Elasticsearch::Cluster { url, .. } = config.elasticsearch else {
+        panic!("a cluster is named");
+    };
+    assert_eq!(url.as_str(), "https://es.example.com:9200/path/");
+}
+
+#[test]
+fn a_secret_may_come_from_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("secret");
+    std::fs::write(&path, "postgres://u:hunter2@db/keys\n").unwrap();
+    let path = path.to_str().unwrap();
+    let config = read([("AGENT_KEYS_DATABASE_URL_FILE", path)]).unwrap();
+    assert_eq!(
+        config.database_url.unwrap().expose_secret(),
+        "postgres://u:hunter2@db/keys"
+    );
+    let text = "database_url = \"sqlite://old.db\"";
+    let config = read_file(text, [("AGENT_KEYS_DATABASE_URL_FILE", path)]).unwrap();
+    assert!(
+        config
+            .database_url
+            .unwrap()
+            .expose_secret()
+            .starts_with("postgres:")
+    );
+    let config = read([("ELASTIC_PASSWORD_FILE", path)]).unwrap();
+    assert!(matches!(
+        config.elasticsearch,
+        Elasticsearch::Embedded {
+            elastic_password: Some(_),
+            ..
+        }
+    ));
+}
+
+#[test]
+fn mistakes_are_named_and_values_are_not_told() {
+    let secret = "hunter2";
+    let cases = [
+        (
+            read([("AGENT_KEYS_LISTN", secret)]),
+            "unknown setting: AGENT_KEYS_LISTN",
+        ),
+        (
+            read([("AGENT_KEYS_LISTEN", secret)]),
+            "AGENT_KEYS_LISTEN: use an IP address",
+        ),
+        (
+            read([("AGENT_KEYS_INSECURE_HTTP", secret)]),
+            "AGENT_KEYS_INSECURE_HTTP: use true or false",
+        ),
+        (
+            read([("AGENT_KEYS_DATABASE_URL", "mysql://u:hunter2@h/d")]),
+            "AGENT_KEYS_DATABASE_URL: begin with",
+        ),
+        (
+            read([("AGENT_KEYS_SERVER_KEY", secret)]),
+            "AGENT_KEYS_SERVER_KEY: use at least 32",
+        ),
+        (
+            read([("AGENT_KEYS_LISTEN", "0.0.0.0:80")]),
+            "AGENT_KEYS_LISTEN is 0.0.0.0:80: plain HTTP",
+        ),
+        (
+            read([("AGENT_KEYS_TLS_CERT_FILE", "/x")]),
+            "AGENT_KEYS_TLS_CERT_FILE is set and AGENT_KEYS_TLS_KEY_FILE is not",
+        ),
+        (
+            read([("AGENT_KEYS_TLS_KEY_FILE", "/x")]),
+            "AGENT_KEYS_TLS_KEY_FILE is set and AGENT_KEYS_TLS_CERT_FILE is not",
+        ),
+        (
+            read([("AGENT_KEYS_ELASTICSEARCH_URL", "https://u:hunter2@h:9200")]),
+            "AGENT_KEYS_ELASTICSEARCH_URL: leave out user and password",
+        ),
+        (
+            read([("AGENT_KEYS_ELASTICSEARCH_URL", "ftp://h")]),
+            "AGENT_KEYS_ELASTICSEARCH_URL: begin with",
+        ),
+        (
+            read([("AGENT_KEYS_ACCESS_KIBANA_FEATURE", "off")]),
+            "AGENT_KEYS_ACCESS_KIBANA_FEATURE: use require or ignore",
+        ),
+        (
+            read([("AGENT_KEYS_ACCESS_KIBANA_SPACE", "a b")]),
+            "AGENT_KEYS_ACCESS_KIBANA_SPACE: a space's id",
+        ),
+        (
+            read([
+                ("ELASTIC_PASSWORD", secret),
+                ("ELASTIC_PASSWORD_FILE", "/x"),
+            ]),
+            "ELASTIC_PASSWORD is given both",
+        ),
+        (
+            read([("ELASTIC_PASSWORD_FILE", "/no/such/file")]),
+            "ELASTIC_PASSWORD_FILE: cannot read",
+        ),
+        (read_file("lisen = \"x\"", []), "unknown setting: lisen"),
+        (
+            read_file("[tls]\ncert = \"x\"", []),
+            "unknown setting: tls.cert",
+        ),
+        (
+            read_file("listen = [\"hunter2\"]", []),
+            "listen: use a text",
+        ),
+        (
+            read_file("listen = \"x\"\nhunter2", []),
+            "is not TOML: line 2",
+        ),
+    ];
+    for (result, expected) in cases {
+        let error = result.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(expected), "{text:?} lacks {expected:?}");
+        assert!(
+            !text.contains(secret) && !format!("{error:?}").contains(secret),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_named_must_exist() {
+    let error =
+        Config::read(Some("/no/such/file.toml".as_ref()), &Environment::default()).unwrap_err();
+    assert!(error.to_string().contains("/no/such/file.toml"));
+}
+
+#[test]
+fn plain_http_beyond_this_machine_must_be_asked_for() {
+    let listen = ("AGENT_KEYS_LISTEN", "0.0.0.0:5680");
+    assert!(read([listen]).is_err());
+    assert!(read([listen, ("AGENT_KEYS_INSECURE_HTTP", "true")]).is_ok());
+    let tls = [
+        listen,
+        ("AGENT_KEYS_TLS_CERT_FILE", "/c"),
+        ("AGENT_KEYS_TLS_KEY_FILE", "/k"),
+    ];
+    assert!(read(tls).is_ok());
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_is_a_clear_error() {
+    use server::{application::Application, clock::Clock};
+    let directory = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = crate::support::config(directory.path());
+    config.listen = taken.local_addr().unwrap();
+    let error = Application::start(config, Clock::System)
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        error
+            .to_string()
+            .starts_with("AGENT_KEYS_LISTEN: cannot listen on"),
+        "{error}"
+    );
+    let mut config = crate::support::config(directory.path());
+    config.elasticsearch = Elasticsearch::Embedded {
+        listen: taken.local_addr().unwrap(),
+        elastic_password: None,
+    };
+    let error = Application::start(config, Clock::System)
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.contains("AGENT_KEYS_EMBEDDED_LISTEN"), "{error}");
+    assert!(error.contains("AGENT_KEYS_ELASTICSEARCH_URL"), "{error}");
+    let mut config = crate::support::config(directory.path());
+    let garbage = directory.path().join("garbage.pem");
+    std::fs::write(&garbage, "hunter2").unwrap();
+    config.tls = Some(server::config::TlsFiles {
+        cert: garbage.clone(),
+        key: garbage,
+    });
+    let error = Application::start(config, Clock::System)
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("AGENT_KEYS_TLS_CERT_FILE") && !error.contains("hunter2"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_application_starts_with_its_own_engine_and_again_on_the_same_data() {
+    use server::{application::Application, clock::Clock};
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    for first in [true, false] {
+        let mut config = crate::support::config(&data_dir);
+        if let Elasticsearch::Embedded {
+            elastic_password, ..
+        } = &mut config.elasticsearch
+        {
+            *elastic_password = None;
+        }
+        let hashing = embedded::PasswordHashing::FastForTests;
+        let application = Application::start_with(config, Clock::System, hashing)
+            .await
+            .unwrap();
+        assert_eq!(application.first_password().is_some(), first);
+        assert!(application.engine_address().is_some());
+        let answer = reqwest::get(format!("{}/health/ready", application.url()))
+            .await
+            .unwrap();
+        assert_eq!(answer.text().await.unwrap(), "ready");
+        application.stop().await;
+    }
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data_dir), 0o700);
+    for file in std::fs::read_dir(&data_dir).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}

@@ -1,0 +1,323 @@
+//! The list of agent keys.
+
+use crate::support::{Answer, App, Browser, NOW};
+use app::model::{
+    agent_key::{KeySource, KeyStatus},
+    key_list::{Cursor, KeyListPage, KeyListQuery, PageAnchor, SortField, SortOrder, StatusFilter},
+    problem::ProblemKind,
+    timestamp::DAY_MS,
+};
+use http::{Method, StatusCode};
+use serde_json::json;
+use std::{collections::BTreeSet, time::Duration};
+
+fn names(page: &KeyListPage) -> Vec<&str> {
+    page.keys.iter().map(|key| key.name.as_str()).collect()
+}
+
+async fn page(browser: &Browser, change: impl FnOnce(&mut KeyListQuery)) -> KeyListPage {
+    browser.list(change).await.value()
+}
+
+/// Keys of two owners, in every status, made by us and by others.
+async fn some_keys(app: &App) -> (Browser, Browser) {
+    let ada = app.with_key_user("ada").await;
+    let ben = app.with_user("ben", &["apm_agent_key_role"]).await;
+    let make = |person: Browser, name: &'static str, expires: &'static str, team: &'static str| async move {
+        let operation = format!("op-{name}");
+        let form = [
+            ("form[operation]", operation.as_str()),
+            ("form[name]", name),
+            ("form[event_write]", "on"),
+            ("form[expires]", expires),
+            ("form[team]", team),
+        ];
+        let created: app::model::agent_key::CreatedAgentKey =
+            person.post("create_agent_key", &form).await.value();
+        created.id
+    };
+    make(ada.clone(), "Alpha", "30", "payments").await;
+    app.clock.advance(Duration::from_secs(1));
+    make(ada.clone(), "beta*?", "never", "").await;
+    app.clock.advance(Duration::from_secs(1));
+    let revoked = make(ben.clone(), "gamma", "90", "search").await;
+    app.clock.advance(Duration::from_secs(1));
+    ben.post("revoke_agent_key", &[("id", revoked.as_str())])
+        .await;
+    app.engine.kibana_key("ben", "from kibana").await;
+    app.clock.advance(Duration::from_secs(1));
+    // Not for this list: a key without the mark, and one that Kibana made for itself.
+    let other = json!({ "name": "other", "metadata": {} });
+    app.engine
+        .ask(Method::POST, "/_security/api_key", Some(other))
+        .await;
+    let system = json!({ "name": "system", "metadata": { "application": "apm", "system": true } });
+    app.engine
+        .ask(Method::POST, "/_security/api_key", Some(system))
+        .await;
+    (ada, ben)
+}
+
+#[tokio::test]
+async fn the_newest_come_first_and_each_says_what_it_is() {
+    let app = App::start().await;
+    some_keys(&app).await;
+    let admin = app.as_admin().await;
+    let list = page(&admin, |_| {}).await;
+    assert_eq!(names(&list), ["from kibana", "gamma", "beta*?", "Alpha"]);
+    assert_eq!((list.total, list.next, list.previous), (4, None, None));
+    assert_eq!(list.keys[0].source, KeySource::Elsewhere);
+    assert_eq!(list.keys[1].source, KeySource::AgentKeys);
+    assert!(matches!(list.keys[1].status, KeyStatus::Revoked { .. }));
+    assert!(!list.keys[1].revocable && list.keys[0].revocable);
+    assert_eq!(list.keys[1].labels.team.as_deref(), Some("search"));
+    assert_eq!(list.keys[2].status, KeyStatus::Active { until: None });
+    assert_eq!(list.keys[3].privileges, ["event:write"]);
+    let summary = &list.summary;
+    assert_eq!(
+        (
+            summary.active,
+            summary.expires_soon,
+            summary.expired,
+            summary.revoked
+        ),
+        (3, 0, 0, 1)
+    );
+    let owners: Vec<_> = summary
+        .owners
+        .iter()
+        .map(|owner| (owner.value.as_str(), owner.count))
+        .collect();
+    assert_eq!(owners, [("ada", 2), ("ben", 2)]);
+    assert_eq!(summary.realms.len(), 1);
+}
+
+#[tokio::test]
+async fn time_changes_what_a_key_is() {
+    let app = App::start().await;
+    some_keys(&app).await;
+    app.clock.advance(Duration::from_secs(17 * 24 * 3_600));
+    let ada = app.as_user("ada").await;
+    let summary = page(&ada, |_| {}).await.summary;
+    assert_eq!(
+        (summary.active, summary.expires_soon, summary.expired),
+        (2, 1, 0)
+    );
+    app.clock.advance(Duration::from_secs(14 * 24 * 3_600));
+    let ada = app.as_user("ada").await;
+    let list = page(&ada, |query| query.status = vec![StatusFilter::Expired]).await;
+    assert_eq!(names(&list), ["Alpha"]);
+    let KeyStatus::Expired { at } = list.keys[0].status else {
+        panic!("{:?}", list.keys[0].status);
+    };
+    assert!(at.0 >= NOW.0 + 30 * DAY_MS);
+}
+
+#[tokio::test]
+async fn people_see_their_own_keys_unless_they_may_see_all() {
+    let app = App::start().await;
+    let (ada, _) = some_keys(&app).await;
+    let list = page(&ada, |_| {}).await;
+    assert_eq!(names(&list), ["beta*?", "Alpha"]);
+    assert_eq!(list.summary.owners.len(), 1);
+    // Asking for another's keys by name shows none.
+    let others = page(&ada, |query| query.owner = vec!["ben".to_owned()]).await;
+    assert!(others.keys.is_empty());
+}
+
+#[tokio::test]
+async fn a_search_finds_parts_of_names_and_labels_and_whole_ids() {
+    let app = App::start().await;
+    some_keys(&app).await;
+    let admin = app.as_admin().await;
+    let id = page(&admin, |_| {}).await.keys[1].id.clone();
+    let cases = [
+        ("ALPH", vec!["Alpha"]),
+        ("a*?", vec!["beta*?"]),
+        ("*", vec!["beta*?"]),
+        ("?", vec!["beta*?"]),
+        ("\\", vec![]),
+        ("PAY", vec!["Alpha"]),
+        (id.as_str(), vec!["gamma"]),
+        (&id.as_str()[..10], vec![]),
+        ("\" OR 1=1", vec![]),
+        ("  alpha  ", vec!["Alpha"]),
+    ];
+    for (text, expected) in cases {
+        let list = page(&admin, |query| query.search = text.to_owned()).await;
+        assert_eq!(names(&list), expected, "{text:?}");
+        assert_eq!(
+            list.summary.total(),
+            4,
+            "the figures stay those of the whole list"
+        );
+    }
+}
+
+#[tokio::test]
+async fn filters_narrow_the_list_together() {
+    let app = App::start().await;
+    some_keys(&app).await;
+    let admin = app.as_admin().await;
+    let active_of_ben = page(&admin, |query| {
+        query.status = vec![StatusFilter::Active];
+        query.owner = vec!["ben".to_owned()];
+    });
+    assert_eq!(names(&active_of_ben.await), ["from kibana"]);
+    let either = page(&admin, |query| {
+        query.status = vec![StatusFilter::Active, StatusFilter::Revoked];
+    });
+    assert_eq!(either.await.total, 4);
+    let realm = page(&admin, |query| query.realm = vec!["elsewhere".to_owned()]).await;
+    assert_eq!(realm.total, 0);
+}
+
+#[tokio::test]
+async fn the_list_is_sorted_by_every_field_in_both_directions() {
+    let app = App::start().await;
+    some_keys(&app).await;
+    let admin = app.as_admin().await;
+    let cases = [
+        (
+            SortField::Name,
+            vec!["Alpha", "beta*?", "from kibana", "gamma"],
+        ),
+        (
+            SortField::Created,
+            vec!["Alpha", "beta*?", "gamma", "from kibana"],
+        ),
+        (
+            SortField::Owner,
+            vec!["Alpha", "beta*?", "gamma", "from kibana"],
+        ),
+    ];
+    for (field, mut expected) in cases {
+        for order in [SortOrder::Ascending, SortOrder::Descending] {
+            let list = page(&admin, |query| (query.sort, query.order) = (field, order)).await;
+            assert_eq!(names(&list), expected, "{field:?} {order:?}");
+            expected.reverse();
+        }
+    }
+    // Keys without an end come last, whichever way.
+    let ends = async |order| {
+        let list = page(&admin, |query| {
+            (query.sort, query.order) = (SortField::Expires, order)
+        })
+        .await;
+        names(&list)
+            .into_iter()
+            .take(2)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ends(SortOrder::Ascending).await, ["Alpha", "gamma"]);
+    assert_eq!(ends(SortOrder::Descending).await, ["gamma", "Alpha"]);
+}
+
+#[tokio::test]
+async fn paging_through_a_thousand_keys_sees_each_once_and_back_again() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    for batch in 0..50 {
+        let keys = (0..20).map(|number| {
+            // Every fifth without an end, and many of the same moment.
+            let mut body = json!({
+                "name": format!("key {:04}", batch * 20 + number),
+                "metadata": { "application": "apm" },
+                "role_descriptors": {},
+            });
+            if number % 5 != 0 {
+                body["expiration"] = json!(format!("{}d", 20 + number % 3));
+            }
+            app.engine
+                .ask_as("ada", Method::POST, "/_security/api_key", Some(body))
+        });
+        futures::future::join_all(keys).await;
+    }
+    for sort in [
+        SortField::Name,
+        SortField::Created,
+        SortField::Owner,
+        SortField::Expires,
+    ] {
+        for order in [SortOrder::Ascending, SortOrder::Descending] {
+            walk(&ada, sort, order).await;
+        }
+    }
+}
+
+async fn walk(browser: &Browser, sort: SortField, order: SortOrder) {
+    let mut seen = BTreeSet::new();
+    let mut forward = Vec::new();
+    let mut anchor = PageAnchor::First;
+    let last = loop {
+        let at = anchor.clone();
+        let list = page(browser, |query| {
+            (query.sort, query.order, query.rows, query.anchor) = (sort, order, 100, at);
+        });
+        let list = list.await;
+        assert_eq!(list.total, 1_000);
+        let names: Vec<_> = list.keys.iter().map(|key| key.name.clone()).collect();
+        seen.extend(names.clone());
+        forward.push(names);
+        match &list.next {
+            Some(next) => anchor = PageAnchor::After(next.clone()),
+            None => break list,
+        }
+    };
+    assert_eq!(forward.len(), 10, "{sort:?} {order:?}");
+    assert_eq!(seen.len(), 1_000, "{sort:?} {order:?}");
+    let mut backward = vec![forward.last().unwrap().clone()];
+    let mut previous = last.previous;
+    while let Some(cursor) = previous {
+        let list = page(browser, |query| {
+            (query.sort, query.order, query.rows) = (sort, order, 100);
+            query.anchor = PageAnchor::Before(cursor);
+        });
+        let list = list.await;
+        assert!(list.next.is_some());
+        backward.push(list.keys.iter().map(|key| key.name.clone()).collect());
+        previous = list.previous;
+    }
+    backward.reverse();
+    assert_eq!(backward, forward, "{sort:?} {order:?}");
+}
+
+#[tokio::test]
+async fn an_address_that_somebody_made_up_is_answered_with_a_refusal() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let forged = ["AAAA", "*", "W10", "WzEsMl0", &"A".repeat(5_000)];
+    for cursor in forged {
+        let answer = ada
+            .list(|query| query.anchor = PageAnchor::After(Cursor(cursor.to_owned())))
+            .await;
+        assert_eq!(answer.problem(), ProblemKind::BadForm, "{cursor:.20}");
+    }
+    let bad = [
+        ada.list(|query| query.rows = u16::MAX).await,
+        ada.list(|query| query.rows = 0).await,
+        ada.list(|query| query.search = "*".repeat(257)).await,
+        ada.list(|query| query.owner = vec![String::new(); 101])
+            .await,
+    ];
+    for answer in bad {
+        assert_eq!(answer.problem(), ProblemKind::BadForm);
+    }
+    let bodies = [
+        json!({}),
+        json!({ "query": 1 }),
+        json!({ "query": { "sort": "api_key_hash" } }),
+    ];
+    for body in bodies {
+        assert_eq!(
+            ada.post_json("list_agent_keys", &body).await.problem(),
+            ProblemKind::BadForm
+        );
+    }
+    // In the address of the page, nonsense is passed over.
+    let page: Answer = ada
+        .get("/settings/agent-keys?sort=api_key_hash&rows=-1&q=%00")
+        .await;
+    assert_eq!(page.status, StatusCode::OK);
+}

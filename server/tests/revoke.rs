@@ -1,0 +1,117 @@
+//! Revoking agent keys.
+
+use crate::support::App;
+use app::model::{
+    agent_key::{CreatedAgentKey, RevokedAgentKey},
+    problem::ProblemKind,
+};
+use http::{Method, StatusCode};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_key_of_ones_own_is_revoked_once() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let created: CreatedAgentKey = ada.create("mine").await.value();
+    let id = created.id.as_str();
+    let answer = ada.post("revoke_agent_key", &[("id", id)]).await;
+    assert_eq!(
+        answer.header("location"),
+        Some(format!("/settings/agent-keys?revoked={id}").as_str())
+    );
+    let revoked: RevokedAgentKey = answer.value();
+    assert_eq!((revoked.name.as_str(), revoked.already), ("mine", false));
+    let again: RevokedAgentKey = ada.post("revoke_agent_key", &[("id", id)]).await.value();
+    assert!(again.already);
+    assert_eq!(app.engine.keys().await[0]["invalidated"], true);
+    let events = app
+        .application
+        .services()
+        .store
+        .audit_events(0, 100)
+        .await
+        .unwrap();
+    let revocations: Vec<_> = events
+        .iter()
+        .filter(|event| event.action == "agent_key_invalidate")
+        .map(|event| (event.outcome.as_str(), event.target_id.as_deref()))
+        .collect();
+    assert_eq!(revocations, [("unknown", Some(id)), ("success", Some(id))]);
+}
+
+#[tokio::test]
+async fn only_keys_within_reach_are_revoked() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    app.engine.put_user("ben", &["apm_agent_key_role"]).await;
+    let foreign = app.engine.kibana_key("ben", "of ben").await;
+    let plain = json!({ "name": "no agent key" });
+    let plain = app
+        .engine
+        .ask_as("ada", Method::POST, "/_security/api_key", Some(plain))
+        .await;
+    let plain = plain["id"].as_str().unwrap();
+    let list = format!("{foreign},{plain}");
+    for id in [
+        foreign.as_str(),
+        plain,
+        "*",
+        "_all",
+        "",
+        "unknown",
+        &list,
+        "..",
+        "a b",
+    ] {
+        let answer = ada.post("revoke_agent_key", &[("id", id)]).await;
+        assert_eq!(answer.problem(), ProblemKind::NotFound, "{id}");
+    }
+    let untouched = app.engine.keys().await;
+    assert!(untouched.iter().all(|key| key["invalidated"] == false));
+    // The administrator reaches the foreign one, and no more than that.
+    let admin = app.as_admin().await;
+    assert_eq!(
+        admin
+            .post("revoke_agent_key", &[("id", &foreign)])
+            .await
+            .status,
+        StatusCode::OK
+    );
+    let invalidated = app
+        .engine
+        .keys()
+        .await
+        .into_iter()
+        .filter(|key| key["invalidated"] == true)
+        .count();
+    assert_eq!(invalidated, 1);
+}
+
+#[tokio::test]
+async fn whoever_sees_all_keys_and_manages_their_own_revokes_their_own() {
+    let app = App::start().await;
+    let role = json!({
+        "cluster": ["manage_own_api_key", "read_security"],
+        "applications": [
+            { "application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"] },
+            { "application": "kibana-.kibana", "privileges": ["all"], "resources": ["*"] },
+        ],
+    });
+    app.engine.put_role("auditor", role).await;
+    let auditor = app.with_user("auditor", &["auditor"]).await;
+    let foreign = app.engine.kibana_key("elastic", "of elastic").await;
+    let created: CreatedAgentKey = auditor.create("mine").await.value();
+    let list: app::model::key_list::KeyListPage = auditor.list(|_| {}).await.value();
+    let revocable: Vec<_> = list
+        .keys
+        .iter()
+        .map(|key| (key.name.as_str(), key.revocable))
+        .collect();
+    assert!(revocable.contains(&("of elastic", false)) && revocable.contains(&("mine", true)));
+    let answer = auditor.post("revoke_agent_key", &[("id", &foreign)]).await;
+    assert_eq!(answer.problem(), ProblemKind::NotFound);
+    let answer = auditor
+        .post("revoke_agent_key", &[("id", created.id.as_str())])
+        .await;
+    assert_eq!(answer.status, StatusCode::OK);
+}

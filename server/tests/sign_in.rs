@@ -1,0 +1,259 @@
+//! Signing in and out, and how long a session lives.
+
+use crate::support::{App, PASSWORD, Setup, proxy::Proxy};
+use app::model::problem::{ElasticsearchFault, ProblemKind};
+use http::{Method, StatusCode};
+use std::time::Duration;
+
+#[tokio::test]
+async fn whoever_cannot_sign_in_is_told_the_same() {
+    let app = App::start().await;
+    app.engine.put_user("ada", &[]).await;
+    app.engine.put_user("gone", &[]).await;
+    app.engine
+        .ask(Method::PUT, "/_security/user/gone/_disable", None)
+        .await;
+    let long = "x".repeat(5_000);
+    let cases = [
+        ("ada", "wrong"),
+        ("ada", ""),
+        ("ada", long.as_str()),
+        ("nobody", PASSWORD),
+        ("gone", PASSWORD),
+        ("", PASSWORD),
+        ("ada:", PASSWORD),
+        ("ada ", PASSWORD),
+        (long.as_str(), PASSWORD),
+    ];
+    for (username, password) in cases {
+        let mut browser = app.nobody();
+        let answer = browser.sign_in(username, password).await;
+        assert_eq!(answer.problem(), ProblemKind::SignInRejected, "{username}");
+        assert!(browser.cookie.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_taken_exactly_as_typed() {
+    let app = App::start().await;
+    for password in [
+        "      ",
+        " spaces around ",
+        "pass:word:",
+        "línea\u{1f680}",
+        "a+b&c=d%",
+    ] {
+        let body = serde_json::json!({ "password": password, "roles": [] });
+        app.engine
+            .ask(Method::PUT, "/_security/user/exact", Some(body))
+            .await;
+        let answer = app.nobody().sign_in("exact", password).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::OK,
+            "{password:?}: {}",
+            answer.text()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
+    let app = App::start().await;
+    let answer = app.nobody().sign_in("elastic", PASSWORD).await;
+    let cookie = answer.header("set-cookie").unwrap();
+    let (pair, flags) = cookie.split_once("; ").unwrap();
+    assert_eq!(flags, "Path=/; HttpOnly; SameSite=Lax");
+    let token = pair.strip_prefix("agent-keys=").unwrap();
+    assert_eq!(token.len(), 43, "256 bits");
+    // Signing in goes to the list, and nowhere else.
+    assert_eq!(answer.header("location"), Some("/settings/agent-keys"));
+    // Neither the token nor the password is on the disk.
+    let bytes = app.bytes_on_disk();
+    for secret in [token, PASSWORD] {
+        assert!(!contains(&bytes, secret.as_bytes()));
+    }
+}
+
+#[tokio::test]
+async fn signing_in_again_ends_the_session_before() {
+    let app = App::start().await;
+    let first = app.as_admin().await;
+    let mut second = first.clone();
+    second.sign_in("elastic", PASSWORD).await;
+    assert_ne!(first.cookie, second.cookie);
+    assert_eq!(
+        first.post("read_viewer", &[]).await.problem(),
+        ProblemKind::SignedOut
+    );
+    assert_eq!(second.post("read_viewer", &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_for_good() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let answer = admin.post("sign_out", &[]).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.header("set-cookie").unwrap().contains("Max-Age=0"));
+    assert_eq!(
+        admin.post("read_viewer", &[]).await.problem(),
+        ProblemKind::SignedOut
+    );
+    // Twice is no fault.
+    assert_eq!(admin.post("sign_out", &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_late_request_does_not_revive_a_session() {
+    let app = App::start().await;
+    for _ in 0..20 {
+        let admin = app.as_admin().await;
+        // Past the minute after which use is noted: these requests want to write.
+        app.clock.advance(Duration::from_secs(90));
+        let late = (0..4).map(|_| admin.post("read_viewer", &[]));
+        let (_, _) = tokio::join!(futures::future::join_all(late), admin.post("sign_out", &[]));
+        assert_eq!(
+            admin.post("read_viewer", &[]).await.problem(),
+            ProblemKind::SignedOut
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_after_half_an_hour_without_use() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    app.clock.advance(Duration::from_secs(29 * 60));
+    assert_eq!(admin.post("read_viewer", &[]).await.status, StatusCode::OK);
+    app.clock.advance(Duration::from_secs(29 * 60));
+    assert_eq!(admin.post("read_viewer", &[]).await.status, StatusCode::OK);
+    app.clock.advance(Duration::from_secs(31 * 60));
+    assert_eq!(
+        admin.post("read_viewer", &[]).await.problem(),
+        ProblemKind::SignedOut
+    );
+    let page = admin.get("/settings/agent-keys").await;
+    let location = page.header("location").unwrap();
+    assert!(
+        location.starts_with("/login?reason=ended&next="),
+        "{location}"
+    );
+}
+
+#[tokio::test]
+async fn a_session_ends_after_twelve_hours_however_it_is_used() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    for _ in 0..35 {
+        app.clock.advance(Duration::from_secs(20 * 60));
+        assert_eq!(admin.post("read_viewer", &[]).await.status, StatusCode::OK);
+    }
+    app.clock.advance(Duration::from_secs(20 * 60));
+    assert_eq!(
+        admin.post("read_viewer", &[]).await.problem(),
+        ProblemKind::SignedOut
+    );
+}
+
+#[tokio::test]
+async fn a_cookie_that_is_none_opens_nothing() {
+    let app = App::start().await;
+    let real = app.as_admin().await.cookie.unwrap();
+    let token = real.strip_prefix("agent-keys=").unwrap().to_owned();
+    let mut flipped = token.clone().into_bytes();
+    flipped[0] = if flipped[0] == b'A' { b'B' } else { b'A' };
+    let hostile = [
+        String::from_utf8(flipped).unwrap(),
+        String::new(),
+        "A".repeat(43),
+        "A".repeat(8_000),
+        "%00".to_owned(),
+        format!("{token}=="),
+        format!("{token}; agent-keys={token}"),
+    ];
+    for token in hostile {
+        let mut browser = app.nobody();
+        browser.cookie = Some(format!("agent-keys={token}"));
+        let answer = browser.post("read_viewer", &[]).await;
+        assert_eq!(answer.problem(), ProblemKind::SignedOut, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_when_elasticsearch_no_longer_accepts_it() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let body = serde_json::json!({ "password": "something else" });
+    app.engine
+        .ask(Method::PUT, "/_security/user/ada/_password", Some(body))
+        .await;
+    let answer = ada.list(|_| {}).await;
+    assert_eq!(answer.problem(), ProblemKind::SignInEnded);
+    assert!(answer.header("set-cookie").unwrap().contains("Max-Age=0"));
+    assert_eq!(ada.list(|_| {}).await.problem(), ProblemKind::SignedOut);
+}
+
+#[tokio::test]
+async fn without_elasticsearch_the_sign_in_page_says_so() {
+    let app = App::start().await;
+    let proxy = Proxy::start(app.engine.address()).await;
+    proxy.refuse().await;
+    let setup = Setup {
+        elasticsearch: Some(proxy.url()),
+        ..Setup::default()
+    };
+    let app = App::start_at(app.engine.clone(), app.clock.clone(), setup).await;
+    let door: serde_json::Value = app.nobody().post("read_front_door", &[]).await.value();
+    assert_eq!(door["reachable"], false);
+    assert_eq!(door["url"], proxy.url());
+    let answer = app.nobody().sign_in("elastic", PASSWORD).await;
+    let unreachable = ProblemKind::Elasticsearch(ElasticsearchFault::Unreachable);
+    assert_eq!(answer.problem(), unreachable);
+    proxy.stop_refusing().await;
+    assert_eq!(
+        app.nobody().sign_in("elastic", PASSWORD).await.status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn what_happened_is_written_down_without_what_was_typed() {
+    let app = App::start().await;
+    app.nobody()
+        .sign_in("hunter2-in-the-wrong-field", "x")
+        .await;
+    let admin = app.as_admin().await;
+    admin.post("sign_out", &[]).await;
+    let events = app
+        .application
+        .services()
+        .store
+        .audit_events(0, 10)
+        .await
+        .unwrap();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                event.sequence,
+                event.action.as_str(),
+                event.outcome.as_str(),
+                event.actor.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (1, "user_login", "failure", None),
+            (2, "user_login", "success", Some("elastic")),
+            (3, "user_logout", "success", Some("elastic")),
+        ]
+    );
+    assert!(!contains(&app.bytes_on_disk(), b"hunter2"));
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}

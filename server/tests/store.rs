@@ -1,0 +1,351 @@
+//! One story that calls every method of the store, told on SQLite and on PostgreSQL.
+
+use crate::support::NOW;
+use app::model::apm_settings::{ApmSettings, ServerUrl};
+use serde_json::json;
+use server::{
+    access::{Actor, Gate, Grant, Permission, SignedIn, identify},
+    audit::{Action, Event, Outcome, Stamp, Target},
+    config::{Access, KibanaFeature},
+    elasticsearch::{Credential, Elasticsearch},
+    request_id::RequestId,
+    store::{Began, Ending, NewSession, OperationState, Store},
+};
+use std::{
+    net::TcpListener,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    time::Duration,
+};
+
+#[tokio::test]
+async fn the_story_on_sqlite() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = async || Store::open(None, directory.path()).await.unwrap();
+    tell(open().await).await;
+    // Opened again, it is all still there, and nothing is migrated twice.
+    let store = open().await;
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 8);
+    let odd = directory.path().join("with space and %25?.db");
+    let url = format!("sqlite://{}", directory.path().join("named.db").display());
+    tell(Store::open(Some(&url.into()), &odd).await.unwrap()).await;
+    assert!(directory.path().join("named.db").exists());
+}
+
+#[tokio::test]
+async fn the_story_on_postgresql() {
+    if let Ok(url) = std::env::var("AGENT_KEYS_TEST_POSTGRES_URL") {
+        tell(
+            Store::open(Some(&url.into()), Path::new("/nonexistent"))
+                .await
+                .unwrap(),
+        )
+        .await;
+        return;
+    }
+    let Some(postgres) = Postgres::start() else {
+        println!("skipped: no PostgreSQL to start, and AGENT_KEYS_TEST_POSTGRES_URL is not set");
+        return;
+    };
+    let url = postgres.url().into();
+    tell(
+        Store::open(Some(&url), Path::new("/nonexistent"))
+            .await
+            .unwrap(),
+    )
+    .await;
+    let store = Store::open(Some(&url), Path::new("/nonexistent"))
+        .await
+        .unwrap();
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 8);
+    store.close().await;
+}
+
+async fn tell(store: Store) {
+    let (proof, grant) = proof_and_grant().await;
+    let stamp = |after_ms: i64| Stamp {
+        at: NOW.plus_ms(after_ms),
+        request_id: RequestId::new("request-1"),
+    };
+    store.ping().await.unwrap();
+
+    // Sessions: begun, found, replaced, touched, ended, and never revived.
+    let new = |id_hash| NewSession {
+        id_hash,
+        sealed: "sealed",
+    };
+    store
+        .begin_session(&proof, new("first"), None, &stamp(0))
+        .await
+        .unwrap();
+    store
+        .begin_session(&proof, new("second"), Some("first"), &stamp(1))
+        .await
+        .unwrap();
+    assert!(store.find_session("first").await.unwrap().is_none());
+    let found = store.find_session("second").await.unwrap().unwrap();
+    assert_eq!(
+        (found.sealed.as_str(), found.created_at, found.touched_at),
+        ("sealed", NOW.plus_ms(1), NOW.plus_ms(1))
+    );
+    store
+        .touch_session("second", NOW.plus_ms(500))
+        .await
+        .unwrap();
+    store
+        .touch_session("second", NOW.plus_ms(400))
+        .await
+        .unwrap();
+    assert_eq!(
+        store
+            .find_session("second")
+            .await
+            .unwrap()
+            .unwrap()
+            .touched_at,
+        NOW.plus_ms(500)
+    );
+    let event = Event {
+        actor: Some(proof.identity()),
+        action: Action::UserLogout,
+        outcome: Outcome::Success,
+        target: Target::default(),
+        operation: None,
+        details: json!({ "reason": "signed_out" }),
+    };
+    assert!(
+        store
+            .end_session("second", &event, &stamp(2))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .end_session("second", &event, &stamp(3))
+            .await
+            .unwrap()
+    );
+    store
+        .touch_session("second", NOW.plus_ms(900))
+        .await
+        .unwrap();
+    assert!(store.find_session("second").await.unwrap().is_none());
+    store
+        .begin_session(&proof, new("old"), None, &stamp(4))
+        .await
+        .unwrap();
+    assert_eq!(store.remove_ended_sessions(NOW, NOW).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .remove_ended_sessions(NOW.plus_ms(4), NOW)
+            .await
+            .unwrap(),
+        1
+    );
+
+    // Settings: the defaults, then what was saved, twice.
+    assert_eq!(
+        store.read_apm_settings().await.unwrap(),
+        ApmSettings::default()
+    );
+    for url in [Some("https://apm.example.com"), None] {
+        let settings = ApmSettings {
+            server_url: url.map(|url| ServerUrl::parse(url).unwrap()),
+            api_key_enabled: url.is_some(),
+            api_key_limit: 250,
+        };
+        store
+            .save_apm_settings(&grant, &settings, &stamp(5))
+            .await
+            .unwrap();
+        assert_eq!(store.read_apm_settings().await.unwrap(), settings);
+    }
+
+    // Operations: begun once, ended, and begun again only when they did nothing.
+    let target = |id: Option<&str>| Target {
+        id: id.map(str::to_owned),
+        name: Some("é 🚀 \u{202e}".to_owned()),
+    };
+    let begin = async || {
+        let action = Action::AgentKeyCreate;
+        store
+            .begin_operation(&grant, "op", action, target(None), json!({}), &stamp(6))
+            .await
+            .unwrap()
+    };
+    let end = async |state| {
+        let ending = Ending {
+            state,
+            target: target(Some("id")),
+            details: json!({ "n": 1 }),
+        };
+        store
+            .end_operation(&grant, "op", Action::AgentKeyCreate, ending, &stamp(7))
+            .await
+            .unwrap();
+    };
+    assert_eq!(begin().await, Began::Now);
+    assert_eq!(begin().await, Began::Before(OperationState::Intended));
+    end(OperationState::Rejected).await;
+
+    // What happened is told in order and without gaps; what did not happen took no number.
+    let events = store.audit_events(0, 100).await.unwrap();
+    let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
+    assert_eq!(sequences, [1, 2, 3, 4, 5, 6, 7, 8]);
+    let last = events.last().unwrap();
+    assert_eq!(
+        (last.action.as_str(), last.outcome.as_str()),
+        ("agent_key_create", "failure")
+    );
+    assert_eq!(last.target_name, target(None).name);
+    assert_eq!(
+        (last.operation.as_deref(), last.details.as_str()),
+        (Some("op"), "{\"n\":1}")
+    );
+    assert_eq!(last.request_id, "request-1");
+    assert_eq!(last.actor.as_deref(), Some("elastic"));
+    assert_eq!(store.audit_events(6, 1).await.unwrap()[0].sequence, 7);
+
+    // Many at once: one begins, the others are told so, and the trail has no gap and no repetition.
+    let at_once = futures::future::join_all((0..20).map(|_| begin())).await;
+    assert_eq!(
+        at_once.iter().filter(|began| **began == Began::Now).count(),
+        1
+    );
+    end(OperationState::Done).await;
+    assert_eq!(begin().await, Began::Before(OperationState::Done));
+    let nobody = Event {
+        actor: None,
+        outcome: Outcome::Failure,
+        ..event
+    };
+    let records = (0..20).map(|_| async { store.record(&nobody, &stamp(8)).await.unwrap() });
+    futures::future::join_all(records).await;
+    let events = store.audit_events(8, 100).await.unwrap();
+    let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
+    assert_eq!(sequences, (9..=30).collect::<Vec<_>>());
+    assert_eq!(events.last().unwrap().actor, None);
+    store.close().await;
+}
+
+/// Only Elasticsearch's answers make these, so an engine is asked.
+async fn proof_and_grant() -> (SignedIn, Grant) {
+    let engine = crate::support::engine::Engine::start(&server::clock::Clock::manual(NOW)).await;
+    let url = format!("{}/", engine.url()).parse().unwrap();
+    let elasticsearch = Elasticsearch::new(url, None, true).unwrap();
+    let credential = Credential::basic("elastic", crate::support::PASSWORD).unwrap();
+    let connection = elasticsearch.connect(credential, RequestId::new("request-0"));
+    let proof = identify(&connection).await.unwrap();
+    let gate = Gate::new(&Access {
+        kibana_feature: KibanaFeature::Require,
+        kibana_space: "default".to_owned(),
+    });
+    let actor = Actor::ask(&connection, proof.identity().clone(), &gate)
+        .await
+        .unwrap();
+    (proof, actor.grant(Permission::CreateAgentKey).unwrap())
+}
+
+/// A PostgreSQL of this test alone, from the distribution's own binaries.
+struct Postgres {
+    server: Child,
+    port: u16,
+    _directory: tempfile::TempDir,
+}
+
+impl Postgres {
+    /// Starts one, if there is one to start.
+    fn start() -> Option<Self> {
+        let binaries = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+        let binaries: PathBuf = binaries
+            .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+            .max()?;
+        let directory = tempfile::tempdir().ok()?;
+        let data = directory.path().join("data");
+        // PostgreSQL refuses to run as root.
+        let as_somebody = |program: &str| {
+            let mut command = Command::new(binaries.join(program));
+            if is_root() {
+                command.uid(NOBODY).gid(NOBODY);
+            }
+            command.current_dir("/").env("TZ", "UTC").env("LC_ALL", "C");
+            command
+        };
+        std::fs::create_dir(&data).ok()?;
+        if is_root() {
+            std::os::unix::fs::chown(&data, Some(NOBODY), Some(NOBODY)).ok()?;
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+            std::fs::set_permissions(directory.path(), open).ok()?;
+        }
+        let initialised = as_somebody("initdb")
+            .args([
+                "--auth=trust",
+                "--username=keys",
+                "--no-sync",
+                "-E",
+                "UTF8",
+                "-D",
+            ])
+            .arg(&data)
+            .output()
+            .ok()?;
+        if !initialised.status.success() {
+            println!("initdb: {}", String::from_utf8_lossy(&initialised.stderr));
+            return None;
+        }
+        let port = TcpListener::bind("127.0.0.1:0")
+            .ok()?
+            .local_addr()
+            .ok()?
+            .port();
+        let server = as_somebody("postgres")
+            .args([
+                "-c",
+                "fsync=off",
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+            ])
+            .args(["-p", &port.to_string(), "-D"])
+            .arg(&data)
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .ok()?;
+        let postgres = Self {
+            server,
+            port,
+            _directory: directory,
+        };
+        for _ in 0..100 {
+            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                std::thread::sleep(Duration::from_millis(200));
+                return Some(postgres);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        None
+    }
+
+    fn url(&self) -> String {
+        format!(
+            "postgres://keys@127.0.0.1:{}/postgres?sslmode=disable",
+            self.port
+        )
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+const NOBODY: u32 = 65_534;
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self")
+        .is_ok_and(|about| std::os::unix::fs::MetadataExt::uid(&about) == 0)
+}

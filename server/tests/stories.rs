@@ -1,0 +1,22 @@
+//! The server's tests: over real HTTP, against the real engine and a real database, each test with its own.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod access;
+mod boundary;
+mod configuration;
+mod create;
+mod faults;
+mod forms;
+mod list;
+mod revoke;
+mod settings;
+mod sign_in;
+mod store;
+mod support;
+mod users;

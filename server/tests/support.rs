@@ -1,0 +1,328 @@
+//! The vocabulary of the tests: an application of one's own, people who sign in to it, and their answers.
+
+pub(crate) mod engine;
+pub(crate) mod proxy;
+
+use app::model::{
+    problem::{Problem, ProblemKind},
+    timestamp::Timestamp,
+};
+use engine::Engine;
+use http::{HeaderMap, Method, StatusCode};
+use reqwest::redirect;
+use serde::de::DeserializeOwned;
+use server::{
+    application::Application,
+    clock::Clock,
+    config::{Access, Config, Elasticsearch, KibanaFeature, LogFormat, TlsFiles},
+};
+use std::{path::Path, sync::Arc};
+use tempfile::TempDir;
+use url::Url;
+
+/// The password of `elastic`, and of everybody else.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+/// When every test begins: 14 December 2026, 10:42:07 UTC.
+pub(crate) const NOW: Timestamp = Timestamp(1_797_244_927_000);
+
+/// An application with an engine, both of this test alone.
+pub(crate) struct App {
+    pub(crate) application: Application,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) clock: Clock,
+    pub(crate) data_dir: TempDir,
+    url: String,
+}
+
+/// How an application differs from the usual one.
+#[derive(Default)]
+pub(crate) struct Setup {
+    /// Elasticsearch's address, where it is not the engine's own.
+    pub(crate) elasticsearch: Option<String>,
+    /// Whether Kibana's gate is switched off.
+    pub(crate) without_kibana: bool,
+    /// Certificate and key.
+    pub(crate) tls: Option<TlsFiles>,
+}
+
+impl App {
+    /// The usual one.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Setup::default()).await
+    }
+
+    /// One that differs.
+    pub(crate) async fn start_with(setup: Setup) -> Self {
+        let clock = Clock::manual(NOW);
+        Self::start_at(Arc::new(Engine::start(&clock).await), clock, setup).await
+    }
+
+    /// One in front of an engine that is there.
+    pub(crate) async fn start_at(engine: Arc<Engine>, clock: Clock, setup: Setup) -> Self {
+        let data_dir = tempfile::tempdir().unwrap();
+        let address = setup.elasticsearch.unwrap_or_else(|| engine.url());
+        let config = Config {
+            elasticsearch: Elasticsearch::Cluster {
+                url: Url::parse(&format!("{address}/")).unwrap(),
+                ca_file: None,
+            },
+            access: Access {
+                kibana_feature: if setup.without_kibana {
+                    KibanaFeature::Ignore
+                } else {
+                    KibanaFeature::Require
+                },
+                kibana_space: "default".to_owned(),
+            },
+            tls: setup.tls,
+            ..config(data_dir.path())
+        };
+        let application = Application::start(config, clock.clone()).await.unwrap();
+        let url = application.url();
+        Self {
+            application,
+            engine,
+            clock,
+            data_dir,
+            url,
+        }
+    }
+
+    /// A browser that nobody has signed in with.
+    pub(crate) fn nobody(&self) -> Browser {
+        Browser {
+            url: self.url.clone(),
+            cookie: None,
+            http: reqwest::Client::builder()
+                .redirect(redirect::Policy::none())
+                .no_proxy()
+                .tls_danger_accept_invalid_certs(true)
+                .build()
+                .unwrap(),
+        }
+    }
+
+    /// A browser with which the superuser has signed in.
+    pub(crate) async fn as_admin(&self) -> Browser {
+        self.as_user("elastic").await
+    }
+
+    /// A browser with which this user has signed in.
+    pub(crate) async fn as_user(&self, username: &str) -> Browser {
+        let mut browser = self.nobody();
+        let answer = browser.sign_in(username, PASSWORD).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        browser
+    }
+
+    /// A user with these roles, who has signed in.
+    pub(crate) async fn with_user(&self, username: &str, roles: &[&str]) -> Browser {
+        self.engine.put_user(username, roles).await;
+        self.as_user(username).await
+    }
+
+    /// A user with the documented role, who has signed in.
+    pub(crate) async fn with_key_user(&self, username: &str) -> Browser {
+        self.engine.put_agent_key_role().await;
+        self.with_user(username, &["apm_agent_key_role"]).await
+    }
+
+    /// Everything that was ever written to disk.
+    pub(crate) fn bytes_on_disk(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for entry in std::fs::read_dir(self.data_dir.path()).unwrap() {
+            bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
+        }
+        bytes
+    }
+}
+
+/// Settings for a test: a free port, its own directory.
+pub(crate) fn config(data_dir: &Path) -> Config {
+    Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        tls: None,
+        insecure_http: false,
+        data_dir: data_dir.to_owned(),
+        database_url: None,
+        server_key: None,
+        elasticsearch: Elasticsearch::Embedded {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            elastic_password: Some(PASSWORD.into()),
+        },
+        access: Access {
+            kibana_feature: KibanaFeature::Require,
+            kibana_space: "default".to_owned(),
+        },
+        log: "off".to_owned(),
+        log_format: LogFormat::Text,
+    }
+}
+
+/// A browser: keeps its cookie, and says where its forms come from.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    pub(crate) url: String,
+    pub(crate) cookie: Option<String>,
+    pub(crate) http: reqwest::Client,
+}
+
+impl Browser {
+    /// A request with what a browser always sends.
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        request
+    }
+
+    /// Calls a server function as the script does.
+    pub(crate) async fn post(&self, function: &str, fields: &[(&str, &str)]) -> Answer {
+        let request = self
+            .request(Method::POST, &format!("/api/{function}"))
+            .header("origin", &self.url)
+            .header("sec-fetch-site", "same-origin")
+            .header("accept", "application/json")
+            .form(fields);
+        Answer::of(request).await
+    }
+
+    /// Calls a server function that takes JSON.
+    pub(crate) async fn post_json(&self, function: &str, body: &serde_json::Value) -> Answer {
+        let request = self
+            .request(Method::POST, &format!("/api/{function}"))
+            .header("origin", &self.url)
+            .header("accept", "application/json")
+            .json(body);
+        Answer::of(request).await
+    }
+
+    /// Posts a form as a browser without JavaScript does, from the page at `page`.
+    pub(crate) async fn submit(
+        &self,
+        page: &str,
+        function: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let request = self
+            .request(Method::POST, &format!("/api/{function}"))
+            .header("origin", &self.url)
+            .header("sec-fetch-site", "same-origin")
+            .header("referer", format!("{}{page}", self.url))
+            .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+            .form(fields);
+        Answer::of(request).await
+    }
+
+    /// Opens a page.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(
+            self.request(Method::GET, path)
+                .header("accept", "text/html"),
+        )
+        .await
+    }
+
+    /// Signs in, and keeps the cookie.
+    pub(crate) async fn sign_in(&mut self, username: &str, password: &str) -> Answer {
+        let fields = [("username", username), ("password", password)];
+        let answer = self.post("sign_in", &fields).await;
+        if let Some(cookie) = answer.cookie() {
+            self.cookie = Some(cookie);
+        }
+        answer
+    }
+
+    /// Asks for one page of the list.
+    pub(crate) async fn list(
+        &self,
+        change: impl FnOnce(&mut app::model::key_list::KeyListQuery),
+    ) -> Answer {
+        let mut query = app::model::key_list::KeyListQuery::default();
+        change(&mut query);
+        self.post_json("list_agent_keys", &serde_json::json!({ "query": query }))
+            .await
+    }
+
+    /// Makes a key that may do both, under a new operation.
+    pub(crate) async fn create(&self, name: &str) -> Answer {
+        let operation = format!("op-{}", uuid::Uuid::now_v7());
+        self.create_as(&operation, name).await
+    }
+
+    /// Makes a key under this operation.
+    pub(crate) async fn create_as(&self, operation: &str, name: &str) -> Answer {
+        self.post("create_agent_key", &key_form(operation, name))
+            .await
+    }
+}
+
+/// The form for a new key, filled in.
+pub(crate) fn key_form<'a>(operation: &'a str, name: &'a str) -> [(&'a str, &'a str); 6] {
+    [
+        ("form[operation]", operation),
+        ("form[name]", name),
+        ("form[event_write]", "on"),
+        ("form[config_agent_read]", "on"),
+        ("form[expires]", "90"),
+        ("form[service]", "checkout"),
+    ]
+}
+
+/// An answer, whole.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Sends the request and reads its whole answer.
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        Self {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: response.bytes().await.unwrap().to_vec(),
+        }
+    }
+
+    /// The body.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The value of a server function that did what was asked.
+    #[track_caller]
+    pub(crate) fn value<T: DeserializeOwned>(&self) -> T {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text());
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// What went wrong; the status must be the problem's own.
+    #[track_caller]
+    pub(crate) fn problem(&self) -> ProblemKind {
+        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(
+            self.status.as_u16(),
+            problem.kind.status(),
+            "{}",
+            self.text()
+        );
+        assert!(problem.request_id.is_some(), "{}", self.text());
+        problem.kind
+    }
+
+    /// A header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The session's cookie, as the browser will send it; `None` when the answer sets none or takes it away.
+    pub(crate) fn cookie(&self) -> Option<String> {
+        let cookie = self.header("set-cookie")?;
+        let pair = cookie.split(';').next().unwrap();
+        (!pair.ends_with('=')).then(|| pair.to_owned())
+    }
+}

@@ -1,0 +1,137 @@
+//! The engine of a test, and what is asked of it directly.
+
+use super::PASSWORD;
+use http::Method;
+use serde_json::{Value, json};
+use server::clock::Clock;
+use tempfile::TempDir;
+
+/// An engine of this test alone.
+pub(crate) struct Engine {
+    engine: embedded::Engine,
+    http: reqwest::Client,
+    _directory: TempDir,
+}
+
+impl Engine {
+    /// Starts one that lives by `clock`.
+    pub(crate) async fn start(clock: &Clock) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = embedded::Config::new(
+            "127.0.0.1:0".parse().unwrap(),
+            directory.path().join("engine.db"),
+        );
+        config.elastic_password = Some(PASSWORD.into());
+        config.password_hashing = embedded::PasswordHashing::FastForTests;
+        if let Clock::Manual(clock) = clock {
+            config.clock = clock.clone();
+        }
+        Self {
+            engine: embedded::Engine::start(config).await.unwrap(),
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            _directory: directory,
+        }
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.engine.address())
+    }
+
+    /// Its address without the scheme.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.engine.address()
+    }
+
+    /// Asks it something as this user, and answers the body of a success.
+    pub(crate) async fn ask_as(
+        &self,
+        user: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Value {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.url()))
+            .basic_auth(user, Some(PASSWORD));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let body: Value = response.json().await.unwrap_or_default();
+        assert!(
+            status.is_success() || status == 404,
+            "{path}: {status} {body}"
+        );
+        body
+    }
+
+    /// The same as the superuser.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        self.ask_as("elastic", method, path, body).await
+    }
+
+    /// Creates or replaces a user.
+    pub(crate) async fn put_user(&self, name: &str, roles: &[&str]) {
+        let body =
+            json!({ "password": PASSWORD, "roles": roles, "full_name": format!("{name} Example") });
+        self.ask(Method::PUT, &format!("/_security/user/{name}"), Some(body))
+            .await;
+    }
+
+    /// Creates or replaces a role.
+    pub(crate) async fn put_role(&self, name: &str, descriptor: Value) {
+        self.ask(
+            Method::PUT,
+            &format!("/_security/role/{name}"),
+            Some(descriptor),
+        )
+        .await;
+    }
+
+    /// The documented role.
+    pub(crate) async fn put_agent_key_role(&self) {
+        let descriptor = json!({
+            "cluster": ["manage_own_api_key"],
+            "applications": [
+                { "application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"] },
+                { "application": "kibana-.kibana", "privileges": ["feature_apm.all"], "resources": ["space:default"] },
+            ],
+        });
+        self.put_role("apm_agent_key_role", descriptor).await;
+    }
+
+    /// Makes a key as Kibana would; its id.
+    pub(crate) async fn kibana_key(&self, user: &str, name: &str) -> String {
+        let body = json!({
+            "name": name,
+            "metadata": { "application": "apm" },
+            "role_descriptors": { "apm": { "cluster": [], "index": [], "applications": [
+                { "application": "apm", "privileges": ["event:write"], "resources": ["*"] },
+            ] } },
+        });
+        let key = self
+            .ask_as(user, Method::POST, "/_security/api_key", Some(body))
+            .await;
+        key["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Every key, of whatever kind.
+    pub(crate) async fn keys(&self) -> Vec<Value> {
+        let body = json!({ "size": 10_000 });
+        let found = self
+            .ask(Method::POST, "/_security/_query/api_key", Some(body))
+            .await;
+        found["api_keys"].as_array().unwrap().clone()
+    }
+
+    /// A user as the engine holds it.
+    pub(crate) async fn user(&self, name: &str) -> Value {
+        self.ask(Method::GET, &format!("/_security/user/{name}"), None)
+            .await[name]
+            .clone()
+    }
+}

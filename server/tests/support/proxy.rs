@@ -1,0 +1,187 @@
+//! A proxy between the application and the engine that can go wrong in every way a network can.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+/// What goes wrong.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// The connection is closed before a byte is read.
+    Hangup,
+    /// The request is read, and nothing is answered for this long.
+    Silence(Duration),
+    /// The engine does what was asked, and the connection breaks after so many bytes of its answer.
+    CutAfter(usize),
+    /// The engine does what was asked, and something else is answered.
+    AnswerAfterwards(&'static str),
+    /// The engine never hears of it, and this is answered.
+    Answer(&'static str),
+}
+
+struct Plan {
+    /// Requests whose first line begins with this go wrong.
+    on: String,
+    fault: Fault,
+}
+
+/// The proxy.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    engine: SocketAddr,
+    plan: Arc<Mutex<Option<Plan>>>,
+    seen: Arc<Mutex<Vec<String>>>,
+    accepting: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Proxy {
+    /// Stands in front of `engine`, and lets everything through.
+    pub(crate) async fn start(engine: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Self {
+            address: listener.local_addr().unwrap(),
+            engine,
+            plan: Arc::default(),
+            seen: Arc::default(),
+            accepting: Mutex::default(),
+        };
+        proxy.accept(listener);
+        proxy
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on, requests whose first line begins with `on` go wrong. An empty text means all.
+    pub(crate) fn fail(&self, on: &str, fault: Fault) {
+        let on = on.to_owned();
+        *self.plan.lock().unwrap() = Some(Plan { on, fault });
+    }
+
+    /// From now on, everything goes well.
+    pub(crate) fn heal(&self) {
+        *self.plan.lock().unwrap() = None;
+    }
+
+    /// From now on, connections are refused.
+    pub(crate) async fn refuse(&self) {
+        let accepting = self.accepting.lock().unwrap().take();
+        if let Some(accepting) = accepting {
+            accepting.abort();
+            let _ = accepting.await;
+        }
+    }
+
+    /// Accepts connections again.
+    pub(crate) async fn stop_refusing(&self) {
+        self.accept(TcpListener::bind(self.address).await.unwrap());
+    }
+
+    /// How many requests there were whose first line begins with `line`.
+    pub(crate) fn count(&self, line: &str) -> usize {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().filter(|seen| seen.starts_with(line)).count()
+    }
+
+    fn accept(&self, listener: TcpListener) {
+        let (engine, plan, seen) = (self.engine, Arc::clone(&self.plan), Arc::clone(&self.seen));
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(stream, engine, Arc::clone(&plan), Arc::clone(&seen)));
+            }
+        });
+        *self.accepting.lock().unwrap() = Some(task);
+    }
+}
+
+/// One connection, one request: so a fault that is set now strikes the next request, not the next connection.
+async fn serve(
+    mut client: TcpStream,
+    engine: SocketAddr,
+    plan: Arc<Mutex<Option<Plan>>>,
+    seen: Arc<Mutex<Vec<String>>>,
+) {
+    let hangs_up = |plan: &Plan| matches!(plan.fault, Fault::Hangup) && plan.on.is_empty();
+    if plan.lock().unwrap().as_ref().is_some_and(hangs_up) {
+        return;
+    }
+    let Some(request) = read_request(&mut client).await else {
+        return;
+    };
+    let line = String::from_utf8_lossy(&request);
+    let line = line.lines().next().unwrap_or_default().to_owned();
+    let fault = {
+        let plan = plan.lock().unwrap();
+        let strikes = |plan: &&Plan| line.starts_with(&plan.on);
+        plan.as_ref().filter(strikes).map(|plan| plan.fault.clone())
+    };
+    seen.lock().unwrap().push(line);
+    match fault {
+        None => {
+            let answer = ask(engine, &request).await;
+            let _ = client.write_all(&answer).await;
+        }
+        Some(Fault::Hangup) => {}
+        Some(Fault::Silence(time)) => tokio::time::sleep(time).await,
+        Some(Fault::CutAfter(bytes)) => {
+            let answer = ask(engine, &request).await;
+            let _ = client.write_all(&answer[..bytes.min(answer.len())]).await;
+        }
+        Some(Fault::AnswerAfterwards(answer)) => {
+            ask(engine, &request).await;
+            let _ = client.write_all(answer.as_bytes()).await;
+        }
+        Some(Fault::Answer(answer)) => {
+            let _ = client.write_all(answer.as_bytes()).await;
+        }
+    }
+    let _ = client.shutdown().await;
+}
+
+async fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut request = Vec::new();
+    let mut buffer = [0; 8_192];
+    loop {
+        let count = client
+            .read(&mut buffer)
+            .await
+            .ok()
+            .filter(|count| *count > 0)?;
+        request.extend_from_slice(&buffer[..count]);
+        let Some(head) = request.windows(4).position(|window| window == b"\r\n\r\n") else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+        let length = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())
+            .unwrap_or(0);
+        if request.len() >= head + 4 + length {
+            return Some(request);
+        }
+    }
+}
+
+async fn ask(engine: SocketAddr, request: &[u8]) -> Vec<u8> {
+    let line = request
+        .windows(2)
+        .position(|window| window == b"\r\n")
+        .unwrap();
+    let mut stream = TcpStream::connect(engine).await.unwrap();
+    stream.write_all(&request[..line]).await.unwrap();
+    stream.write_all(b"\r\nConnection: close").await.unwrap();
+    stream.write_all(&request[line..]).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    answer
+}

@@ -1,0 +1,255 @@
+//! Users and the agent key role.
+
+use crate::support::{App, PASSWORD};
+use app::model::{
+    problem::ProblemKind,
+    role::{AgentKeyRole, DiffSide, RoleState},
+    user::{PasswordError, UserList, UsernameError},
+};
+use http::{Method, StatusCode};
+use serde_json::json;
+
+#[tokio::test]
+async fn the_role_is_created_repaired_and_recognised() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let role = async || -> AgentKeyRole { admin.post("read_agent_key_role", &[]).await.value() };
+    let missing = role().await;
+    assert_eq!(missing.state, RoleState::Missing);
+    assert!(
+        missing
+            .request
+            .starts_with("PUT /_security/role/apm_agent_key_role\n{")
+    );
+    assert_eq!(
+        admin.post("put_agent_key_role", &[]).await.status,
+        StatusCode::OK
+    );
+    assert_eq!(role().await.state, RoleState::AsDocumented);
+    // The request that others are shown makes the same role.
+    let body = missing.request.split_once('\n').unwrap().1;
+    app.engine
+        .put_role("apm_agent_key_role", serde_json::from_str(body).unwrap())
+        .await;
+    assert_eq!(role().await.state, RoleState::AsDocumented);
+    let changed = json!({
+        "cluster": ["manage_own_api_key", "monitor"],
+        "applications": [{ "application": "apm", "privileges": ["event:write"], "resources": ["*"] }],
+        "metadata": { "owner": "platform" },
+    });
+    app.engine.put_role("apm_agent_key_role", changed).await;
+    let RoleState::Differs { diff } = role().await.state else {
+        panic!("the role differs");
+    };
+    let text = |side| {
+        let lines = diff.iter().filter(|line| line.side == side);
+        lines.map(|line| line.text.trim()).collect::<Vec<_>>()
+    };
+    assert!(text(DiffSide::Removed).contains(&"\"monitor\""));
+    assert!(text(DiffSide::Added).contains(&"\"feature_apm.all\""));
+    assert_eq!(
+        admin.post("put_agent_key_role", &[]).await.status,
+        StatusCode::OK
+    );
+    assert_eq!(role().await.state, RoleState::AsDocumented);
+    let stored = app
+        .engine
+        .ask(Method::GET, "/_security/role/apm_agent_key_role", None)
+        .await;
+    assert_eq!(
+        stored["apm_agent_key_role"]["metadata"],
+        json!({ "owner": "platform" })
+    );
+}
+
+#[tokio::test]
+async fn whoever_may_not_see_roles_is_shown_the_request() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let role: AgentKeyRole = ada.post("read_agent_key_role", &[]).await.value();
+    assert_eq!(role.state, RoleState::Unknown);
+    assert!(role.request.contains("space:default"));
+}
+
+#[tokio::test]
+async fn assigning_the_role_leaves_the_rest_of_the_user_alone() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let body = json!({
+        "password": PASSWORD, "roles": ["viewer", "another"], "full_name": "Dana W.",
+        "email": "dana@example.com", "metadata": { "team": { "name": "payments", "size": 4 } },
+    });
+    app.engine
+        .ask(Method::PUT, "/_security/user/dana", Some(body))
+        .await;
+    app.engine
+        .ask(Method::PUT, "/_security/user/dana/_disable", None)
+        .await;
+    let before = app.engine.user("dana").await;
+    let assign = async |assigned: &str| {
+        let fields = [("username", "dana"), ("assigned", assigned)];
+        let answer = admin.post("assign_agent_key_role", &fields).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        app.engine.user("dana").await
+    };
+    let mut after = assign("true").await;
+    let roles = after["roles"].as_array().unwrap().clone();
+    assert_eq!(roles.len(), 3);
+    assert!(roles.contains(&json!("apm_agent_key_role")));
+    after["roles"] = before["roles"].clone();
+    assert_eq!(after, before);
+    assert_eq!(assign("true").await["roles"].as_array().unwrap().len(), 3);
+    assert_eq!(assign("false").await, before);
+    // The password is still the same.
+    app.engine
+        .ask(Method::PUT, "/_security/user/dana/_enable", None)
+        .await;
+    app.as_user("dana").await;
+}
+
+#[tokio::test]
+async fn a_user_is_created_disabled_enabled_given_a_password_and_deleted() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    admin.post("put_agent_key_role", &[]).await;
+    let form = [
+        ("form[username]", "d.whitfield"),
+        ("form[password]", PASSWORD),
+        ("form[full_name]", "Dana Whitfield"),
+        ("form[email]", "dana@example.com"),
+        ("form[agent_key_role]", "on"),
+    ];
+    let answer = admin.post("create_user", &form).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(
+        answer.header("location"),
+        Some("/settings/users?created=d.whitfield")
+    );
+    let dana = app.as_user("d.whitfield").await;
+    assert_eq!(dana.create("of dana").await.status, StatusCode::OK);
+    let list: UserList = admin.post("list_users", &[]).await.value();
+    let user = list
+        .users
+        .iter()
+        .find(|user| user.username == "d.whitfield")
+        .unwrap();
+    assert_eq!(user.active_keys, 1);
+    assert_eq!(user.full_name.as_deref(), Some("Dana Whitfield"));
+    assert!(user.enabled && !user.reserved && user.has_agent_key_role());
+    assert!(
+        list.users
+            .iter()
+            .any(|user| user.username == "elastic" && user.reserved)
+    );
+    let enable = async |enabled: &str| {
+        let fields = [("username", "d.whitfield"), ("enabled", enabled)];
+        assert_eq!(
+            admin.post("set_user_enabled", &fields).await.status,
+            StatusCode::OK
+        );
+        app.nobody().sign_in("d.whitfield", PASSWORD).await.status
+    };
+    assert_eq!(enable("false").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(dana.list(|_| {}).await.problem(), ProblemKind::SignInEnded);
+    assert_eq!(enable("true").await, StatusCode::OK);
+    let fields = [("username", "d.whitfield"), ("password", "another one")];
+    assert_eq!(
+        admin.post("reset_password", &fields).await.status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        app.nobody().sign_in("d.whitfield", PASSWORD).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(
+        app.nobody()
+            .sign_in("d.whitfield", "another one")
+            .await
+            .status,
+        StatusCode::OK
+    );
+    let fields = [("username", "d.whitfield")];
+    assert_eq!(
+        admin.post("delete_user", &fields).await.status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        admin.post("delete_user", &fields).await.problem(),
+        ProblemKind::NotFound
+    );
+    // Their key goes on working.
+    assert_eq!(app.engine.keys().await[0]["invalidated"], false);
+}
+
+#[tokio::test]
+async fn a_new_user_is_judged_by_field() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let errors =
+        async |fields: &[(&str, &str)]| match admin.post("create_user", fields).await.problem() {
+            ProblemKind::NewUser(errors) => errors,
+            other => panic!("{other:?}"),
+        };
+    let bad = errors(&[
+        ("form[username]", "a:b"),
+        ("form[password]", "12345"),
+        ("form[email]", "nowhere"),
+        ("form[full_name]", "a\u{1}"),
+    ])
+    .await;
+    assert_eq!(bad.username, Some(UsernameError::Colon));
+    assert_eq!(bad.password, Some(PasswordError::TooShort));
+    assert!(bad.email && bad.full_name);
+    app.engine.put_user("taken", &["viewer"]).await;
+    for taken in ["taken", "elastic"] {
+        let fields = [("form[username]", taken), ("form[password]", "long enough")];
+        assert!(errors(&fields).await.username_taken, "{taken}");
+    }
+    assert_eq!(app.engine.user("taken").await["roles"], json!(["viewer"]));
+}
+
+#[tokio::test]
+async fn reserved_users_and_ones_own_account_are_out_of_reach() {
+    let app = App::start().await;
+    let boss = app.with_user("boss", &["superuser"]).await;
+    let change = async |function: &str, username: &str, more: &[(&str, &str)]| {
+        let mut fields = vec![("username", username)];
+        fields.extend_from_slice(more);
+        boss.post(function, &fields).await.problem()
+    };
+    let off = [("enabled", "false")];
+    let on = [("assigned", "true")];
+    assert_eq!(
+        change("delete_user", "boss", &[]).await,
+        ProblemKind::OwnAccount
+    );
+    assert_eq!(
+        change("set_user_enabled", "boss", &off).await,
+        ProblemKind::OwnAccount
+    );
+    assert_eq!(
+        change("delete_user", "elastic", &[]).await,
+        ProblemKind::ReservedUser
+    );
+    assert_eq!(
+        change("set_user_enabled", "elastic", &off).await,
+        ProblemKind::ReservedUser
+    );
+    assert_eq!(
+        change("assign_agent_key_role", "elastic", &on).await,
+        ProblemKind::ReservedUser
+    );
+    for nobody in ["unknown", "..", "a/b", "a,b", "*", "a:b", ""] {
+        assert_eq!(
+            change("assign_agent_key_role", nobody, &on).await,
+            ProblemKind::NotFound,
+            "{nobody}"
+        );
+        assert_eq!(
+            change("delete_user", nobody, &[]).await,
+            ProblemKind::NotFound,
+            "{nobody}"
+        );
+    }
+    app.as_admin().await;
+}
