@@ -18,7 +18,7 @@ test('Copy copies the secret in the form that is chosen, and says so', async ({ 
   await expect(created.copied).toBeVisible();
   await expect(created.shown).toContainText('•');
   const encoded = await clipboard();
-  expect(Buffer.from(encoded, 'base64').toString('utf8')).toMatch(/^[\w-]{20}:[\w-]{22}$/);
+  expect(Buffer.from(encoded, 'base64').toString('utf8')).toMatch(/^[\w-]{20}:[\w-]{22,64}$/);
 
   expect(await created.secret()).toBe(encoded);
   await created.choose('id:key');
@@ -35,7 +35,7 @@ test('a snippet is masked on the screen and real on the clipboard', async ({ sit
   await snippet.getByRole('button', { name: /^Copy/ }).click();
   await expect
     .poll(() => site.page.evaluate(() => navigator.clipboard.readText()))
-    .toMatch(/apiKey: '[A-Za-z0-9+/]{58}=='/);
+    .toMatch(/apiKey: '[A-Za-z0-9+/]{50,}={0,2}'/);
 });
 
 test('where the browser refuses to copy, the page says so', async ({ context, site }) => {
