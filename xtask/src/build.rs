@@ -19,10 +19,9 @@ use crate::workspace::Workspace;
 
 pub(crate) use site::Manifest;
 
-/// Everything the build reads, besides what crates.io has.
-const INPUTS: [&str; 8] = [
+/// What the build reads of the checkout, besides what every stamp begins with.
+const INPUTS: [&str; 7] = [
     ".cargo",
-    "Cargo.lock",
     "Cargo.toml",
     "app",
     "embedded",
@@ -35,8 +34,10 @@ const INPUTS: [&str; 8] = [
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let binary = workspace.binary();
     let stamp_file = workspace.target("agent-keys.stamp");
+    // Read before anything is built, so that what changes meanwhile is built next time.
+    let inputs = sum_of_inputs(workspace)?;
     // Cargo alone needs a second to find nothing to do, so look before asking it.
-    if binary.is_file() && stamp::holds(&stamp_file, &word(workspace)?) {
+    if binary.is_file() && stamp::holds(&stamp_file, &word(workspace, &inputs)?) {
         return Ok(binary);
     }
 
@@ -57,21 +58,24 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     )
     .context("the server did not compile")?;
 
-    stamp::set(&stamp_file, &word(workspace)?)?;
+    stamp::set(&stamp_file, &word(workspace, &inputs)?)?;
     Ok(binary)
 }
 
-/// Sums up the inputs and the output: a binary built since by other means is not this one.
-fn word(workspace: &Workspace) -> Result<String> {
-    let mut stamp = Stamp::new()?;
+fn sum_of_inputs(workspace: &Workspace) -> Result<String> {
+    let mut stamp = Stamp::new(workspace)?;
     for input in INPUTS {
         stamp.look(&workspace.path(input))?;
     }
+    let flags = std::env::var_os("RUSTFLAGS").unwrap_or_default();
+    stamp.bytes(flags.as_encoded_bytes());
+    Ok(stamp.word())
+}
+
+/// Sums up the inputs and the output: a binary built since by other means is not this one.
+fn word(workspace: &Workspace, inputs: &str) -> Result<String> {
+    let mut stamp = Stamp::new(workspace)?;
+    stamp.bytes(inputs.as_bytes());
     stamp.look(&workspace.binary())?;
-    stamp.bytes(
-        std::env::var_os("RUSTFLAGS")
-            .unwrap_or_default()
-            .as_encoded_bytes(),
-    );
     Ok(stamp.word())
 }

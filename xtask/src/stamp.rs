@@ -9,14 +9,18 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use crate::workspace::Workspace;
+
 /// Collects what a step reads, and sums it up in a word.
 pub(crate) struct Stamp(Sha256);
 
 impl Stamp {
-    /// Starts with this program itself: another xtask may make another thing of the same input.
-    pub(crate) fn new() -> Result<Self> {
+    /// Starts with xtask itself: another one may make another thing of the same input.
+    pub(crate) fn new(workspace: &Workspace) -> Result<Self> {
         let mut stamp = Self(Sha256::new());
-        stamp.look(&std::env::current_exe().context("the path of xtask cannot be read")?)?;
+        for own in ["Cargo.lock", "xtask/Cargo.toml", "xtask/src"] {
+            stamp.look(&workspace.path(own))?;
+        }
         Ok(stamp)
     }
 
@@ -85,7 +89,7 @@ mod tests {
     #[test]
     fn the_same_input_makes_the_same_word() {
         let word = |bytes: &[u8]| {
-            let mut stamp = Stamp::new().unwrap();
+            let mut stamp = Stamp::new(&Workspace::find().unwrap()).unwrap();
             stamp.bytes(bytes);
             stamp.word()
         };
@@ -98,7 +102,7 @@ mod tests {
         let file = std::env::temp_dir().join(format!("xtask-stamp-{}", std::process::id()));
         let word = |text: &str| {
             fs::write(&file, text).unwrap();
-            let mut stamp = Stamp::new().unwrap();
+            let mut stamp = Stamp::new(&Workspace::find().unwrap()).unwrap();
             stamp.look(&file).unwrap();
             stamp.word()
         };

@@ -36,7 +36,7 @@ pub(super) fn build(workspace: &Workspace) -> Result<Files> {
     };
 
     let optimiser = command::find("wasm-opt");
-    let mut stamp = Stamp::new()?;
+    let mut stamp = Stamp::new(workspace)?;
     stamp
         .bytes(&fs::read(&compiled).with_context(|| format!("{} is missing", compiled.display()))?);
     if let Some(optimiser) = &optimiser {
