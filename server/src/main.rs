@@ -7,7 +7,7 @@ use server::{
     clock::Clock,
     config::{Config, Elasticsearch, Environment, LogFormat},
 };
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{error::Error, io::IsTerminal, path::PathBuf, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -113,6 +113,7 @@ fn begin_logging(config: &Config) -> Result<(), Box<dyn Error>> {
     )?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => logs.init(),

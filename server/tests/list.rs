@@ -24,7 +24,7 @@ async fn some_keys(app: &App) -> (Browser, Browser) {
     let ada = app.with_key_user("ada").await;
     let ben = app.with_user("ben", &["apm_agent_key_role"]).await;
     let make = |person: Browser, name: &'static str, expires: &'static str, team: &'static str| async move {
-        let operation = format!("op-{name}");
+        let operation = format!("op-{}", uuid::Uuid::now_v7());
         let form = [
             ("form[operation]", operation.as_str()),
             ("form[name]", name),

@@ -26,7 +26,7 @@ async fn the_story_on_sqlite() {
     tell(open().await).await;
     // Opened again, it is all still there, and nothing is migrated twice.
     let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 8);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 30);
     let odd = directory.path().join("with space and %25?.db");
     let url = format!("sqlite://{}", directory.path().join("named.db").display());
     tell(Store::open(Some(&url.into()), &odd).await.unwrap()).await;
@@ -58,7 +58,7 @@ async fn the_story_on_postgresql() {
     let store = Store::open(Some(&url), Path::new("/nonexistent"))
         .await
         .unwrap();
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 8);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 30);
     store.close().await;
 }
 

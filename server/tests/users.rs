@@ -123,7 +123,7 @@ async fn a_user_is_created_disabled_enabled_given_a_password_and_deleted() {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     assert_eq!(
         answer.header("location"),
-        Some("/settings/users?created=d.whitfield")
+        Some("/settings/users?created=d%2Ewhitfield")
     );
     let dana = app.as_user("d.whitfield").await;
     assert_eq!(dana.create("of dana").await.status, StatusCode::OK);

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 /// The most users whose keys are counted at once.
 const OWNERS_MAX: usize = 10_000;
+/// The one field of an order that some keys lack.
+const EXPIRATION: &str = "expiration";
 /// Where our own labels are kept.
 const LABELS: [&str; 3] = [
     "metadata.agent_keys.service",
@@ -114,18 +116,20 @@ pub(super) fn sort_fields(field: SortField) -> &'static [&'static str] {
         SortField::Name => &["name", "creation"],
         SortField::Owner => &["username", "creation", "name"],
         SortField::Created => &["creation", "name"],
-        SortField::Expires => &["expiration", "creation", "name"],
+        SortField::Expires => &[EXPIRATION, "creation", "name"],
     }
 }
 
 fn sort(field: SortField, order: SortOrder, backwards: bool) -> Value {
-    // Rows without a value come last; read backwards, they come first.
-    let (order, missing) = if backwards {
-        (order.reversed(), "_first")
-    } else {
-        (order, "_last")
+    let order = if backwards { order.reversed() } else { order };
+    let by = |field: &&str| {
+        let mut options = json!({ "order": order.word() });
+        // Keys without an end come last, which is Elasticsearch's habit; read backwards, they come first.
+        if backwards && *field == EXPIRATION {
+            options["missing"] = json!("_first");
+        }
+        json!({ *field: options })
     };
-    let by = |field: &&str| json!({ *field: { "order": order.word(), "missing": missing } });
     sort_fields(field).iter().map(by).collect()
 }
 

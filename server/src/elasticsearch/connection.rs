@@ -341,11 +341,11 @@ fn explain(error: &reqwest::Error) -> Error {
     }
 }
 
+/// An I/O error hides what it wraps from `source`, sometimes twice.
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let wrapped = |error: &io::Error| {
-        error
-            .get_ref()
-            .is_some_and(|inner| inner.is::<rustls::Error>())
-    };
-    error.is::<rustls::Error>() || error.downcast_ref().is_some_and(wrapped)
+    error.is::<rustls::Error>()
+        || error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .is_some_and(|inner| is_tls(inner))
 }

@@ -12,14 +12,16 @@ fn name(tls: bool) -> &'static str {
     if tls { SECURE_NAME } else { PLAIN_NAME }
 }
 
-/// Whether a `Cookie` header holds a session, under either name.
-pub(super) fn names_session(cookies: &[u8]) -> bool {
-    let holds = |name: &str| {
-        cookies
-            .windows(name.len())
-            .any(|window| window == name.as_bytes())
+/// Whether the request brings a session's cookie, under either name, whatever it is worth.
+pub(super) fn is_brought(headers: &HeaderMap) -> bool {
+    // The one name ends with the other.
+    let holds = |cookies: &HeaderValue| {
+        let bytes = cookies.as_bytes();
+        bytes
+            .windows(PLAIN_NAME.len())
+            .any(|window| window == PLAIN_NAME.as_bytes())
     };
-    holds(PLAIN_NAME)
+    headers.get_all(COOKIE).iter().any(holds)
 }
 
 /// What the request brings.

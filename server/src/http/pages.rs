@@ -1,6 +1,6 @@
 //! Pages: rendered whole, for browsers with and without JavaScript.
 
-use super::{Web, site::Site, visit_of};
+use super::{Web, cookie, site::Site, visit_of};
 use crate::backend::RequestBackend;
 use app::{
     backend::Backend,
@@ -36,7 +36,7 @@ pub(super) async fn settings(State(web): State<Web>, request: Request) -> Respon
     let (parts, body) = request.into_parts();
     if visit_of(&parts).session().is_none() {
         // With a cookie that no longer opens anything, the person was signed in and wonders why they are not.
-        let ended = parts.headers.contains_key(http::header::COOKIE);
+        let ended = cookie::is_brought(&parts.headers);
         return to_login(&parts.uri, ended);
     }
     render(&web, Request::from_parts(parts, body), None).await

@@ -3,7 +3,7 @@
 use super::{cookie, name, server_functions::problem_response};
 use app::model::problem::{Problem, ProblemKind};
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
-use http::header::{COOKIE, ORIGIN};
+use http::header::ORIGIN;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 /// Refuses what a browser says comes from elsewhere, by `Sec-Fetch-Site` or `Origin`.
@@ -20,10 +20,7 @@ pub(super) fn refuse_cross_origin()
 pub(super) async fn refuse_unmarked(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let unmarked = !headers.contains_key(ORIGIN) && !headers.contains_key("sec-fetch-site");
-    let with_session = headers
-        .get_all(COOKIE)
-        .iter()
-        .any(|cookies| cookie::names_session(cookies.as_bytes()));
+    let with_session = cookie::is_brought(headers);
     if !request.method().is_safe() && unmarked && with_session {
         tracing::warn!("a form that does not say where it comes from was refused");
         return problem_response(&Problem {

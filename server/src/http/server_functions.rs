@@ -56,9 +56,6 @@ pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response
     if !wants_page {
         return answered.into_response();
     }
-    if let Some(to) = &answered.redirect {
-        return Redirect::to(to).into_response();
-    }
     let page = page_of_form(&parts);
     let signed_out = answered.problem.as_ref().is_some_and(|problem| {
         matches!(
@@ -68,6 +65,9 @@ pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response
     });
     if signed_out {
         return to_login(&page, true);
+    }
+    if let Some(to) = &answered.redirect {
+        return Redirect::to(to).into_response();
     }
     let status = answered.status();
     let posted = PostedForm {

@@ -45,6 +45,10 @@ impl Connection {
     /// One user; `None` when there is no such user.
     #[tracing::instrument(name = "elasticsearch.user.get", skip_all)]
     pub async fn get_user(&self, username: &str) -> Result<Option<StoredUser>, Error> {
+        // No path can hold these, so nobody can have made such a user.
+        if matches!(username, "." | "..") {
+            return Ok(None);
+        }
         // Elasticsearch reads a comma as the end of one name and the start of the next.
         if username.contains(',') {
             return Ok(self.get_users().await?.remove(username));
