@@ -20,12 +20,12 @@ export class CreatedDialog {
   }
 
   async choose(format: Format): Promise<void> {
-    await this.dialog.getByRole('radio', { name: format, exact: true }).check();
+    await this.tick(this.dialog.getByRole('radio', { name: format, exact: true }));
   }
 
   /** The secret in the form that is chosen, made visible first. */
   async secret(): Promise<string> {
-    await this.dialog.getByRole('checkbox', { name: 'Show' }).check();
+    await this.tick(this.dialog.getByRole('checkbox', { name: 'Show' }));
     await expect(this.shown).not.toContainText('•');
     return (await this.shown.innerText()).trim();
   }
@@ -39,8 +39,14 @@ export class CreatedDialog {
     return this.dialog.getByRole('button', { name: 'Copied the API key' });
   }
 
-  agent(agent: string): Locator {
-    return this.dialog.getByRole('radio', { name: agent, exact: true });
+  async chooseAgent(agent: string): Promise<void> {
+    await this.tick(this.dialog.getByRole('radio', { name: agent, exact: true }));
+  }
+
+  /** What is drawn is the label; the box inside it is there for keyboards and ears. */
+  private async tick(box: Locator): Promise<void> {
+    if (!(await box.isChecked())) await this.dialog.locator('label').filter({ has: box }).click();
+    await expect(box).toBeChecked();
   }
 
   /** An agent's file: its text, and the button that copies it. */

@@ -29,7 +29,7 @@ test('Copy copies the secret in the form that is chosen, and says so', async ({ 
 test('a snippet is masked on the screen and real on the clipboard', async ({ site }) => {
   await site.newKey.create({ name: 'snippet', service: 'checkout' });
   const created = site.created('snippet');
-  await created.agent('Node.js').check();
+  await created.chooseAgent('Node.js');
   const snippet = created.snippet('Node.js set-up');
   await expect(snippet).toContainText('••••');
   await snippet.getByRole('button', { name: /^Copy/ }).click();

@@ -42,7 +42,7 @@ for (const { tab, snippet, send } of AGENTS) {
       await site.signIn(await operator(app));
       await site.newKey.create({ name, service: 'checkout' });
       const created = site.created(name);
-      await created.agent(tab).check();
+      await created.chooseAgent(tab);
       const shown = created.snippet(snippet);
       if (!javaScript) {
         // Without script there is no button that copies: a person has the
