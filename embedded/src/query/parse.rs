@@ -129,6 +129,7 @@ impl QueryReader {
             None | Some(Json::Null) => by_default,
             Some(minimum) => should_minimum(&minimum, should.len())?,
         };
+        fields.finish()?;
         Ok(Query::Bool(Box::new(Bool {
             must,
             must_not,

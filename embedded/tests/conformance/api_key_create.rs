@@ -1,0 +1,270 @@
+//! Contract §5.1 and §3.1: creating keys.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::support::*;
+
+const PATH: &str = "/_security/api_key";
+
+async fn refused(body: Value, kind: &str) -> String {
+    let engine = TestEngine::start().await;
+    engine
+        .elastic()
+        .post(PATH, body)
+        .await
+        .assert_error(400, kind)
+}
+
+async fn problems(body: Value) -> String {
+    refused(body, "action_request_validation_exception").await
+}
+
+#[tokio::test]
+async fn a_key_is_answered_once_with_its_secret() {
+    let engine = TestEngine::start().await;
+    let body = engine
+        .elastic()
+        .put(PATH, json!({"name": "k", "expiration": "1d"}))
+        .await
+        .assert_ok();
+    let fields: Vec<&String> = body.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["api_key", "encoded", "expiration", "id", "name"]);
+    assert_eq!(body["expiration"], START_MS + 86_400_000);
+    let (id, secret) = (
+        body["id"].as_str().unwrap(),
+        body["api_key"].as_str().unwrap(),
+    );
+    assert_eq!((id.len(), secret.len()), (20, 43));
+    assert_eq!(body["encoded"], STANDARD.encode(format!("{id}:{secret}")));
+    let without = engine
+        .elastic()
+        .post(PATH, json!({"name": "k"}))
+        .await
+        .assert_ok();
+    assert!(without.get("expiration").is_none());
+}
+
+#[tokio::test]
+async fn encoded_keys_can_be_found_by_a_secret_scanner() {
+    let engine = TestEngine::start().await;
+    for _ in 0..50 {
+        let encoded = engine
+            .elastic()
+            .create_key(json!({"name": "k"}))
+            .await
+            .encoded;
+        assert!(encoded.starts_with("YXBta2V5") && encoded.ends_with("==") && encoded.len() == 88);
+        assert!(
+            encoded[..86]
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+/".contains(c))
+        );
+    }
+}
+
+#[tokio::test]
+async fn names_need_not_be_unique() {
+    let engine = TestEngine::start().await;
+    let one = engine.elastic().create_key(json!({"name": "same"})).await;
+    let two = engine.elastic().create_key(json!({"name": "same"})).await;
+    assert_ne!(one.id, two.id);
+}
+
+#[tokio::test]
+async fn a_missing_name_is_required() {
+    assert_eq!(
+        refused(json!({}), "illegal_argument_exception").await,
+        "Required [name]"
+    );
+}
+
+#[tokio::test]
+async fn names_have_rules() {
+    assert_eq!(
+        problems(json!({"name": ""})).await,
+        "Validation Failed: 1: api key name is required;"
+    );
+    assert!(
+        problems(json!({"name": "x".repeat(257)}))
+            .await
+            .contains("may not be more than 256 characters long")
+    );
+    assert!(problems(json!({"name": " x"})).await.contains("whitespace"));
+    assert!(
+        problems(json!({"name": "x\n"}))
+            .await
+            .contains("whitespace")
+    );
+    assert!(problems(json!({"name": "_x"})).await.contains("underscore"));
+}
+
+#[tokio::test]
+async fn names_are_counted_as_elasticsearch_counts() {
+    let engine = TestEngine::start().await;
+    engine
+        .elastic()
+        .create_key(json!({"name": "x".repeat(256)}))
+        .await;
+    engine
+        .elastic()
+        .create_key(json!({"name": "😀".repeat(128)}))
+        .await;
+    let long = engine
+        .elastic()
+        .post(PATH, json!({"name": "😀".repeat(129)}))
+        .await;
+    long.assert_error(400, "action_request_validation_exception");
+}
+
+#[tokio::test]
+async fn all_broken_rules_are_told_together() {
+    let reason = problems(json!({
+        "name": "_x ",
+        "metadata": {"_m": 1},
+        "role_descriptors": {"r": {"cluster": ["nonsense"], "metadata": {"_n": 1}, "index": [{"names": ["i"], "privileges": ["rubbish"]}],
+            "applications": [{"application": "Bad*Name", "privileges": ["no colon"], "resources": ["*"]}]}},
+    })).await;
+    for part in [
+        "1: ",
+        "whitespace",
+        "underscore",
+        "API key metadata keys may not start with [_]",
+        "unknown cluster privilege [nonsense]",
+        "unknown index privilege [rubbish]",
+        "role descriptor metadata keys may not start with [_]",
+        "no colon",
+        "Bad*Name",
+    ] {
+        assert!(reason.contains(part), "{part} in {reason}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_fields_and_wrong_types_are_refused() {
+    assert!(
+        refused(json!({"name": "k", "nmae": 1}), "x_content_parse_exception")
+            .await
+            .contains("unknown field [nmae]")
+    );
+    refused(json!({"name": 1}), "x_content_parse_exception").await;
+    refused(
+        json!({"name": "k", "expiration": null}),
+        "x_content_parse_exception",
+    )
+    .await;
+    refused(
+        json!({"name": "k", "metadata": []}),
+        "x_content_parse_exception",
+    )
+    .await;
+    refused(
+        json!({"name": "k", "role_descriptors": []}),
+        "x_content_parse_exception",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_descriptor_is_the_cause() {
+    let engine = TestEngine::start().await;
+    let response = engine
+        .elastic()
+        .post(
+            PATH,
+            json!({"name": "k", "role_descriptors": {"r": {"clutser": []}}}),
+        )
+        .await;
+    response.assert_error(400, "x_content_parse_exception");
+    assert_eq!(response.at("/error/caused_by/type"), "parse_exception");
+    assert_eq!(
+        response.at("/error/caused_by/reason"),
+        "failed to parse role [r]. unexpected field [clutser]"
+    );
+}
+
+#[tokio::test]
+async fn expirations_that_cannot_be_read_are_refused() {
+    for expiration in ["", "1", "1.5d", "-5d", "1w", "tomorrow"] {
+        let reason = refused(
+            json!({"name": "k", "expiration": expiration}),
+            "illegal_argument_exception",
+        )
+        .await;
+        assert!(reason.contains("[expiration]"), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn expirations_below_a_second_make_an_expired_key() {
+    let engine = TestEngine::start().await;
+    for expiration in ["1nanos", "999ms", "0", "-1"] {
+        let key = engine
+            .elastic()
+            .create_key(json!({"name": "k", "expiration": expiration}))
+            .await;
+        assert_eq!(engine.key(&key).status_of_me().await, 401, "{expiration}");
+    }
+}
+
+#[tokio::test]
+async fn descriptors_come_back_normalised() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({"name": "k", "role_descriptors": {"r": {
+        "cluster": ["all"], "index": [{"names": "i", "privileges": ["read"], "query": {"match_all": {}}}],
+        "application": [{"application": "apm", "privileges": ["event:write"], "resources": ["*"]}],
+    }}})).await;
+    let stored = engine.elastic().get(&format!("{PATH}?id={}", key.id)).await;
+    assert_eq!(
+        stored.at("/api_keys/0/role_descriptors"),
+        json!({"r": {
+            "cluster": ["all"],
+            "indices": [{"names": ["i"], "privileges": ["read"], "query": "{\"match_all\":{}}", "allow_restricted_indices": false}],
+            "applications": [{"application": "apm", "privileges": ["event:write"], "resources": ["*"]}],
+            "run_as": [], "metadata": {}, "transient_metadata": {"enabled": true},
+        }})
+    );
+}
+
+#[tokio::test]
+async fn a_key_may_only_create_a_powerless_key() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({"name": "k"})).await;
+    let me = engine.key(&key);
+    for descriptors in [json!({}), json!({"x": {"cluster": ["monitor"]}})] {
+        let refused = me
+            .post(PATH, json!({"name": "d", "role_descriptors": descriptors}))
+            .await;
+        assert!(
+            refused
+                .assert_error(400, "illegal_argument_exception")
+                .contains("derived api keys")
+        );
+    }
+    let derived = me
+        .create_key(json!({"name": "d", "role_descriptors": {"x": {}}}))
+        .await;
+    engine
+        .key(&derived)
+        .get("/")
+        .await
+        .assert_error(403, "security_exception");
+    let stored = engine
+        .elastic()
+        .get(&format!("{PATH}?id={}", derived.id))
+        .await;
+    assert_eq!(stored.at("/api_keys/0/realm"), "_es_api_key");
+}
+
+#[tokio::test]
+async fn a_workflow_restriction_stands_alone() {
+    let restricted = json!({"restriction": {"workflows": ["search_application_query"]}});
+    let reason =
+        problems(json!({"name": "k", "role_descriptors": {"a": restricted, "b": {}}})).await;
+    assert!(reason.contains("restriction"));
+    let unknown = json!({"a": {"restriction": {"workflows": ["nonsense"]}}});
+    assert!(
+        problems(json!({"name": "k", "role_descriptors": unknown}))
+            .await
+            .contains("unknown workflow [nonsense]")
+    );
+}

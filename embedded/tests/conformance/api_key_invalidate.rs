@@ -1,0 +1,136 @@
+//! Contract §5.6: invalidating keys.
+
+use crate::support::*;
+
+const PATH: &str = "/_security/api_key";
+
+async fn refused(body: Value) -> String {
+    let engine = TestEngine::start().await;
+    engine
+        .elastic()
+        .delete(PATH, body)
+        .await
+        .assert_error(400, "action_request_validation_exception")
+}
+
+#[tokio::test]
+async fn something_must_be_named() {
+    let reason = refused(json!({})).await;
+    assert!(reason.contains("One of [api key id(s), api key name, username, realm name] must be specified if [owner] flag is false"));
+}
+
+#[tokio::test]
+async fn contradicting_fields_are_refused() {
+    for body in [
+        json!({"ids": ["a"], "username": "b"}),
+        json!({"name": "a", "realm_name": "b"}),
+        json!({"owner": true, "username": "b"}),
+        json!({"ids": ["a"], "name": "b"}),
+    ] {
+        refused(body).await;
+    }
+}
+
+#[tokio::test]
+async fn ids_are_neither_none_nor_blank() {
+    assert!(
+        refused(json!({"ids": []}))
+            .await
+            .contains("Field [ids] cannot be an empty array")
+    );
+    assert!(
+        refused(json!({"ids": ["a", " ", ""]}))
+            .await
+            .contains("index position: [1, 2]")
+    );
+}
+
+#[tokio::test]
+async fn the_old_id_field_is_unknown() {
+    let engine = TestEngine::start().await;
+    engine
+        .elastic()
+        .delete(PATH, json!({"id": "a"}))
+        .await
+        .assert_error(400, "x_content_parse_exception");
+}
+
+#[tokio::test]
+async fn unknown_and_invalidated_keys_are_passed_over() {
+    let engine = TestEngine::start().await;
+    let nothing = json!({"invalidated_api_keys": [], "previously_invalidated_api_keys": [], "error_count": 0});
+    let unknown = engine
+        .elastic()
+        .delete(PATH, json!({"ids": ["kibana-api-key-service-test"]}))
+        .await;
+    assert_eq!(unknown.assert_ok(), nothing);
+    let key = engine.elastic().create_key(json!({"name": "k"})).await;
+    assert_eq!(
+        engine.elastic().invalidate(&key).await.assert_ok()["invalidated_api_keys"],
+        json!([key.id])
+    );
+    assert_eq!(engine.elastic().invalidate(&key).await.assert_ok(), nothing);
+}
+
+#[tokio::test]
+async fn the_very_next_request_is_refused() {
+    let engine = TestEngine::start().await;
+    for _ in 0..50 {
+        let key = engine.elastic().create_key(json!({"name": "k"})).await;
+        assert_eq!(engine.key(&key).status_of_me().await, 200);
+        engine.elastic().invalidate(&key).await.assert_ok();
+        assert_eq!(engine.key(&key).status_of_me().await, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_star_means_every_key_in_scope() {
+    let engine = TestEngine::start().await;
+    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let of_elastic = engine.elastic().create_key(json!({"name": "k"})).await;
+    for _ in 0..3 {
+        ann.create_key(json!({"name": "a"})).await;
+    }
+    let done = ann
+        .delete(PATH, json!({"name": "*", "owner": true}))
+        .await
+        .assert_ok();
+    assert_eq!(done["invalidated_api_keys"].as_array().unwrap().len(), 3);
+    assert_eq!(engine.key(&of_elastic).status_of_me().await, 200);
+}
+
+#[tokio::test]
+async fn keys_of_a_user_or_realm_can_be_invalidated() {
+    let engine = TestEngine::start().await;
+    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    ann.create_key(json!({"name": "a"})).await;
+    engine.elastic().create_key(json!({"name": "k"})).await;
+    let by_user = engine
+        .elastic()
+        .delete(PATH, json!({"username": "ann"}))
+        .await
+        .assert_ok();
+    assert_eq!(by_user["invalidated_api_keys"].as_array().unwrap().len(), 1);
+    let by_realm = engine
+        .elastic()
+        .delete(PATH, json!({"realm_name": "reserved"}))
+        .await
+        .assert_ok();
+    assert_eq!(
+        by_realm["invalidated_api_keys"].as_array().unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn an_expired_key_can_be_invalidated() {
+    let engine = TestEngine::start().await;
+    let key = engine
+        .elastic()
+        .create_key(json!({"name": "k", "expiration": "0"}))
+        .await;
+    assert_eq!(
+        engine.elastic().invalidate(&key).await.assert_ok()["invalidated_api_keys"],
+        json!([key.id])
+    );
+}

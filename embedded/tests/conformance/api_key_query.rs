@@ -1,0 +1,542 @@
+//! Contract §5.3: querying keys.
+
+use crate::support::*;
+
+/// Five keys: two of ann, three of elastic; one revoked, one expired, one that will expire.
+async fn with_keys() -> (TestEngine, Person) {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let apm = |extra: Value| {
+        let mut metadata = json!({"application": "apm"});
+        metadata
+            .as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
+        metadata
+    };
+    let later = || engine.clock.advance(std::time::Duration::from_secs(1));
+    ann.create_key(json!({"name": "checkout-node", "metadata": apm(json!({"team": {"name": "shop", "size": 3}}))})).await;
+    later();
+    ann.create_key(json!({"name": "Checkout-java", "metadata": apm(json!({"tags": ["a", "b"]})), "expiration": "30d"})).await;
+    later();
+    let revoked = elastic
+        .create_key(json!({"name": "revoked", "metadata": apm(json!({}))}))
+        .await;
+    elastic.invalidate(&revoked).await.assert_ok();
+    later();
+    elastic.create_key(json!({"name": "expired", "metadata": apm(json!({"system": false})), "expiration": "1s"})).await;
+    later();
+    elastic
+        .create_key(json!({"name": "system", "metadata": apm(json!({"system": true}))}))
+        .await;
+    later();
+    (engine, elastic)
+}
+
+async fn sorted(person: &Person, query: Value) -> Vec<String> {
+    let mut names = person.names(json!({"query": query, "size": 100})).await;
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn without_a_body_ten_keys_are_answered() {
+    let (_engine, elastic) = with_keys().await;
+    for _ in 0..7 {
+        elastic.create_key(json!({"name": "more"})).await;
+    }
+    let found = elastic.get("/_security/_query/api_key").await.assert_ok();
+    assert_eq!((&found["total"], &found["count"]), (&json!(12), &json!(10)));
+    assert!(found.get("aggregations").is_none());
+    assert!(found["api_keys"][0].get("_sort").is_none());
+}
+
+#[tokio::test]
+async fn every_kind_of_query_finds_what_it_should() {
+    let (_engine, elastic) = with_keys().await;
+    let all = [
+        "Checkout-java",
+        "checkout-node",
+        "expired",
+        "revoked",
+        "system",
+    ];
+    let cases: Vec<(Value, &[&str])> = vec![
+        (json!({"match_all": {}}), &all),
+        (json!({"term": {"name": "revoked"}}), &["revoked"]),
+        (json!({"term": {"name": {"value": "REVOKED"}}}), &[]),
+        (
+            json!({"term": {"name": {"value": "REVOKED", "case_insensitive": true}}}),
+            &["revoked"],
+        ),
+        (json!({"match": {"name": "revoked"}}), &["revoked"]),
+        (
+            json!({"match": {"name": {"query": "revoked", "operator": "and"}}}),
+            &["revoked"],
+        ),
+        (
+            json!({"terms": {"name": ["revoked", "system", "nope"]}}),
+            &["revoked", "system"],
+        ),
+        (json!({"prefix": {"name": "checkout"}}), &["checkout-node"]),
+        (
+            json!({"prefix": {"name": {"value": "CHECK", "case_insensitive": true}}}),
+            &["Checkout-java", "checkout-node"],
+        ),
+        (json!({"wildcard": {"name": "*-no?e"}}), &["checkout-node"]),
+        (
+            json!({"wildcard": {"name": {"value": "*OUT*", "case_insensitive": true}}}),
+            &["Checkout-java", "checkout-node"],
+        ),
+        (json!({"wildcard": {"name": "*OUT*"}}), &[]),
+        (
+            json!({"exists": {"field": "expiration"}}),
+            &["Checkout-java", "expired"],
+        ),
+        (
+            json!({"exists": {"field": "metadata.tags"}}),
+            &["Checkout-java"],
+        ),
+        (json!({"exists": {"field": "metadata"}}), &all),
+        (
+            json!({"term": {"username": "ann"}}),
+            &["Checkout-java", "checkout-node"],
+        ),
+        (
+            json!({"term": {"realm_name": "reserved"}}),
+            &["expired", "revoked", "system"],
+        ),
+        (json!({"term": {"type": "rest"}}), &all),
+        (json!({"term": {"invalidated": true}}), &["revoked"]),
+        (json!({"term": {"invalidated": "true"}}), &["revoked"]),
+        (
+            json!({"range": {"expiration": {"lte": "now"}}}),
+            &["expired"],
+        ),
+        (
+            json!({"range": {"expiration": {"gt": "now", "lt": "now+31d"}}}),
+            &["Checkout-java"],
+        ),
+        (json!({"range": {"creation": {"lt": "now"}}}), &all),
+        (
+            json!({"range": {"creation": {"gte": START_MS + 4_000}}}),
+            &["system"],
+        ),
+        (
+            json!({"range": {"creation": {"gte": "2026-01-02", "lt": "2026-01-02||+1d"}}}),
+            &all,
+        ),
+        (json!({"range": {"invalidation": {"gte": 0}}}), &["revoked"]),
+        (
+            json!({"range": {"name": {"gte": "r", "lt": "s"}}}),
+            &["revoked"],
+        ),
+        (json!({"term": {"metadata.application": "apm"}}), &all),
+        (json!({"term": {"metadata.system": true}}), &["system"]),
+        (
+            json!({"term": {"metadata.team.name": "shop"}}),
+            &["checkout-node"],
+        ),
+        (
+            json!({"term": {"metadata.team.size": 3}}),
+            &["checkout-node"],
+        ),
+        (json!({"term": {"metadata.tags": "b"}}), &["Checkout-java"]),
+        (json!({"term": {"metadata": "shop"}}), &["checkout-node"]),
+        (
+            json!({"simple_query_string": {"query": "revoked system"}}),
+            &["revoked", "system"],
+        ),
+        (
+            json!({"simple_query_string": {"query": "check*", "fields": ["name"]}}),
+            &["checkout-node"],
+        ),
+        (
+            json!({"simple_query_string": {"query": "shop | revoked"}}),
+            &["checkout-node", "revoked"],
+        ),
+        (
+            json!({"simple_query_string": {"query": "ann + shop"}}),
+            &["checkout-node"],
+        ),
+        (
+            json!({"simple_query_string": {"query": "revoked", "fields": ["api_key_hash", "doc_type"]}}),
+            &[],
+        ),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(sorted(&elastic, query.clone()).await, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn clauses_combine() {
+    let (_engine, elastic) = with_keys().await;
+    let term = |field: &str, value: &str| json!({"term": {field: value}});
+    let cases: Vec<(Value, &[&str])> = vec![
+        (
+            json!({"bool": {}}),
+            &[
+                "Checkout-java",
+                "checkout-node",
+                "expired",
+                "revoked",
+                "system",
+            ],
+        ),
+        (
+            json!({"bool": {"filter": [term("username", "elastic")], "must_not": [{"term": {"invalidated": true}}]}}),
+            &["expired", "system"],
+        ),
+        (
+            json!({"bool": {"filter": term("metadata.application", "apm"), "must_not": {"term": {"metadata.system": true}}}}),
+            &["Checkout-java", "checkout-node", "expired", "revoked"],
+        ),
+        (
+            json!({"bool": {"should": [term("name", "revoked"), term("name", "system")]}}),
+            &["revoked", "system"],
+        ),
+        (
+            json!({"bool": {"must": [term("username", "elastic")], "should": [term("name", "revoked")]}}),
+            &["expired", "revoked", "system"],
+        ),
+        (
+            json!({"bool": {"must": [term("username", "elastic")], "should": [term("name", "revoked")], "minimum_should_match": 1}}),
+            &["revoked"],
+        ),
+        (
+            json!({"bool": {"should": [term("name", "revoked"), term("username", "elastic"), term("username", "ann")], "minimum_should_match": 2}}),
+            &["revoked"],
+        ),
+        (
+            json!({"bool": {"must_not": [{"exists": {"field": "metadata.system"}}]}}),
+            &["Checkout-java", "checkout-node", "revoked"],
+        ),
+        (
+            json!({"bool": {"must_not": [{"range": {"expiration": {"lte": "now"}}}]}}),
+            &["Checkout-java", "checkout-node", "revoked", "system"],
+        ),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(sorted(&elastic, query.clone()).await, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn ids_are_queried_by_ids() {
+    let (_engine, elastic) = with_keys().await;
+    let key = elastic.create_key(json!({"name": "k"})).await;
+    assert_eq!(
+        elastic
+            .names(json!({"query": {"ids": {"values": [key.id, "nope"]}}}))
+            .await,
+        ["k"]
+    );
+}
+
+#[tokio::test]
+async fn several_values_in_a_field_all_count() {
+    let (_engine, elastic) = with_keys().await;
+    elastic.create_key(json!({"name": "both", "metadata": {"application": ["apm", "other"], "system": [true, false]}})).await;
+    assert_eq!(
+        sorted(&elastic, json!({"term": {"metadata.application": "other"}})).await,
+        ["both"]
+    );
+    assert_eq!(
+        sorted(&elastic, json!({"term": {"metadata.system": true}})).await,
+        ["both", "system"]
+    );
+    let found = elastic
+        .query(json!({"size": 0, "query": {"term": {"metadata.application": "apm"}}}))
+        .await
+        .assert_ok();
+    assert_eq!(found["total"], 6);
+}
+
+#[tokio::test]
+async fn other_queries_and_fields_are_refused() {
+    let (_engine, elastic) = with_keys().await;
+    for query in [
+        json!({"query_string": {"query": "x"}}),
+        json!({"regexp": {"name": "x"}}),
+        json!({"script": {}}),
+        json!({"term": {"doc_type": "x"}}),
+        json!({"term": {"api_key_hash": "x"}}),
+        json!({"term": {"creator.principal": "x"}}),
+        json!({"term": {"metadata_flattened.a": "x"}}),
+        json!({"exists": {"field": "api_key_invalidated"}}),
+        json!({"terms": {"name": {"index": "i", "id": "1", "path": "p"}}}),
+        json!({"range": {"creation": {"relation": "within", "gt": 1}}}),
+        json!({"prefix": {"creation": "2"}}),
+        json!({"term": {"invalidated": "perhaps"}}),
+    ] {
+        elastic
+            .query(json!({"query": query}))
+            .await
+            .assert_error(400, "illegal_argument_exception");
+    }
+    for query in [
+        json!({}),
+        json!([]),
+        json!({"term": {}}),
+        json!({"term": {"name": "a"}, "match_all": {}}),
+        json!({"range": {"creation": {"gt": "someday"}}}),
+        json!({"bool": {"nonsense": []}}),
+    ] {
+        assert_eq!(
+            elastic.query(json!({"query": query})).await.status,
+            400,
+            "{query}"
+        );
+    }
+    elastic
+        .query(json!({"nonsense": 1}))
+        .await
+        .assert_error(400, "x_content_parse_exception");
+}
+
+#[tokio::test]
+async fn pages_have_limits() {
+    let (_engine, elastic) = with_keys().await;
+    let reason = elastic
+        .query(json!({"from": -1}))
+        .await
+        .assert_error(400, "action_request_validation_exception");
+    assert!(reason.contains("[from] parameter cannot be negative but was [-1]"));
+    elastic
+        .query(json!({"size": -1}))
+        .await
+        .assert_error(400, "action_request_validation_exception");
+    elastic
+        .query(json!({"from": 1, "size": 10_000}))
+        .await
+        .assert_error(400, "illegal_argument_exception");
+    elastic.query(json!({"size": 10_000})).await.assert_ok();
+    let none = elastic.query(json!({"size": 0})).await.assert_ok();
+    assert_eq!((&none["total"], &none["count"]), (&json!(5), &json!(0)));
+}
+
+#[tokio::test]
+async fn from_skips() {
+    let (_engine, elastic) = with_keys().await;
+    let names = elastic
+        .names(json!({"from": 1, "size": 2, "sort": ["creation"]}))
+        .await;
+    assert_eq!(names, ["Checkout-java", "revoked"]);
+}
+
+#[tokio::test]
+async fn lists_are_sorted_and_missing_values_come_last() {
+    let (_engine, elastic) = with_keys().await;
+    let cases: Vec<(Value, &[&str])> = vec![
+        (
+            json!("name"),
+            &[
+                "Checkout-java",
+                "checkout-node",
+                "expired",
+                "revoked",
+                "system",
+            ],
+        ),
+        (
+            json!([{"creation": "desc"}]),
+            &[
+                "system",
+                "expired",
+                "revoked",
+                "Checkout-java",
+                "checkout-node",
+            ],
+        ),
+        (
+            json!([{"username": {"order": "asc"}}, {"creation": {"order": "desc"}}]),
+            &[
+                "Checkout-java",
+                "checkout-node",
+                "system",
+                "expired",
+                "revoked",
+            ],
+        ),
+        (
+            json!([{"expiration": "asc"}, {"name": "asc"}]),
+            &[
+                "expired",
+                "Checkout-java",
+                "checkout-node",
+                "revoked",
+                "system",
+            ],
+        ),
+        (
+            json!([{"expiration": "desc"}, {"name": "desc"}]),
+            &[
+                "Checkout-java",
+                "expired",
+                "system",
+                "revoked",
+                "checkout-node",
+            ],
+        ),
+        (
+            json!([{"metadata.team.name": "asc"}, "name"]),
+            &[
+                "checkout-node",
+                "Checkout-java",
+                "expired",
+                "revoked",
+                "system",
+            ],
+        ),
+        (
+            json!(["_doc"]),
+            &[
+                "checkout-node",
+                "Checkout-java",
+                "revoked",
+                "expired",
+                "system",
+            ],
+        ),
+        (
+            json!([{"invalidated": "desc"}, "name"]),
+            &[
+                "revoked",
+                "Checkout-java",
+                "checkout-node",
+                "expired",
+                "system",
+            ],
+        ),
+    ];
+    for (sort, expected) in cases {
+        assert_eq!(
+            elastic.names(json!({"sort": sort})).await,
+            expected,
+            "{sort}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn sort_values_are_shown() {
+    let (_engine, elastic) = with_keys().await;
+    let sort = json!(["name", "creation", "expiration", {"creation": {"order": "asc", "format": "strict_date_time"}}]);
+    let found = elastic
+        .query(json!({"sort": sort, "size": 2}))
+        .await
+        .assert_ok();
+    let with_end = &found["api_keys"][0]["_sort"];
+    assert_eq!(
+        *with_end,
+        json!([
+            "Checkout-java",
+            START_MS + 1_000,
+            START_MS + 1_000 + 30 * 86_400_000_i64,
+            "2026-01-02T03:04:06.678Z"
+        ])
+    );
+    assert_eq!(found["api_keys"][1]["_sort"][2], i64::MAX);
+}
+
+#[tokio::test]
+async fn bad_orders_are_refused() {
+    let (_engine, elastic) = with_keys().await;
+    for sort in [
+        json!(["id"]),
+        json!(["doc_type"]),
+        json!([{"name": "up"}]),
+        json!([1]),
+        json!([{"name": {"nested": {}}}]),
+    ] {
+        assert_eq!(
+            elastic.query(json!({"sort": sort})).await.status,
+            400,
+            "{sort}"
+        );
+    }
+    for after in [json!([]), json!(["a", "b"])] {
+        elastic
+            .query(json!({"sort": ["name"], "search_after": after}))
+            .await
+            .assert_error(400, "illegal_argument_exception");
+    }
+    elastic
+        .query(json!({"search_after": ["a"]}))
+        .await
+        .assert_error(400, "illegal_argument_exception");
+}
+
+#[tokio::test]
+async fn a_walk_by_search_after_visits_every_key_once() {
+    let (engine, elastic) = with_keys().await;
+    for number in 0..40 {
+        let mut key =
+            json!({"name": format!("k{}", number % 7), "metadata": {"application": "apm"}});
+        if number % 3 == 0 {
+            key["expiration"] = json!(format!("{}h", number % 5 + 1));
+        }
+        elastic.create_key(key).await;
+        if number % 2 == 0 {
+            engine.clock.advance(std::time::Duration::from_millis(1));
+        }
+    }
+    for first in [
+        "creation",
+        "name",
+        "username",
+        "expiration",
+        "invalidation",
+        "metadata.team.name",
+    ] {
+        for (one, other) in [
+            ("asc", "asc"),
+            ("asc", "desc"),
+            ("desc", "asc"),
+            ("desc", "desc"),
+        ] {
+            let sort = json!([{first: one}, {"creation": other}, {"name": one}, "_doc"]);
+            let whole = elastic
+                .query(json!({"sort": sort, "size": 1_000}))
+                .await
+                .assert_ok();
+            let ids = |page: &Value| -> Vec<Value> {
+                page["api_keys"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|key| key["id"].clone())
+                    .collect()
+            };
+            let (mut walked, mut after) = (Vec::new(), None);
+            loop {
+                let mut body = json!({"sort": sort, "size": 7});
+                if let Some(after) = &after {
+                    body["search_after"] = Value::clone(after);
+                }
+                let page = elastic.query(body).await.assert_ok();
+                let Some(last) = page["api_keys"].as_array().unwrap().last() else {
+                    break;
+                };
+                after = Some(last["_sort"].clone());
+                walked.extend(ids(&page));
+            }
+            assert_eq!(walked, ids(&whole), "{sort}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn limits_are_shown_when_asked_for() {
+    let (_engine, elastic) = with_keys().await;
+    let found = elastic
+        .post(
+            "/_security/_query/api_key?with_limited_by=true",
+            json!({"query": {"term": {"name": "system"}}}),
+        )
+        .await
+        .assert_ok();
+    assert!(found["api_keys"][0]["limited_by"][0]["superuser"].is_object());
+}

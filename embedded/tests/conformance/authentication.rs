@@ -1,0 +1,346 @@
+//! Contract §2: schemes, the checks of a key and their order, the 401 body, run-as.
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE},
+};
+
+use crate::support::*;
+
+const ME: &str = "/_security/_authenticate";
+
+async fn detail(person: Person) -> String {
+    let response = person.get(ME).await;
+    response.assert_error(401, "security_exception");
+    response
+        .at("/error/additional_unsuccessful_credentials")
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn without_credentials_all_schemes_are_offered() {
+    let engine = TestEngine::start().await;
+    let response = engine.nobody().get(&format!("{ME}?pretty")).await;
+    let reason = response.assert_error(401, "security_exception");
+    assert_eq!(
+        reason,
+        format!("missing authentication credentials for REST request [{ME}?pretty]")
+    );
+    let schemes = [r#"Basic realm="security", charset="UTF-8""#, "ApiKey"];
+    assert_eq!(response.header("www-authenticate"), schemes);
+    assert_eq!(
+        response.at("/error/header/WWW-Authenticate"),
+        json!(schemes)
+    );
+    assert_eq!(
+        response.at("/error/root_cause/0/header/WWW-Authenticate"),
+        json!(schemes)
+    );
+}
+
+#[tokio::test]
+async fn a_superuser_is_described() {
+    let engine = TestEngine::start().await;
+    assert_eq!(
+        engine.elastic().get(ME).await.assert_ok(),
+        json!({
+            "username": "elastic",
+            "roles": ["superuser"],
+            "full_name": null,
+            "email": null,
+            "metadata": {"_reserved": true},
+            "enabled": true,
+            "authentication_realm": {"name": "reserved", "type": "reserved"},
+            "lookup_realm": {"name": "reserved", "type": "reserved"},
+            "authentication_type": "realm",
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_native_user_is_described_and_unknown_roles_are_listed() {
+    let engine = TestEngine::start().await;
+    let user = json!({"password": "password", "roles": ["nowhere"], "full_name": "Ann", "email": "a@b", "metadata": {"a": 1}});
+    engine
+        .elastic()
+        .put("/_security/user/ann", user)
+        .await
+        .assert_ok();
+    assert_eq!(
+        engine.user("ann", "password").get(ME).await.assert_ok(),
+        json!({
+            "username": "ann",
+            "roles": ["nowhere"],
+            "full_name": "Ann",
+            "email": "a@b",
+            "metadata": {"a": 1},
+            "enabled": true,
+            "authentication_realm": {"name": "default_native", "type": "native"},
+            "lookup_realm": {"name": "default_native", "type": "native"},
+            "authentication_type": "realm",
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_described_by_its_creator() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({"name": "k"})).await;
+    let me = engine.key(&key).get(ME).await.assert_ok();
+    assert_eq!(me["username"], "elastic");
+    assert_eq!(me["roles"], json!([]));
+    assert_eq!(
+        me["authentication_realm"],
+        json!({"name": "_es_api_key", "type": "_es_api_key"})
+    );
+    assert_eq!(me["lookup_realm"], me["authentication_realm"]);
+    assert_eq!(me["authentication_type"], "api_key");
+    assert_eq!(
+        me["api_key"],
+        json!({"id": key.id, "name": "k", "managed_by": "elasticsearch"})
+    );
+}
+
+#[tokio::test]
+async fn the_case_of_a_scheme_does_not_matter() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({"name": "k"})).await;
+    for scheme in ["ApiKey", "apikey", "APIKEY"] {
+        assert_eq!(
+            engine
+                .with(format!("{scheme} {}", key.encoded))
+                .status_of_me()
+                .await,
+            200
+        );
+    }
+    let basic = STANDARD.encode(format!("elastic:{ELASTIC_PASSWORD}"));
+    assert_eq!(
+        engine.with(format!("bAsIc {basic}")).status_of_me().await,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_password_names_the_user_only() {
+    let engine = TestEngine::start().await;
+    for username in ["elastic", "nobody-here"] {
+        let reason = engine
+            .user(username, "wrong")
+            .get(ME)
+            .await
+            .assert_error(401, "security_exception");
+        assert_eq!(
+            reason,
+            format!("unable to authenticate user [{username}] for REST request [{ME}]")
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_said_to_be_unknown() {
+    let engine = TestEngine::start().await;
+    let person = engine.with(format!("ApiKey {}", STANDARD.encode("nope:secret")));
+    assert_eq!(
+        detail(person).await,
+        "API key: unable to find apikey with id nope"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_invalid_credentials() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({"name": "k"})).await;
+    let person = engine.with(format!(
+        "ApiKey {}",
+        STANDARD.encode(format!("{}:wrong", key.id))
+    ));
+    assert_eq!(detail(person).await, "API key: invalid credentials");
+}
+
+#[tokio::test]
+async fn an_invalidated_key_says_so_before_the_secret_is_looked_at() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({"name": "k"})).await;
+    engine.elastic().invalidate(&key).await.assert_ok();
+    let expected = format!("API key: api key [{}] has been invalidated", key.id);
+    assert_eq!(detail(engine.key(&key)).await, expected);
+    let wrong = engine.with(format!(
+        "ApiKey {}",
+        STANDARD.encode(format!("{}:wrong", key.id))
+    ));
+    assert_eq!(detail(wrong).await, expected);
+}
+
+#[tokio::test]
+async fn an_expired_key_says_so_only_to_who_knows_the_secret() {
+    let engine = TestEngine::start().await;
+    let key = engine
+        .elastic()
+        .create_key(json!({"name": "k", "expiration": "10s"}))
+        .await;
+    assert_eq!(engine.key(&key).status_of_me().await, 200);
+    engine
+        .clock
+        .advance(std::time::Duration::from_millis(9_999));
+    assert_eq!(engine.key(&key).status_of_me().await, 200);
+    engine.clock.advance(std::time::Duration::from_millis(1));
+    assert_eq!(
+        detail(engine.key(&key)).await,
+        "API key: api key is expired"
+    );
+    let wrong = engine.with(format!(
+        "ApiKey {}",
+        STANDARD.encode(format!("{}:wrong", key.id))
+    ));
+    assert_eq!(detail(wrong).await, "API key: invalid credentials");
+}
+
+#[tokio::test]
+async fn what_is_not_a_key_is_401_and_never_400() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({"name": "k"})).await;
+    let url_safe = URL_SAFE.encode([b'a', b':', 0xff, 0xfe, 0xfb, 0xef]);
+    for token in [
+        "",
+        "x",
+        "!!!!",
+        "bm9jb2xvbg==",
+        &url_safe,
+        "Og==",
+        &key.encoded[..20],
+        &STANDARD.encode([0xff, 0xfe]),
+        "%41",
+    ] {
+        let response = engine.with(format!("ApiKey {token}")).get(ME).await;
+        assert_eq!(response.status, 401, "{token}: {}", response.text);
+    }
+    for header in [
+        "",
+        "Basic",
+        "Basic ",
+        "Basic !!!!",
+        "Basic bm9jb2xvbg==",
+        "Digest x",
+        "Bearer",
+        "Bearer junk",
+        "ApiKey",
+    ] {
+        let response = engine.with(header).get(ME).await;
+        assert_eq!(response.status, 401, "{header}: {}", response.text);
+    }
+}
+
+#[tokio::test]
+async fn a_huge_header_is_refused_without_harm() {
+    let engine = TestEngine::start().await;
+    let response = engine
+        .with(format!("Basic {}", "A".repeat(100_000)))
+        .get(ME)
+        .await;
+    assert!((400..500).contains(&response.status), "{}", response.status);
+    assert_eq!(engine.elastic().status_of_me().await, 200);
+}
+
+#[tokio::test]
+async fn padding_may_be_missing() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({"name": "k"})).await;
+    let person = engine.with(format!("ApiKey {}", key.encoded.trim_end_matches('=')));
+    assert_eq!(person.status_of_me().await, 200);
+}
+
+#[tokio::test]
+async fn a_disabled_user_cannot_sign_in_but_their_keys_live_on() {
+    let engine = TestEngine::start().await;
+    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let key = ann.create_key(json!({"name": "k"})).await;
+    engine
+        .elastic()
+        .send("PUT", "/_security/user/ann/_disable", None)
+        .await
+        .assert_ok();
+    assert_eq!(ann.status_of_me().await, 401);
+    assert_eq!(engine.key(&key).status_of_me().await, 200);
+    engine
+        .elastic()
+        .send("DELETE", "/_security/user/ann", None)
+        .await
+        .assert_ok();
+    assert_eq!(engine.key(&key).status_of_me().await, 200);
+}
+
+#[tokio::test]
+async fn run_as_needs_the_privilege_and_a_user_who_exists() {
+    let engine = TestEngine::start().await;
+    engine.person_with("ann", &["monitor"]).await;
+    let me = engine
+        .elastic()
+        .header("es-security-runas-user", "ann")
+        .get(ME)
+        .await
+        .assert_ok();
+    assert_eq!(me["username"], "ann");
+    assert_eq!(me["authentication_realm"]["name"], "reserved");
+    assert_eq!(me["lookup_realm"]["name"], "default_native");
+    let nobody = engine
+        .elastic()
+        .header("es-security-runas-user", "nobody")
+        .get(ME)
+        .await;
+    assert!(
+        nobody
+            .assert_error(403, "security_exception")
+            .contains("run as [nobody]")
+    );
+    let ben = engine.person_with("ben", &["all"]).await;
+    let refused = ben.header("es-security-runas-user", "ann").get(ME).await;
+    refused.assert_error(403, "security_exception");
+}
+
+#[tokio::test]
+async fn run_as_acts_with_the_others_rights() {
+    let engine = TestEngine::start().await;
+    engine.person_with("ann", &["monitor"]).await;
+    let as_ann = engine.elastic().header("es-security-runas-user", "ann");
+    as_ann
+        .get("/_security/user")
+        .await
+        .assert_error(403, "security_exception");
+    let key = engine
+        .person_with("ben", &["manage_own_api_key"])
+        .await
+        .create_key(json!({"name": "k"}))
+        .await;
+    // A superuser cannot update another's key, except in that other's name.
+    let path = format!("/_security/api_key/{}", key.id);
+    engine
+        .elastic()
+        .put(&path, json!({}))
+        .await
+        .assert_error(404, "resource_not_found_exception");
+    let as_ben = engine.elastic().header("es-security-runas-user", "ben");
+    as_ben
+        .put(&path, json!({"metadata": {"a": 1}}))
+        .await
+        .assert_ok();
+}
+
+#[tokio::test]
+async fn a_password_that_was_verified_is_forgotten_when_it_changes() {
+    let engine = TestEngine::start().await;
+    let ann = engine.person_with("ann", &["monitor"]).await;
+    assert_eq!(ann.status_of_me().await, 200);
+    engine
+        .elastic()
+        .put(
+            "/_security/user/ann/_password",
+            json!({"password": "another one"}),
+        )
+        .await
+        .assert_ok();
+    assert_eq!(ann.status_of_me().await, 401);
+    assert_eq!(engine.user("ann", "another one").status_of_me().await, 200);
+}

@@ -1,0 +1,240 @@
+//! Contract §6.1: privilege checks.
+
+use crate::support::*;
+
+const PATH: &str = "/_security/user/_has_privileges";
+
+async fn check(person: &Person, body: Value) -> Value {
+    person.post(PATH, body).await.assert_ok()
+}
+
+fn application(privileges: Value, resources: Value) -> Value {
+    json!({"application": [{"application": "apm", "privileges": privileges, "resources": resources}]})
+}
+
+#[tokio::test]
+async fn the_request_of_an_apm_server_is_answered() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({
+        "name": "agent", "metadata": {"application": "apm"},
+        "role_descriptors": {"apm": {"cluster": [], "index": [], "applications": [{"application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"]}]}},
+    })).await;
+    let body = application(
+        json!(["config_agent:read", "event:write", "sourcemap:write"]),
+        json!(["-"]),
+    );
+    let answer = engine
+        .key(&key)
+        .send("GET", PATH, Some(body))
+        .await
+        .assert_ok();
+    assert_eq!(
+        answer,
+        json!({
+            "username": "elastic", "has_all_requested": false, "cluster": {}, "index": {},
+            "application": {"apm": {"-": {"config_agent:read": true, "event:write": true, "sourcemap:write": false}}},
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_key_without_rights_is_answered_with_false() {
+    let engine = TestEngine::start().await;
+    let key = engine
+        .elastic()
+        .create_key(json!({"name": "k", "role_descriptors": {"x": {}}}))
+        .await;
+    let answer = check(
+        &engine.key(&key),
+        application(json!(["event:write"]), json!(["-"])),
+    )
+    .await;
+    assert_eq!(answer["application"]["apm"]["-"]["event:write"], false);
+}
+
+#[tokio::test]
+async fn a_key_needs_both_its_own_and_its_owners_right() {
+    let engine = TestEngine::start().await;
+    let role = json!({"cluster": ["manage_own_api_key"], "applications": [{"application": "apm", "privileges": ["event:write"], "resources": ["*"]}]});
+    let ann = engine.person_holding("ann", role).await;
+    let descriptor = json!({"apm": {"applications": [{"application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"]}]}});
+    let key = ann
+        .create_key(json!({"name": "k", "role_descriptors": descriptor}))
+        .await;
+    let answer = check(
+        &engine.key(&key),
+        application(json!(["event:write", "config_agent:read"]), json!(["-"])),
+    )
+    .await;
+    assert_eq!(
+        answer["application"]["apm"]["-"],
+        json!({"event:write": true, "config_agent:read": false})
+    );
+}
+
+#[tokio::test]
+async fn cluster_privileges_imply_one_another() {
+    let engine = TestEngine::start().await;
+    let names = [
+        "all",
+        "manage",
+        "monitor",
+        "manage_security",
+        "manage_api_key",
+        "manage_own_api_key",
+        "cluster:monitor/main",
+    ];
+    let ann = engine
+        .person_with("ann", &["manage", "manage_api_key"])
+        .await;
+    let answer = check(&ann, json!({"cluster": names})).await;
+    assert_eq!(
+        answer["cluster"],
+        json!({
+            "all": false, "manage": true, "monitor": true, "manage_security": false, "manage_api_key": true,
+            "manage_own_api_key": true, "cluster:monitor/main": true,
+        })
+    );
+    assert_eq!(
+        check(&engine.elastic(), json!({"cluster": names})).await["has_all_requested"],
+        true
+    );
+}
+
+#[tokio::test]
+async fn index_patterns_must_be_covered_entirely() {
+    let engine = TestEngine::start().await;
+    let role = json!({"indices": [{"names": ["index-a", "logs-*"], "privileges": ["read", "create_doc"]}, {"names": ["logs-*"], "privileges": ["write"]}]});
+    let ann = engine.person_holding("ann", role).await;
+    let body = json!({"index": [{"names": ["index-a", "*", "logs-x*", ".security-7"], "privileges": ["read", "write", "all"]}, {"names": ["index-a"], "privileges": ["create_doc"]}]});
+    assert_eq!(
+        check(&ann, body).await["index"],
+        json!({
+            "index-a": {"read": true, "write": false, "all": false, "create_doc": true},
+            "*": {"read": false, "write": false, "all": false},
+            "logs-x*": {"read": true, "write": true, "all": false},
+            ".security-7": {"read": false, "write": false, "all": false},
+        })
+    );
+}
+
+#[tokio::test]
+async fn system_indices_need_their_own_permission() {
+    let engine = TestEngine::start().await;
+    let body = json!({"index": [{"names": [".security-7"], "privileges": ["read", "write"], "allow_restricted_indices": true}]});
+    assert_eq!(
+        check(&engine.elastic(), body).await["index"][".security-7"],
+        json!({"read": true, "write": false})
+    );
+}
+
+#[tokio::test]
+async fn actions_need_no_registered_privileges_and_names_do() {
+    let engine = TestEngine::start().await;
+    let entry = |privileges: Value, resources: Value| json!({"application": "myapp", "privileges": privileges, "resources": resources});
+    let role = json!({"applications": [entry(json!(["reader", "data:write/*"]), json!(["space:a"])), entry(json!(["unregistered"]), json!(["*"]))]});
+    let ann = engine.person_holding("ann", role).await;
+    let privileges = json!({"myapp": {"reader": {"actions": ["data:read/*", "login:"]}, "narrow": {"actions": ["data:read/x"]}, "wide": {"actions": ["data:read/x", "data:delete/x"]}}});
+    engine
+        .elastic()
+        .put("/_security/privilege", privileges)
+        .await
+        .assert_ok();
+    let body = json!({"application": [{"application": "myapp", "privileges": ["reader", "narrow", "wide", "unregistered", "data:read/x", "data:write/y", "data:delete/y", "login:"], "resources": ["space:a", "space:b"]}]});
+    let answer = check(&ann, body).await;
+    assert_eq!(
+        answer["application"]["myapp"]["space:a"],
+        json!({
+            "reader": true, "narrow": true, "wide": false, "unregistered": true, "data:read/x": true, "data:write/y": true, "data:delete/y": false, "login:": true,
+        })
+    );
+    assert_eq!(
+        answer["application"]["myapp"]["space:b"],
+        json!({
+            "reader": false, "narrow": false, "wide": false, "unregistered": true, "data:read/x": false, "data:write/y": false, "data:delete/y": false, "login:": false,
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_superuser_holds_every_action_of_every_application() {
+    let engine = TestEngine::start().await;
+    let answer = check(
+        &engine.elastic(),
+        application(json!(["event:write", "anything"]), json!(["-", "*"])),
+    )
+    .await;
+    assert_eq!(answer["has_all_requested"], true);
+}
+
+#[tokio::test]
+async fn the_documented_role_can_create_agent_keys() {
+    let engine = TestEngine::start().await;
+    let role = json!({"cluster": ["manage_own_api_key"], "applications": [
+        {"application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"]},
+        {"application": "kibana-.kibana", "privileges": ["feature_apm.all"], "resources": ["space:default"]},
+    ]});
+    let ann = engine.person_holding("ann", role).await;
+    let body = json!({"cluster": ["manage_own_api_key"], "application": [
+        {"application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"]},
+        {"application": "kibana-.kibana", "privileges": ["feature_apm.all"], "resources": ["space:default"]},
+    ]});
+    assert_eq!(check(&ann, body).await["has_all_requested"], true);
+}
+
+#[tokio::test]
+async fn nobody_asks_for_another_user() {
+    let engine = TestEngine::start().await;
+    let body = json!({"cluster": ["all"]});
+    engine
+        .elastic()
+        .post("/_security/user/elastic/_has_privileges", body.clone())
+        .await
+        .assert_ok();
+    engine
+        .elastic()
+        .post("/_security/user/ann/_has_privileges", body)
+        .await
+        .assert_error(403, "security_exception");
+}
+
+#[tokio::test]
+async fn malformed_checks_are_parse_exceptions() {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    for body in [
+        json!({}),
+        json!({"indices": []}),
+        json!({"cluster": 1}),
+        json!({"cluster": ["all"], "x": 1}),
+        json!({"index": [{"names": ["a"]}]}),
+        json!({"index": [{"names": ["a"], "privileges": ["read"], "query": "{}"}]}),
+        json!({"index": [{"names": ["a"], "privileges": ["read"], "field_security": {}}]}),
+        json!({"application": [{"application": "apm", "privileges": ["a:b"]}]}),
+        json!({"application": [{"application": "apm", "resources": ["*"]}]}),
+    ] {
+        elastic
+            .post(PATH, body)
+            .await
+            .assert_error(400, "parse_exception");
+    }
+    elastic
+        .send("POST", PATH, None)
+        .await
+        .assert_error(400, "parse_exception");
+}
+
+#[tokio::test]
+async fn checks_have_rules() {
+    let engine = TestEngine::start().await;
+    for body in [
+        json!({"cluster": [], "index": [], "application": []}),
+        json!({"application": [{"application": "apm*", "privileges": ["a:b"], "resources": ["*"]}]}),
+    ] {
+        engine
+            .elastic()
+            .post(PATH, body)
+            .await
+            .assert_error(400, "action_request_validation_exception");
+    }
+}

@@ -1,0 +1,28 @@
+//! The rules of the contract, one test per rule, over real HTTP.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise, in its helpers as well"
+)]
+
+mod support;
+
+mod aggregations;
+mod api_key_create;
+mod api_key_get;
+mod api_key_grant;
+mod api_key_invalidate;
+mod api_key_query;
+mod api_key_update;
+mod authentication;
+mod authorization;
+mod cluster;
+mod has_privileges;
+mod privileges;
+mod properties;
+mod role_mappings;
+mod roles;
+mod storage;
+mod tokens;
+mod users;
+mod wire;

@@ -1,0 +1,176 @@
+//! Contract §7.1 and §3.3: roles.
+
+use crate::support::*;
+
+async fn put(person: &Person, name: &str, role: Value) -> Response {
+    person.put(&format!("/_security/role/{name}"), role).await
+}
+
+#[tokio::test]
+async fn roles_are_created_replaced_read_and_deleted() {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    let role = json!({"cluster": ["monitor"], "description": "watches", "metadata": {"a": 1}});
+    assert_eq!(
+        put(&elastic, "r", role).await.assert_ok(),
+        json!({"role": {"created": true}})
+    );
+    let shown = elastic.get("/_security/role/r").await.assert_ok();
+    assert_eq!(
+        shown,
+        json!({"r": {
+            "cluster": ["monitor"], "indices": [], "applications": [], "run_as": [], "metadata": {"a": 1},
+            "transient_metadata": {"enabled": true}, "description": "watches",
+        }})
+    );
+    assert_eq!(
+        put(&elastic, "r", json!({})).await.assert_ok(),
+        json!({"role": {"created": false}})
+    );
+    let deleted = elastic.send("DELETE", "/_security/role/r", None).await;
+    assert_eq!(
+        (deleted.status, deleted.json()),
+        (200, json!({"found": true}))
+    );
+    let again = elastic.send("DELETE", "/_security/role/r", None).await;
+    assert_eq!((again.status, again.json()), (404, json!({"found": false})));
+}
+
+#[tokio::test]
+async fn some_found_is_200_and_none_found_is_404() {
+    let engine = TestEngine::start().await;
+    let some = engine
+        .elastic()
+        .get("/_security/role/viewer,nope")
+        .await
+        .assert_ok();
+    assert_eq!(some.as_object().unwrap().len(), 1);
+    let none = engine.elastic().get("/_security/role/nope,nada").await;
+    assert_eq!((none.status, none.json()), (404, json!({})));
+}
+
+#[tokio::test]
+async fn built_in_roles_are_there_and_reserved() {
+    let engine = TestEngine::start().await;
+    let roles = engine.elastic().get("/_security/role").await.assert_ok();
+    for name in [
+        "superuser",
+        "viewer",
+        "editor",
+        "kibana_admin",
+        "kibana_system",
+        "apm_system",
+        "monitoring_user",
+    ] {
+        assert_eq!(roles[name]["metadata"]["_reserved"], true, "{name}");
+    }
+    let reason = put(&engine.elastic(), "superuser", json!({}))
+        .await
+        .assert_error(400, "action_request_validation_exception");
+    assert!(reason.contains("Role [superuser] is reserved and may not be used."));
+    assert_eq!(
+        engine
+            .elastic()
+            .send("DELETE", "/_security/role/viewer", None)
+            .await
+            .status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn only_the_superuser_holds_apm_privileges_by_birth() {
+    let engine = TestEngine::start().await;
+    let check = json!({"application": [{"application": "apm", "privileges": ["event:write"], "resources": ["*"]}]});
+    for role in [
+        "viewer",
+        "editor",
+        "kibana_admin",
+        "kibana_system",
+        "apm_system",
+        "apm_user",
+        "superuser",
+    ] {
+        engine
+            .elastic()
+            .put(
+                "/_security/user/u",
+                json!({"password": "password", "roles": [role]}),
+            )
+            .await
+            .assert_ok();
+        let answer = engine
+            .user("u", "password")
+            .post("/_security/user/_has_privileges", check.clone())
+            .await;
+        assert_eq!(
+            answer.at("/has_all_requested"),
+            role == "superuser",
+            "{role}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn names_have_rules() {
+    let engine = TestEngine::start().await;
+    for name in ["%20x", "x%20", "caf%C3%A9", &"x".repeat(508)] {
+        put(&engine.elastic(), name, json!({}))
+            .await
+            .assert_error(400, "action_request_validation_exception");
+    }
+    put(&engine.elastic(), &"x".repeat(507), json!({}))
+        .await
+        .assert_ok();
+}
+
+#[tokio::test]
+async fn roles_have_rules() {
+    let engine = TestEngine::start().await;
+    for role in [
+        json!({"cluster": ["nonsense"]}),
+        json!({"indices": [{"names": ["a"], "privileges": ["nonsense"]}]}),
+        json!({"metadata": {"_a": 1}}),
+        json!({"description": "x".repeat(1_001)}),
+    ] {
+        put(&engine.elastic(), "r", role)
+            .await
+            .assert_error(400, "action_request_validation_exception");
+    }
+}
+
+#[tokio::test]
+async fn malformed_roles_are_parse_exceptions() {
+    let engine = TestEngine::start().await;
+    for role in [
+        json!({"x": 1}),
+        json!({"cluster": 1}),
+        json!({"indices": [{"names": [], "privileges": ["read"]}]}),
+        json!({"indices": [{"privileges": ["read"]}]}),
+        json!({"indices": [{"names": "a"}]}),
+        json!({"indices": [{"names": "a", "privileges": ["read"], "field_security": {"except": ["b"]}}]}),
+        json!({"indices": [{"names": "a", "privileges": ["read"], "field_security": {"grant": ["a*"], "except": ["b"]}}]}),
+        json!({"applications": [{"application": "apm", "privileges": ["a:b"]}]}),
+        json!([]),
+    ] {
+        put(&engine.elastic(), "r", role.clone())
+            .await
+            .assert_error(400, "parse_exception");
+    }
+    let lookup = json!({"indices": [{"names": "a", "privileges": ["read"], "query": {"terms": {"u": {"index": "i", "id": "1", "path": "p"}}}}]});
+    assert_eq!(put(&engine.elastic(), "r", lookup).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_role_that_was_deleted_grants_nothing_at_once() {
+    let engine = TestEngine::start().await;
+    let ann = engine.person_with("ann", &["monitor"]).await;
+    ann.get("/").await.assert_ok();
+    engine
+        .elastic()
+        .send("DELETE", "/_security/role/ann", None)
+        .await
+        .assert_ok();
+    let reason = ann.get("/").await.assert_error(403, "security_exception");
+    assert!(reason.contains("(assigned roles [ann] were not found)"));
+}

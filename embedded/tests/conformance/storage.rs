@@ -1,0 +1,240 @@
+//! What stays, what goes, and what a start does.
+
+use std::time::Duration;
+
+use embedded::{Config, Engine, PasswordHashing, StartError, reset_password};
+use secrecy::ExposeSecret;
+
+use crate::support::*;
+
+fn config(folder: &std::path::Path) -> Config {
+    let mut config = Config::new(([127, 0, 0, 1], 0).into(), folder.join("engine.db"));
+    config.password_hashing = PasswordHashing::FastForTests;
+    config
+}
+
+#[tokio::test]
+async fn the_first_start_generates_a_password_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Engine::start(config(folder.path())).await.unwrap();
+    assert!(engine.first_password().unwrap().expose_secret().len() >= 20);
+    engine.stop().await;
+    let again = Engine::start(config(folder.path())).await.unwrap();
+    assert!(again.first_password().is_none());
+    again.stop().await;
+}
+
+#[tokio::test]
+async fn a_given_password_counts_on_the_first_start_only() {
+    let engine = TestEngine::start().await;
+    assert!(engine.engine.first_password().is_none());
+    assert_eq!(engine.elastic().status_of_me().await, 200);
+    let folder = engine.folder;
+    engine.engine.stop().await;
+    let mut other = config(folder.path());
+    other.elastic_password = Some("another one".to_owned().into());
+    let again = Engine::start(other).await.unwrap();
+    let address = again.address();
+    let header = format!(
+        "Basic {}",
+        base64::Engine::encode(
+            &base64::engine::general_purpose::STANDARD,
+            format!("elastic:{ELASTIC_PASSWORD}")
+        )
+    );
+    let me = crate::support::http::send(
+        address,
+        "GET",
+        "/_security/_authenticate",
+        &[("Authorization", &header)],
+        None,
+    )
+    .await;
+    assert_eq!(me.status, 200);
+    again.stop().await;
+}
+
+#[tokio::test]
+async fn a_taken_port_names_both_ways_out() {
+    let engine = TestEngine::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut taken = config(folder.path());
+    taken.listen = engine.address();
+    let Err(error) = Engine::start(taken).await else {
+        panic!("it started")
+    };
+    assert!(matches!(error, StartError::AddressInUse { address } if address == engine.address()));
+    let text = error.to_string();
+    assert!(
+        text.contains("AGENT_KEYS_EMBEDDED_LISTEN")
+            && text.contains("AGENT_KEYS_ELASTICSEARCH_URL")
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let engine = TestEngine::start().await;
+    let mut seen = 0;
+    for file in std::fs::read_dir(engine.folder.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(
+            file.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{:?}",
+            file.path()
+        );
+        seen += 1;
+    }
+    assert!(seen >= 1);
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_file() {
+    let engine = TestEngine::start().await;
+    let created = engine
+        .elastic()
+        .post("/_security/api_key", json!({"name": "k"}))
+        .await
+        .assert_ok();
+    let folder = engine.folder;
+    engine.engine.stop().await;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        for secret in [
+            ELASTIC_PASSWORD,
+            created["api_key"].as_str().unwrap(),
+            created["encoded"].as_str().unwrap(),
+        ] {
+            assert!(
+                !bytes
+                    .windows(secret.len())
+                    .any(|window| window == secret.as_bytes())
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reset_password_counts_at_once_in_a_running_engine() {
+    let engine = TestEngine::start().await;
+    assert_eq!(engine.elastic().status_of_me().await, 200);
+    let file = engine.folder.path().join("engine.db");
+    let password = reset_password(&file, "elastic").await.unwrap();
+    assert_eq!(engine.elastic().status_of_me().await, 401);
+    assert_eq!(
+        engine
+            .user("elastic", password.expose_secret())
+            .status_of_me()
+            .await,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_reset_needs_a_file_and_a_user() {
+    let engine = TestEngine::start().await;
+    let file = engine.folder.path().join("engine.db");
+    assert!(
+        reset_password(&file, "nope")
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("nope")
+    );
+    assert!(
+        reset_password(&engine.folder.path().join("no.db"), "elastic")
+            .await
+            .is_err()
+    );
+    assert!(!engine.folder.path().join("no.db").exists());
+}
+
+#[tokio::test]
+async fn ended_keys_are_swept_after_seven_days_at_a_start() {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    let revoked = elastic
+        .create_key(json!({"name": "revoked", "metadata": {"a": "b"}}))
+        .await;
+    elastic.invalidate(&revoked).await.assert_ok();
+    elastic
+        .create_key(json!({"name": "expired", "expiration": "0"}))
+        .await;
+    elastic.create_key(json!({"name": "lives"})).await;
+    let (folder, clock) = (engine.folder, engine.clock);
+    engine.engine.stop().await;
+    for (days, left) in [(6, 3), (2, 1)] {
+        clock.advance(Duration::from_secs(days * 86_400));
+        let mut again = config(folder.path());
+        again.clock = clock.clone();
+        let engine = Engine::start(again).await.unwrap();
+        let address = engine.address();
+        let header = format!(
+            "Basic {}",
+            base64::Engine::encode(
+                &base64::engine::general_purpose::STANDARD,
+                format!("elastic:{ELASTIC_PASSWORD}")
+            )
+        );
+        let mut total = Value::Null;
+        // The sweep runs beside the first requests.
+        for _ in 0..50 {
+            let found = crate::support::http::send(
+                address,
+                "GET",
+                "/_security/_query/api_key",
+                &[("Authorization", &header)],
+                None,
+            )
+            .await;
+            total = found.at("/total");
+            if total == left {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(total, left);
+        engine.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn everything_answered_is_still_there_after_a_restart() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({"name": "k"})).await;
+    engine
+        .elastic()
+        .put("/_security/role/r", json!({"cluster": ["monitor"]}))
+        .await
+        .assert_ok();
+    engine
+        .elastic()
+        .put(
+            "/_security/privilege",
+            json!({"myapp": {"p": {"actions": ["a:b"]}}}),
+        )
+        .await
+        .assert_ok();
+    let folder = engine.folder;
+    engine.engine.stop().await;
+    let again = Engine::start(config(folder.path())).await.unwrap();
+    let header = format!("ApiKey {}", key.encoded);
+    for path in [
+        "/_security/_authenticate",
+        "/_security/role/r",
+        "/_security/privilege/myapp/p",
+    ] {
+        let found = crate::support::http::send(
+            again.address(),
+            "GET",
+            path,
+            &[("Authorization", &header)],
+            None,
+        )
+        .await;
+        assert_eq!(found.status, 200, "{path} {}", found.text);
+    }
+    again.stop().await;
+}

@@ -1,0 +1,147 @@
+//! Contract §7.3: OAuth2 tokens.
+
+use crate::support::*;
+
+const PATH: &str = "/_security/oauth2/token";
+
+async fn with_tokens() -> TestEngine {
+    TestEngine::start_with(|config| config.token_service = true).await
+}
+
+fn by_password() -> Value {
+    json!({"grant_type": "password", "username": "elastic", "password": ELASTIC_PASSWORD, "scope": "FULL"})
+}
+
+fn bearer(engine: &TestEngine, answer: &Response) -> Person {
+    engine.with(format!(
+        "Bearer {}",
+        answer.at("/access_token").as_str().unwrap()
+    ))
+}
+
+#[tokio::test]
+async fn tokens_are_off_unless_switched_on() {
+    let engine = TestEngine::start().await;
+    let response = engine.elastic().post(PATH, by_password()).await;
+    response.assert_error(400, "feature_not_enabled_exception");
+    assert_eq!(response.at("/error/disabled.feature"), "security_tokens");
+}
+
+#[tokio::test]
+async fn bearer_is_offered_only_when_switched_on() {
+    let engine = with_tokens().await;
+    let schemes = engine.nobody().get("/").await;
+    assert_eq!(
+        schemes.header("www-authenticate"),
+        [
+            r#"Basic realm="security", charset="UTF-8""#,
+            r#"Bearer realm="security""#,
+            "ApiKey"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_password_is_exchanged_for_a_token_of_twenty_minutes() {
+    let engine = with_tokens().await;
+    let answer = engine.elastic().post(PATH, by_password()).await;
+    let body = answer.assert_ok();
+    assert_eq!(
+        (&body["type"], &body["expires_in"], &body["scope"]),
+        (&json!("Bearer"), &json!(1200), &json!("FULL"))
+    );
+    assert_eq!(body["authentication"]["username"], "elastic");
+    let me = bearer(&engine, &answer)
+        .get("/_security/_authenticate")
+        .await
+        .assert_ok();
+    assert_eq!(me["authentication_type"], "token");
+    engine.clock.advance(std::time::Duration::from_secs(1_200));
+    assert_eq!(bearer(&engine, &answer).status_of_me().await, 401);
+}
+
+#[tokio::test]
+async fn a_refresh_token_works_once() {
+    let engine = with_tokens().await;
+    let first = engine.elastic().post(PATH, by_password()).await;
+    let refresh =
+        json!({"grant_type": "refresh_token", "refresh_token": first.at("/refresh_token")});
+    let second = engine.elastic().post(PATH, refresh.clone()).await;
+    assert_eq!(bearer(&engine, &second).status_of_me().await, 200);
+    let again = engine.elastic().post(PATH, refresh).await;
+    assert_eq!(
+        (again.status, again.at("/error")),
+        (400, json!("invalid_grant"))
+    );
+}
+
+#[tokio::test]
+async fn client_credentials_have_no_refresh_token() {
+    let engine = with_tokens().await;
+    let answer = engine
+        .elastic()
+        .post(PATH, json!({"grant_type": "client_credentials"}))
+        .await
+        .assert_ok();
+    assert!(answer.get("refresh_token").is_none());
+}
+
+#[tokio::test]
+async fn errors_have_the_shape_of_oauth() {
+    let engine = with_tokens().await;
+    for (body, error) in [
+        (json!({"grant_type": "magic"}), "unsupported_grant_type"),
+        (json!({"grant_type": "password"}), "invalid_request"),
+        (
+            json!({"grant_type": "refresh_token", "refresh_token": "nope"}),
+            "invalid_grant",
+        ),
+    ] {
+        let response = engine.elastic().post(PATH, body).await;
+        assert_eq!(
+            (response.status, response.at("/error")),
+            (400, json!(error))
+        );
+        assert!(response.at("/error_description").is_string());
+    }
+    let wrong = json!({"grant_type": "password", "username": "elastic", "password": "wrong"});
+    engine
+        .elastic()
+        .post(PATH, wrong)
+        .await
+        .assert_error(401, "security_exception");
+}
+
+#[tokio::test]
+async fn tokens_are_invalidated_one_by_one_or_by_user() {
+    let engine = with_tokens().await;
+    let one = engine.elastic().post(PATH, by_password()).await;
+    let two = engine.elastic().post(PATH, by_password()).await;
+    let body = json!({"token": one.at("/access_token")});
+    let counts = |invalidated: i64, previously: i64| json!({"invalidated_tokens": invalidated, "previously_invalidated_tokens": previously, "error_count": 0});
+    assert_eq!(
+        engine
+            .elastic()
+            .delete(PATH, body.clone())
+            .await
+            .assert_ok(),
+        counts(1, 0)
+    );
+    assert_eq!(
+        engine.elastic().delete(PATH, body).await.assert_ok(),
+        counts(0, 1)
+    );
+    assert_eq!(bearer(&engine, &one).status_of_me().await, 401);
+    assert_eq!(bearer(&engine, &two).status_of_me().await, 200);
+    engine
+        .elastic()
+        .delete(PATH, json!({"username": "elastic"}))
+        .await
+        .assert_ok();
+    assert_eq!(bearer(&engine, &two).status_of_me().await, 401);
+    engine
+        .elastic()
+        .delete(PATH, json!({}))
+        .await
+        .assert_error(400, "action_request_validation_exception");
+}

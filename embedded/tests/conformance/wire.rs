@@ -1,0 +1,323 @@
+//! Contract §1: headers, media types, common parameters, the error envelope.
+
+use crate::support::*;
+
+const ME: &str = "/_security/_authenticate";
+
+#[tokio::test]
+async fn every_response_names_the_product() {
+    let engine = TestEngine::start().await;
+    for (person, path) in [
+        (engine.elastic(), ME),
+        (engine.nobody(), ME),
+        (engine.elastic(), "/no/such"),
+    ] {
+        assert_eq!(
+            person.get(path).await.header("x-elastic-product"),
+            ["Elasticsearch"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_opaque_id_is_echoed() {
+    let engine = TestEngine::start().await;
+    let response = engine.elastic().header("X-Opaque-Id", "abc").get(ME).await;
+    assert_eq!(response.header("x-opaque-id"), ["abc"]);
+}
+
+#[tokio::test]
+async fn json_is_the_default_and_versions_are_echoed() {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    assert_eq!(
+        elastic.get(ME).await.header("content-type"),
+        ["application/json"]
+    );
+    for version in [8, 9] {
+        let accept =
+            format!("application/vnd.elasticsearch+json; compatible-with={version},text/plain");
+        let response = elastic.clone().header("Accept", &accept).get(ME).await;
+        let expected = format!("application/vnd.elasticsearch+json;compatible-with={version}");
+        assert_eq!(response.header("content-type"), [expected]);
+    }
+}
+
+#[tokio::test]
+async fn other_versions_are_refused() {
+    let engine = TestEngine::start().await;
+    let accept = "application/vnd.elasticsearch+json;compatible-with=7";
+    let response = engine.elastic().header("Accept", accept).get(ME).await;
+    response.assert_error(400, "media_type_header_exception");
+}
+
+#[tokio::test]
+async fn versions_of_body_and_answer_must_agree() {
+    let engine = TestEngine::start().await;
+    let v8 = "application/vnd.elasticsearch+json;compatible-with=8";
+    let v9 = "application/vnd.elasticsearch+json;compatible-with=9";
+    let body = br#"{"cluster":["all"]}"#;
+    let path = "/_security/user/_has_privileges";
+    for (accept, content_type, status) in [
+        (v9, v9, 200),
+        (v8, v8, 200),
+        (v8, v9, 400),
+        (v9, "application/json", 400),
+        ("application/json", v9, 400),
+        ("*/*", v9, 200),
+    ] {
+        let person = engine.elastic().header("Accept", accept);
+        let response = person
+            .send_bytes("POST", path, Some(body), content_type)
+            .await;
+        assert_eq!(
+            response.status, status,
+            "{accept} {content_type}: {}",
+            response.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_a_body_the_content_type_does_not_matter() {
+    let engine = TestEngine::start().await;
+    let content_type = "application/vnd.elasticsearch+json; compatible-with=9";
+    engine
+        .elastic()
+        .header("Content-Type", content_type)
+        .get(ME)
+        .await
+        .assert_ok();
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_not_acceptable() {
+    let engine = TestEngine::start().await;
+    let response = engine
+        .elastic()
+        .send_bytes("POST", "/_security/api_key", Some(b"name=k"), "text/plain")
+        .await;
+    assert_eq!(response.status, 406);
+    let expected =
+        json!({"error": "Content-Type header [text/plain] is not supported", "status": 406});
+    assert_eq!(response.json(), expected);
+}
+
+#[tokio::test]
+async fn a_trailing_slash_is_tolerated() {
+    let engine = TestEngine::start().await;
+    engine
+        .elastic()
+        .get("/_security/api_key/")
+        .await
+        .assert_ok();
+}
+
+#[tokio::test]
+async fn unknown_paths_are_400_with_a_string() {
+    let engine = TestEngine::start().await;
+    let response = engine.nobody().get("/x/y?z=1").await;
+    assert_eq!(response.status, 400);
+    assert_eq!(
+        response.json(),
+        json!({"error": "no handler found for uri [/x/y?z=1] and method [GET]"})
+    );
+}
+
+#[tokio::test]
+async fn wrong_methods_are_405_with_the_allowed_ones() {
+    let engine = TestEngine::start().await;
+    let response = engine.elastic().post(ME, json!({})).await;
+    assert_eq!(response.status, 405);
+    assert_eq!(response.header("allow"), ["GET"]);
+    let error = "Incorrect HTTP method for uri [/_security/_authenticate] and method [POST], allowed: [GET]";
+    assert_eq!(response.json(), json!({"error": error, "status": 405}));
+}
+
+#[tokio::test]
+async fn unknown_parameters_are_refused_by_name() {
+    let engine = TestEngine::start().await;
+    let reason = engine
+        .elastic()
+        .get("/_security/api_key?nmae=k")
+        .await
+        .assert_error(400, "illegal_argument_exception");
+    assert!(
+        reason.starts_with("request [/_security/api_key] contains unrecognized parameter: [nmae]")
+    );
+}
+
+#[tokio::test]
+async fn refresh_takes_three_values() {
+    let engine = TestEngine::start().await;
+    for refresh in ["true", "false", "wait_for"] {
+        let path = format!("/_security/api_key?refresh={refresh}");
+        engine
+            .elastic()
+            .post(&path, json!({"name": "k"}))
+            .await
+            .assert_ok();
+    }
+    let response = engine
+        .elastic()
+        .post("/_security/api_key?refresh=maybe", json!({"name": "k"}))
+        .await;
+    response.assert_error(400, "illegal_argument_exception");
+}
+
+#[tokio::test]
+async fn filter_path_leaves_what_was_asked_for() {
+    let engine = TestEngine::start().await;
+    let body = engine
+        .elastic()
+        .get(&format!("{ME}?filter_path=username,*_realm.name"))
+        .await
+        .assert_ok();
+    assert_eq!(
+        body,
+        json!({
+            "username": "elastic",
+            "authentication_realm": {"name": "reserved"},
+            "lookup_realm": {"name": "reserved"},
+        })
+    );
+}
+
+#[tokio::test]
+async fn filter_path_does_not_touch_errors() {
+    let engine = TestEngine::start().await;
+    let response = engine
+        .nobody()
+        .get(&format!("{ME}?filter_path=nothing"))
+        .await;
+    response.assert_error(401, "security_exception");
+}
+
+#[tokio::test]
+async fn pretty_answers_have_lines() {
+    let engine = TestEngine::start().await;
+    let response = engine.elastic().get(&format!("{ME}?pretty")).await;
+    assert!(
+        response.text.contains("\n  \"username\" : ")
+            || response.text.contains("\n  \"username\": ")
+    );
+    assert!(response.text.ends_with('\n'));
+}
+
+#[tokio::test]
+async fn error_trace_adds_a_trace() {
+    let engine = TestEngine::start().await;
+    assert_eq!(
+        engine.nobody().get(ME).await.at("/error/stack_trace"),
+        Value::Null
+    );
+    assert!(
+        engine
+            .nobody()
+            .get(&format!("{ME}?error_trace=true"))
+            .await
+            .at("/error/stack_trace")
+            .is_string()
+    );
+}
+
+#[tokio::test]
+async fn flags_are_true_or_false() {
+    let engine = TestEngine::start().await;
+    let response = engine
+        .elastic()
+        .get("/_security/api_key?owner=perhaps")
+        .await;
+    response.assert_error(400, "illegal_argument_exception");
+}
+
+#[tokio::test]
+async fn bodies_over_one_mebibyte_are_refused() {
+    let engine = TestEngine::start().await;
+    let body = vec![b' '; 1024 * 1024 + 1];
+    let response = engine
+        .elastic()
+        .send_bytes(
+            "POST",
+            "/_security/api_key",
+            Some(&body),
+            "application/json",
+        )
+        .await;
+    assert_eq!(response.status, 413);
+}
+
+#[tokio::test]
+async fn a_missing_body_is_a_parse_exception() {
+    let engine = TestEngine::start().await;
+    let reason = engine
+        .elastic()
+        .send("POST", "/_security/api_key", None)
+        .await
+        .assert_error(400, "parse_exception");
+    assert_eq!(reason, "request body is required");
+}
+
+#[tokio::test]
+async fn a_broken_body_is_400() {
+    let engine = TestEngine::start().await;
+    for body in [
+        "{",
+        "[]",
+        "\"x\"",
+        "{\"name\":}",
+        "nul",
+        "{\"name\":\"\\ud800\"}",
+    ] {
+        let response = engine
+            .elastic()
+            .send_bytes(
+                "POST",
+                "/_security/api_key",
+                Some(body.as_bytes()),
+                "application/json",
+            )
+            .await;
+        assert_eq!(response.status, 400, "{body}: {}", response.text);
+    }
+}
+
+#[tokio::test]
+async fn deep_nesting_is_400() {
+    let engine = TestEngine::start().await;
+    let body = format!(
+        "{{\"query\":{}{}}}",
+        "{\"bool\":{\"must\":".repeat(5_000),
+        "}}".repeat(5_000)
+    );
+    let response = engine
+        .elastic()
+        .send_bytes(
+            "POST",
+            "/_security/_query/api_key",
+            Some(body.as_bytes()),
+            "application/json",
+        )
+        .await;
+    assert_eq!(response.status, 400, "{}", response.text);
+}
+
+#[tokio::test]
+async fn a_body_may_stand_in_the_query_string() {
+    let engine = TestEngine::start().await;
+    let path = "/_security/_query/api_key?source=%7B%22size%22%3A0%7D&source_content_type=application/json";
+    engine.elastic().get(path).await.assert_ok();
+}
+
+#[tokio::test]
+async fn escapes_in_paths_are_read_and_bad_ones_refused() {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    elastic
+        .put("/_security/role/a%20b", json!({"cluster": ["monitor"]}))
+        .await
+        .assert_ok();
+    assert!(elastic.get("/_security/role/a%20b").await.assert_ok()["a b"].is_object());
+    assert_eq!(elastic.get("/_security/role/%zz").await.status, 400);
+    assert_eq!(elastic.get("/_security/role/%ff").await.status, 400);
+}
