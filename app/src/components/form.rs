@@ -10,6 +10,7 @@ use leptos::{
     prelude::*,
     server_fn::{Http, ServerFn, codec::Json, codec::PostUrl},
 };
+use leptos_router::hooks::use_location;
 use serde::de::DeserializeOwned;
 
 /// A form that a browser posted by itself, and what came of it. Exists only while the answer to that post is drawn.
@@ -43,6 +44,26 @@ where
         action.value().set(Some(read_outcome::<S>(&posted)));
     }
     action
+}
+
+/// The field in which a form names the page it stands on. The server answers a browser's own post with that page;
+/// the `Referer` would not do, for after a first refusal it names the post itself.
+pub const PAGE_FIELD: &str = "page";
+
+/// The hidden field that every form carries.
+#[component]
+pub fn FormPage() -> impl IntoView {
+    let location = use_location();
+    let page = move || {
+        let search = location.search.get();
+        let mark = if search.is_empty() { "" } else { "?" };
+        format!(
+            "{}{mark}{}",
+            location.pathname.get(),
+            search.trim_start_matches('?')
+        )
+    };
+    view! { <input type="hidden" name=PAGE_FIELD value=page /> }
 }
 
 /// Whether this page answers a form that the browser posted by itself. Such a page carries no script.

@@ -1,7 +1,7 @@
 //! The bar across the top of every page: where one is, which cluster, and who.
 
 use super::{
-    form::use_form,
+    form::{FormPage, use_form},
     icon::{Icon, IconName, Mark},
 };
 use crate::{model::viewer::Viewer, questions::session::SignOut};
@@ -105,6 +105,7 @@ pub fn SignOutButton() -> impl IntoView {
     let sign_out = use_form::<SignOut>();
     view! {
         <ActionForm action=sign_out>
+            <FormPage />
             <button class="button sign-out" data-variant="ghost" data-size="sm" type="submit">
                 <Icon name=IconName::Signout />
                 <span>"Sign out"</span>

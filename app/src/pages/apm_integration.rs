@@ -7,7 +7,7 @@ use crate::{
         callout::{Announce, Callout},
         code::SnippetBlock,
         field::{FieldErrors, FieldKind, TextField},
-        form::use_form,
+        form::{FormPage, use_form},
         icon::IconName,
         meter::KeyLimitMeter,
         problem::{ProblemCallout, ProblemPrompt, describe},
@@ -141,6 +141,7 @@ fn Settings(
         <div class="split" data-aside="wide">
             <div data-part="columns">
                 <ActionForm action=save>
+                    <FormPage />
                     <div class="stack" data-gap="lg">
                         <section class="panel">
                             <header><h2>"Connection"</h2></header>

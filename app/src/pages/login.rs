@@ -5,7 +5,7 @@ use crate::{
         badge::{Badge, Tone},
         callout::{Announce, Callout},
         field::{FieldKind, TextField},
-        form::use_form,
+        form::{FormPage, use_form},
         icon::{Icon, IconName, Mark},
         problem::sentences,
     },
@@ -82,6 +82,7 @@ pub fn LoginPage() -> impl IntoView {
                         })}
                     </Suspense>
                     <ActionForm action=sign_in>
+                        <FormPage />
                         <div data-part="body" class="stack">
                             {message}
                             <input type="hidden" name="next" value=move || query.read().get("next") />

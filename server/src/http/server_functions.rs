@@ -13,7 +13,7 @@ use super::{
 use crate::backend::RequestBackend;
 use app::{
     backend::Backend,
-    components::form::PostedForm,
+    components::form::{PAGE_FIELD, PostedForm},
     model::problem::{Problem, ProblemKind},
 };
 use axum::{
@@ -56,7 +56,7 @@ pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response
     if !wants_page {
         return answered.into_response();
     }
-    let page = page_of_form(&parts);
+    let page = page_of_form(&parts, &input);
     let signed_out = answered.problem.as_ref().is_some_and(|problem| {
         matches!(
             problem.kind,
@@ -176,26 +176,28 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     }
 }
 
-/// The page a form stood on: a page of ours, or else the list.
-fn page_of_form(parts: &Parts) -> Uri {
-    let list = || Uri::from_static(LIST);
-    let Some(referer) = parts
-        .headers
-        .get(REFERER)
-        .and_then(|referer| referer.to_str().ok())
-    else {
-        return list();
+/// The page a form stood on: the one it names, else the one the browser came from, else the list.
+fn page_of_form(parts: &Parts, input: &[u8]) -> Uri {
+    let named = url::form_urlencoded::parse(input)
+        .find(|(name, _)| name == PAGE_FIELD)
+        .and_then(|(_, page)| own_page(&page));
+    // That the referring page is of the same origin, the browser says: our policy tells it to send nothing else's.
+    let came_from = || {
+        let referer = parts.headers.get(REFERER)?.to_str().ok()?;
+        own_page(referer)
     };
-    // That it is of the same origin, the browser says: our policy tells it to send nothing else's.
-    let Ok(referer) = referer.parse::<Uri>() else {
-        return list();
-    };
-    let path = referer.path();
-    if path != "/login" && !path.starts_with("/settings/") {
-        return list();
-    }
-    let path_and_query = referer.path_and_query().map_or(path, |path| path.as_str());
-    path_and_query.parse().unwrap_or_else(|_| list())
+    named
+        .or_else(came_from)
+        .unwrap_or_else(|| Uri::from_static(LIST))
+}
+
+/// Path and query of an address, if it is a page of ours.
+fn own_page(address: &str) -> Option<Uri> {
+    let uri: Uri = address.parse().ok()?;
+    let path = uri.path();
+    let ours = path == "/login" || path.starts_with("/settings/");
+    let path_and_query = uri.path_and_query().filter(|_| ours)?;
+    path_and_query.as_str().parse().ok()
 }
 
 /// A problem as an answer of its own, for where no server function ran.

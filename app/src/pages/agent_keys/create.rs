@@ -8,7 +8,7 @@ use crate::{
         callout::Callout,
         dialog::{Dialog, DialogHead, DialogShape},
         field::{FieldErrors, TextField},
-        form::use_form,
+        form::{FormPage, use_form},
         icon::IconName,
         problem::ProblemCallout,
         topbar::initials,
@@ -62,6 +62,7 @@ fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl Int
     view! {
         <Dialog shape=DialogShape::Flyout labelled_by="create-title" close=close.clone()>
             <ActionForm action=create>
+                <FormPage />
                 <DialogHead
                     id="create-title"
                     title="Create APM agent key"

@@ -6,7 +6,7 @@ use crate::{
         badge::Tone,
         callout::Callout,
         dialog::{Dialog, DialogHead, DialogShape},
-        form::use_form,
+        form::{FormPage, use_form},
         icon::{Icon, IconName},
         problem::ProblemCallout,
     },
@@ -58,6 +58,7 @@ fn Question(key: AgentKey, revoke: ServerAction<RevokeAgentKey>, close: String) 
     let ended = matches!(key.status, KeyStatus::Revoked { .. });
     view! {
         <ActionForm action=revoke>
+            <FormPage />
             <DialogHead id="revoke-title" title=format!("Revoke {}?", key.name) close=close.clone() />
             <div data-part="body" class="stack">
                 {move || problem().map(|problem| view! { <ProblemCallout problem /> })}

@@ -5,7 +5,7 @@ use crate::{
     components::{
         dialog::{Dialog, DialogHead, DialogShape},
         field::{FieldKind, TextField},
-        form::use_form,
+        form::{FormPage, use_form},
         problem::ProblemCallout,
     },
     model::{
@@ -75,6 +75,7 @@ pub fn CreateUserPage() -> impl IntoView {
         <Title text="Create user · Agent Keys" />
         <Dialog shape=DialogShape::Flyout labelled_by="create-user-title" close=USERS>
             <ActionForm action=create>
+                <FormPage />
                 <DialogHead
                     id="create-user-title"
                     title="Create user"

@@ -6,7 +6,7 @@ use crate::{
         badge::Tone,
         callout::Callout,
         dialog::{Dialog, DialogHead, DialogShape},
-        form::use_form,
+        form::{FormPage, use_form},
         icon::IconName,
         problem::ProblemCallout,
     },
@@ -31,6 +31,7 @@ pub fn DeleteUserPage() -> impl IntoView {
         <Title text="Delete user · Agent Keys" />
         <Dialog shape=DialogShape::Centred labelled_by="delete-title" alert=true close=USERS>
             <ActionForm action=delete>
+                <FormPage />
                 <DialogHead id="delete-title" title=format!("Delete {user}?") close=USERS />
                 <div data-part="body" class="stack">
                     {move || problem().map(|problem| view! { <ProblemCallout problem /> })}

@@ -5,7 +5,7 @@ use crate::{
     components::{
         dialog::{Dialog, DialogHead, DialogShape},
         field::{FieldKind, TextField},
-        form::use_form,
+        form::{FormPage, use_form},
         problem::ProblemCallout,
     },
     model::problem::{Problem, ProblemKind},
@@ -35,6 +35,7 @@ pub fn ResetPasswordPage() -> impl IntoView {
         <Title text="Reset password · Agent Keys" />
         <Dialog shape=DialogShape::Centred labelled_by="password-title" close=USERS>
             <ActionForm action=reset>
+                <FormPage />
                 <DialogHead
                     id="password-title"
                     title=format!("New password for {user}")

@@ -4,6 +4,7 @@ use crate::{
     components::{
         badge::{Badge, Tone},
         code::CodeBlock,
+        form::FormPage,
         icon::IconName,
     },
     model::role::{AGENT_KEY_ROLE, AgentKeyRole, DiffLine, DiffSide, RoleState},
@@ -40,6 +41,7 @@ pub(super) fn RolePanel(
     let button = verb.filter(|_| may_put).map(|verb| {
         view! {
             <ActionForm action=action>
+                <FormPage />
                 <button
                     class="button"
                     data-variant="primary"

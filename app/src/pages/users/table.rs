@@ -4,6 +4,7 @@ use super::{Actions, USERS};
 use crate::{
     components::{
         badge::{Badge, Tone},
+        form::FormPage,
         icon::{Icon, IconName},
         topbar::initials,
     },
@@ -154,6 +155,7 @@ fn RoleSwitch(user: User, actions: Actions) -> impl IntoView {
     let assign = actions.assign;
     view! {
         <ActionForm action=assign>
+            <FormPage />
             <input type="hidden" name="username" value=user.username.clone() />
             <input type="hidden" name="assigned" value=(!on).to_string() />
             <button
@@ -184,6 +186,7 @@ fn RowActions(user: User, is_me: bool, actions: Actions) -> impl IntoView {
         let verb = if user.enabled { "Disable" } else { "Enable" };
         view! {
             <ActionForm action=set_enabled>
+                <FormPage />
                 <input type="hidden" name="username" value=name.clone() />
                 <input type="hidden" name="enabled" value=(!user.enabled).to_string() />
                 <button type="submit" class="row-action" title=verb disabled=move || set_enabled.pending().get()>
