@@ -265,7 +265,9 @@ async fn the_application_starts_with_its_own_engine_and_again_on_the_same_data()
             .unwrap();
         assert_eq!(application.first_password().is_some(), first);
         assert!(application.engine_address().is_some());
-        let answer = reqwest::get(format!("{}/health/ready", application.url()))
+        let answer = crate::support::client()
+            .get(format!("{}/health/ready", application.url()))
+            .send()
             .await
             .unwrap();
         assert_eq!(answer.text().await.unwrap(), "ready");

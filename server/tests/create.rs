@@ -64,7 +64,7 @@ async fn a_key_does_what_apm_server_asks() {
         "privileges": ["config_agent:read", "event:write", "sourcemap:write"],
         "resources": ["-"],
     }] });
-    let answer: serde_json::Value = reqwest::Client::new()
+    let answer: serde_json::Value = crate::support::client()
         .get(format!(
             "{}/_security/user/_has_privileges",
             app.engine.url()

@@ -2,12 +2,12 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a test may stop at the first surprise"
 )]
 
 mod access;
+mod binary;
 mod boundary;
 mod configuration;
 mod create;

@@ -93,12 +93,7 @@ impl App {
         Browser {
             url: self.url.clone(),
             cookie: None,
-            http: reqwest::Client::builder()
-                .redirect(redirect::Policy::none())
-                .no_proxy()
-                .tls_danger_accept_invalid_certs(true)
-                .build()
-                .unwrap(),
+            http: client(),
         }
     }
 
@@ -157,6 +152,17 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         log: "off".to_owned(),
         log_format: LogFormat::Text,
     }
+}
+
+/// What a browser sends with: it follows no redirect, so that a test sees it.
+pub(crate) fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .tls_danger_accept_invalid_certs(true)
+        .build()
+        .unwrap()
 }
 
 /// A browser: keeps its cookie, and says where its forms come from.

@@ -16,7 +16,6 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts one that lives by `clock`.
     pub(crate) async fn start(clock: &Clock) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let directory = tempfile::tempdir().unwrap();
         let mut config = embedded::Config::new(
             "127.0.0.1:0".parse().unwrap(),
@@ -29,7 +28,7 @@ impl Engine {
         }
         Self {
             engine: embedded::Engine::start(config).await.unwrap(),
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: super::client(),
             _directory: directory,
         }
     }

@@ -1,0 +1,228 @@
+//! The binary itself: its lines, its signals, its exit codes, and what its logs do not tell.
+
+use crate::support::{Browser, PASSWORD, client};
+use app::model::agent_key::CreatedAgentKey;
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, ChildStdout, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// The binary, running.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    first_password: Option<String>,
+    url: String,
+}
+
+fn command(data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agent-keys"));
+    command
+        .env_clear()
+        .env("AGENT_KEYS_LISTEN", "127.0.0.1:0")
+        .env("AGENT_KEYS_EMBEDDED_LISTEN", "127.0.0.1:0")
+        .env("AGENT_KEYS_DATA_DIR", data_dir)
+        .current_dir(data_dir.parent().unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut first_password = None;
+        loop {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            let line = line.trim_end();
+            if let Some(password) = line.strip_prefix("First-run password of elastic: ") {
+                first_password = Some(password.to_owned());
+                continue;
+            }
+            let rest = line
+                .strip_prefix("Agent Keys is ready at ")
+                .unwrap_or_else(|| panic!("{line:?}"));
+            let (url, elasticsearch) = rest.split_once(' ').unwrap();
+            let engine =
+                elasticsearch.strip_prefix("(Elasticsearch: embedded engine at http://127.0.0.1:");
+            assert!(engine.is_some_and(|port| port.ends_with(')')), "{line}");
+            return Self {
+                url: url.to_owned(),
+                child,
+                stdout,
+                first_password,
+            };
+        }
+    }
+
+    fn browser(&self) -> Browser {
+        Browser {
+            url: self.url.clone(),
+            cookie: None,
+            http: client(),
+        }
+    }
+
+    /// Ends it in peace; everything it had logged.
+    fn stop(mut self) -> String {
+        let signalled = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
+        assert!(signalled.success());
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(
+            rest, "",
+            "nothing but the ready line goes to the standard output"
+        );
+        let output = self.child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+fn fails(command: &mut Command) -> String {
+    let Output {
+        status,
+        stderr,
+        stdout,
+    } = command.output().unwrap();
+    assert!(!status.success() && stdout.is_empty());
+    String::from_utf8(stderr).unwrap()
+}
+
+#[tokio::test]
+async fn the_first_start_tells_a_password_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let first = Running::start(&mut command(&data_dir));
+    let password = first.first_password.clone().unwrap();
+    assert_eq!(
+        first.browser().sign_in("elastic", &password).await.status,
+        200
+    );
+    first.stop();
+    let second = Running::start(&mut command(&data_dir));
+    assert_eq!(second.first_password, None);
+    assert_eq!(
+        second.browser().sign_in("elastic", &password).await.status,
+        200
+    );
+    second.stop();
+    let reset = command(&data_dir)
+        .args(["reset-password", "elastic"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(reset.stdout).unwrap();
+    let fresh = told
+        .trim_end()
+        .strip_prefix("New password of elastic: ")
+        .unwrap();
+    let third = Running::start(&mut command(&data_dir));
+    assert_eq!(
+        third.browser().sign_in("elastic", &password).await.status,
+        401
+    );
+    assert_eq!(third.browser().sign_in("elastic", fresh).await.status, 200);
+    third.stop();
+    assert!(
+        fails(command(&data_dir).args(["reset-password", "nobody"])).starts_with("agent-keys: ")
+    );
+}
+
+#[tokio::test]
+async fn the_logs_tell_no_secret_however_much_they_tell() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let mut command = command(&data_dir);
+    command
+        .env("ELASTIC_PASSWORD", PASSWORD)
+        .env("AGENT_KEYS_LOG", "trace");
+    // The log is read while it grows: a full pipe would hold the binary up.
+    let mut running = Running::start(&mut command);
+    let mut stderr = running.child.stderr.take().unwrap();
+    let log = std::thread::spawn(move || {
+        let mut log = Vec::new();
+        stderr.read_to_end(&mut log).unwrap();
+        String::from_utf8_lossy(&log).into_owned()
+    });
+    let mut admin = running.browser();
+    assert_eq!(admin.sign_in("elastic", PASSWORD).await.status, 200);
+    let created: CreatedAgentKey = admin.create("secret").await.value();
+    admin.list(|_| {}).await;
+    admin.get("/settings/agent-keys").await;
+    let user = [
+        ("form[username]", "newcomer"),
+        ("form[password]", "hunter2hunter2"),
+    ];
+    assert_eq!(admin.post("create_user", &user).await.status, 200);
+    running.browser().sign_in("elastic", "hunter2hunter2").await;
+    let cookie = admin.cookie.clone().unwrap();
+    let token = cookie.split_once('=').unwrap().1;
+    running.stop();
+    let log = log.join().unwrap();
+    assert!(
+        log.contains("answered") && log.contains("TRACE"),
+        "{log:.500}"
+    );
+    let basic = base64::Engine::encode(
+        &base64::prelude::BASE64_STANDARD,
+        format!("elastic:{PASSWORD}"),
+    );
+    let secrets = [
+        PASSWORD,
+        &PASSWORD.replace(' ', "+"),
+        "hunter2",
+        token,
+        created.api_key.expose(),
+        created.encoded.expose(),
+        basic.as_str(),
+    ];
+    for (number, secret) in secrets.iter().enumerate() {
+        if let Some(at) = log.find(secret) {
+            let line = log[..at].rfind('\n').map_or(0, |start| start + 1);
+            panic!(
+                "secret {number} is logged: {}",
+                &log[line..(at + secret.len()).min(log.len())]
+            );
+        }
+    }
+}
+
+#[test]
+fn mistakes_end_it_with_a_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let error = fails(command(&data_dir).env("AGENT_KEYS_LISTN", "x"));
+    assert_eq!(error, "agent-keys: unknown setting: AGENT_KEYS_LISTN\n");
+    let error = fails(command(&data_dir).env("AGENT_KEYS_LISTEN", "0.0.0.0:0"));
+    assert!(error.contains("AGENT_KEYS_INSECURE_HTTP=true"), "{error}");
+    let error = fails(command(&data_dir).env("AGENT_KEYS_LOG", "=,"));
+    assert!(error.starts_with("agent-keys: AGENT_KEYS_LOG: "), "{error}");
+    let unreachable = "postgres://keys:hunter2@127.0.0.1:1/keys";
+    let error = fails(command(&data_dir).env("AGENT_KEYS_DATABASE_URL", unreachable));
+    assert!(error.contains("AGENT_KEYS_DATABASE_URL"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+    let error = fails(command(&data_dir).args(["--config", "/no/such/file"]));
+    assert!(error.contains("/no/such/file"), "{error}");
+    assert!(!fails(command(&data_dir).arg("--no-such-flag")).is_empty());
+}
+
+#[test]
+fn a_second_start_is_quick() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    Running::start(&mut command(&data_dir)).stop();
+    let began = Instant::now();
+    let running = Running::start(&mut command(&data_dir));
+    let took = began.elapsed();
+    running.stop();
+    println!("ready after {} ms", took.as_millis());
+    // Ten times what an optimised build on a quiet machine may take.
+    assert!(took < Duration::from_millis(1_500), "{took:?}");
+}
