@@ -2,7 +2,7 @@
 
 use super::{
     cursor,
-    query::{self, LabelSearch},
+    query::{self, Ends, LabelSearch, Slice},
     read::agent_key,
 };
 use crate::{
@@ -15,11 +15,11 @@ use app::model::{
     apm_settings::ApmSettings,
     key_list::{
         FILTER_VALUES_MAX, FacetValue, KeyListPage, KeyListQuery, KeySummary, PageAnchor,
-        ROWS_CHOICES, SEARCH_CHARACTERS_MAX,
+        ROWS_CHOICES, SEARCH_CHARACTERS_MAX, SortField, SortOrder,
     },
     timestamp::Timestamp,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Answers one page. Elasticsearch decides whose keys are in it: who may only manage their own sees only those.
@@ -81,26 +81,89 @@ fn check_limits(query: &KeyListQuery) -> Result<(), Failure> {
     }
 }
 
+/// The page's rows and one more, which tells whether there is another page.
 async fn read_page(
     person: &Person,
     list: &KeyListQuery,
     now: Timestamp,
 ) -> Result<FoundKeys, Failure> {
-    let (after, backwards) = match &list.anchor {
-        PageAnchor::First => (None, false),
-        PageAnchor::After(cursor) => (Some(cursor::read(cursor, list.sort)?), false),
-        PageAnchor::Before(cursor) => (Some(cursor::read(cursor, list.sort)?), true),
+    let mut slice = Slice {
+        rows: u32::from(list.rows) + 1,
+        after: None,
+        backwards: false,
+        ends: Ends::Either,
     };
-    let body = |labels| query::page(list, labels, after.as_deref(), backwards, now);
+    match &list.anchor {
+        PageAnchor::First => read_slice(person, list, slice, now).await,
+        PageAnchor::After(cursor) => {
+            let place = cursor::read(cursor, list.sort)?;
+            slice.after = Some(&place);
+            read_slice(person, list, slice, now).await
+        }
+        PageAnchor::Before(cursor) => {
+            let place = cursor::read(cursor, list.sort)?;
+            slice.after = Some(&place);
+            slice.backwards = true;
+            match list.sort {
+                SortField::Expires => read_before(person, list, slice, &place, now).await,
+                SortField::Name | SortField::Owner | SortField::Created => {
+                    read_slice(person, list, slice, now).await
+                }
+            }
+        }
+    }
+}
+
+/// Reads backwards through keys that are sorted by their end. Those without one come last in both directions, so
+/// the list read from its end is not the list in the other order: it is the ones, and then the others.
+async fn read_before(
+    person: &Person,
+    list: &KeyListQuery,
+    slice: Slice<'_>,
+    place: &[Value],
+    now: Timestamp,
+) -> Result<FoundKeys, Failure> {
+    // What Elasticsearch shows in the place of an end that is not there.
+    let no_end = match list.order {
+        SortOrder::Ascending => json!(i64::MAX),
+        SortOrder::Descending => json!(i64::MIN),
+    };
+    let from_endless = place[0].is_null() || place[0] == no_end;
+    let endless = Slice {
+        rows: if from_endless { slice.rows } else { 0 },
+        after: from_endless.then(|| &place[1..]),
+        ends: Ends::Never,
+        ..slice
+    };
+    let ending = Slice {
+        after: (!from_endless).then_some(place),
+        ends: Ends::AtSomeTime,
+        ..slice
+    };
+    let (mut found, ending) = tokio::try_join!(
+        read_slice(person, list, endless, now),
+        read_slice(person, list, ending, now),
+    )?;
+    for key in &mut found.api_keys {
+        key.sort.insert(0, no_end.clone());
+    }
+    found.total += ending.total;
+    found.api_keys.extend(ending.api_keys);
+    Ok(found)
+}
+
+async fn read_slice(
+    person: &Person,
+    list: &KeyListQuery,
+    slice: Slice<'_>,
+    now: Timestamp,
+) -> Result<FoundKeys, Failure> {
     let connection = person.elasticsearch();
-    let found = connection
-        .query_api_keys(&body(LabelSearch::Anywhere))
-        .await;
-    match found {
+    let anywhere = query::page(list, LabelSearch::Anywhere, slice, now);
+    match connection.query_api_keys(&anywhere).await {
         Err(elasticsearch::Error::Invalid { .. }) if !list.search.trim().is_empty() => {
-            Ok(connection
-                .query_api_keys(&body(LabelSearch::AtStart))
-                .await?)
+            let at_start = query::page(list, LabelSearch::AtStart, slice, now);
+            Ok(connection.query_api_keys(&at_start).await?)
         }
         found => Ok(found?),
     }

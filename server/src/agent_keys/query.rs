@@ -3,15 +3,13 @@
 
 use app::model::{
     agent_key::{EXPIRES_SOON_MS, KeyId},
-    key_list::{FILTER_VALUES_MAX, KeyListQuery, SortField, SortOrder, StatusFilter},
+    key_list::{FILTER_VALUES_MAX, KeyListQuery, SortField, StatusFilter},
     timestamp::Timestamp,
 };
 use serde_json::{Value, json};
 
 /// The most users whose keys are counted at once.
 const OWNERS_MAX: usize = 10_000;
-/// The one field of an order that some keys lack.
-const EXPIRATION: &str = "expiration";
 /// Where our own labels are kept.
 const LABELS: [&str; 3] = [
     "metadata.agent_keys.service",
@@ -75,13 +73,35 @@ pub(super) fn summary(now: Timestamp) -> Value {
     })
 }
 
-/// One page of the list: `rows` rows and one more, which tells whether there is another page.
-/// `after` is a row's place in the order; with `backwards` the rows before it are asked for, last first.
+/// A part of the list.
+#[derive(Clone, Copy)]
+pub(super) struct Slice<'a> {
+    /// How many rows at most.
+    pub(super) rows: u32,
+    /// The place in the order after which they begin; for `Ends::Never`, without the first field.
+    pub(super) after: Option<&'a [Value]>,
+    /// Read the order from its end.
+    pub(super) backwards: bool,
+    /// Which keys.
+    pub(super) ends: Ends,
+}
+
+/// Which keys, by whether they end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// Both.
+    Either,
+    /// Those with an expiration.
+    AtSomeTime,
+    /// Those without.
+    Never,
+}
+
+/// A slice of the list.
 pub(super) fn page(
     list: &KeyListQuery,
     labels: LabelSearch,
-    after: Option<&[Value]>,
-    backwards: bool,
+    slice: Slice<'_>,
     now: Timestamp,
 ) -> Value {
     let mut filters = Vec::new();
@@ -99,12 +119,28 @@ pub(super) fn page(
     if !list.realm.is_empty() {
         filters.push(json!({ "terms": { "realm_name": list.realm } }));
     }
+    let has_end = json!({ "exists": { "field": "expiration" } });
+    match slice.ends {
+        Ends::Either => {}
+        Ends::AtSomeTime => filters.push(has_end),
+        Ends::Never => filters.push(json!({ "bool": { "must_not": [has_end] } })),
+    }
+    let order = if slice.backwards {
+        list.order.reversed()
+    } else {
+        list.order
+    };
+    let fields = match slice.ends {
+        Ends::Either | Ends::AtSomeTime => sort_fields(list.sort),
+        Ends::Never => &sort_fields(list.sort)[1..],
+    };
+    let by = |field: &&str| json!({ *field: { "order": order.word() } });
     let mut body = json!({
         "query": agent_keys(filters),
-        "size": u32::from(list.rows) + 1,
-        "sort": sort(list.sort, list.order, backwards),
+        "size": slice.rows,
+        "sort": fields.iter().map(by).collect::<Value>(),
     });
-    if let Some(after) = after {
+    if let Some(after) = slice.after {
         body["search_after"] = json!(after);
     }
     body
@@ -116,21 +152,8 @@ pub(super) fn sort_fields(field: SortField) -> &'static [&'static str] {
         SortField::Name => &["name", "creation"],
         SortField::Owner => &["username", "creation", "name"],
         SortField::Created => &["creation", "name"],
-        SortField::Expires => &[EXPIRATION, "creation", "name"],
+        SortField::Expires => &["expiration", "creation", "name"],
     }
-}
-
-fn sort(field: SortField, order: SortOrder, backwards: bool) -> Value {
-    let order = if backwards { order.reversed() } else { order };
-    let by = |field: &&str| {
-        let mut options = json!({ "order": order.word() });
-        // Keys without an end come last, which is Elasticsearch's habit; read backwards, they come first.
-        if backwards && *field == EXPIRATION {
-            options["missing"] = json!("_first");
-        }
-        json!({ *field: options })
-    };
-    sort_fields(field).iter().map(by).collect()
 }
 
 fn status(filter: StatusFilter, now: Timestamp) -> Value {
