@@ -49,7 +49,13 @@ where
         Copied::Done => "Copied",
         Copied::Refused => "Select and copy by hand",
     };
-    Some(view! {
+    // Heard when it changes, and no part of the button's name.
+    let announcement = move || match copied.get() {
+        Copied::NotYet => "",
+        Copied::Done => "Copied",
+        Copied::Refused => "The browser did not allow it. Select the text and copy it by hand.",
+    };
+    let view = view! {
         <button
             type="button"
             class="button"
@@ -60,10 +66,12 @@ where
             on:click=on_click
         >
             {icon}
-            <span role="status">{word}</span>
+            {word}
             <span class="visually-hidden">" " {what}</span>
         </button>
-    })
+        <span class="visually-hidden" role="status">{announcement}</span>
+    };
+    Some(view.into_any())
 }
 
 #[cfg(feature = "hydrate")]

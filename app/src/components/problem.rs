@@ -105,7 +105,7 @@ fn forbidden(missing: &[MissingPrivilege]) -> Sentences {
     Sentences {
         title: "You do not have permission for this".to_owned(),
         text: format!(
-            "Nothing was changed. Your user is missing {}. Ask an administrator for the role apm_agent_key_role.",
+            "Your user is missing {}. Ask an administrator for the role apm_agent_key_role.",
             if names.is_empty() {
                 "a privilege".to_owned()
             } else {

@@ -88,18 +88,32 @@ fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl Int
                 </div>
                 <div data-part="foot">
                     <a class="button" data-variant="quiet" href=close>"Cancel"</a>
-                    <button
-                        class="button"
-                        data-variant="primary"
-                        type="submit"
-                        disabled=move || create.pending().get()
-                        aria-busy=move || create.pending().get().then_some("true")
-                    >
-                        "Create APM agent key"
-                    </button>
+                    <Suspense>
+                        {move || Suspend::new(async move {
+                            let may = viewer.await.is_ok_and(|viewer| viewer.access.create.is_granted());
+                            view! { <Submit create may /> }
+                        })}
+                    </Suspense>
                 </div>
             </ActionForm>
         </Dialog>
+    }
+    .into_any()
+}
+
+/// The last step, for those who may take it.
+#[component]
+fn Submit(create: ServerAction<CreateAgentKey>, may: bool) -> impl IntoView {
+    view! {
+        <button
+            class="button"
+            data-variant="primary"
+            type="submit"
+            disabled=move || !may || create.pending().get()
+            aria-busy=move || create.pending().get().then_some("true")
+        >
+            "Create APM agent key"
+        </button>
     }
     .into_any()
 }
