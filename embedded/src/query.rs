@@ -105,4 +105,22 @@ impl Query {
             case_insensitive: false,
         }
     }
+
+    /// Whether the query selects by `field`.
+    pub(crate) fn mentions(&self, wanted: &Field) -> bool {
+        match self {
+            Query::All | Query::None | Query::Ids(_) => false,
+            Query::Bool(inner) => inner
+                .must
+                .iter()
+                .chain(&inner.must_not)
+                .chain(&inner.should)
+                .any(|query| query.mentions(wanted)),
+            Query::Terms { field, .. }
+            | Query::Prefix { field, .. }
+            | Query::Wildcard { field, .. }
+            | Query::Exists(field)
+            | Query::Range { field, .. } => field == wanted,
+        }
+    }
 }

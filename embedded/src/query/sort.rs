@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{
-    Value,
+    Query, Value,
     field::{Field, Kind},
     sql::{Column, Context},
 };
@@ -152,6 +152,13 @@ impl SortField {
         field.value(json, now_ms, Round::Down).map(Some)
     }
 
+    /// Whether `query` selects by this field.
+    pub(crate) fn is_in(&self, query: &Query) -> bool {
+        self.field
+            .as_ref()
+            .is_some_and(|field| query.mentions(field))
+    }
+
     /// The value of a key, as `_sort` shows it.
     pub(crate) fn shown(&self, key: &Key) -> Json {
         let moment = |ms: Option<i64>| match ms {
@@ -216,6 +223,15 @@ pub(crate) struct Part {
     pub(crate) order: Sql,
 }
 
+/// How a part is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Along the index of its order, passing over keys that the query does not select.
+    InOrder,
+    /// By whatever the query selects with, and sorted afterwards.
+    BySelection,
+}
+
 /// The parts that a list has after `after`, in their order.
 ///
 /// "After (a, b)" is "equal a and after b", then "after a". Missing values come last in
@@ -224,80 +240,109 @@ pub(crate) fn parts(
     context: Context,
     sort: &[SortField],
     after: Option<&[Option<Value>]>,
+    reading: Reading,
 ) -> Vec<Part> {
-    let Some(after) = after else {
-        return match sort.first() {
-            Some(first) if first.nullable() => vec![
-                part(
-                    context,
-                    sort,
-                    0,
-                    compare(context, first, " IS NOT NULL", None),
-                ),
-                part(context, sort, 1, compare(context, first, " IS NULL", None)),
-            ],
-            _ => vec![part(context, sort, 0, Sql::new("1"))],
-        };
+    let list = List {
+        context,
+        sort,
+        reading,
     };
-    let mut parts = Vec::new();
-    for last in (0..sort.len()).rev() {
-        let mut equal = Sql::new("1");
-        for (field, value) in sort.iter().zip(after).take(last) {
-            equal.push(" AND ").append(&match value {
-                Some(value) => compare(context, field, " = ", Some(value)),
-                None => compare(context, field, " IS NULL", None),
-            });
-        }
-        let (Some(field), Some(Some(value))) = (sort.get(last), after.get(last)) else {
-            // Nothing comes after what is missing.
-            continue;
-        };
-        let beyond = if field.descending { " < " } else { " > " };
-        let mut condition = equal.clone();
-        condition
-            .push(" AND ")
-            .append(&compare(context, field, beyond, Some(value)));
-        parts.push(part(context, sort, last, condition));
-        if field.nullable() {
-            equal
-                .push(" AND ")
-                .append(&compare(context, field, " IS NULL", None));
-            parts.push(part(context, sort, last + 1, equal));
-        }
+    match after {
+        None => list.parts_from_start(),
+        Some(after) => list.parts_after(after),
     }
-    parts
 }
 
-fn compare(
+struct List<'a> {
     context: Context,
-    field: &SortField,
-    operator: &'static str,
-    value: Option<&Value>,
-) -> Sql {
-    let mut sql = field.expression(context);
-    sql.push(operator);
-    match value {
-        None => &mut sql,
-        Some(Value::Text(text)) => sql.text(text.clone()),
-        Some(Value::Moment(ms)) => sql.integer(*ms),
-        Some(Value::Boolean(value)) => sql.integer(i64::from(*value)),
-    };
-    sql
+    sort: &'a [SortField],
+    reading: Reading,
 }
 
-/// A part in which the first `fixed` fields of the order are the same everywhere.
-fn part(context: Context, sort: &[SortField], fixed: usize, condition: Sql) -> Part {
-    let mut order = Sql::default();
-    for (index, field) in sort.iter().enumerate().skip(fixed) {
-        order.append(&field.expression(context));
-        order.push(if field.descending { " DESC" } else { " ASC" });
-        // The first field has its missing values in a part of their own.
-        if field.nullable() && index > fixed && !field.descending {
-            order.push(" NULLS LAST");
+impl List<'_> {
+    fn parts_from_start(&self) -> Vec<Part> {
+        let Some(first) = self.sort.first() else {
+            return vec![self.part(0, Sql::new("1"))];
+        };
+        // Always true where there is a value, and a reason for SQLite to take the order's index.
+        let least = match first.field.as_ref().map(Field::kind) {
+            None | Some(Kind::Moment) => Value::Moment(i64::MIN),
+            Some(Kind::Text) => Value::Text(String::new()),
+            Some(Kind::Boolean) => Value::Boolean(false),
+        };
+        let mut parts = vec![self.part(0, self.compare(first, " >= ", Some(&least)))];
+        if first.nullable() {
+            parts.push(self.part(1, self.compare(first, " IS NULL", None)));
         }
-        order.push(", ");
+        parts
     }
-    // Keys that are equal in everything stay in one order from page to page.
-    order.push("number");
-    Part { condition, order }
+
+    fn parts_after(&self, after: &[Option<Value>]) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for last in (0..self.sort.len()).rev() {
+            let mut equal = Sql::new("1");
+            for (field, value) in self.sort.iter().zip(after).take(last) {
+                equal.push(" AND ").append(&match value {
+                    Some(value) => self.compare(field, " = ", Some(value)),
+                    None => self.compare(field, " IS NULL", None),
+                });
+            }
+            let (Some(field), Some(Some(value))) = (self.sort.get(last), after.get(last)) else {
+                // Nothing comes after what is missing.
+                continue;
+            };
+            let beyond = if field.descending { " < " } else { " > " };
+            let mut condition = equal.clone();
+            condition
+                .push(" AND ")
+                .append(&self.compare(field, beyond, Some(value)));
+            parts.push(self.part(last, condition));
+            if field.nullable() {
+                equal
+                    .push(" AND ")
+                    .append(&self.compare(field, " IS NULL", None));
+                parts.push(self.part(last + 1, equal));
+            }
+        }
+        parts
+    }
+
+    fn compare(&self, field: &SortField, operator: &'static str, value: Option<&Value>) -> Sql {
+        let mut sql = field.expression(self.context);
+        sql.push(operator);
+        match value {
+            None => &mut sql,
+            Some(Value::Text(text)) => sql.text(text.clone()),
+            Some(Value::Moment(ms)) => sql.integer(*ms),
+            Some(Value::Boolean(value)) => sql.integer(i64::from(*value)),
+        };
+        sql
+    }
+
+    /// A part in which the first `fixed` fields of the order are the same everywhere.
+    fn part(&self, fixed: usize, condition: Sql) -> Part {
+        // A plus hides a column from the choice of an index.
+        let hide = if self.reading == Reading::InOrder {
+            ""
+        } else {
+            "+"
+        };
+        let direction = |descending: bool| if descending { " DESC" } else { " ASC" };
+        let mut order = Sql::default();
+        for (index, field) in self.sort.iter().enumerate().skip(fixed) {
+            order.push(hide).append(&field.expression(self.context));
+            order.push(direction(field.descending));
+            // The first field has its missing values in a part of their own.
+            if field.nullable() && index > fixed && !field.descending {
+                order.push(" NULLS LAST");
+            }
+            order.push(", ");
+        }
+        // Keys that are equal in everything stay in one order from page to page.
+        order.push(hide).push("number");
+        order.push(direction(
+            self.sort.last().is_some_and(|last| last.descending),
+        ));
+        Part { condition, order }
+    }
 }

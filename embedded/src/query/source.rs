@@ -65,9 +65,16 @@ fn leaves(context: Context, query: &Query, path: Option<&str>, sql: &mut Sql) {
 /// (the day's first millisecond) is as well.
 fn from_groups(context: Context, query: &Query, column: &'static str, days: &[i64]) -> Sql {
     let condition = context.condition(query);
+    let table = if query.mentions(&Field::Expiration) {
+        "api_key_groups"
+    } else {
+        "api_key_totals"
+    };
     let mut sql = Sql::new("SELECT ");
     sql.push(column)
-        .push(" AS value, weight FROM api_key_groups WHERE ")
+        .push(" AS value, weight FROM ")
+        .push(table)
+        .push(" WHERE ")
         .append(&condition);
     for day in days {
         sql.push(" AND (expiration IS NULL OR expiration <> ")
@@ -81,8 +88,10 @@ fn from_groups(context: Context, query: &Query, column: &'static str, days: &[i6
             .integer(*day)
             .push(" AND expiration < ")
             .integer(day.saturating_add(DAY_MS))
-            .push(" AND ")
-            .append(&condition);
+            // The plus keeps SQLite with the index on the day, which selects the fewest.
+            .push(" AND +(")
+            .append(&condition)
+            .push(")");
     }
     sql
 }
