@@ -4,6 +4,7 @@ mod cookie;
 mod headers;
 mod health;
 mod identify;
+mod legible;
 pub mod listener;
 mod name;
 mod pages;
@@ -77,6 +78,8 @@ fn with_middleware(router: Router, web: Web) -> Router {
         ))
         // A mistake of ours in one request stays in that request.
         .layer(CatchPanicLayer::custom(after_panic))
+        // What was refused above, or went wrong, is told in the language of whoever asked.
+        .layer(from_fn(legible::make_legible))
         // Whatever answered above, panics and refusals included, carries the browser's instructions.
         .layer(from_fn_with_state(web.clone(), headers::protect))
         // Outermost: everything that is logged below has the request's name.

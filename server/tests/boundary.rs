@@ -160,6 +160,52 @@ async fn forms_from_elsewhere_are_refused() {
 }
 
 #[tokio::test]
+async fn a_person_without_a_script_is_refused_in_words() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let request = admin
+        .request(Method::POST, "/api/sign_out")
+        .header("origin", "https://evil.example")
+        .header("accept", "text/html");
+    let answer = Answer::of(request).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(
+        answer
+            .text()
+            .starts_with("This form did not come from a page of Agent Keys.")
+    );
+    // And the script, in its own language.
+    let huge = "x".repeat(70_000);
+    let answer = admin.post("find_agent_key", &[("id", &huge)]).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let problem: app::model::problem::Problem = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(problem.kind, ProblemKind::BadForm);
+}
+
+#[tokio::test]
+async fn without_its_own_storage_the_application_says_so() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    app.application.services().store.close().await;
+    let answer = admin.create("nothing").await;
+    assert_eq!(answer.problem(), ProblemKind::Storage);
+    let page = admin.get("/settings/agent-keys").await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        page.text().contains("Nothing was changed."),
+        "{}",
+        page.text()
+    );
+    let ready = app.nobody().get("/health/ready").await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        app.nobody().get("/health/live").await.status,
+        StatusCode::OK
+    );
+    assert!(app.engine.keys().await.is_empty());
+}
+
+#[tokio::test]
 async fn hostile_names_are_drawn_as_text() {
     let app = App::start().await;
     let hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";

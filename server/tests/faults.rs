@@ -359,6 +359,19 @@ async fn a_create_that_is_never_answered_is_unconfirmed() {
 }
 
 #[tokio::test]
+async fn a_crowd_in_front_of_a_slow_elasticsearch_is_answered() {
+    let (app, proxy) = behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    proxy.fail(QUERY, Fault::Silence(Duration::from_secs(2)));
+    let crowd = (0..200).map(|_| ada.list(|_| {}));
+    let answers = futures::future::join_all(crowd).await;
+    let busy = ProblemKind::Elasticsearch(ElasticsearchFault::Busy);
+    assert!(answers.iter().any(|answer| answer.problem() == busy));
+    proxy.heal();
+    assert_eq!(ada.list(|_| {}).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn an_endless_answer_is_cut_off() {
     let (app, proxy) = behind_proxy().await;
     let ada = app.with_key_user("ada").await;

@@ -7,7 +7,20 @@ use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::{Certificate, Client, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{error::Error as _, io, path::PathBuf, time::Duration};
+use std::{
+    error::Error as _,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -21,6 +34,9 @@ const WRITE_ANSWER_BYTES_MAX: usize = 64 * 1024;
 const READ_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How much of Elasticsearch's own sentence is kept for the log.
 const REASON_CHARACTERS_MAX: usize = 300;
+/// Requests under way at once; those beyond wait, and those beyond the queue are told to come back.
+const IN_FLIGHT_MAX: usize = 32;
+const QUEUE_MAX: usize = 64;
 /// The most characters of a user name that are sent. Elasticsearch's own limit is lower.
 const USERNAME_BYTES_MAX: usize = 2_048;
 
@@ -31,6 +47,8 @@ pub struct Elasticsearch {
     /// Ends with a slash.
     url: Url,
     embedded: bool,
+    in_flight: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
 }
 
 /// The client could not be made.
@@ -121,7 +139,20 @@ impl Elasticsearch {
             http: builder.build()?,
             url,
             embedded,
+            in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
+            waiting: Arc::default(),
         })
+    }
+
+    /// A place among the requests under way.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        if let Ok(permit) = self.in_flight.try_acquire() {
+            return Ok(permit);
+        }
+        let waiting = Waiting::begin(&self.waiting).ok_or(Error::Busy)?;
+        let permit = timeout(READ_TIMEOUT, self.in_flight.acquire()).await;
+        drop(waiting);
+        permit.ok().and_then(Result::ok).ok_or(Error::Busy)
     }
 
     /// Its address, as a person writes it: without the slash at the end.
@@ -153,6 +184,23 @@ impl Elasticsearch {
             .send()
             .await;
         answer.is_ok_and(|answer| is_elasticsearch(&answer))
+    }
+}
+
+/// A place in the queue, given up when dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(waiting: &'a AtomicUsize) -> Option<Self> {
+        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Self(waiting);
+        (before < QUEUE_MAX).then_some(place)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -270,6 +318,7 @@ impl Connection {
         if let Some(body) = body {
             request = request.json(body);
         }
+        let _turn = self.elasticsearch.turn().await?;
         let response = request.send().await.map_err(|error| explain(&error))?;
         read_answer(response, bytes_max).await
     }

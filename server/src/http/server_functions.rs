@@ -22,7 +22,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{
-    HeaderValue, StatusCode, Uri,
+    HeaderMap, HeaderValue, StatusCode, Uri,
     header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, REFERER},
     request::Parts,
 };
@@ -42,18 +42,13 @@ pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response
         Known::OtherMethod => return StatusCode::METHOD_NOT_ALLOWED.into_response(),
         Known::No => return StatusCode::NOT_FOUND.into_response(),
     }
-    let wants_page = parts
-        .headers
-        .get(ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"));
     let Ok(input) = to_bytes(body, BODY_BYTES_MAX).await else {
         let mut response = problem_response(&ProblemKind::BadForm.into());
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return response;
     };
     let answered = run(&web, &parts, input.clone()).await;
-    if !wants_page {
+    if !wants_page(&parts.headers) {
         return answered.into_response();
     }
     let page = page_of_form(&parts, &input);
@@ -83,6 +78,19 @@ pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response
     let mut response = render(&web, request, Some(posted)).await;
     *response.status_mut() = status;
     response
+}
+
+/// Whether the browser wants a page: it posted a form by itself, or follows an address.
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    headers
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Whether an answer is a problem.
+pub(super) fn is_problem(headers: &HeaderMap) -> bool {
+    headers.contains_key(ERROR_HEADER)
 }
 
 enum Known {
@@ -148,7 +156,7 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     let (response, body) = answered.into_response().into_parts();
     // Our own answer: as large as a page of the list, at most.
     let mut body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let problem = response.headers.contains_key(ERROR_HEADER).then(|| {
+    let problem = is_problem(&response.headers).then(|| {
         let problem =
             serde_json::from_slice(&body).unwrap_or_else(|_| ProblemKind::Internal.into());
         Problem {
