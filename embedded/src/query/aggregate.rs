@@ -1,9 +1,12 @@
 //! Answers aggregations.
 
+mod value;
+
 use std::pin::Pin;
 
 use serde_json::{Map, Value as Json, json};
-use sqlx::{Row, SqliteConnection, TypeInfo, ValueRef, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use value::{beyond, equal, key_of, raw, shown_key};
 
 use super::{
     Bound, Query, Value,
@@ -401,85 +404,4 @@ impl<'a> Aggregator<'a> {
         }
         Ok(())
     }
-}
-
-/// A value as SQLite holds it.
-enum Raw {
-    Text(String),
-    Integer(i64),
-}
-
-fn raw(row: &SqliteRow, index: usize) -> Result<Raw, ApiError> {
-    let integer = row.try_get_raw(index)?.type_info().name() == "INTEGER";
-    Ok(if integer {
-        Raw::Integer(row.try_get(index)?)
-    } else {
-        Raw::Text(row.try_get(index)?)
-    })
-}
-
-fn equal(field: &Field, value: &Raw) -> Query {
-    let value = match (value, field.kind()) {
-        (Raw::Text(text), _) => Value::Text(text.clone()),
-        (Raw::Integer(integer), Kind::Boolean) => Value::Boolean(*integer != 0),
-        (Raw::Integer(ms), _) => Value::Moment(*ms),
-    };
-    Query::term(field.clone(), value)
-}
-
-fn shown_key(field: &Field, value: &Raw) -> Json {
-    match (value, field.kind()) {
-        (Raw::Text(text), _) => text.clone().into(),
-        (Raw::Integer(integer), Kind::Boolean) => (*integer != 0).into(),
-        (Raw::Integer(integer), _) => (*integer).into(),
-    }
-}
-
-fn key_of(field: &Field, value: &Raw) -> Map<String, Json> {
-    let mut bucket = Map::new();
-    match value {
-        Raw::Text(text) => {
-            bucket.insert("key".to_owned(), text.clone().into());
-        }
-        Raw::Integer(integer) => {
-            bucket.insert("key".to_owned(), (*integer).into());
-            let text = match field.kind() {
-                Kind::Boolean => (*integer != 0).to_string(),
-                Kind::Moment | Kind::Text => date::format(*integer),
-            };
-            bucket.insert("key_as_string".to_owned(), text.into());
-        }
-    }
-    bucket
-}
-
-/// The buckets after the one with the key `after`.
-fn beyond(
-    sources: &[Source],
-    columns: &[&'static str],
-    after: &Map<String, Json>,
-) -> Result<Sql, ApiError> {
-    let mut alternatives = Vec::new();
-    for last in 0..sources.len() {
-        let mut conditions = Vec::new();
-        for (index, (source, column)) in sources.iter().zip(columns).enumerate().take(last + 1) {
-            let value = after.get(&source.name).ok_or_else(|| {
-                ApiError::illegal(format!("Missing value for [after.{}]", source.name))
-            })?;
-            let mut sql = Sql::new(column);
-            sql.push(match (index == last, source.descending) {
-                (false, _) => " = ",
-                (true, false) => " > ",
-                (true, true) => " < ",
-            });
-            match source.field.value(value, 0, date::Round::Down)? {
-                Value::Text(text) => sql.text(text),
-                Value::Moment(ms) => sql.integer(ms),
-                Value::Boolean(value) => sql.integer(i64::from(value)),
-            };
-            conditions.push(sql);
-        }
-        alternatives.push(Sql::join(&conditions, " AND ", "1"));
-    }
-    Ok(Sql::join(&alternatives, " OR ", "1"))
 }
