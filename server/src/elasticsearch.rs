@@ -8,11 +8,14 @@
 pub mod api_key;
 pub mod authenticate;
 pub mod connection;
+pub mod credential;
 pub mod error;
 pub mod has_privileges;
 pub mod info;
+mod queue;
 pub mod role;
 pub mod user;
 
-pub use connection::{Connection, Credential, Elasticsearch, StartError};
+pub use connection::{Connection, Elasticsearch, StartError};
+pub use credential::Credential;
 pub use error::Error;

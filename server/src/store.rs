@@ -2,7 +2,8 @@
 //!
 //! There is one SQL text for both: `$1` for arguments, and only the column types TEXT and BIGINT. What differs is
 //! how a connection is opened and how a transaction begins, and that is in `open.rs`. Every method that writes in
-//! a person's name takes their [`Grant`](crate::access::Grant), or at sign-in the proof that they are who they say.
+//! a person's name takes their [`Grant`](crate::access::Grant), or at sign-in the proof that they are who they say;
+//! only ending a session needs no permission.
 //! "Not found" is `Ok(None)`: what that means is the caller's question.
 
 mod apm_settings;

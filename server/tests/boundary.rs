@@ -230,7 +230,7 @@ async fn with_tls_the_cookie_is_secure() {
         return;
     };
     let setup = crate::support::Setup {
-        tls: Some(files),
+        tls: Some(files.clone()),
         ..Default::default()
     };
     let app = App::start_with(setup).await;

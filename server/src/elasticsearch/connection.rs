@@ -1,28 +1,12 @@
 //! How a request travels and what is accepted as an answer.
 
-use super::Error;
+use super::{Credential, Error, queue::Queue};
 use crate::request_id::RequestId;
-use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use reqwest::{Certificate, Client, redirect, retry};
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{
-    error::Error as _,
-    io,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
-};
+use std::{error::Error as _, io, path::PathBuf, time::Duration};
 use url::Url;
-use zeroize::Zeroizing;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,11 +18,6 @@ const WRITE_ANSWER_BYTES_MAX: usize = 64 * 1024;
 const READ_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How much of Elasticsearch's own sentence is kept for the log.
 const REASON_CHARACTERS_MAX: usize = 300;
-/// Requests under way at once; those beyond wait, and those beyond the queue are told to come back.
-const IN_FLIGHT_MAX: usize = 32;
-const QUEUE_MAX: usize = 64;
-/// The most characters of a user name that are sent. Elasticsearch's own limit is lower.
-const USERNAME_BYTES_MAX: usize = 2_048;
 
 /// The client of one Elasticsearch. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -47,8 +26,7 @@ pub struct Elasticsearch {
     /// Ends with a slash.
     url: Url,
     embedded: bool,
-    in_flight: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
+    queue: Queue,
 }
 
 /// The client could not be made.
@@ -73,52 +51,6 @@ pub enum StartError {
     Client(#[from] reqwest::Error),
 }
 
-/// What a person signed in with.
-#[derive(Clone, Debug)]
-pub struct Credential {
-    username: String,
-    password: SecretString,
-}
-
-impl Credential {
-    /// A user name and a password, exactly as typed. `None` when Basic authentication could not carry them: such a
-    /// pair belongs to nobody.
-    pub fn basic(username: &str, password: &str) -> Option<Self> {
-        use app::model::user::PASSWORD_BYTES_MAX;
-        let carried = !username.is_empty()
-            && !username.contains(':')
-            && username.len() <= USERNAME_BYTES_MAX
-            && password.len() <= PASSWORD_BYTES_MAX;
-        carried.then(|| Self {
-            username: username.to_owned(),
-            password: password.to_owned().into(),
-        })
-    }
-
-    /// The user name.
-    pub fn username(&self) -> &str {
-        &self.username
-    }
-
-    /// The password. Only the session that seals it has a reason to look.
-    pub fn password(&self) -> &SecretString {
-        &self.password
-    }
-
-    fn header(&self) -> Result<HeaderValue, Error> {
-        let pair = Zeroizing::new(format!(
-            "{}:{}",
-            self.username,
-            self.password.expose_secret()
-        ));
-        let value = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())));
-        let mut value =
-            HeaderValue::from_str(&value).map_err(|_| Error::BadAnswer("credential"))?;
-        value.set_sensitive(true);
-        Ok(value)
-    }
-}
-
 impl Elasticsearch {
     /// A client of the Elasticsearch at `url`. With `ca_file`, only its certificates are trusted.
     pub fn new(url: Url, ca_file: Option<PathBuf>, embedded: bool) -> Result<Self, StartError> {
@@ -139,20 +71,8 @@ impl Elasticsearch {
             http: builder.build()?,
             url,
             embedded,
-            in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
-            waiting: Arc::default(),
+            queue: Queue::default(),
         })
-    }
-
-    /// A place among the requests under way.
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
-        if let Ok(permit) = self.in_flight.try_acquire() {
-            return Ok(permit);
-        }
-        let waiting = Waiting::begin(&self.waiting).ok_or(Error::Busy)?;
-        let permit = timeout(READ_TIMEOUT, self.in_flight.acquire()).await;
-        drop(waiting);
-        permit.ok().and_then(Result::ok).ok_or(Error::Busy)
     }
 
     /// Its address, as a person writes it: without the slash at the end.
@@ -184,23 +104,6 @@ impl Elasticsearch {
             .send()
             .await;
         answer.is_ok_and(|answer| is_elasticsearch(&answer))
-    }
-}
-
-/// A place in the queue, given up when dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn begin(waiting: &'a AtomicUsize) -> Option<Self> {
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(waiting);
-        (before < QUEUE_MAX).then_some(place)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -318,7 +221,7 @@ impl Connection {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let _turn = self.elasticsearch.turn().await?;
+        let _turn = self.elasticsearch.queue.turn().await?;
         let response = request.send().await.map_err(|error| explain(&error))?;
         read_answer(response, bytes_max).await
     }
