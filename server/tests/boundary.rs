@@ -3,7 +3,7 @@
 use crate::support::{Answer, App, PASSWORD, key_form};
 use app::model::problem::ProblemKind;
 use http::{Method, StatusCode};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 #[tokio::test]
 async fn every_answer_carries_the_browsers_instructions() {
@@ -225,10 +225,7 @@ async fn hostile_names_are_drawn_as_text() {
 #[tokio::test]
 async fn with_tls_the_cookie_is_secure() {
     let directory = tempfile::tempdir().unwrap();
-    let Some(files) = self_signed(directory.path()) else {
-        println!("skipped: there is no openssl to make a certificate with");
-        return;
-    };
+    let files = self_signed(directory.path());
     let setup = crate::support::Setup {
         tls: Some(files.clone()),
         ..Default::default()
@@ -247,25 +244,49 @@ async fn with_tls_the_cookie_is_secure() {
     );
 }
 
-fn self_signed(directory: &std::path::Path) -> Option<server::config::TlsFiles> {
+#[tokio::test]
+async fn a_certificate_that_is_replaced_is_served() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = self_signed(directory.path());
+    let setup = crate::support::Setup {
+        tls: Some(files.clone()),
+        ..Default::default()
+    };
+    let app = App::start_with(setup).await;
+    let before = certificate(&app).await;
+    // One that cannot be used is passed over.
+    std::fs::write(&files.cert, "half a certificate").unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(certificate(&app).await, before);
+    self_signed(directory.path());
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if certificate(&app).await != before {
+            return;
+        }
+    }
+    panic!("the new certificate is not served");
+}
+
+async fn certificate(app: &App) -> Vec<u8> {
+    let client = reqwest::Client::builder()
+        .tls_danger_accept_invalid_certs(true)
+        .tls_info(true)
+        .no_proxy()
+        .build()
+        .unwrap();
+    let live = format!("{}/health/live", app.application.url());
+    let answer = client.get(live).send().await.unwrap();
+    let about = answer.extensions().get::<reqwest::tls::TlsInfo>().unwrap();
+    about.peer_certificate().unwrap().to_vec()
+}
+
+fn self_signed(directory: &std::path::Path) -> server::config::TlsFiles {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (cert, key) = (directory.join("cert.pem"), directory.join("key.pem"));
-    let made = std::process::Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-        ])
-        .args(["-subj", "/CN=localhost", "-days", "1", "-out"])
-        .arg(&cert)
-        .arg("-keyout")
-        .arg(&key)
-        .output();
-    made.is_ok_and(|made| made.status.success())
-        .then_some(server::config::TlsFiles { cert, key })
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    server::config::TlsFiles { cert, key }
 }
 
 #[tokio::test]
