@@ -78,6 +78,7 @@ impl RequestBackend {
         let kind = problem_kind(&failure);
         let error: &dyn std::error::Error = &failure;
         let status = kind.status();
+        self.visit.met_problem(status);
         if is_expected(&kind) {
             tracing::info!(http.response.status_code = status, error, "refused");
         } else {

@@ -17,6 +17,7 @@ pub struct Visit {
 struct State {
     session: Option<Session>,
     cookie: Option<CookieChange>,
+    problem_status: Option<u16>,
 }
 
 /// What the answer does to the browser's cookie.
@@ -34,6 +35,7 @@ impl Visit {
         let state = State {
             session,
             cookie: None,
+            problem_status: None,
         };
         Self {
             request_id,
@@ -62,6 +64,16 @@ impl Visit {
             state.session = None;
             state.cookie = Some(CookieChange::Remove);
         });
+    }
+
+    /// A question of this request was answered with a problem of this status. The gravest counts.
+    pub fn met_problem(&self, status: u16) {
+        self.with(|state| state.problem_status = state.problem_status.max(Some(status)));
+    }
+
+    /// The status of the gravest problem so far.
+    pub fn problem_status(&self) -> Option<u16> {
+        self.with(|state| state.problem_status)
     }
 
     /// What the answer does to the cookie. Asked once, when the answer is ready.

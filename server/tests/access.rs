@@ -182,6 +182,32 @@ async fn pages_send_nobody_to_the_sign_in_page() {
 }
 
 #[tokio::test]
+async fn a_page_that_shows_a_problem_says_so_in_its_status() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let key = admin.get("/settings/agent-keys/unknown").await;
+    assert_eq!(key.status, StatusCode::NOT_FOUND);
+    let stranger = app.with_user("stranger", &[]).await;
+    for page in ["/settings/agent-keys", "/settings/users"] {
+        let refused = stranger.get(page).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{page}");
+    }
+    let list = stranger.get("/settings/agent-keys").await.text();
+    assert!(
+        list.contains("manage_own_api_key"),
+        "what is missing is named"
+    );
+    let ada = app.with_key_user("ada").await;
+    for page in [
+        "/settings/agent-keys",
+        "/settings/agent-keys/new",
+        "/settings/apm-integration",
+    ] {
+        assert_eq!(ada.get(page).await.status, StatusCode::OK, "{page}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_missing_is_named() {
     let app = App::start().await;
     let stranger = app.with_user("stranger", &[]).await;

@@ -83,5 +83,13 @@ pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedFor
     };
     let app = move || shell(site.clone());
     let page = leptos_axum::render_app_async_with_context(context, app);
-    page(Request::from_parts(parts, Body::empty())).await
+    let mut response = page(Request::from_parts(parts, Body::empty())).await;
+    // A page that shows a problem says so in its status; one that has a status of its own keeps it.
+    let problem = visit
+        .problem_status()
+        .and_then(|status| StatusCode::from_u16(status).ok());
+    if let (StatusCode::OK, Some(status)) = (response.status(), problem) {
+        *response.status_mut() = status;
+    }
+    response
 }
