@@ -17,8 +17,8 @@ pub fn KeyLimitMeter(
     let limit_count = u64::from(limit);
     let tone = limit_tone(active, limit);
     // The scale leaves room beyond whichever is larger, so that both marks stay visible.
-    let scale = (limit_count.max(active).max(1)) as f64 * 1.15;
-    let percent = |count: u64| format!("{:.1}%", count as f64 / scale * 100.0);
+    let scale = limit_count.max(active).max(1).saturating_mul(115);
+    let percent = |count: u64| format!("{}%", count.saturating_mul(10_000) / scale);
     let text = format!("{active} of {limit} unique keys per minute");
     let note = if active > limit_count {
         "Over the limit: APM Server will refuse some agents.".to_owned()

@@ -2,7 +2,8 @@
 
 /// A JSON string. YAML reads it the same way.
 pub(super) fn json(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    // Writing a text as JSON cannot fail.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// A YAML string in a file that is run through ERB first: `<` is written so that no tag can begin.
