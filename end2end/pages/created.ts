@@ -45,7 +45,7 @@ export class CreatedDialog {
 
   /** What is drawn is the label; the box inside it is there for keyboards and ears. */
   private async tick(box: Locator): Promise<void> {
-    if (!(await box.isChecked())) await this.dialog.locator('label').filter({ has: box }).click();
+    if (!(await box.isChecked())) await box.locator('xpath=ancestor::label').click();
     await expect(box).toBeChecked();
   }
 

@@ -35,7 +35,7 @@ pub(super) fn build(workspace: &Workspace) -> Result<Files> {
         snippets: folder.join("snippets"),
     };
 
-    let optimiser = command::find("wasm-opt");
+    let optimiser = command::find("wasm-opt").filter(|optimiser| is_recent(optimiser));
     let mut stamp = Stamp::new(workspace)?;
     stamp
         .bytes(&fs::read(&compiled).with_context(|| format!("{} is missing", compiled.display()))?);
@@ -55,7 +55,10 @@ pub(super) fn build(workspace: &Workspace) -> Result<Files> {
     bind(&compiled, &folder)?;
     match optimiser {
         Some(optimiser) => optimise(&optimiser, &files.wasm)?,
-        None => eprintln!("wasm-opt is not on the PATH; the module stays as the compiler made it"),
+        None => eprintln!(
+            "no wasm-opt of version {OPTIMISER_VERSION_MIN} or later is on the PATH; \
+             the module stays as the compiler made it"
+        ),
     }
     stamp::set(&stamp_file, &word)?;
     Ok(files)
@@ -94,6 +97,23 @@ fn bind(compiled: &Path, folder: &Path) -> Result<()> {
     )
 }
 
+/// The oldest wasm-opt that is trusted. Version 108, which Debian has, runs without a word and mixes up
+/// the module's two tables: the page then never answers.
+const OPTIMISER_VERSION_MIN: u32 = 119;
+
+fn is_recent(optimiser: &Path) -> bool {
+    let output = Command::new(optimiser).arg("--version").output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    text.ok()
+        .and_then(|text| version(&text))
+        .is_some_and(|version| version >= OPTIMISER_VERSION_MIN)
+}
+
+/// The number in `wasm-opt version 119 (version_119)`.
+fn version(text: &str) -> Option<u32> {
+    text.split_whitespace().nth(2)?.parse().ok()
+}
+
 /// Makes the module smaller, or leaves it as it is: an old wasm-opt may not know what a new
 /// compiler uses, and a larger page is better than none.
 fn optimise(optimiser: &Path, wasm: &Path) -> Result<()> {
@@ -119,5 +139,20 @@ fn optimise(optimiser: &Path, wasm: &Path) -> Result<()> {
             eprintln!("{error:#}; the module stays as the compiler made it");
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn the_optimisers_version_is_read_from_its_own_words() {
+        assert_eq!(version("wasm-opt version 108"), Some(108));
+        assert_eq!(
+            version("wasm-opt version 119 (version_119-12-g1a2b3c)\n"),
+            Some(119)
+        );
+        assert_eq!(version("something else"), None);
     }
 }
