@@ -1,6 +1,12 @@
 import { expect, type Locator } from '@playwright/test';
 import type { Site } from './site';
 
+/** A part of what stands in a secret's place while it is masked. */
+export const MASK = '••••';
+
+/** Both texts are in the document, and the style sheet draws one of them. */
+export const AS_SEEN = { useInnerText: true };
+
 export type Format = 'Base64' | 'id:key' | 'Authorization header';
 
 /** The dialog that shows a new key's secret, this one time. */
@@ -26,7 +32,7 @@ export class CreatedDialog {
   /** The secret in the form that is chosen, made visible first. */
   async secret(): Promise<string> {
     await this.tick(this.dialog.getByRole('checkbox', { name: 'Show' }));
-    await expect(this.shown).not.toContainText('•');
+    await expect(this.shown).not.toContainText(MASK, AS_SEEN);
     return (await this.shown.innerText()).trim();
   }
 

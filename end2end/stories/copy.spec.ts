@@ -1,5 +1,6 @@
 import { operator } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
+import { AS_SEEN, MASK } from '../pages/created';
 
 test.skip(({ javaScript }) => !javaScript, 'copying is what script adds');
 
@@ -16,7 +17,7 @@ test('Copy copies the secret in the form that is chosen, and says so', async ({ 
   // Without “Show” first: a secret can be stored without ever being on a screen.
   await created.copy.click();
   await expect(created.copied).toBeVisible();
-  await expect(created.shown).toContainText('•');
+  await expect(created.shown).toContainText(MASK, AS_SEEN);
   const encoded = await clipboard();
   expect(Buffer.from(encoded, 'base64').toString('utf8')).toMatch(/^[\w-]{20}:[\w-]{22,64}$/);
 
@@ -31,7 +32,7 @@ test('a snippet is masked on the screen and real on the clipboard', async ({ sit
   const created = site.created('snippet');
   await created.chooseAgent('Node.js');
   const snippet = created.snippet('Node.js set-up');
-  await expect(snippet).toContainText('••••');
+  await expect(snippet).toContainText(MASK, AS_SEEN);
   await snippet.getByRole('button', { name: /^Copy/ }).click();
   await expect
     .poll(() => site.page.evaluate(() => navigator.clipboard.readText()))

@@ -5,6 +5,7 @@ import { sendWithOpenTelemetry } from '../agents/opentelemetry';
 import { CACHE_LIFETIME_MS, test as intakeTest } from '../fixtures/intake';
 import { elastic, operator } from '../fixtures/people';
 import { expect, test as storyTest } from '../fixtures/story';
+import { AS_SEEN, MASK } from '../pages/created';
 
 const test = mergeTests(storyTest, intakeTest);
 
@@ -50,7 +51,7 @@ for (const { tab, snippet, send } of AGENTS) {
         await created.secret();
         return shown.locator('pre').innerText();
       }
-      await expect(shown).toContainText('•');
+      await expect(shown).toContainText(MASK, AS_SEEN);
       await shown.getByRole('button', { name: /^Copy/ }).click();
       await expect(shown.getByRole('button', { name: /^Copied/ })).toBeVisible();
       return site.page.evaluate(() => navigator.clipboard.readText());
