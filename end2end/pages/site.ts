@@ -32,9 +32,16 @@ export class Site {
     await this.ready();
   }
 
-  async goBack(): Promise<void> {
-    await this.page.goBack();
+  /** Goes back. A browser that would have to send a form again for it says so instead, and shows nothing of the page. */
+  async goBack(): Promise<'shown' | 'not kept'> {
+    try {
+      await this.page.goBack();
+    } catch (error) {
+      if (String(error).includes('ERR_CACHE_MISS')) return 'not kept';
+      throw error;
+    }
     await this.ready();
+    return 'shown';
   }
 
   /** Another tab of the same browser: the same session. */

@@ -83,7 +83,7 @@ test.describe('a list of 1,000 keys', () => {
 
   test('says so when nothing fits, and shows the way back', async ({ site }) => {
     await site.agentKeys.open();
-    await site.agentKeys.search('no key has this name');
+    await site.agentKeys.search('no-key-has-this-name');
     await expect(site.page.getByRole('main')).toContainText('No key matches');
     await site.page.getByRole('link', { name: 'Show all keys' }).click();
     await expect(site.agentKeys.range).toContainText('of 1000 keys');

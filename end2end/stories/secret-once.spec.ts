@@ -68,8 +68,8 @@ test('after Done the secret is gone', async ({ site }) => {
 test('after Back the secret is gone, and forward does not bring it', async ({ site }) => {
   const secret = await createAndRead(site, 'back');
   await site.created('back').finish();
-  await site.goBack();
-  await expectGone(site, secret);
+  if ((await site.goBack()) === 'shown') await expectGone(site, secret);
+  else expect(await site.page.content()).not.toContain(secret.encoded);
   await site.page.goForward();
   await site.ready();
   await expectGone(site, secret);

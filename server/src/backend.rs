@@ -113,11 +113,15 @@ impl RequestBackend {
             name: info.cluster_name,
             version: info.version.number,
         });
+        let access = actor.access().clone();
+        let needs_help = !access.list.is_granted();
+        let role_request = needs_help.then(|| role::request(self.services.gate.space()));
         Ok(Viewer {
+            role_request,
             username: identity.username.clone(),
             realm: identity.realm.clone(),
             full_name: identity.full_name.clone(),
-            access: actor.access().clone(),
+            access,
             cluster: Cluster {
                 url: self.services.elasticsearch.address().to_owned(),
                 embedded: self.services.elasticsearch.is_embedded(),

@@ -27,7 +27,7 @@ fn recipe(space: &str) -> Value {
 }
 
 /// The whole request, for whoever may send it.
-fn request(space: &str) -> String {
+pub(crate) fn request(space: &str) -> String {
     let body = recipe(space);
     format!("PUT /_security/role/{AGENT_KEY_ROLE}\n{body:#}")
 }

@@ -19,6 +19,8 @@ pub fn KeyLimitMeter(
     // The scale leaves room beyond whichever is larger, so that both marks stay visible.
     let scale = limit_count.max(active).max(1).saturating_mul(115);
     let percent = |count: u64| format!("{}%", count.saturating_mul(10_000) / scale);
+    // A variable, because a browser draws a part of a drawing that holds nothing variable as if it were no drawing.
+    let full = "100%";
     let text = format!("{active} of {limit} unique keys per minute");
     let note = if active > limit_count {
         "Over the limit: APM Server will refuse some agents.".to_owned()
@@ -28,23 +30,21 @@ pub fn KeyLimitMeter(
         "Room to rotate every key.".to_owned()
     };
     view! {
-        <div
-            class="meter"
-            data-tone=tone.word()
-            role="meter"
-            aria-label="Unique keys per minute"
-            aria-valuemin="0"
-            aria-valuemax=limit_count.max(active)
-            aria-valuenow=active
-            aria-valuetext=text
-        >
+        <div class="meter" data-tone=tone.word()>
             <p data-part="text">
                 <b>{active} " of " {limit}</b>
                 " unique keys per minute "
                 {link.then(|| view! { <a href="/settings/apm-integration">"Change the limit"</a> })}
             </p>
-            <svg aria-hidden="true">
-                <rect data-part="track"></rect>
+            <svg
+                role="meter"
+                aria-label="Unique keys per minute"
+                aria-valuemin="0"
+                aria-valuemax=limit_count.max(active)
+                aria-valuenow=active
+                aria-valuetext=text
+            >
+                <rect data-part="track" width=full></rect>
                 <rect data-part="fill" width=percent(active)></rect>
                 <rect data-part="limit" x=percent(limit_count)></rect>
             </svg>

@@ -233,7 +233,7 @@ pub fn ProblemCallout(
     let Sentences { title, text } = sentences(&problem.kind);
     view! {
         <Callout tone=Tone::Danger announce=Announce::Alert>
-            <h3>{title}</h3>
+            <strong>{title}</strong>
             <p>{text}</p>
             <ProblemDetails problem />
         </Callout>

@@ -16,6 +16,8 @@ pub struct Viewer {
     pub access: Access,
     /// Where they are.
     pub cluster: Cluster,
+    /// The request that makes the agent key role, for those who may not see the list: they can hand it on.
+    pub role_request: Option<String>,
 }
 
 /// The Elasticsearch behind this application.

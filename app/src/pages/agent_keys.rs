@@ -144,7 +144,7 @@ fn Content(
         Ok(page) => view! {
             <Header create=Some(viewer.access.create) />
             <Summary summary=page.summary.clone() />
-            <section class="panel" aria-label="Agent keys">
+            <section class="panel">
                 <Toolbar query page=page.clone() />
                 {if page.keys.is_empty() {
                     view! { <NothingFound /> }.into_any()

@@ -36,6 +36,12 @@ pub fn LoginPage() -> impl IntoView {
             Vec::new()
         }
     });
+    // A password that was turned down is typed anew, not mended.
+    Effect::new(move || {
+        if problem().is_some() {
+            empty_field("password");
+        }
+    });
     let notice = move || match query.read().get_str("reason") {
         Some("ended") => Some("Your session ended. Sign in again."),
         Some("signed-out") => Some("You are signed out."),
@@ -183,3 +189,16 @@ fn FirstTime() -> impl IntoView {
     }
     .into_any()
 }
+
+#[cfg(feature = "hydrate")]
+fn empty_field(id: &str) {
+    use wasm_bindgen::JsCast;
+    let field = document().get_element_by_id(id);
+    if let Some(field) = field.and_then(|field| field.dyn_into::<web_sys::HtmlInputElement>().ok())
+    {
+        field.set_value("");
+    }
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn empty_field(_id: &str) {}

@@ -19,7 +19,7 @@ use app::{
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{Request, State},
-    response::{IntoResponse, Redirect, Response},
+    response::{Html, IntoResponse, Redirect, Response},
 };
 use http::{
     HeaderMap, HeaderValue, StatusCode, Uri,
@@ -34,12 +34,19 @@ const ERROR_HEADER: &str = "serverfnerror";
 /// Marks the answer of a server function that asks the browser half to go elsewhere.
 const REDIRECT_HEADER: &str = "serverfnredirect";
 
+/// For a person who asks for the answer to a form by its address: it was sent once and is kept nowhere.
+const FORMS_ONLY: &str = "<!DOCTYPE html><html lang=\"en\"><title>Agent Keys</title>\
+    <p>This address takes forms. What it answered before is not kept. \
+    <a href=\"/settings/agent-keys\">Go to agent keys</a></p></html>";
+
 /// Runs the server function of this address.
 pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     match known(&parts) {
         Known::Yes => {}
-        Known::OtherMethod => return StatusCode::METHOD_NOT_ALLOWED.into_response(),
+        Known::OtherMethod => {
+            return (StatusCode::METHOD_NOT_ALLOWED, Html(FORMS_ONLY)).into_response();
+        }
         Known::No => return StatusCode::NOT_FOUND.into_response(),
     }
     let Ok(input) = to_bytes(body, BODY_BYTES_MAX).await else {

@@ -104,17 +104,19 @@ fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl Int
 /// The last step, for those who may take it.
 #[component]
 fn Submit(create: ServerAction<CreateAgentKey>, may: bool) -> impl IntoView {
-    view! {
-        <button
-            class="button"
-            data-variant="primary"
-            type="submit"
-            disabled=move || !may || create.pending().get()
-            aria-busy=move || create.pending().get().then_some("true")
-        >
-            "Create APM agent key"
-        </button>
-    }
+    may.then(|| {
+        view! {
+            <button
+                class="button"
+                data-variant="primary"
+                type="submit"
+                disabled=move || create.pending().get()
+                aria-busy=move || create.pending().get().then_some("true")
+            >
+                "Create APM agent key"
+            </button>
+        }
+    })
     .into_any()
 }
 

@@ -13,7 +13,6 @@ use crate::{
         role::AGENT_KEY_ROLE,
         viewer::Viewer,
     },
-    questions::role::read_agent_key_role,
 };
 use leptos::prelude::*;
 
@@ -45,7 +44,7 @@ pub(super) fn Loading() -> impl IntoView {
 /// The person may not see the list: which privileges are missing, and how somebody adds them.
 #[component]
 pub(super) fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl IntoView {
-    let role = Resource::new_blocking(|| (), |()| read_agent_key_role());
+    let request = viewer.role_request.unwrap_or_default();
     let who = viewer.username.clone();
     let list: Vec<_> = missing
         .iter()
@@ -103,13 +102,7 @@ pub(super) fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl Int
                             <li>
                                 <div>
                                     <h3>"Create the role"</h3>
-                                    <Suspense>
-                                        {move || Suspend::new(async move {
-                                            role.await.ok().map(|role| {
-                                                view! { <CodeBlock title="Send this to Elasticsearch" text=role.request /> }
-                                            })
-                                        })}
-                                    </Suspense>
+                                    <CodeBlock title="Send this to Elasticsearch" text=request />
                                 </div>
                             </li>
                             <li>
