@@ -24,6 +24,8 @@ export const browser = {
   timezoneId: 'America/Anchorage',
   locale: 'en-GB',
   viewport: { width: 1440, height: 900 },
+  // Colours on their way from one theme to the other would be measured as if they were meant.
+  contextOptions: { reducedMotion: 'reduce' },
   actionTimeout: 10_000,
   navigationTimeout: 15_000,
   screenshot: 'only-on-failure',

@@ -42,6 +42,11 @@ export class NewKeyForm {
     return this.dialog.getByRole('alert');
   }
 
+  /** What the second of two equal requests is told. */
+  get createdAlready(): Locator {
+    return this.complaint.filter({ hasText: 'This key was created already' });
+  }
+
   get submit(): Locator {
     return this.dialog.getByRole('button', { name: 'Create APM agent key' });
   }
