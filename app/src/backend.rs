@@ -4,7 +4,7 @@ use crate::model::{
     agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
     apm_settings::{ApmIntegration, ApmSettings},
     key_list::{KeyListPage, KeyListQuery},
-    new_agent_key::NewAgentKey,
+    new_agent_key::{NewAgentKey, OperationId},
     problem::Problem,
     role::AgentKeyRole,
     timestamp::Timestamp,
@@ -45,6 +45,9 @@ pub trait Backend: Send + Sync {
 
     /// Makes a key and hands its secret out, once. The same operation never makes a second one.
     async fn create_agent_key(&self, new: NewAgentKey) -> Result<CreatedAgentKey, Problem>;
+
+    /// Takes the page's word that it has drawn a new key's secret. Saying it twice changes nothing.
+    async fn acknowledge_agent_key(&self, operation: OperationId) -> Result<(), Problem>;
 
     /// Revokes a key. Revoking a revoked key succeeds: the caller wanted it gone, and it is.
     async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem>;

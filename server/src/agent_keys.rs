@@ -1,12 +1,15 @@
 //! Agent keys: what can be asked about them and done with them.
 
+pub mod acknowledge;
 pub mod create;
 mod cursor;
+pub mod delivery;
 pub mod find;
 pub mod list;
 pub mod prepare;
 mod query;
 mod read;
+pub mod reconcile;
 pub mod revoke;
 
 pub(crate) use query::active_keys_by_owner;

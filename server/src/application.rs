@@ -5,13 +5,15 @@ use crate::{
     clock::Clock,
     config::{self, Config},
     elasticsearch::{self, Elasticsearch},
+    failure::Failure,
+    housekeeping,
     http::{
         self, Web,
         listener::{ListenError, Listener},
     },
     random::Random,
     services::{Parts, Services},
-    session::{IDLE_MS_MAX, LIFE_MS_MAX, ServerKey, ServerKeyError},
+    session::{ServerKey, ServerKeyError},
     store::{OpenError, Store, make_private_dir},
 };
 use embedded::PasswordHashing;
@@ -20,7 +22,6 @@ use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::task::JoinHandle;
 use url::Url;
 
-const CLEAN_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Changes that are still under way when the listener has ended get this long.
 const DRAIN: Duration = Duration::from_secs(20);
 
@@ -53,6 +54,9 @@ pub enum StartError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// What an earlier process left open cannot be taken up.
+    #[error(transparent)]
+    Recovery(#[from] Failure),
     /// The server's key cannot be had.
     #[error(transparent)]
     ServerKey(#[from] ServerKeyError),
@@ -67,7 +71,7 @@ pub struct Application {
     tls: bool,
     services: Services,
     engine: Option<embedded::Engine>,
-    cleaning: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
 }
 
 impl Application {
@@ -118,13 +122,14 @@ impl Application {
         };
         let router = http::router(web);
         let listener = http::listener::listen(config.listen, config.tls.as_ref(), router).await?;
-        let cleaning = tokio::spawn(remove_ended_sessions(services.clone()));
+        housekeeping::recover(&services).await?;
+        let housekeeping = tokio::spawn(housekeeping::keep(services.clone(), config.service));
         Ok(Self {
             listener,
             tls,
             services,
             engine,
-            cleaning,
+            housekeeping,
         })
     }
 
@@ -164,7 +169,7 @@ impl Application {
 
     /// Ends everything in peace: requests first, then the changes they left behind, then what those need.
     pub async fn stop(self) {
-        self.cleaning.abort();
+        self.housekeeping.abort();
         self.listener.stop().await;
         if tokio::time::timeout(DRAIN, self.services.drain())
             .await
@@ -216,17 +221,4 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
         });
     }
     address
-}
-
-/// Sessions that nobody can use any more hold a sealed password for no reason.
-async fn remove_ended_sessions(services: Services) {
-    loop {
-        tokio::time::sleep(CLEAN_EVERY).await;
-        let now = services.clock.now();
-        let (touched, created) = (now.plus_ms(-IDLE_MS_MAX), now.plus_ms(-LIFE_MS_MAX));
-        if let Err(error) = services.store.remove_ended_sessions(touched, created).await {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "ended sessions could not be removed");
-        }
-    }
 }

@@ -16,6 +16,14 @@ pub enum Action {
     SessionEnded,
     /// An agent key was made.
     AgentKeyCreate,
+    /// A new key's secret was handed to the connection.
+    AgentKeySecretSent,
+    /// The page drew a new key's secret, and said so.
+    AgentKeySecretAcknowledged,
+    /// A key exists whose secret nobody has, or may never have had.
+    AgentKeyNeverDelivered,
+    /// Elasticsearch and our database contradict each other.
+    AgentKeyDrift,
     /// An agent key was revoked.
     AgentKeyInvalidate,
     /// The agent key role was created or repaired.
@@ -32,6 +40,8 @@ pub enum Action {
     UserDelete,
     /// A user was given a new password.
     UserPasswordChange,
+    /// The application started and found operations that an earlier process had left open.
+    AppRecovered,
     /// The settings of the APM integration were saved.
     ApmSettingsChange,
 }
@@ -44,6 +54,10 @@ impl Action {
             Self::UserLogout => "user_logout",
             Self::SessionEnded => "session_ended",
             Self::AgentKeyCreate => "agent_key_create",
+            Self::AgentKeySecretSent => "agent_key_secret_sent",
+            Self::AgentKeySecretAcknowledged => "agent_key_secret_acknowledged",
+            Self::AgentKeyNeverDelivered => "agent_key_never_delivered",
+            Self::AgentKeyDrift => "agent_key_drift",
             Self::AgentKeyInvalidate => "agent_key_invalidate",
             Self::RoleUpdate => "role_update",
             Self::UserCreate => "user_create",
@@ -52,6 +66,7 @@ impl Action {
             Self::UserDisable => "user_disable",
             Self::UserDelete => "user_delete",
             Self::UserPasswordChange => "user_password_change",
+            Self::AppRecovered => "app_recovered",
             Self::ApmSettingsChange => "apm_settings_change",
         }
     }

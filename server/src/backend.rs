@@ -19,7 +19,7 @@ use app::{
         agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
         apm_settings::{ApmIntegration, ApmSettings},
         key_list::{KeyListPage, KeyListQuery},
-        new_agent_key::NewAgentKey,
+        new_agent_key::{NewAgentKey, OperationId},
         problem::Problem,
         role::AgentKeyRole,
         timestamp::Timestamp,
@@ -193,8 +193,13 @@ impl Backend for RequestBackend {
         ask!(self, agent_keys::create::create, new)
     }
 
+    async fn acknowledge_agent_key(&self, operation: OperationId) -> Result<(), Problem> {
+        ask!(self, agent_keys::acknowledge::acknowledge, operation)
+    }
+
     async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem> {
-        ask!(self, agent_keys::revoke::revoke, id)
+        let reason = agent_keys::revoke::Reason::Asked;
+        ask!(self, agent_keys::revoke::revoke, id, reason)
     }
 
     async fn agent_key_role(&self) -> Result<AgentKeyRole, Problem> {

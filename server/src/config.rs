@@ -7,6 +7,7 @@
 
 mod source;
 
+use crate::elasticsearch::Credential;
 use secrecy::{ExposeSecret, SecretString};
 use source::Values;
 use std::{
@@ -40,6 +41,10 @@ pub struct Config {
     pub server_key: Option<SecretString>,
     /// Which Elasticsearch.
     pub elasticsearch: Elasticsearch,
+    /// `service.username` and `service.password`, `AGENT_KEYS_SERVICE_USERNAME` and `AGENT_KEYS_SERVICE_PASSWORD`
+    /// (a secret): a user with `manage_api_key` in whose name keys that nobody has the secret of are found and
+    /// revoked every minute. Default: none; that waits for the next person who opens the list.
+    pub service: Option<Credential>,
     /// How rights are judged.
     pub access: Access,
     /// `log`, `AGENT_KEYS_LOG`: what is logged, as in `info` or `server=debug,info`. Default `info`.
@@ -148,9 +153,9 @@ pub enum Error {
     /// A secret was given twice, as a value and as a file.
     #[error("{0} is given both as a value and as a file; give one")]
     Twice(String),
-    /// Certificate without key, or key without certificate.
-    #[error("{given} is set and {missing} is not; TLS needs both")]
-    HalfTls {
+    /// One of two settings that need each other.
+    #[error("{given} is set and {missing} is not; give both or neither")]
+    Half {
         /// What is there.
         given: &'static str,
         /// What is not.
@@ -177,6 +182,7 @@ impl Config {
             database_url: database_url(&mut values)?,
             server_key: server_key(&mut values)?,
             elasticsearch: elasticsearch(&mut values)?,
+            service: service(&mut values)?,
             access: access(&mut values)?,
             log: values.text("log").unwrap_or_else(|| "info".to_owned()),
             log_format: values.choice(
@@ -206,11 +212,11 @@ fn tls_files(values: &mut Values) -> Result<Option<TlsFiles>, Error> {
     match (values.path("tls.cert_file"), values.path("tls.key_file")) {
         (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
         (None, None) => Ok(None),
-        (Some(_), None) => Err(Error::HalfTls {
+        (Some(_), None) => Err(Error::Half {
             given: "AGENT_KEYS_TLS_CERT_FILE",
             missing: "AGENT_KEYS_TLS_KEY_FILE",
         }),
-        (None, Some(_)) => Err(Error::HalfTls {
+        (None, Some(_)) => Err(Error::Half {
             given: "AGENT_KEYS_TLS_KEY_FILE",
             missing: "AGENT_KEYS_TLS_CERT_FILE",
         }),
@@ -279,6 +285,27 @@ fn elasticsearch(values: &mut Values) -> Result<Elasticsearch, Error> {
         url.set_path(&path);
     }
     Ok(Elasticsearch::Cluster { url, ca_file })
+}
+
+fn service(values: &mut Values) -> Result<Option<Credential>, Error> {
+    let username = values.named_text("service.username");
+    let password = values.secret("service.password")?;
+    match (username, password) {
+        (None, None) => Ok(None),
+        (Some((name, username)), Some((_, password))) => {
+            let credential = Credential::basic(&username, password.expose_secret());
+            let reason = "no user can have this name and this password";
+            credential.map(Some).ok_or(Error::Invalid { name, reason })
+        }
+        (Some(_), None) => Err(Error::Half {
+            given: "AGENT_KEYS_SERVICE_USERNAME",
+            missing: "AGENT_KEYS_SERVICE_PASSWORD",
+        }),
+        (None, Some(_)) => Err(Error::Half {
+            given: "AGENT_KEYS_SERVICE_PASSWORD",
+            missing: "AGENT_KEYS_SERVICE_USERNAME",
+        }),
+    }
 }
 
 fn access(values: &mut Values) -> Result<Access, Error> {

@@ -21,6 +21,12 @@ pub enum Failure {
     /// This very operation was begun before.
     #[error("this operation was begun before")]
     AlreadyDone,
+    /// This very operation was begun before, and asked for something else.
+    #[error("this operation was begun before, with another request")]
+    OperationReused,
+    /// A key was made, and its operation had been given up meanwhile: its secret must not be shown.
+    #[error("the key was made after its operation had been given up")]
+    GivenUp,
     /// Somebody changed the thing meanwhile.
     #[error("somebody changed it meanwhile")]
     ChangedMeanwhile,

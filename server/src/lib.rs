@@ -20,6 +20,7 @@ pub mod clock;
 pub mod config;
 pub mod elasticsearch;
 pub mod failure;
+pub mod housekeeping;
 pub mod http;
 mod operation;
 pub mod problem;

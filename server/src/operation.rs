@@ -6,7 +6,7 @@ use crate::{
     audit::{Action, Target},
     failure::Failure,
     services::{Person, Services},
-    store::{Ending, OperationState},
+    store::{Ending, Intent, OperationState},
 };
 use serde_json::{Value, json};
 
@@ -30,20 +30,20 @@ where
         let services = services_;
         let operation = services.random.identifier(&services.clock)?;
         let stamp = person.stamp(&services);
+        let intent = Intent {
+            operation: &operation,
+            action,
+            target: target.clone(),
+            fingerprint: None,
+            details: json!({}),
+        };
         services
             .store
-            .begin_operation(
-                &grant,
-                &operation,
-                action,
-                target.clone(),
-                json!({}),
-                &stamp,
-            )
+            .begin_operation(&grant, intent, &stamp)
             .await?;
         let result = change(person.clone()).await;
         let (state, details) = match &result {
-            Ok(changed) => (OperationState::Done, changed.details.clone()),
+            Ok(changed) => (OperationState::success(action), changed.details.clone()),
             Err(failure) => {
                 let state = match failure {
                     Failure::Unconfirmed(_) | Failure::ChangedMeanwhile => OperationState::Unknown,

@@ -22,8 +22,10 @@ pub fn problem_kind(failure: &Failure) -> ProblemKind {
             username_taken: true,
             ..NewUserErrors::default()
         }),
-        Failure::BadCursor => ProblemKind::BadForm,
-        Failure::Unconfirmed(_) | Failure::StillUnconfirmed => ProblemKind::Unconfirmed,
+        Failure::BadCursor | Failure::OperationReused => ProblemKind::BadForm,
+        Failure::Unconfirmed(_) | Failure::StillUnconfirmed | Failure::GivenUp => {
+            ProblemKind::Unconfirmed
+        }
         Failure::Elasticsearch(error) => of_elasticsearch(error),
         Failure::Store(_) => ProblemKind::Storage,
         Failure::Seal(_) | Failure::Random(_) | Failure::TaskEnded => ProblemKind::Internal,

@@ -78,6 +78,12 @@ impl Services {
         task.await.unwrap_or(Err(Failure::TaskEnded))
     }
 
+    /// Carries out what nobody waits for; the application does not end before it.
+    pub fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        use tracing::Instrument;
+        self.inner.tasks.spawn(work.in_current_span());
+    }
+
     /// Waits for every change that is under way.
     pub async fn drain(&self) {
         self.inner.tasks.close();

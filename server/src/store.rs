@@ -17,7 +17,9 @@ use sqlx::{Any, AnyPool, Transaction};
 pub use audit::StoredEvent;
 pub use open::OpenError;
 pub(crate) use open::make_private_dir;
-pub use operations::{Began, Ending, OperationState};
+pub use operations::{
+    Acknowledged, Began, Creation, Ending, Intent, OpenOperation, OperationState,
+};
 pub use sessions::{NewSession, StoredSession};
 
 /// The application's own database. Cheap to clone.

@@ -48,6 +48,11 @@ fn table(key: &str) -> Vec<Row> {
         row("/api/prepare_agent_key", &[], [401, 403, 200, 200]),
         row("/api/create_agent_key", &key_form, [401, 403, 200, 200]),
         row(
+            "/api/acknowledge_agent_key",
+            &[("operation", "nobody-began-it")],
+            [401, 403, 404, 404],
+        ),
+        row(
             "/api/revoke_agent_key",
             &[("id", key)],
             [401, 403, 404, 200],

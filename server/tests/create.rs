@@ -253,7 +253,7 @@ async fn the_same_operation_never_makes_a_second_key() {
     assert_eq!(app.engine.keys().await.len(), 50);
     // Afterwards as well; and another person's operation is another operation.
     assert_eq!(
-        ada.create_as("pair-0", "again").await.problem(),
+        ada.create_as("pair-0", "double click").await.problem(),
         ProblemKind::AlreadyDone
     );
     let ben = app.with_user("ben", &["apm_agent_key_role"]).await;

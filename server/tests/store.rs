@@ -1,15 +1,18 @@
 //! One story that calls every method of the store, told on SQLite and on PostgreSQL.
 
 use crate::support::NOW;
-use app::model::apm_settings::{ApmSettings, ServerUrl};
+use app::model::{
+    agent_key::KeyId,
+    apm_settings::{ApmSettings, ServerUrl},
+};
 use serde_json::json;
 use server::{
-    access::{Actor, Gate, Grant, Permission, SignedIn, identify},
+    access::{Actor, Gate, Grant, Identity, Permission, SignedIn, identify},
     audit::{Action, Event, Outcome, Stamp, Target},
     config::{Access, KibanaFeature},
     elasticsearch::{Credential, Elasticsearch},
     request_id::RequestId,
-    store::{Began, Ending, NewSession, OperationState, Store},
+    store::{Acknowledged, Began, Ending, Intent, NewSession, OperationState, Store},
 };
 use std::{
     net::TcpListener,
@@ -26,7 +29,7 @@ async fn the_story_on_sqlite() {
     tell(open().await).await;
     // Opened again, it is all still there, and nothing is migrated twice.
     let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 30);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 37);
     let odd = directory.path().join("with space and %25?.db");
     let url = format!("sqlite://{}", directory.path().join("named.db").display());
     tell(Store::open(Some(&url.into()), &odd).await.unwrap()).await;
@@ -58,7 +61,7 @@ async fn the_story_on_postgresql() {
     let store = Store::open(Some(&url), Path::new("/nonexistent"))
         .await
         .unwrap();
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 30);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 37);
     store.close().await;
 }
 
@@ -167,10 +170,17 @@ async fn tell(store: Store) {
         id: id.map(str::to_owned),
         name: Some("é 🚀 \u{202e}".to_owned()),
     };
+    let intent = |action, operation: &'static str, fingerprint: &str| Intent {
+        operation,
+        action,
+        target: target(None),
+        fingerprint: Some(fingerprint.to_owned()),
+        details: json!({}),
+    };
     let begin = async || {
-        let action = Action::AgentKeyCreate;
+        let intent = intent(Action::AgentKeyCreate, "op", "one request");
         store
-            .begin_operation(&grant, "op", action, target(None), json!({}), &stamp(6))
+            .begin_operation(&grant, intent, &stamp(6))
             .await
             .unwrap()
     };
@@ -213,8 +223,11 @@ async fn tell(store: Store) {
         at_once.iter().filter(|began| **began == Began::Now).count(),
         1
     );
-    end(OperationState::Done).await;
-    assert_eq!(begin().await, Began::Before(OperationState::Done));
+    end(OperationState::Created).await;
+    assert_eq!(begin().await, Began::Before(OperationState::Created));
+    let otherwise = intent(Action::AgentKeyCreate, "op", "another request");
+    let began = store.begin_operation(&grant, otherwise, &stamp(7)).await;
+    assert_eq!(began.unwrap(), Began::Otherwise);
     let nobody = Event {
         actor: None,
         outcome: Outcome::Failure,
@@ -226,7 +239,93 @@ async fn tell(store: Store) {
     let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
     assert_eq!(sequences, (9..=30).collect::<Vec<_>>());
     assert_eq!(events.last().unwrap().actor, None);
+
+    tell_of_delivery(&store, &grant).await;
     store.close().await;
+}
+
+/// A key's secret on its way, and operations whose end nobody saw. Seven events.
+async fn tell_of_delivery(store: &Store, grant: &Grant) {
+    let stamp = |after_ms: i64| Stamp {
+        at: NOW.plus_ms(after_ms),
+        request_id: RequestId::new("request-2"),
+    };
+    let key = |id: &str| KeyId::parse(id).unwrap();
+    // The key of the story so far was made; it is sent once, seen once.
+    let creations = store.creations(&[key("id"), key("other")]).await.unwrap();
+    assert_eq!(creations.len(), 1);
+    assert_eq!(creations[0].state, OperationState::Created);
+    assert_eq!(store.note_unseen_secrets(NOW, &stamp(9)).await.unwrap(), 0);
+    let later = NOW.plus_ms(100);
+    assert_eq!(
+        store.note_unseen_secrets(later, &stamp(9)).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        store.note_unseen_secrets(later, &stamp(9)).await.unwrap(),
+        0
+    );
+    for _ in 0..2 {
+        store.send_secret(grant, "op", &stamp(9)).await.unwrap();
+    }
+    for (operation, expected) in [
+        ("op", Acknowledged::Delivered),
+        ("op", Acknowledged::Delivered),
+        ("never begun", Acknowledged::NoSuch),
+    ] {
+        let acknowledged = store.acknowledge_secret(grant, operation, &stamp(9)).await;
+        assert_eq!(acknowledged.unwrap(), expected);
+    }
+    // A revocation whose end nobody saw is found, by its owner and by everybody, and settled once.
+    let revocation = Intent {
+        operation: "revocation",
+        action: Action::AgentKeyInvalidate,
+        target: Target::default(),
+        fingerprint: None,
+        details: json!({}),
+    };
+    store
+        .begin_operation(grant, revocation, &stamp(10))
+        .await
+        .unwrap();
+    let stranger = Identity {
+        username: "stranger".to_owned(),
+        ..grant.identity().clone()
+    };
+    assert_eq!(store.open_operations(None, NOW, 9).await.unwrap(), []);
+    assert_eq!(
+        store
+            .open_operations(Some(&stranger), later, 9)
+            .await
+            .unwrap(),
+        []
+    );
+    let open = store
+        .open_operations(Some(grant.identity()), later, 9)
+        .await
+        .unwrap();
+    assert_eq!(open, store.open_operations(None, later, 9).await.unwrap());
+    assert_eq!((open.len(), open[0].id.as_str()), (1, "revocation"));
+    for expected in [true, false] {
+        let ending = Ending {
+            state: OperationState::Revoked,
+            target: Target::default(),
+            details: json!({}),
+        };
+        let action = Action::AgentKeyInvalidate;
+        let stamp = stamp(11);
+        let settled = store.settle_operation(grant, &open[0], action, ending, &stamp);
+        assert_eq!(settled.await.unwrap(), expected);
+    }
+    for _ in 0..2 {
+        let keys = [key("one"), key("two")];
+        store
+            .note_drift(grant, &keys, "unrecorded_ours", &stamp(12))
+            .await
+            .unwrap();
+    }
+    // Nothing is under way any more.
+    assert_eq!(store.abandon_operations(&stamp(13)).await.unwrap(), 0);
 }
 
 /// Only Elasticsearch's answers make these, so an engine is asked.

@@ -13,6 +13,7 @@ mod configuration;
 mod create;
 mod faults;
 mod forms;
+mod ledger;
 mod list;
 mod revoke;
 mod settings;

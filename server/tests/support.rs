@@ -145,6 +145,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             elastic_password: Some(PASSWORD.into()),
         },
+        service: None,
         access: Access {
             kibana_feature: KibanaFeature::Require,
             kibana_space: "default".to_owned(),
@@ -192,6 +193,21 @@ impl Browser {
             .header("accept", "application/json")
             .form(fields);
         Answer::of(request).await
+    }
+
+    /// The same, for a server that may go away meanwhile: then there is no answer.
+    pub(crate) async fn try_post(&self, function: &str, fields: &[(&str, &str)]) -> Option<Answer> {
+        let request = self
+            .request(Method::POST, &format!("/api/{function}"))
+            .header("origin", &self.url)
+            .header("accept", "application/json")
+            .form(fields);
+        let response = request.send().await.ok()?;
+        Some(Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: response.bytes().await.ok()?.to_vec(),
+        })
     }
 
     /// Calls a server function that takes JSON.
@@ -262,6 +278,25 @@ impl Browser {
         self.post("create_agent_key", &key_form(operation, name))
             .await
     }
+}
+
+/// Waits until something is so.
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_so().await {
+        assert!(
+            std::time::Instant::now() < patience,
+            "it never came: {what}"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// Says how often a requirement was seen to hold, and with which seed, for the table in `docs/requirements.md`.
+pub(crate) fn requirement(id: &str, held: usize, of: usize, seed: Option<u64>) {
+    let word = if held == of { "pass" } else { "fail" };
+    let seed = seed.map_or_else(|| "-".to_owned(), |seed| seed.to_string());
+    println!("{id} {word} {held}/{of} seed={seed}");
 }
 
 /// The form for a new key, filled in.

@@ -79,7 +79,7 @@ pub fn sentences(kind: &ProblemKind) -> Sentences {
         ProblemKind::Elasticsearch(fault) => return unusable(*fault),
         ProblemKind::Unconfirmed => (
             "We could not confirm whether this was done",
-            "Elasticsearch got the request and sent no usable answer. Nothing was shown to anyone. Look at the list: if the key is there, revoke it and start again.",
+            "Elasticsearch got the request and sent no usable answer. Nothing was shown to anyone. Look at the list before you repeat it. A new key whose secret was lost this way is found and revoked by itself.",
         ),
         ProblemKind::Storage => (
             "This application’s own storage is not available",

@@ -3,6 +3,7 @@
 use super::{
     key_name::KeyName,
     labels::Labels,
+    new_agent_key::OperationId,
     secret::Secret,
     timestamp::{DAY_MS, Timestamp},
 };
@@ -89,6 +90,23 @@ pub enum KeySource {
     Elsewhere,
 }
 
+/// Whether a key's secret reached anybody, as far as this application knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Delivery {
+    /// The key was made elsewhere.
+    MadeElsewhere,
+    /// The page that drew the secret said so.
+    Confirmed,
+    /// The secret left a short while ago.
+    Awaited,
+    /// The secret left, and no page ever said that it has drawn it: nobody may have it, or somebody.
+    Unconfirmed,
+    /// The secret never left: the answer that held it was lost.
+    Never,
+    /// The key was made by this application, and its database does not know it: the database is older.
+    NotRecorded,
+}
+
 /// One key of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentKey {
@@ -110,6 +128,8 @@ pub struct AgentKey {
     pub labels: Labels,
     /// Who made it.
     pub source: KeySource,
+    /// Whether its secret reached anybody.
+    pub delivery: Delivery,
     /// Whether the person who looks may revoke it.
     pub revocable: bool,
 }
@@ -126,6 +146,8 @@ pub struct FoundAgentKey {
 /// A key that was just made, with its secret. It exists in one response and on one page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedAgentKey {
+    /// The request that made it, by which the page says that it has drawn the secret.
+    pub operation: OperationId,
     /// Elasticsearch's id.
     pub id: KeyId,
     /// The name that was asked for.

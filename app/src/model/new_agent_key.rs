@@ -49,7 +49,7 @@ pub struct NewAgentKey {
 }
 
 /// An operation's identifier: 1 to 64 characters of `a-z A-Z 0-9 -`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OperationId(String);
 
 impl OperationId {

@@ -6,13 +6,14 @@ use super::agent_keys::{
 };
 use crate::{
     components::{
-        badge::Badge,
+        badge::{Badge, Tone},
+        callout::Callout,
         icon::{Icon, IconName},
         moment::Moment,
         problem::ProblemPrompt,
     },
     model::{
-        agent_key::{AgentKey, KeySource, KeyStatus},
+        agent_key::{AgentKey, Delivery, KeySource, KeyStatus},
         timestamp::Timestamp,
     },
     questions::agent_keys::find_agent_key,
@@ -59,6 +60,7 @@ fn Key(key: AgentKey, now: Timestamp) -> impl IntoView {
             </a>
         }
     });
+    let works = matches!(key.status, KeyStatus::Active { .. });
     let ends = match key.status {
         KeyStatus::Active { until: Some(until) } => until.date_and_minute(),
         KeyStatus::Active { until: None } => "Never".to_owned(),
@@ -98,6 +100,7 @@ fn Key(key: AgentKey, now: Timestamp) -> impl IntoView {
                 {revoke}
             </div>
         </header>
+        {works.then(|| view! { <DeliveryNotice delivery=key.delivery /> })}
         <section class="panel">
             <header><h2>"About this key"</h2></header>
             <dl data-part="body" class="facts" data-layout="grid">
@@ -124,4 +127,31 @@ fn Key(key: AgentKey, now: Timestamp) -> impl IntoView {
         </section>
     }
     .into_any()
+}
+
+/// What the ledger knows of the secret, and what to do about it.
+#[component]
+fn DeliveryNotice(delivery: Delivery) -> impl IntoView {
+    let (title, text) = match delivery {
+        Delivery::MadeElsewhere | Delivery::Confirmed | Delivery::Awaited => return None,
+        Delivery::Unconfirmed => (
+            "The secret may never have been seen",
+            "It was sent, and the page never said that it had shown it. If no agent uses this key, revoke it and \
+             create another.",
+        ),
+        Delivery::Never => (
+            "Nobody has the secret of this key",
+            "Elasticsearch made the key and its answer was lost on the way. Revoke the key: no agent can use it.",
+        ),
+        Delivery::NotRecorded => (
+            "This application made the key and has no record of it",
+            "Its database is older than the key, as after a restored backup. If nobody knows this key, revoke it.",
+        ),
+    };
+    Some(view! {
+        <Callout tone=Tone::Warning>
+            <h2>{title}</h2>
+            <p>{text}</p>
+        </Callout>
+    })
 }

@@ -19,7 +19,7 @@ use crate::{
 #[cfg(feature = "server")]
 use crate::{
     backend::backend,
-    model::{agent_key::KeyId, problem::ProblemKind},
+    model::{agent_key::KeyId, new_agent_key::OperationId, problem::ProblemKind},
 };
 use leptos::{prelude::*, server_fn::codec::Json};
 
@@ -52,6 +52,21 @@ pub async fn create_agent_key(form: NewAgentKeyForm) -> Result<CreatedAgentKey, 
         .parse(backend.now())
         .map_err(ProblemKind::NewAgentKey)?;
     or_sign_in(backend.create_agent_key(new).await)
+}
+
+/// Takes the page's word that it has drawn a new key's secret. A form that a browser posts by itself leaves the page
+/// with it, and goes back to the list.
+#[server(endpoint = "acknowledge_agent_key")]
+pub async fn acknowledge_agent_key(
+    operation: String,
+    #[server(default)] leave: bool,
+) -> Result<(), Problem> {
+    let operation = OperationId::parse(&operation).ok_or(ProblemKind::NotFound)?;
+    or_sign_in(backend()?.acknowledge_agent_key(operation).await)?;
+    if leave {
+        leptos_axum::redirect("/settings/agent-keys");
+    }
+    Ok(())
 }
 
 /// Revokes a key and goes back to the list, which says so.

@@ -1,12 +1,13 @@
 //! Making an agent key.
 
+use super::reconcile;
 use crate::{
     access::{self, APM, Grant, Permission},
     audit::{Action, Target},
     elasticsearch::{Error, api_key::create::CreatedKey},
     failure::Failure,
     services::{Person, Services},
-    store::{Began, Ending, OperationState},
+    store::{Began, Ending, Intent, OpenOperation, OperationState},
 };
 use app::model::{
     agent_key::{CreatedAgentKey, KeyId},
@@ -16,6 +17,7 @@ use app::model::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// Makes a key and hands its secret out, once.
 ///
@@ -29,9 +31,24 @@ pub async fn create(
     new: NewAgentKey,
 ) -> Result<CreatedAgentKey, Failure> {
     let grant = person.grant(services, Permission::CreateAgentKey).await?;
-    let (services_, person) = (services.clone(), person.clone());
-    let change = async move { carry_out(&services_, &person, &grant, new).await };
-    services.detached(change).await
+    let operation = new.operation.clone();
+    let change = {
+        let (services, person, grant) = (services.clone(), person.clone(), grant.clone());
+        async move { carry_out(&services, &person, &grant, new).await }
+    };
+    let created = services.detached(change).await?;
+    // Only a browser that is still there gets this far.
+    let (services_, stamp) = (services.clone(), person.stamp(services));
+    services.in_background(async move {
+        let sent = services_
+            .store
+            .send_secret(&grant, operation.as_str(), &stamp);
+        if let Err(error) = sent.await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "it could not be noted that a secret was sent");
+        }
+    });
+    Ok(created)
 }
 
 async fn carry_out(
@@ -45,28 +62,28 @@ async fn carry_out(
         id: id.map(|id| id.as_str().to_owned()),
         name: Some(new.name.as_str().to_owned()),
     };
+    let began_at = services.clock.now();
+    let intent = Intent {
+        operation,
+        action: Action::AgentKeyCreate,
+        target: named(None),
+        fingerprint: Some(fingerprint(&new)),
+        details: json!({
+            "privileges": new.privileges.names(),
+            "expiration": new.expiration.time_value(),
+        }),
+    };
     let began = services
         .store
-        .begin_operation(
-            grant,
-            operation,
-            Action::AgentKeyCreate,
-            named(None),
-            json!({
-                "privileges": new.privileges.names(),
-                "expiration": new.expiration.time_value(),
-            }),
-            &person.stamp(services),
-        )
+        .begin_operation(grant, intent, &person.stamp(services))
         .await?;
     match began {
         Began::Now => {}
-        Began::Before(OperationState::Unknown) => return Err(Failure::StillUnconfirmed),
-        Began::Before(
-            OperationState::Intended | OperationState::Done | OperationState::Rejected,
-        ) => {
-            return Err(Failure::AlreadyDone);
+        Began::Before(OperationState::Unknown | OperationState::NeverDelivered) => {
+            return Err(Failure::StillUnconfirmed);
         }
+        Began::Before(_) => return Err(Failure::AlreadyDone),
+        Began::Otherwise => return Err(Failure::OperationReused),
     }
     let end = async |state, target, details| {
         let ending = Ending {
@@ -89,6 +106,21 @@ async fn carry_out(
             };
             let details = json!({ "reason": failure.to_string() });
             end(state, named(None), details).await?;
+            if state == OperationState::Unknown {
+                let identity = grant.identity();
+                let operation = OpenOperation {
+                    username: identity.username.clone(),
+                    realm: identity.realm.clone(),
+                    id: operation.to_owned(),
+                    action: Action::AgentKeyCreate,
+                    target: named(None),
+                    began_at,
+                };
+                let (services_, person) = (services.clone(), person.clone());
+                services.in_background(async move {
+                    reconcile::follow_up(&services_, &person, &operation).await;
+                });
+            }
             return Err(failure);
         }
     };
@@ -96,7 +128,8 @@ async fn carry_out(
         "privileges": new.privileges.names(),
         "expiration": created.expiration,
     });
-    if let Err(error) = end(OperationState::Done, named(Some(&created.id)), details).await {
+    let recorded = end(OperationState::Created, named(Some(&created.id)), details).await;
+    if !matches!(recorded, Ok(true)) {
         // Nobody has seen the secret, and nothing here remembers the key: better that it does not exist.
         let undone = person
             .elasticsearch()
@@ -106,11 +139,15 @@ async fn carry_out(
             let error: &dyn std::error::Error = &error;
             tracing::error!(key.id = %created.id, error, "a key that could not be recorded could not be revoked");
         }
-        return Err(error.into());
+        return Err(match recorded {
+            Err(error) => error.into(),
+            Ok(_) => Failure::GivenUp,
+        });
     }
     // The key exists: without the settings, the snippets only miss an address.
     let settings = services.store.read_apm_settings().await.unwrap_or_default();
     Ok(CreatedAgentKey {
+        operation: new.operation,
         id: created.id,
         expiration: created.expiration.map(Timestamp),
         api_key: created.api_key,
@@ -164,6 +201,12 @@ fn request(new: &NewAgentKey) -> Value {
         body["expiration"] = json!(expiration);
     }
     body
+}
+
+/// A digest of the request. The operation itself is a part of it, so equal requests of two people differ.
+fn fingerprint(new: &NewAgentKey) -> String {
+    let digest = Sha256::digest(request(new).to_string());
+    BASE64_STANDARD.encode(digest)
 }
 
 struct Verified {

@@ -1,6 +1,6 @@
 //! One agent key.
 
-use super::{query, read::agent_key};
+use super::{delivery, query, read::agent_key};
 use crate::{
     access::Permission,
     failure::Failure,
@@ -20,5 +20,8 @@ pub async fn find(services: &Services, person: &Person, id: &KeyId) -> Result<Ag
     let stored = found.api_keys.pop().filter(|key| key.id == id.as_str());
     let stored = stored.ok_or(Failure::NotFound)?;
     let viewer = &person.session().identity;
-    Ok(agent_key(stored, viewer, access, services.clock.now())?)
+    let now = services.clock.now();
+    let mut key = agent_key(stored, viewer, access, now)?;
+    delivery::recall(services, person, std::slice::from_mut(&mut key), now).await?;
+    Ok(key)
 }

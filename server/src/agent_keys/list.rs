@@ -1,9 +1,10 @@
 //! One page of the agent keys that a person may see.
 
 use super::{
-    cursor,
+    cursor, delivery,
     query::{self, Ends, LabelSearch, Slice},
     read::agent_key,
+    reconcile::reconcile,
 };
 use crate::{
     access::Permission,
@@ -31,6 +32,7 @@ pub async fn list(
 ) -> Result<KeyListPage, Failure> {
     check_limits(&query)?;
     person.grant(services, Permission::ListAgentKeys).await?;
+    reconcile(services, person).await;
     let access = person.actor(services).await?.access();
     let now = services.clock.now();
     let (found, counted, settings) =
@@ -53,10 +55,11 @@ pub async fn list(
     let next = has_next.then(|| place(stored.last())).flatten();
     let previous = has_previous.then(|| place(stored.first())).flatten();
     let viewer = &person.session().identity;
-    let keys = stored
+    let mut keys = stored
         .drain(..)
         .map(|key| agent_key(key, viewer, access, now))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
+    delivery::recall(services, person, &mut keys, now).await?;
     Ok(KeyListPage {
         keys,
         total,

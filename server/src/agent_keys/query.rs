@@ -42,6 +42,12 @@ pub(super) fn by_id(id: &KeyId) -> Value {
     json!({ "query": query, "size": 1 })
 }
 
+/// The key that an operation made, if it made one.
+pub(super) fn by_operation(operation: &str) -> Value {
+    let made_by = json!({ "term": { "metadata.agent_keys.operation": operation } });
+    json!({ "query": agent_keys(vec![made_by]), "size": 1 })
+}
+
 /// Only how many work at `now`.
 pub(super) fn count_active(now: Timestamp) -> Value {
     let query = agent_keys(vec![status(StatusFilter::Active, now)]);

@@ -6,7 +6,7 @@ use crate::{
 };
 use app::model::{
     access::{Access, Reach},
-    agent_key::{AgentKey, KeyId, KeySource, KeyStatus},
+    agent_key::{AgentKey, Delivery, KeyId, KeySource, KeyStatus},
     labels::Labels,
     timestamp::Timestamp,
 };
@@ -49,6 +49,12 @@ pub(super) fn agent_key(
             KeySource::AgentKeys
         } else {
             KeySource::Elsewhere
+        },
+        // What the ledger remembers comes later.
+        delivery: if ours {
+            Delivery::NotRecorded
+        } else {
+            Delivery::MadeElsewhere
         },
         revocable: !stored.invalidated && access.revoke.is_granted() && within_reach,
     })

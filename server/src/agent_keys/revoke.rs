@@ -15,6 +15,24 @@ use app::model::{
 };
 use serde_json::json;
 
+/// Why a key is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Somebody wants it gone.
+    Asked,
+    /// Nobody can have its secret.
+    NeverDelivered,
+}
+
+impl Reason {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Asked => "user",
+            Self::NeverDelivered => "never_delivered_auto",
+        }
+    }
+}
+
 /// Revokes a key. Revoking a revoked key succeeds: the caller wanted it gone, and it is.
 ///
 /// Keys that are no agent keys, that this person may not see, or that belong to somebody else and are out of this
@@ -24,6 +42,7 @@ pub async fn revoke(
     services: &Services,
     person: &Person,
     id: KeyId,
+    reason: Reason,
 ) -> Result<RevokedAgentKey, Failure> {
     let grant = person.grant(services, Permission::RevokeAgentKey).await?;
     let key = find(services, person, &id).await?;
@@ -38,7 +57,7 @@ pub async fn revoke(
         id: Some(id.as_str().to_owned()),
         name: Some(key.name.clone()),
     };
-    let change = move |person| ask(person, key, reach);
+    let change = move |person| ask(person, key, reach, reason);
     let action = Action::AgentKeyInvalidate;
     operation::carry_out(services, person, grant, action, target, change).await
 }
@@ -47,6 +66,7 @@ async fn ask(
     person: Person,
     key: AgentKey,
     reach: Reach,
+    reason: Reason,
 ) -> Result<Changed<RevokedAgentKey>, Failure> {
     let only_own = reach == Reach::Own;
     let answer = person
@@ -71,7 +91,7 @@ async fn ask(
         }
     };
     Ok(Changed {
-        details: json!({ "already": already }),
+        details: json!({ "already": already, "reason": reason.word() }),
         value: revoked(key, already),
     })
 }

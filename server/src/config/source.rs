@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every setting's name in the file.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "listen",
     "insecure_http",
     "data_dir",
@@ -22,11 +22,12 @@ const NAMES: [&str; 12] = [
     "embedded.listen",
     "elasticsearch.url",
     "elasticsearch.ca_file",
+    "service.username",
     "access.kibana_feature",
     "access.kibana_space",
 ];
 /// Those that are secrets, and may come from a file.
-const SECRETS: [&str; 2] = ["database_url", "server_key"];
+const SECRETS: [&str; 3] = ["database_url", "server_key", "service.password"];
 /// The one secret with a name of its own, which people know from Elasticsearch's container image.
 const ELASTIC_PASSWORD: &str = "ELASTIC_PASSWORD";
 /// A settings file or a secret's file beyond this is a mistake.

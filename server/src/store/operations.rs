@@ -1,48 +1,106 @@
 //! Changes that are asked of Elasticsearch: the intent is durable before the asking, the outcome after it. A crash
 //! between the two leaves a row that says so, not a key that nobody remembers.
+//!
+//! ```text
+//! a new key     intended → created → sent → delivered
+//!                    │         └──────┴────→ (no answer from the page: unseen_at is set)
+//!                    ├→ rejected      certainly nothing happened
+//!                    └→ unknown → never_delivered, or rejected when no key was found for a day
+//! a revocation  revoking → revoked, rejected or unknown
+//! anything else intended → done, rejected or unknown
+//! ```
 
-use super::{Error, Store};
+use super::{Engine, Error, Store};
 use crate::{
-    access::Grant,
+    access::{Grant, Identity},
     audit::{Action, Event, Outcome, Stamp, Target},
 };
-use serde_json::Value;
-use sqlx::Row;
+use app::model::{agent_key::KeyId, timestamp::Timestamp};
+use serde_json::{Value, json};
+use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
 
 /// How far an operation has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationState {
     /// Elasticsearch is being asked, or was when the process ended.
     Intended,
-    /// It was done.
-    Done,
+    /// The key exists, and its secret has not left yet.
+    Created,
+    /// The key's secret was handed to the connection.
+    Sent,
+    /// The page that drew the secret said so.
+    Delivered,
+    /// The key exists, and nobody can have its secret: the answer that held it never arrived.
+    NeverDelivered,
     /// It was certainly not done.
     Rejected,
     /// Nobody knows whether it was done.
     Unknown,
+    /// A revocation is being asked for, or was when the process ended.
+    Revoking,
+    /// The key was revoked.
+    Revoked,
+    /// Any other change was done.
+    Done,
 }
 
 impl OperationState {
+    const ALL: [Self; 10] = [
+        Self::Intended,
+        Self::Created,
+        Self::Sent,
+        Self::Delivered,
+        Self::NeverDelivered,
+        Self::Rejected,
+        Self::Unknown,
+        Self::Revoking,
+        Self::Revoked,
+        Self::Done,
+    ];
+
+    /// The state in which this action begins.
+    pub fn intent(action: Action) -> Self {
+        match action {
+            Action::AgentKeyInvalidate => Self::Revoking,
+            _ => Self::Intended,
+        }
+    }
+
+    /// The state in which this action ends well.
+    pub fn success(action: Action) -> Self {
+        match action {
+            Action::AgentKeyCreate => Self::Created,
+            Action::AgentKeyInvalidate => Self::Revoked,
+            _ => Self::Done,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Intended => "intended",
-            Self::Done => "done",
+            Self::Created => "created",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::NeverDelivered => "never_delivered",
             Self::Rejected => "rejected",
             Self::Unknown => "unknown",
+            Self::Revoking => "revoking",
+            Self::Revoked => "revoked",
+            Self::Done => "done",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::Intended, Self::Done, Self::Rejected, Self::Unknown]
-            .into_iter()
-            .find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
     fn outcome(self) -> Outcome {
         match self {
-            Self::Intended | Self::Unknown => Outcome::Unknown,
-            Self::Done => Outcome::Success,
-            Self::Rejected => Outcome::Failure,
+            Self::Intended | Self::Revoking | Self::Unknown => Outcome::Unknown,
+            Self::Created | Self::Sent | Self::Delivered | Self::Revoked | Self::Done => {
+                Outcome::Success
+            }
+            Self::NeverDelivered | Self::Rejected => Outcome::Failure,
         }
     }
 }
@@ -54,6 +112,23 @@ pub enum Began {
     Now,
     /// The same person has begun it before, and this is how far it came.
     Before(OperationState),
+    /// The same person has begun it before, and asked for something else.
+    Otherwise,
+}
+
+/// What is about to be tried.
+#[derive(Debug)]
+pub struct Intent<'a> {
+    /// Identifies it: one person never carries out the same one twice.
+    pub operation: &'a str,
+    /// What.
+    pub action: Action,
+    /// To what.
+    pub target: Target,
+    /// A digest of the request, where the same operation could come with another one.
+    pub fingerprint: Option<String>,
+    /// Whatever else is known, without secrets.
+    pub details: Value,
 }
 
 /// How an operation ended.
@@ -67,6 +142,45 @@ pub struct Ending {
     pub details: Value,
 }
 
+/// What a page's word that it drew the secret came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// It is written down, now or before.
+    Delivered,
+    /// The key is not made yet, or never was.
+    NotYet,
+    /// This person has begun no such operation.
+    NoSuch,
+}
+
+/// An operation whose end nobody saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenOperation {
+    /// Whose it is.
+    pub username: String,
+    /// Whose it is.
+    pub realm: String,
+    /// Identifies it, within its person's.
+    pub id: String,
+    /// A creation or a revocation.
+    pub action: Action,
+    /// What it was done to, as far as it was known.
+    pub target: Target,
+    /// When it began.
+    pub began_at: Timestamp,
+}
+
+/// What is remembered of a key's creation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Creation {
+    /// The key.
+    pub key_id: String,
+    /// How far it came.
+    pub state: OperationState,
+    /// When it began.
+    pub began_at: Timestamp,
+}
+
 impl Store {
     /// Writes down that something is about to be tried, once per person and operation. One that certainly did
     /// nothing the last time may be tried again.
@@ -74,63 +188,62 @@ impl Store {
     pub async fn begin_operation(
         &self,
         grant: &Grant,
-        id: &str,
-        action: Action,
-        target: Target,
-        details: Value,
+        intent: Intent<'_>,
         stamp: &Stamp,
     ) -> Result<Began, Error> {
         let identity = grant.identity();
         let mut write = self.write().await?;
         let inserted = sqlx::query(
             "INSERT INTO operations (username, realm, id, action, state, target_id, target_name, \
-             began_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             began_at, fingerprint) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (username, realm, id) DO UPDATE SET state = excluded.state, \
              target_id = excluded.target_id, target_name = excluded.target_name, \
-             began_at = excluded.began_at, ended_at = NULL \
-             WHERE operations.state = $9 AND operations.action = excluded.action",
+             began_at = excluded.began_at, fingerprint = excluded.fingerprint, ended_at = NULL \
+             WHERE operations.state = $10 AND operations.action = excluded.action",
         )
         .bind(identity.username.as_str())
         .bind(identity.realm.as_str())
-        .bind(id)
-        .bind(action.name())
-        .bind(OperationState::Intended.name())
-        .bind(target.id.as_deref())
-        .bind(target.name.as_deref())
+        .bind(intent.operation)
+        .bind(intent.action.name())
+        .bind(OperationState::intent(intent.action).name())
+        .bind(intent.target.id.as_deref())
+        .bind(intent.target.name.as_deref())
         .bind(stamp.at.0)
+        .bind(intent.fingerprint.as_deref())
         .bind(OperationState::Rejected.name())
         .execute(&mut *write)
         .await?;
         if inserted.rows_affected() == 0 {
             let row = sqlx::query(
-                "SELECT state FROM operations WHERE username = $1 AND realm = $2 AND id = $3",
+                "SELECT state, fingerprint FROM operations \
+                 WHERE username = $1 AND realm = $2 AND id = $3",
             )
             .bind(identity.username.as_str())
             .bind(identity.realm.as_str())
-            .bind(id)
+            .bind(intent.operation)
             .fetch_one(&mut *write)
             .await?;
-            let name: String = row.try_get(0)?;
-            let state = OperationState::parse(&name).ok_or(Error::Row {
-                table: "operations",
-                column: "state",
-            })?;
-            return Ok(Began::Before(state));
+            let fingerprint: Option<String> = row.try_get("fingerprint")?;
+            return Ok(if fingerprint == intent.fingerprint {
+                Began::Before(state(&row)?)
+            } else {
+                Began::Otherwise
+            });
         }
         let event = Event {
             actor: Some(identity),
-            action,
+            action: intent.action,
             outcome: Outcome::Unknown,
-            target,
-            operation: Some(id),
-            details,
+            target: intent.target,
+            operation: Some(intent.operation),
+            details: intent.details,
         };
         super::audit::append(&mut write, &event, stamp).await?;
         write.commit().await?;
         Ok(Began::Now)
     }
 
-    /// Writes down how it ended.
+    /// Writes down how it ended. `false` when somebody else has written that down meanwhile: then theirs counts.
     #[tracing::instrument(name = "store.operation.end", skip_all)]
     pub async fn end_operation(
         &self,
@@ -139,24 +252,59 @@ impl Store {
         action: Action,
         ending: Ending,
         stamp: &Stamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let identity = grant.identity();
+        let owner = (identity.username.as_str(), identity.realm.as_str());
+        self.finish(grant, owner, id, action, ending, stamp).await
+    }
+
+    /// Writes down the end of somebody's operation, found out afterwards. `false` when it had ended meanwhile.
+    #[tracing::instrument(name = "store.operation.settle", skip_all)]
+    pub async fn settle_operation(
+        &self,
+        grant: &Grant,
+        operation: &OpenOperation,
+        action: Action,
+        ending: Ending,
+        stamp: &Stamp,
+    ) -> Result<bool, Error> {
+        let owner = (operation.username.as_str(), operation.realm.as_str());
+        self.finish(grant, owner, &operation.id, action, ending, stamp)
+            .await
+    }
+
+    /// `action` is the audit event's: for a key that was found afterwards, it is not the operation's own.
+    async fn finish(
+        &self,
+        grant: &Grant,
+        (username, realm): (&str, &str),
+        id: &str,
+        action: Action,
+        ending: Ending,
+        stamp: &Stamp,
+    ) -> Result<bool, Error> {
         let mut write = self.write().await?;
-        sqlx::query(
+        let changed = sqlx::query(
             "UPDATE operations SET state = $1, target_id = $2, target_name = $3, ended_at = $4 \
-             WHERE username = $5 AND realm = $6 AND id = $7",
+             WHERE username = $5 AND realm = $6 AND id = $7 AND state IN ($8, $9, $10)",
         )
         .bind(ending.state.name())
         .bind(ending.target.id.as_deref())
         .bind(ending.target.name.as_deref())
         .bind(stamp.at.0)
-        .bind(identity.username.as_str())
-        .bind(identity.realm.as_str())
+        .bind(username)
+        .bind(realm)
         .bind(id)
+        .bind(OperationState::Intended.name())
+        .bind(OperationState::Revoking.name())
+        .bind(OperationState::Unknown.name())
         .execute(&mut *write)
         .await?;
+        if changed.rows_affected() == 0 {
+            return Ok(false);
+        }
         let event = Event {
-            actor: Some(identity),
+            actor: Some(grant.identity()),
             action,
             outcome: ending.state.outcome(),
             target: ending.target,
@@ -165,6 +313,290 @@ impl Store {
         };
         super::audit::append(&mut write, &event, stamp).await?;
         write.commit().await?;
+        Ok(true)
+    }
+
+    /// Writes down that a new key's secret was handed to the connection.
+    #[tracing::instrument(name = "store.operation.send", skip_all)]
+    pub async fn send_secret(&self, grant: &Grant, id: &str, stamp: &Stamp) -> Result<(), Error> {
+        let mut write = self.write().await?;
+        let from = [OperationState::Created];
+        let to = OperationState::Sent;
+        let action = Action::AgentKeySecretSent;
+        advance(&mut write, grant, id, (&from, to), action, stamp).await?;
+        write.commit().await?;
         Ok(())
     }
+
+    /// Writes down that the page has drawn a new key's secret.
+    #[tracing::instrument(name = "store.operation.acknowledge", skip_all)]
+    pub async fn acknowledge_secret(
+        &self,
+        grant: &Grant,
+        id: &str,
+        stamp: &Stamp,
+    ) -> Result<Acknowledged, Error> {
+        let identity = grant.identity();
+        let mut write = self.write().await?;
+        let from = [OperationState::Created, OperationState::Sent];
+        let to = OperationState::Delivered;
+        let action = Action::AgentKeySecretAcknowledged;
+        if advance(&mut write, grant, id, (&from, to), action, stamp).await? {
+            write.commit().await?;
+            return Ok(Acknowledged::Delivered);
+        }
+        let row = sqlx::query(
+            "SELECT state FROM operations \
+             WHERE username = $1 AND realm = $2 AND id = $3 AND action = $4",
+        )
+        .bind(identity.username.as_str())
+        .bind(identity.realm.as_str())
+        .bind(id)
+        .bind(Action::AgentKeyCreate.name())
+        .fetch_optional(&mut *write)
+        .await?;
+        Ok(match row {
+            None => Acknowledged::NoSuch,
+            Some(row) if state(&row)? == OperationState::Delivered => Acknowledged::Delivered,
+            Some(_) => Acknowledged::NotYet,
+        })
+    }
+
+    /// Marks what an earlier process left under way as unknown. Only where no other process can carry it out. How many.
+    #[tracing::instrument(name = "store.operation.abandon", skip_all)]
+    pub async fn abandon_operations(&self, stamp: &Stamp) -> Result<u64, Error> {
+        if self.engine != Engine::Sqlite {
+            return Ok(0);
+        }
+        let mut write = self.write().await?;
+        let open = sqlx::query("UPDATE operations SET state = $1 WHERE state IN ($2, $3)")
+            .bind(OperationState::Unknown.name())
+            .bind(OperationState::Intended.name())
+            .bind(OperationState::Revoking.name())
+            .execute(&mut *write)
+            .await?
+            .rows_affected();
+        if open > 0 {
+            let event = Event {
+                actor: None,
+                action: Action::AppRecovered,
+                outcome: Outcome::Success,
+                target: Target::default(),
+                operation: None,
+                details: json!({ "open_operations": open }),
+            };
+            super::audit::append(&mut write, &event, stamp).await?;
+        }
+        write.commit().await?;
+        Ok(open)
+    }
+
+    /// Creations and revocations without a known end, oldest first, at most `rows_max`: those that were given up, and
+    /// those that began before `before`. With `owner`, only theirs.
+    #[tracing::instrument(name = "store.operation.find_open", skip_all)]
+    pub async fn open_operations(
+        &self,
+        owner: Option<&Identity>,
+        before: Timestamp,
+        rows_max: i64,
+    ) -> Result<Vec<OpenOperation>, Error> {
+        let rows = sqlx::query(
+            "SELECT username, realm, id, action, target_id, target_name, began_at FROM operations \
+             WHERE (state = $3 OR (state IN ($1, $2) AND began_at < $4)) AND action IN ($5, $6) \
+             AND ($7 = '' OR (username = $7 AND realm = $8)) ORDER BY began_at LIMIT $9",
+        )
+        .bind(OperationState::Intended.name())
+        .bind(OperationState::Revoking.name())
+        .bind(OperationState::Unknown.name())
+        .bind(before.0)
+        .bind(Action::AgentKeyCreate.name())
+        .bind(Action::AgentKeyInvalidate.name())
+        .bind(owner.map_or("", |owner| owner.username.as_str()))
+        .bind(owner.map_or("", |owner| owner.realm.as_str()))
+        .bind(rows_max)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(open_operation).collect()
+    }
+
+    /// What is remembered of the creations of these keys. Keys that are not remembered are not in the answer.
+    #[tracing::instrument(name = "store.operation.find_creations", skip_all)]
+    pub async fn creations(&self, keys: &[KeyId]) -> Result<Vec<Creation>, Error> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<_> = (2..keys.len() + 2)
+            .map(|place| format!("${place}"))
+            .collect();
+        // Nothing but numbers of arguments is put into the text.
+        let text = AssertSqlSafe(format!(
+            "SELECT target_id, state, began_at FROM operations \
+             WHERE action = $1 AND target_id IN ({})",
+            places.join(", ")
+        ));
+        let mut query = sqlx::query(text).bind(Action::AgentKeyCreate.name());
+        for key in keys {
+            query = query.bind(key.as_str());
+        }
+        let rows = query.fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Creation {
+                    key_id: row.try_get("target_id")?,
+                    state: state(row)?,
+                    began_at: Timestamp(row.try_get("began_at")?),
+                })
+            })
+            .collect()
+    }
+
+    /// Tells the audit trail, once for each, of keys made before `before` whose secret no page has confirmed to have
+    /// drawn. Returns how many there were.
+    #[tracing::instrument(name = "store.operation.note_unseen", skip_all)]
+    pub async fn note_unseen_secrets(
+        &self,
+        before: Timestamp,
+        stamp: &Stamp,
+    ) -> Result<usize, Error> {
+        let mut write = self.write().await?;
+        let rows = sqlx::query(
+            "UPDATE operations SET unseen_at = $1 \
+             WHERE unseen_at IS NULL AND state IN ($2, $3) AND began_at < $4 \
+             RETURNING username, realm, id, target_id, target_name",
+        )
+        .bind(stamp.at.0)
+        .bind(OperationState::Created.name())
+        .bind(OperationState::Sent.name())
+        .bind(before.0)
+        .fetch_all(&mut *write)
+        .await?;
+        for row in &rows {
+            let id: String = row.try_get("id")?;
+            let owner: String = row.try_get("username")?;
+            let realm: String = row.try_get("realm")?;
+            let event = Event {
+                actor: None,
+                action: Action::AgentKeyNeverDelivered,
+                outcome: Outcome::Failure,
+                target: target(row)?,
+                operation: Some(&id),
+                details: json!({ "reason": "lost_after_us", "owner": owner, "realm": realm }),
+            };
+            super::audit::append(&mut write, &event, stamp).await?;
+        }
+        write.commit().await?;
+        Ok(rows.len())
+    }
+
+    /// Tells the audit trail, once for each key and kind, that Elasticsearch and this database contradict each other.
+    #[tracing::instrument(name = "store.drift.note", skip_all)]
+    pub async fn note_drift(
+        &self,
+        grant: &Grant,
+        keys: &[KeyId],
+        kind: &str,
+        stamp: &Stamp,
+    ) -> Result<(), Error> {
+        let mut write = self.write().await?;
+        for key in keys {
+            let inserted = sqlx::query(
+                "INSERT INTO drift (key_id, kind, seen_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (key_id, kind) DO NOTHING",
+            )
+            .bind(key.as_str())
+            .bind(kind)
+            .bind(stamp.at.0)
+            .execute(&mut *write)
+            .await?;
+            if inserted.rows_affected() == 0 {
+                continue;
+            }
+            let event = Event {
+                actor: Some(grant.identity()),
+                action: Action::AgentKeyDrift,
+                outcome: Outcome::Success,
+                target: Target {
+                    id: Some(key.as_str().to_owned()),
+                    name: None,
+                },
+                operation: None,
+                details: json!({ "kind": kind }),
+            };
+            super::audit::append(&mut write, &event, stamp).await?;
+        }
+        write.commit().await?;
+        Ok(())
+    }
+}
+
+/// Takes a person's own creation one state further, if it is in one of the states before. Says whether it was.
+async fn advance(
+    write: &mut Transaction<'static, Any>,
+    grant: &Grant,
+    id: &str,
+    (from, to): (&[OperationState], OperationState),
+    action: Action,
+    stamp: &Stamp,
+) -> Result<bool, Error> {
+    let identity = grant.identity();
+    let row = sqlx::query(
+        "UPDATE operations SET state = $1 WHERE username = $2 AND realm = $3 AND id = $4 \
+         AND action = $5 AND state IN ($6, $7) RETURNING target_id, target_name",
+    )
+    .bind(to.name())
+    .bind(identity.username.as_str())
+    .bind(identity.realm.as_str())
+    .bind(id)
+    .bind(Action::AgentKeyCreate.name())
+    .bind(from.first().copied().unwrap_or(to).name())
+    .bind(from.last().copied().unwrap_or(to).name())
+    .fetch_optional(&mut **write)
+    .await?;
+    let Some(row) = row else {
+        return Ok(false);
+    };
+    let event = Event {
+        actor: Some(identity),
+        action,
+        outcome: Outcome::Success,
+        target: target(&row)?,
+        operation: Some(id),
+        details: json!({}),
+    };
+    super::audit::append(write, &event, stamp).await?;
+    Ok(true)
+}
+
+fn state(row: &AnyRow) -> Result<OperationState, Error> {
+    let name: String = row.try_get("state")?;
+    OperationState::parse(&name).ok_or(Error::Row {
+        table: "operations",
+        column: "state",
+    })
+}
+
+fn target(row: &AnyRow) -> Result<Target, Error> {
+    Ok(Target {
+        id: row.try_get("target_id")?,
+        name: row.try_get("target_name")?,
+    })
+}
+
+fn open_operation(row: &AnyRow) -> Result<OpenOperation, Error> {
+    let action: String = row.try_get("action")?;
+    let action = [Action::AgentKeyCreate, Action::AgentKeyInvalidate]
+        .into_iter()
+        .find(|one| one.name() == action)
+        .ok_or(Error::Row {
+            table: "operations",
+            column: "action",
+        })?;
+    Ok(OpenOperation {
+        username: row.try_get("username")?,
+        realm: row.try_get("realm")?,
+        id: row.try_get("id")?,
+        action,
+        target: target(row)?,
+        began_at: Timestamp(row.try_get("began_at")?),
+    })
 }

@@ -38,6 +38,7 @@ pub(crate) struct Proxy {
     engine: SocketAddr,
     plan: Arc<Mutex<Option<Plan>>>,
     seen: Arc<Mutex<Vec<String>>>,
+    delay: Arc<Mutex<Duration>>,
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -50,6 +51,7 @@ impl Proxy {
             engine,
             plan: Arc::default(),
             seen: Arc::default(),
+            delay: Arc::default(),
             accepting: Mutex::default(),
         };
         proxy.accept(listener);
@@ -70,6 +72,11 @@ impl Proxy {
     /// From now on, everything goes well.
     pub(crate) fn heal(&self) {
         *self.plan.lock().unwrap() = None;
+    }
+
+    /// From now on, every request waits this long before it is passed on, and its answer as long again.
+    pub(crate) fn delay(&self, time: Duration) {
+        *self.delay.lock().unwrap() = time;
     }
 
     /// From now on, connections are refused.
@@ -94,10 +101,13 @@ impl Proxy {
 
     fn accept(&self, listener: TcpListener) {
         let (engine, plan, seen) = (self.engine, Arc::clone(&self.plan), Arc::clone(&self.seen));
+        let delay = Arc::clone(&self.delay);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, engine, Arc::clone(&plan), Arc::clone(&seen)));
+                let delay = *delay.lock().unwrap();
+                let (plan, seen) = (Arc::clone(&plan), Arc::clone(&seen));
+                tokio::spawn(serve(stream, engine, plan, seen, delay));
             }
         });
         *self.accepting.lock().unwrap() = Some(task);
@@ -110,6 +120,7 @@ async fn serve(
     engine: SocketAddr,
     plan: Arc<Mutex<Option<Plan>>>,
     seen: Arc<Mutex<Vec<String>>>,
+    delay: Duration,
 ) {
     let hangs_up = |plan: &Plan| matches!(plan.fault, Fault::Hangup) && plan.on.is_empty();
     if plan.lock().unwrap().as_ref().is_some_and(hangs_up) {
@@ -128,7 +139,9 @@ async fn serve(
     seen.lock().unwrap().push(line);
     match fault {
         None => {
+            tokio::time::sleep(delay).await;
             let answer = ask(engine, &request).await;
+            tokio::time::sleep(delay).await;
             let _ = client.write_all(&answer).await;
         }
         Some(Fault::Hangup) => {}

@@ -1,5 +1,8 @@
 //! The one showing of a new key's secret.
 //!
+//! The page tells the server that it has drawn the secret: with a script at once, without one with “Done”. A key
+//! whose secret no page has drawn is marked in the list.
+//!
 //! Nothing here needs a script but copying: what is masked or shown, and which agent's file, is decided by
 //! check boxes, radio buttons and the style sheet.
 
@@ -11,12 +14,14 @@ use crate::{
         code::SnippetBlock,
         copy_button::CopyButton,
         dialog::{Dialog, DialogShape},
+        form::{PAGE_FIELD, is_posted},
         icon::{Icon, IconName},
     },
     model::{agent_key::CreatedAgentKey, secret::Secret},
+    questions::agent_keys::{AcknowledgeAgentKey, acknowledge_agent_key},
     snippets::{self, Setting},
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn, task::spawn_local};
 
 /// The dialog. Escape does not close it: the secret is gone afterwards.
 #[component]
@@ -26,6 +31,25 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
         None => ", never expires".to_owned(),
     };
     let url = created.apm_server_url.clone();
+    let operation = created.operation.clone();
+    Effect::new(move || {
+        let operation = operation.as_str().to_owned();
+        spawn_local(async move {
+            // A word that does not arrive leaves a mark in the list, which is right.
+            let _ = acknowledge_agent_key(operation, false).await;
+        });
+    });
+    // A page that a browser got for its own post has no script, and says it with its form.
+    let (method, action, words) = if is_posted() {
+        let fields = view! {
+            <input type="hidden" name="operation" value=created.operation.as_str().to_owned() />
+            <input type="hidden" name="leave" value="true" />
+            <input type="hidden" name=PAGE_FIELD value=LIST />
+        };
+        ("post", AcknowledgeAgentKey::PATH, Some(fields))
+    } else {
+        ("get", LIST, None)
+    };
     view! {
         <Dialog shape=DialogShape::Wide labelled_by="created-title">
             <div data-part="head">
@@ -58,7 +82,8 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
                     <AgentSnippets created />
                 </div>
             </div>
-            <form method="get" action=LIST class="foot">
+            <form method=method action=action class="foot">
+                {words}
                 <div data-part="foot">
                     <label class="check">
                         <input type="checkbox" id="stored" required autofocus />

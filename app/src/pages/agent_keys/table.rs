@@ -8,7 +8,7 @@ use crate::{
         moment::Moment,
     },
     model::{
-        agent_key::{AgentKey, KeySource, KeyStatus},
+        agent_key::{AgentKey, Delivery, KeySource, KeyStatus},
         key_list::{KeyListPage, KeyListQuery, SortField, SortOrder},
         labels::Labels,
         timestamp::Timestamp,
@@ -144,6 +144,7 @@ fn KeyRow(key: AgentKey, now: Timestamp, behind: String) -> impl IntoView {
                     <span class="mono">{key.id.to_string()}</span>
                     <LabelTags labels=key.labels.clone() />
                 </div>
+                {(!ended).then(|| view! { <DeliveryBadge delivery=key.delivery /> })}
             </th>
             <td role="cell" data-label="Privileges"><div data-part="badges">{privileges}</div></td>
             <td role="cell" data-label="Owner">
@@ -171,6 +172,22 @@ fn KeyRow(key: AgentKey, now: Timestamp, behind: String) -> impl IntoView {
         </tr>
     }
     .into_any()
+}
+
+/// What the ledger knows of the secret, where somebody should know it.
+#[component]
+fn DeliveryBadge(delivery: Delivery) -> impl IntoView {
+    let text = match delivery {
+        Delivery::MadeElsewhere | Delivery::Confirmed | Delivery::Awaited => return None,
+        Delivery::Unconfirmed => "Secret may never have been seen",
+        Delivery::Never => "Nobody has the secret",
+        Delivery::NotRecorded => "Made here, not recorded",
+    };
+    Some(view! {
+        <div data-part="secondary">
+            <Badge tone=Tone::Warning icon=IconName::Warn text=text />
+        </div>
+    })
 }
 
 /// A key's labels.

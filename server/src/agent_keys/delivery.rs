@@ -1,0 +1,93 @@
+//! Whether the secrets of keys reached anybody, from what the ledger remembers.
+
+use crate::{
+    access::{Grant, Permission},
+    failure::Failure,
+    services::{Person, Services},
+    store::OperationState,
+};
+use app::model::{
+    agent_key::{AgentKey, Delivery, KeyId},
+    timestamp::Timestamp,
+};
+use std::collections::HashMap;
+
+/// A page has this long to say that it has drawn the secret.
+pub const ACKNOWLEDGE_MS_MAX: i64 = 10 * 60 * 1_000;
+
+/// Puts into each key what is remembered of its secret. A key that carries an operation of this application, and
+/// that its database does not know, is told to the audit trail: the database is older than the key.
+pub(super) async fn recall(
+    services: &Services,
+    person: &Person,
+    keys: &mut [AgentKey],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let ours: Vec<_> = keys
+        .iter()
+        .filter(|key| key.delivery != Delivery::MadeElsewhere)
+        .map(|key| key.id.clone())
+        .collect();
+    let creations = services.store.creations(&ours).await?;
+    let creations: HashMap<_, _> = creations
+        .iter()
+        .map(|creation| (creation.key_id.as_str(), creation))
+        .collect();
+    let mut unrecorded = Vec::new();
+    for key in keys {
+        if key.delivery == Delivery::MadeElsewhere {
+            continue;
+        }
+        key.delivery = match creations.get(key.id.as_str()) {
+            Some(creation) => delivery(creation.state, creation.began_at, now),
+            None => {
+                unrecorded.push(key.id.clone());
+                Delivery::NotRecorded
+            }
+        };
+    }
+    if !unrecorded.is_empty() {
+        let grant = person.grant(services, Permission::ListAgentKeys).await?;
+        note_drift(services, person, &grant, &unrecorded).await;
+    }
+    Ok(())
+}
+
+fn delivery(state: OperationState, began_at: Timestamp, now: Timestamp) -> Delivery {
+    match state {
+        OperationState::Delivered => Delivery::Confirmed,
+        OperationState::NeverDelivered => Delivery::Never,
+        _ if began_at.plus_ms(ACKNOWLEDGE_MS_MAX) > now => Delivery::Awaited,
+        _ => Delivery::Unconfirmed,
+    }
+}
+
+async fn note_drift(services: &Services, person: &Person, grant: &Grant, keys: &[KeyId]) {
+    let stamp = person.stamp(services);
+    let noted = services
+        .store
+        .note_drift(grant, keys, "unrecorded_ours", &stamp);
+    if let Err(error) = noted.await {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "a contradiction could not be noted");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_doubted_after_ten_minutes_without_a_word() {
+        let began = Timestamp(1_000);
+        let last = began.plus_ms(ACKNOWLEDGE_MS_MAX - 1);
+        let sent = OperationState::Sent;
+        assert_eq!(delivery(sent, began, last), Delivery::Awaited);
+        assert_eq!(
+            delivery(sent, began, last.plus_ms(1)),
+            Delivery::Unconfirmed
+        );
+        let delivered = OperationState::Delivered;
+        assert_eq!(delivery(delivered, began, last), Delivery::Confirmed);
+    }
+}

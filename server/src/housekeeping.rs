@@ -1,0 +1,92 @@
+//! What nobody asks for and somebody has to do: once at the start and then every minute.
+
+use crate::{
+    access, agent_keys,
+    audit::Stamp,
+    elasticsearch::Credential,
+    failure::Failure,
+    request_id::RequestId,
+    services::{Person, Services},
+    session::{IDLE_MS_MAX, LIFE_MS_MAX, Session},
+};
+use std::time::Duration;
+
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Keeps house until it is aborted. With the credential of a `service` user, everybody's open operations are looked
+/// into; without it, that waits for the next person who opens the list.
+pub async fn keep(services: Services, service: Option<Credential>) {
+    loop {
+        tidy(&services, service.as_ref()).await;
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Takes up what an earlier process left open: with SQLite there is no other process, so nobody carries it out any
+/// more, and nobody knows how it ended.
+pub async fn recover(services: &Services) -> Result<(), Failure> {
+    let open = services.store.abandon_operations(&stamp(services)?).await?;
+    if open > 0 {
+        tracing::warn!(open, "the last process ended while changes were under way");
+    }
+    Ok(())
+}
+
+/// One round. What fails is logged and tried again in the next one.
+pub async fn tidy(services: &Services, service: Option<&Credential>) {
+    report("ended sessions", remove_ended_sessions(services).await);
+    report("unseen secrets", note_unseen_secrets(services).await);
+    if let Some(credential) = service {
+        report("open operations", reconcile(services, credential).await);
+    }
+}
+
+/// Sessions that nobody can use any more hold a sealed password for no reason.
+async fn remove_ended_sessions(services: &Services) -> Result<(), Failure> {
+    let now = services.clock.now();
+    let (touched, created) = (now.plus_ms(-IDLE_MS_MAX), now.plus_ms(-LIFE_MS_MAX));
+    services
+        .store
+        .remove_ended_sessions(touched, created)
+        .await?;
+    Ok(())
+}
+
+async fn note_unseen_secrets(services: &Services) -> Result<(), Failure> {
+    let stamp = stamp(services)?;
+    let before = stamp.at.plus_ms(-agent_keys::delivery::ACKNOWLEDGE_MS_MAX);
+    services.store.note_unseen_secrets(before, &stamp).await?;
+    Ok(())
+}
+
+async fn reconcile(services: &Services, credential: &Credential) -> Result<(), Failure> {
+    let request_id = stamp(services)?.request_id;
+    let connection = services
+        .elasticsearch
+        .connect(credential.clone(), request_id.clone());
+    let identity = access::identify(&connection).await?.identity().clone();
+    let session = Session {
+        // No row has this digest: the service user has no session.
+        id_hash: String::new(),
+        identity,
+        credential: credential.clone(),
+    };
+    let person = Person::new(services, session, request_id);
+    agent_keys::reconcile::reconcile(services, &person).await;
+    Ok(())
+}
+
+fn stamp(services: &Services) -> Result<Stamp, Failure> {
+    let name = services.random.identifier(&services.clock)?;
+    Ok(Stamp {
+        at: services.clock.now(),
+        request_id: RequestId::new(&name),
+    })
+}
+
+fn report(what: &str, result: Result<(), Failure>) {
+    if let Err(failure) = result {
+        let error: &dyn std::error::Error = &failure;
+        tracing::warn!(error, "{what} could not be looked into");
+    }
+}

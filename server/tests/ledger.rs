@@ -1,0 +1,400 @@
+//! The key-operation ledger: what is remembered of a key whatever goes wrong, and what is done about it.
+
+use crate::support::{
+    App, Browser, PASSWORD, Setup, client,
+    engine::Engine,
+    eventually, key_form,
+    proxy::{Fault, Proxy},
+    requirement,
+};
+use app::model::{
+    agent_key::{AgentKey, CreatedAgentKey, Delivery},
+    key_list::{KeyListPage, PageAnchor},
+    problem::ProblemKind,
+};
+use http::StatusCode;
+use server::{clock::Clock, elasticsearch::Credential, housekeeping};
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+const CREATE: &str = "POST /_security/api_key";
+const REVOKE: &str = "DELETE /_security/api_key";
+
+async fn behind_proxy() -> (App, Arc<Proxy>) {
+    let clock = Clock::manual(crate::support::NOW);
+    let engine = Arc::new(Engine::start(&clock).await);
+    let proxy = Arc::new(Proxy::start(engine.address()).await);
+    let setup = Setup {
+        elasticsearch: Some(proxy.url()),
+        ..Setup::default()
+    };
+    (App::start_at(engine, clock, setup).await, proxy)
+}
+
+async fn keys_of(browser: &Browser) -> Vec<AgentKey> {
+    let page: KeyListPage = browser.list(|_| {}).await.value();
+    page.keys
+}
+
+async fn actions(app: &App) -> Vec<String> {
+    let store = &app.application.services().store;
+    let events = store.audit_events(0, 10_000).await.unwrap();
+    events
+        .into_iter()
+        .map(|event| format!("{} {}", event.action, event.outcome))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_page_says_that_it_has_drawn_the_secret() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let acknowledge = async |browser: &Browser, operation: &str| {
+        let fields = [("operation", operation)];
+        browser.post("acknowledge_agent_key", &fields).await.status
+    };
+    assert_eq!(acknowledge(&ada, "op-1").await, StatusCode::NOT_FOUND);
+    assert_eq!(acknowledge(&ada, "../x").await, StatusCode::NOT_FOUND);
+    ada.create_as("op-1", "mine").await;
+    assert_eq!(keys_of(&ada).await[0].delivery, Delivery::Awaited);
+    // Another person's word does not count, and tells them nothing.
+    let ben = app.with_user("ben", &["apm_agent_key_role"]).await;
+    assert_eq!(acknowledge(&ben, "op-1").await, StatusCode::NOT_FOUND);
+    assert_eq!(keys_of(&ada).await[0].delivery, Delivery::Awaited);
+    for _ in 0..2 {
+        assert_eq!(acknowledge(&ada, "op-1").await, StatusCode::OK);
+        assert_eq!(keys_of(&ada).await[0].delivery, Delivery::Confirmed);
+    }
+    let told = actions(&app).await;
+    let word = "agent_key_secret_acknowledged success";
+    assert_eq!(told.iter().filter(|told| *told == word).count(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_was_not_made_has_no_secret_to_acknowledge() {
+    let (app, proxy) = behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let busy = "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\
+                X-Elastic-Product: Elasticsearch\r\n\r\n{}";
+    proxy.fail(CREATE, Fault::Answer(busy));
+    ada.create_as("op-1", "mine").await;
+    let fields = [("operation", "op-1")];
+    let answer = ada.post("acknowledge_agent_key", &fields).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn a_browser_without_script_acknowledges_with_done() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let page = "/settings/agent-keys/new";
+    let answer = ada
+        .submit(page, "create_agent_key", &key_form("op-1", "mine"))
+        .await;
+    assert!(
+        answer
+            .text()
+            .contains(r#"action="/api/acknowledge_agent_key""#),
+        "{}",
+        answer.text()
+    );
+    let fields = [("operation", "op-1"), ("leave", "true")];
+    let answer = ada.submit(page, "acknowledge_agent_key", &fields).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(answer.header("location"), Some("/settings/agent-keys"));
+    assert_eq!(keys_of(&ada).await[0].delivery, Delivery::Confirmed);
+}
+
+#[tokio::test]
+async fn a_secret_that_no_page_has_drawn_is_doubted_and_told_once() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    ada.create_as("op-1", "lost after us").await;
+    eventually("the secret is sent", async || {
+        let sent = "agent_key_secret_sent success".to_owned();
+        actions(&app).await.contains(&sent)
+    })
+    .await;
+    app.clock.advance(Duration::from_secs(10 * 60 + 1));
+    assert_eq!(keys_of(&ada).await[0].delivery, Delivery::Unconfirmed);
+    let list = ada.get("/settings/agent-keys").await.text();
+    assert!(list.contains("Secret may never have been seen"));
+    for _ in 0..2 {
+        housekeeping::tidy(app.application.services(), None).await;
+    }
+    let told = actions(&app).await;
+    let word = "agent_key_never_delivered failure";
+    assert_eq!(told.iter().filter(|told| *told == word).count(), 1);
+    // It is only doubted, and never revoked by itself: somebody may have it.
+    assert_eq!(app.engine.keys().await[0]["invalidated"], false);
+    // A late word still counts.
+    let fields = [("operation", "op-1")];
+    ada.post("acknowledge_agent_key", &fields).await;
+    assert_eq!(keys_of(&ada).await[0].delivery, Delivery::Confirmed);
+}
+
+#[tokio::test]
+async fn the_same_operation_with_another_request_is_refused() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let rounds = 25;
+    for round in 0..rounds {
+        let operation = format!("op-{round}");
+        ada.create_as(&operation, "first").await;
+        let answer = ada.create_as(&operation, "second").await;
+        assert_eq!(answer.problem(), ProblemKind::BadForm);
+        let answer = ada.create_as(&operation, "first").await;
+        assert_eq!(answer.problem(), ProblemKind::AlreadyDone);
+    }
+    assert_eq!(app.engine.keys().await.len(), rounds);
+    requirement("R5", rounds, rounds, None);
+}
+
+#[tokio::test]
+async fn a_key_whose_answer_was_lost_is_found_and_revoked() {
+    let (app, proxy) = behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    proxy.fail(CREATE, Fault::CutAfter(0));
+    let answer = ada.create_as("op-1", "lost before us").await;
+    assert_eq!(answer.problem(), ProblemKind::Unconfirmed);
+    proxy.heal();
+    eventually("the lost key is revoked", async || {
+        let keys = app.engine.keys().await;
+        keys.len() == 1 && keys[0]["invalidated"] == true
+    })
+    .await;
+    assert_eq!(keys_of(&ada).await[0].delivery, Delivery::Never);
+    let told = actions(&app).await;
+    for word in [
+        "agent_key_never_delivered failure",
+        "agent_key_invalidate success",
+    ] {
+        assert_eq!(
+            told.iter().filter(|told| *told == word).count(),
+            1,
+            "{word}"
+        );
+    }
+    // Nobody is told that it was made, for nobody has it.
+    assert!(!told.contains(&"agent_key_create success".to_owned()));
+    assert_eq!(
+        ada.create_as("op-1", "lost before us").await.problem(),
+        ProblemKind::Unconfirmed
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_found_at_once_is_found_when_somebody_looks() {
+    let (app, proxy) = behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    proxy.fail(CREATE, Fault::CutAfter(0));
+    ada.create_as("op-1", "lost before us").await;
+    // Elasticsearch is gone until the last look of the person's own request.
+    proxy.refuse().await;
+    tokio::time::sleep(Duration::from_millis(5_500)).await;
+    assert_eq!(app.engine.keys().await[0]["invalidated"], false);
+    proxy.stop_refusing().await;
+    proxy.heal();
+    let keys = keys_of(&ada).await;
+    assert_eq!(keys[0].delivery, Delivery::Never);
+    assert_eq!(app.engine.keys().await[0]["invalidated"], true);
+}
+
+#[tokio::test]
+async fn a_service_user_finds_it_when_nobody_looks() {
+    let (app, proxy) = behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let role = serde_json::json!({ "cluster": ["manage_api_key"], "applications": [
+        { "application": "kibana-.kibana", "privileges": ["feature_apm.all"], "resources": ["*"] },
+    ] });
+    app.engine.put_role("keeper", role).await;
+    app.engine.put_user("keeper", &["keeper"]).await;
+    proxy.fail(CREATE, Fault::CutAfter(0));
+    ada.create_as("op-1", "lost before us").await;
+    let ben = app.with_user("ben", &["apm_agent_key_role"]).await;
+    proxy.fail("POST /_security/_query", Fault::Hangup);
+    let _ = ben.list(|_| {}).await;
+    proxy.heal();
+    let keeper = Credential::basic("keeper", PASSWORD).unwrap();
+    housekeeping::tidy(app.application.services(), Some(&keeper)).await;
+    assert_eq!(app.engine.keys().await[0]["invalidated"], true);
+}
+
+#[tokio::test]
+async fn a_revocation_whose_answer_was_lost_is_settled() {
+    let (app, proxy) = behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let created: CreatedAgentKey = ada.create("to revoke").await.value();
+    proxy.fail(REVOKE, Fault::CutAfter(0));
+    let fields = [("id", created.id.as_str())];
+    let answer = ada.post("revoke_agent_key", &fields).await;
+    assert_eq!(answer.problem(), ProblemKind::Unconfirmed);
+    proxy.heal();
+    keys_of(&ada).await;
+    let told = actions(&app).await;
+    assert!(
+        told.contains(&"agent_key_invalidate success".to_owned()),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_this_database_does_not_know_is_said_to_be_so() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let rounds = 20;
+    for _ in 0..rounds {
+        ada.create("made before the backup was taken").await;
+    }
+    app.engine.kibana_key("ada", "made elsewhere").await;
+    // The same cluster, and a database that was restored from an older backup.
+    let (engine, clock) = (Arc::clone(&app.engine), app.clock.clone());
+    let restored = App::start_at(engine, clock, Setup::default()).await;
+    let ada = restored.as_user("ada").await;
+    for _ in 0..2 {
+        let keys = keys_of(&ada).await;
+        let count = |delivery| keys.iter().filter(|key| key.delivery == delivery).count();
+        assert_eq!(count(Delivery::NotRecorded), rounds);
+        assert_eq!(count(Delivery::MadeElsewhere), 1);
+    }
+    let told = actions(&restored).await;
+    let drift = told
+        .iter()
+        .filter(|told| *told == "agent_key_drift success");
+    assert_eq!(drift.count(), rounds);
+    requirement("R7", rounds, rounds, None);
+}
+
+/// The binary, in front of an engine that outlives it.
+struct Process {
+    child: Child,
+    url: String,
+}
+
+impl Process {
+    fn start(data_dir: &Path, elasticsearch: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_agent-keys"))
+            .env_clear()
+            .env("AGENT_KEYS_LISTEN", "127.0.0.1:0")
+            .env("AGENT_KEYS_DATA_DIR", data_dir)
+            .env("AGENT_KEYS_ELASTICSEARCH_URL", elasticsearch)
+            .env("AGENT_KEYS_LOG", "off")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line.split_whitespace().nth(5).unwrap().to_owned();
+        Self { child, url }
+    }
+
+    async fn browser(&self) -> Browser {
+        let mut browser = Browser {
+            url: self.url.clone(),
+            cookie: None,
+            http: client(),
+        };
+        assert_eq!(
+            browser.sign_in("ada", PASSWORD).await.status,
+            StatusCode::OK
+        );
+        browser
+    }
+
+    /// `kill -9`.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Creations under way, and the process killed in the middle of them, again and again.
+#[tokio::test]
+async fn no_key_is_forgotten_when_the_process_is_killed() {
+    let kills = if std::env::var_os("AGENT_KEYS_SOAK").is_some() {
+        200
+    } else {
+        12
+    };
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let engine = Engine::start(&Clock::System).await;
+    engine.put_agent_key_role().await;
+    engine.put_user("ada", &["apm_agent_key_role"]).await;
+    let proxy = Proxy::start(engine.address()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let mut received = BTreeSet::new();
+    for kill in 0..kills {
+        let process = Process::start(directory.path(), &proxy.url());
+        let browser = process.browser().await;
+        proxy.delay(Duration::from_millis(random.u64(0..40)));
+        let creations: Vec<_> = (0..4)
+            .map(|number| {
+                let browser = browser.clone();
+                tokio::spawn(async move {
+                    let operation = format!("kill-{kill}-{number}");
+                    let form = key_form(&operation, "in danger");
+                    browser.try_post("create_agent_key", &form).await
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(random.u64(0..150))).await;
+        process.kill();
+        for creation in creations {
+            if let Some(answer) = creation.await.unwrap()
+                && answer.status == StatusCode::OK
+            {
+                let created: CreatedAgentKey = answer.value();
+                received.insert(created.id.as_str().to_owned());
+            }
+        }
+    }
+    proxy.delay(Duration::ZERO);
+    let process = Process::start(directory.path(), &proxy.url());
+    let browser = process.browser().await;
+    // One look is enough.
+    browser.list(|query| query.rows = 100).await;
+    let mut shown = Vec::new();
+    let mut anchor = PageAnchor::First;
+    loop {
+        let page: KeyListPage = browser
+            .list(|query| {
+                query.rows = 100;
+                query.anchor = anchor.clone();
+            })
+            .await
+            .value();
+        shown.extend(page.keys);
+        match page.next {
+            Some(next) => anchor = PageAnchor::After(next),
+            None => break,
+        }
+    }
+    let keys = engine.keys().await;
+    assert_eq!(shown.len(), keys.len(), "seed {seed}");
+    let forgotten = shown
+        .iter()
+        .filter(|key| key.delivery == Delivery::NotRecorded)
+        .count();
+    assert_eq!(forgotten, 0, "seed {seed}");
+    for key in &shown {
+        let lost = key.delivery == Delivery::Never;
+        let stored = keys.iter().find(|stored| stored["id"] == key.id.as_str());
+        assert_eq!(stored.unwrap()["invalidated"] == true, lost, "seed {seed}");
+        assert!(
+            !(lost && received.contains(key.id.as_str())),
+            "a secret that was shown is not revoked: seed {seed}"
+        );
+    }
+    assert!(!keys.is_empty(), "the control: something was made");
+    requirement("R1", kills, kills, Some(seed));
+    process.kill();
+}
