@@ -12,14 +12,17 @@ use crate::client::Connection;
 pub(crate) struct Load {
     /// Answers a second.
     pub(crate) per_second: f64,
+    /// How long each answer took.
+    pub(crate) times: Times,
 }
 
-/// Sends the requests, over and over, on so many connections for so long.
+/// Sends the requests, over and over, on so many connections for so long. Each must be answered with this status.
 ///
 /// Starts to count after a quarter of the time, when everything is warm.
 pub(crate) async fn drive(
     host: &str,
     requests: Vec<Vec<u8>>,
+    status: u16,
     connections: usize,
     time: Duration,
 ) -> Result<Load> {
@@ -36,39 +39,80 @@ pub(crate) async fn drive(
         tasks.push(set.spawn_local(async move {
             let mut connection = Connection::open(&host).await?;
             let mut next = number;
-            let mut counted = 0_u64;
+            let mut counted = Vec::new();
             loop {
+                let asked = Instant::now();
                 let answer = connection.send(&requests[next % requests.len()]).await?;
-                if answer.status != 200 {
+                if answer.status != status {
                     bail!("under load came an answer with status {}", answer.status);
                 }
                 let now = Instant::now();
                 if now >= end {
-                    return Ok(counted);
+                    return anyhow::Ok(counted);
                 }
                 if now >= counted_from {
-                    counted += 1;
+                    counted.push(now - asked);
                 }
                 // Connections take turns through the requests, so that no two send the same at once.
                 next += connections;
             }
         }));
     }
-    let total = set
+    let times = set
         .run_until(async {
-            let mut total = 0;
+            let mut all = Vec::new();
             for task in tasks {
-                total += task.await??;
+                all.extend(task.await??);
             }
-            anyhow::Ok(total)
+            anyhow::Ok(all)
         })
         .await?;
     #[expect(
         clippy::cast_precision_loss,
         reason = "counts of a few seconds are far below 2^52"
     )]
-    let per_second = total as f64 / (end - counted_from).as_secs_f64();
-    Ok(Load { per_second })
+    let per_second = times.len() as f64 / (end - counted_from).as_secs_f64();
+    Ok(Load {
+        per_second,
+        times: Times::new(times),
+    })
+}
+
+/// Sends every request once, on so many connections. How long each took.
+pub(crate) async fn each_once(
+    host: &str,
+    requests: Vec<Vec<u8>>,
+    connections: usize,
+) -> Result<Vec<Duration>> {
+    let requests = Rc::new(requests);
+    let set = LocalSet::new();
+    let tasks: Vec<_> = (0..connections)
+        .map(|number| {
+            let requests = Rc::clone(&requests);
+            let host = host.to_owned();
+            set.spawn_local(async move {
+                let mut connection = Connection::open(&host).await?;
+                let mut times = Vec::new();
+                for request in requests.iter().skip(number).step_by(connections) {
+                    let asked = Instant::now();
+                    let answer = connection.send(request).await?;
+                    if answer.status != 200 {
+                        bail!("an answer came with status {}", answer.status);
+                    }
+                    times.push(asked.elapsed());
+                }
+                anyhow::Ok(times)
+            })
+        })
+        .collect();
+    set.run_until(async {
+        let mut all = Vec::new();
+        for task in tasks {
+            all.extend(task.await??);
+        }
+        Ok(all)
+    })
+    .await
 }
 
 /// How long each of a number of things took.

@@ -43,7 +43,8 @@ impl Person {
 
     /// Loads a page.
     pub(crate) async fn get(&mut self, path: &str) -> Result<Answer> {
-        let request = self.request("GET", path, &[("Accept-Encoding", "br")], "");
+        let headers = [("Accept", "text/html"), ("Accept-Encoding", "br")];
+        let request = self.request("GET", path, &headers, "");
         self.send(&request).await
     }
 
@@ -61,7 +62,7 @@ impl Person {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         let cookies = cookies.join("; ");
-        let mut all = vec![("Accept", "text/html"), ("Sec-Fetch-Site", "same-origin")];
+        let mut all = vec![("Sec-Fetch-Site", "same-origin")];
         if !cookies.is_empty() {
             all.push(("Cookie", &cookies));
         }
@@ -69,13 +70,28 @@ impl Person {
         request(method, &self.host, path, &all, body)
     }
 
+    /// Sends a form as the page's script does, which asks for the answer alone.
+    pub(crate) async fn call(&mut self, form: &Form, filled: &[(&str, &str)]) -> Result<Answer> {
+        self.submit(form, filled, "application/json").await
+    }
+
     /// Sends a form with some of its fields filled in; the others keep what the page gave them.
     ///
     /// A field may be named by its last part alone: `name` for `form[name]`.
     pub(crate) async fn post(&mut self, form: &Form, filled: &[(&str, &str)]) -> Result<Answer> {
+        self.submit(form, filled, "text/html").await
+    }
+
+    async fn submit(
+        &mut self,
+        form: &Form,
+        filled: &[(&str, &str)],
+        accept: &str,
+    ) -> Result<Answer> {
         let body = form.filled(filled)?;
         let origin = format!("http://{}", self.host);
         let headers = [
+            ("Accept", accept),
             ("Origin", origin.as_str()),
             ("Content-Type", "application/x-www-form-urlencoded"),
         ];

@@ -33,6 +33,7 @@ pub(crate) async fn fill(
             "number" => "(SELECT MAX(number) FROM api_keys) + n".to_owned(),
             "id" => "printf('bench%015d', n)".to_owned(),
             "name" => "printf('service %d of team %d', n, n % 100)".to_owned(),
+            "username" => "printf('owner %d', n % 100)".to_owned(),
             "creation" => "k.creation - n * 1000".to_owned(),
             other => format!("k.{other}"),
         })
