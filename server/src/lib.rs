@@ -16,6 +16,7 @@ pub mod apm;
 pub mod application;
 pub mod audit;
 pub mod backend;
+pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod elasticsearch;

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
 use server::{
     application::Application,
+    backup,
     clock::Clock,
     config::{Config, Elasticsearch, Environment, LogFormat},
 };
@@ -27,6 +28,16 @@ struct Arguments {
 enum Command {
     /// Runs the application. The default.
     Serve,
+    /// Copies the databases to FILE (and FILE.engine) while the application runs.
+    Backup {
+        /// Where the copy of the application's own database goes.
+        file: PathBuf,
+    },
+    /// Puts the copies that `backup` made back in place. Stop the application first.
+    Restore {
+        /// The FILE that was given to `backup`.
+        file: PathBuf,
+    },
     /// Gives a user of the embedded engine a new password, and prints it. Stop the application first.
     ResetPassword {
         /// The user, for example elastic.
@@ -58,6 +69,18 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let config = Config::read(arguments.config.as_deref(), &Environment::of_process())?;
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await,
+        Command::Backup { file } => {
+            for written in backup::back_up(&config, &file).await? {
+                println!("Written and checked: {}", written.display());
+            }
+            Ok(())
+        }
+        Command::Restore { file } => {
+            for restored in backup::restore(&config, &file).await? {
+                println!("Restored: {}", restored.display());
+            }
+            Ok(())
+        }
         Command::ResetPassword { user } => reset_password(&config, &user).await,
     }
 }

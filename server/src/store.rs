@@ -16,7 +16,7 @@ use sqlx::{Any, AnyPool, Transaction};
 
 pub use audit::StoredEvent;
 pub use open::OpenError;
-pub(crate) use open::make_private_dir;
+pub(crate) use open::{make_private_dir, sqlite_path};
 pub use operations::{
     Acknowledged, Began, Creation, Ending, Intent, OpenOperation, OperationState,
 };

@@ -226,3 +226,53 @@ fn a_second_start_is_quick() {
     // Ten times what an optimised build on a quiet machine may take.
     assert!(took < Duration::from_millis(1_500), "{took:?}");
 }
+
+#[tokio::test]
+async fn a_backup_is_made_while_it_runs_and_put_back_when_it_does_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let file = directory.path().join("backup.db");
+    let run = |arguments: &[&str]| {
+        let file = file.to_str().unwrap();
+        command(&data_dir)
+            .args(arguments)
+            .arg(file)
+            .output()
+            .unwrap()
+    };
+    let running = Running::start(command(&data_dir).env("ELASTIC_PASSWORD", PASSWORD));
+    let mut browser = running.browser();
+    browser.sign_in("elastic", PASSWORD).await;
+    let kept: CreatedAgentKey = browser.create("before the backup").await.value();
+    let output = run(&["backup"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(directory.path().join("backup.db.engine").exists());
+    // It is never written over.
+    assert!(!run(&["backup"]).status.success());
+    let lost: CreatedAgentKey = browser.create("after the backup").await.value();
+    running.stop();
+
+    let output = run(&["restore"]);
+    assert!(output.status.success(), "{output:?}");
+    let running = Running::start(&mut command(&data_dir));
+    let mut browser = running.browser();
+    browser.sign_in("elastic", PASSWORD).await;
+    let find = async |id: &str| browser.post("find_agent_key", &[("id", id)]).await.status;
+    assert_eq!(find(kept.id.as_str()).await, 200);
+    assert_eq!(find(lost.id.as_str()).await, 404);
+    running.stop();
+    assert!(data_dir.join("engine.db.before-restore").exists());
+
+    // A damaged copy is not put back.
+    std::fs::remove_file(data_dir.join("engine.db.before-restore")).unwrap();
+    std::fs::remove_file(data_dir.join("agent-keys.db.before-restore")).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    for byte in &mut bytes[4_096..middle.max(8_192)] {
+        *byte ^= 0x5a;
+    }
+    std::fs::write(&file, bytes).unwrap();
+    let output = run(&["restore"]);
+    assert!(!output.status.success());
+    assert!(data_dir.join("agent-keys.db").exists());
+}

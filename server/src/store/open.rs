@@ -48,11 +48,7 @@ impl Store {
         sqlx::any::install_default_drivers();
         let store = match url.map(ExposeSecret::expose_secret) {
             Some(url) if url.starts_with("postgres") => Self::open_postgres(url).await?,
-            Some(url) => {
-                let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-                let path = path.split('?').next().unwrap_or(path);
-                Self::open_sqlite(Path::new(path)).await?
-            }
+            Some(url) => Self::open_sqlite(sqlite_path(url)).await?,
             None => Self::open_sqlite(&data_dir.join("agent-keys.db")).await?,
         };
         sqlx::migrate!("../migrations").run(&store.writer).await?;
@@ -96,6 +92,12 @@ impl Store {
             engine: Engine::Postgres,
         })
     }
+}
+
+/// The file in an address such as `sqlite:///var/lib/agent-keys.db`.
+pub(crate) fn sqlite_path(url: &str) -> &Path {
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    Path::new(path.split('?').next().unwrap_or(path))
 }
 
 async fn sqlite_pool(

@@ -1,0 +1,205 @@
+//! Copies of the databases, made while the application runs, and put back while it does not.
+//!
+//! `FILE` holds the application's own database; with the embedded engine, `FILE.engine` beside it holds the
+//! engine's. The server's key is not in a backup: whoever finds one opens no session with it. A cluster's keys and a
+//! PostgreSQL database are backed up with their own tools.
+
+use crate::{
+    config::{Config, Elasticsearch},
+    store::make_private_dir,
+};
+use secrecy::ExposeSecret;
+use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use std::{
+    ffi::OsString,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+/// A backup was not made, or not put back.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The database is PostgreSQL's.
+    #[error(
+        "AGENT_KEYS_DATABASE_URL names PostgreSQL: back it up with its own tools, such as pg_dump"
+    )]
+    Postgres,
+    /// Something is where the copy should go.
+    #[error("{path} exists; remove it or choose another name", path = .0.display())]
+    Exists(PathBuf),
+    /// There is nothing to copy.
+    #[error("{path} does not exist", path = .0.display())]
+    Missing(PathBuf),
+    /// The file is not a whole database.
+    #[error("{path} is damaged: {found}", path = path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// SQLite's own words.
+        found: String,
+    },
+    /// The database cannot be read or written.
+    #[error("{path} cannot be read or written", path = path.display())]
+    Database {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// A file cannot be made or moved.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Writes a copy of each database and checks it. The application may run meanwhile; each copy is one moment of its
+/// database. Returns the files that were written.
+pub async fn back_up(config: &Config, to: &Path) -> Result<Vec<PathBuf>, BackupError> {
+    let mut written = Vec::new();
+    let pairs = pairs(config, to)?;
+    for Pair { copy, .. } in &pairs {
+        if copy.exists() {
+            return Err(BackupError::Exists(copy.clone()));
+        }
+    }
+    for Pair { database, copy } in pairs {
+        copy_database(&database, &copy).await?;
+        check(&copy).await?;
+        written.push(copy);
+    }
+    Ok(written)
+}
+
+/// Puts the copies back where the databases were. The application must not run. What was there is kept beside it,
+/// with `.before-restore` at its name's end. Returns the files that were put back.
+pub async fn restore(config: &Config, from: &Path) -> Result<Vec<PathBuf>, BackupError> {
+    let pairs = pairs(config, from)?;
+    for Pair { copy, database } in &pairs {
+        if !copy.exists() {
+            return Err(BackupError::Missing(copy.clone()));
+        }
+        check(copy).await?;
+        let kept = with_suffix(database, ".before-restore");
+        if kept.exists() {
+            return Err(BackupError::Exists(kept));
+        }
+    }
+    make_private_dir(&config.data_dir).map_err(|source| BackupError::File {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    let mut restored = Vec::new();
+    for Pair { database, copy } in pairs {
+        // Beside the database may lie changes that belong to it, and not to the copy.
+        for suffix in ["", "-wal", "-shm"] {
+            let old = with_suffix(&database, suffix);
+            if old.exists() {
+                let kept = with_suffix(&with_suffix(&database, ".before-restore"), suffix);
+                fs::rename(&old, kept).map_err(|source| BackupError::File { path: old, source })?;
+            }
+        }
+        copy_database(&copy, &database).await?;
+        restored.push(database);
+    }
+    Ok(restored)
+}
+
+/// A database and its copy.
+struct Pair {
+    database: PathBuf,
+    copy: PathBuf,
+}
+
+fn pairs(config: &Config, copy: &Path) -> Result<Vec<Pair>, BackupError> {
+    let database = match config
+        .database_url
+        .as_ref()
+        .map(ExposeSecret::expose_secret)
+    {
+        None => config.data_dir.join("agent-keys.db"),
+        Some(url) if url.starts_with("postgres") => return Err(BackupError::Postgres),
+        Some(url) => crate::store::sqlite_path(url).to_owned(),
+    };
+    let mut pairs = vec![Pair {
+        database,
+        copy: copy.to_owned(),
+    }];
+    if matches!(config.elasticsearch, Elasticsearch::Embedded { .. }) {
+        pairs.push(Pair {
+            database: config.engine_file(),
+            copy: with_suffix(copy, ".engine"),
+        });
+    }
+    Ok(pairs)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+async fn copy_database(from: &Path, to: &Path) -> Result<(), BackupError> {
+    if !from.exists() {
+        return Err(BackupError::Missing(from.to_owned()));
+    }
+    let failed = |source| BackupError::Database {
+        path: from.to_owned(),
+        source,
+    };
+    let mut connection = open(from).await?;
+    sqlx::query("VACUUM INTO $1")
+        .bind(to.to_string_lossy())
+        .execute(&mut connection)
+        .await
+        .map_err(failed)?;
+    connection.close().await.map_err(failed)?;
+    let file = |source| BackupError::File {
+        path: to.to_owned(),
+        source,
+    };
+    fs::set_permissions(to, fs::Permissions::from_mode(0o600)).map_err(file)?;
+    // A copy that a power cut takes away is none.
+    fs::File::open(to)
+        .and_then(|file| file.sync_all())
+        .map_err(file)
+}
+
+async fn check(path: &Path) -> Result<(), BackupError> {
+    let failed = |source| BackupError::Database {
+        path: path.to_owned(),
+        source,
+    };
+    let mut connection = open(path).await?;
+    let row = sqlx::query("PRAGMA integrity_check(1)")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(failed)?;
+    let found: String = row.try_get(0).map_err(failed)?;
+    connection.close().await.map_err(failed)?;
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(BackupError::Damaged {
+            path: path.to_owned(),
+            found,
+        })
+    }
+}
+
+async fn open(path: &Path) -> Result<SqliteConnection, BackupError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(std::time::Duration::from_secs(5));
+    SqliteConnection::connect_with(&options)
+        .await
+        .map_err(|source| BackupError::Database {
+            path: path.to_owned(),
+            source,
+        })
+}
