@@ -7,6 +7,7 @@ use super::{
 };
 use crate::model::{
     access::MissingPrivilege,
+    audit::PeriodError,
     problem::{ElasticsearchFault, Problem, ProblemKind},
 };
 use leptos::prelude::*;
@@ -63,6 +64,14 @@ pub fn sentences(kind: &ProblemKind) -> Sentences {
         | ProblemKind::ApmSettings(_) => (
             "Something is not filled in right",
             "Nothing was changed. The fields below say what to correct.",
+        ),
+        ProblemKind::AuditPeriod(PeriodError::Backwards) => (
+            "The first day is after the last",
+            "Swap “From” and “To”, or leave one of them empty.",
+        ),
+        ProblemKind::AuditPeriod(PeriodError::From | PeriodError::To) => (
+            "This is not a day of the calendar",
+            "Write days as 2026-12-14, or leave them empty.",
         ),
         ProblemKind::BadForm => (
             "This form cannot be read",

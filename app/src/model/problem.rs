@@ -3,6 +3,7 @@
 use super::{
     access::MissingPrivilege,
     apm_settings::ApmSettingsErrors,
+    audit::PeriodError,
     new_agent_key::NewAgentKeyErrors,
     user::{NewUserErrors, PasswordError},
 };
@@ -52,6 +53,8 @@ pub enum ProblemKind {
     NewPassword(PasswordError),
     /// 422: the form of the APM integration.
     ApmSettings(ApmSettingsErrors),
+    /// 422: the days asked for in the audit log.
+    AuditPeriod(PeriodError),
     /// 422: a form that no page of ours sends.
     BadForm,
     /// 422: Elasticsearch refused what our own rules allowed.
@@ -105,6 +108,7 @@ impl ProblemKind {
             | Self::NewUser(_)
             | Self::NewPassword(_)
             | Self::ApmSettings(_)
+            | Self::AuditPeriod(_)
             | Self::BadForm
             | Self::Refused => 422,
             Self::Internal => 500,

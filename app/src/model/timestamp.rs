@@ -38,6 +38,11 @@ impl Timestamp {
         format!("{}, {:02}:{:02} UTC", self.date(), utc.hour(), utc.minute())
     }
 
+    /// Day and second, for example `14 Dec 2026, 10:42:07 UTC`.
+    pub fn date_and_second(self) -> String {
+        format!("{}, {}", self.date(), self.time_of_day())
+    }
+
     /// The second of the day, for example `10:42:07 UTC`.
     pub fn time_of_day(self) -> String {
         let utc = self.utc();
@@ -59,6 +64,13 @@ impl Timestamp {
             utc.minute(),
             utc.second()
         )
+    }
+
+    /// The same to the millisecond, for example `2026-12-14T10:42:07.042Z`.
+    pub fn iso_ms(self) -> String {
+        let seconds = self.iso();
+        let ms = self.0.rem_euclid(SECOND_MS);
+        format!("{}.{ms:03}Z", seconds.trim_end_matches('Z'))
     }
 
     /// The form of a date field, for example `2026-12-14`.
@@ -126,6 +138,8 @@ mod tests {
         assert_eq!(NOON.date_and_minute(), "14 Dec 2026, 10:42 UTC");
         assert_eq!(NOON.time_of_day(), "10:42:07 UTC");
         assert_eq!(NOON.iso(), "2026-12-14T10:42:07Z");
+        assert_eq!(NOON.plus_ms(42).iso_ms(), "2026-12-14T10:42:07.042Z");
+        assert_eq!(NOON.date_and_second(), "14 Dec 2026, 10:42:07 UTC");
     }
 
     #[test]
