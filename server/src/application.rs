@@ -2,6 +2,8 @@
 
 use crate::{
     access::Gate,
+    audit::{Trail, anchor::Anchors, ship::Shipper},
+    audit_log::anchor,
     clock::Clock,
     config::{self, Config},
     elasticsearch::{self, Elasticsearch},
@@ -57,6 +59,9 @@ pub enum StartError {
     /// What an earlier process left open cannot be taken up.
     #[error(transparent)]
     Recovery(#[from] Failure),
+    /// The lines of the audit log have nowhere to go.
+    #[error("AGENT_KEYS_AUDIT_LOG: cannot write there: {0}")]
+    AuditLog(#[source] io::Error),
     /// The server's key cannot be had.
     #[error(transparent)]
     ServerKey(#[from] ServerKeyError),
@@ -72,6 +77,8 @@ pub struct Application {
     services: Services,
     engine: Option<embedded::Engine>,
     housekeeping: JoinHandle<()>,
+    anchors: Anchors,
+    anchoring: JoinHandle<()>,
 }
 
 impl Application {
@@ -97,15 +104,21 @@ impl Application {
         let random = Random::default();
         let gate = Gate::new(&config.access);
         let engine_file = config.engine_file();
-        let (engine, store) = tokio::join!(
-            connect(config.elasticsearch, engine_file, &clock, hashing),
-            Store::open(config.database_url.as_ref(), &config.data_dir),
-        );
-        let (engine, elasticsearch) = engine?;
         let server_key = match config.server_key {
             Some(key) => ServerKey::given(key),
             None => ServerKey::load_or_make(&config.data_dir, &random)?,
         };
+        let shipper = config.audit_log.map(Shipper::start).transpose();
+        let trail = Trail::new(
+            server_key.audit_key()?,
+            random,
+            shipper.map_err(StartError::AuditLog)?,
+        );
+        let (engine, store) = tokio::join!(
+            connect(config.elasticsearch, engine_file, &clock, hashing),
+            Store::open(config.database_url.as_ref(), &config.data_dir, trail),
+        );
+        let (engine, elasticsearch) = engine?;
         let services = Services::new(Parts {
             store: store?,
             elasticsearch,
@@ -124,12 +137,16 @@ impl Application {
         let listener = http::listener::listen(config.listen, config.tls.as_ref(), router).await?;
         housekeeping::recover(&services).await?;
         let housekeeping = tokio::spawn(housekeeping::keep(services.clone(), config.service));
+        let anchors = Anchors::new(&config.data_dir);
+        let anchoring = tokio::spawn(anchor::go_on(services.clone(), anchors.clone()));
         Ok(Self {
             listener,
             tls,
             services,
             engine,
             housekeeping,
+            anchors,
+            anchoring,
         })
     }
 
@@ -170,6 +187,7 @@ impl Application {
     /// Ends everything in peace: requests first, then the changes they left behind, then what those need.
     pub async fn stop(self) {
         self.housekeeping.abort();
+        self.anchoring.abort();
         self.listener.stop().await;
         if tokio::time::timeout(DRAIN, self.services.drain())
             .await
@@ -180,6 +198,7 @@ impl Application {
         if let Some(engine) = self.engine {
             engine.stop().await;
         }
+        anchor::anchor_the_end(&self.services, self.anchors).await;
         self.services.store.close().await;
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     agent_keys, apm,
-    audit::Stamp,
+    audit::{Origin, Stamp},
     elasticsearch,
     failure::Failure,
     problem::{is_expected, problem_kind},
@@ -37,7 +37,20 @@ pub struct RequestBackend {
     /// `None` when nobody is signed in.
     person: Option<Person>,
     now: Timestamp,
+    /// As it was before this request signed anybody in or out.
+    origin: Origin,
     plain_http: bool,
+}
+
+/// Calls a use case in the person's name.
+macro_rules! ask {
+    ($backend:ident, $use_case:path $(, $argument:expr)*) => {{
+        let result = match $backend.person() {
+            Ok(person) => $use_case(&$backend.services, person $(, $argument)*).await,
+            Err(failure) => Err(failure),
+        };
+        $backend.answer(result).await
+    }};
 }
 
 impl RequestBackend {
@@ -45,10 +58,11 @@ impl RequestBackend {
     pub fn new(services: &Services, visit: &Visit, plain_http: bool) -> Self {
         let person = visit
             .session()
-            .map(|session| Person::new(services, session, visit.request_id().clone()));
+            .map(|session| Person::new(services, session, visit));
         Self {
             services: services.clone(),
             visit: visit.clone(),
+            origin: visit.origin(),
             person,
             now: services.clock.now(),
             plain_http,
@@ -63,6 +77,7 @@ impl RequestBackend {
         Stamp {
             at: self.now,
             request_id: self.visit.request_id().clone(),
+            origin: self.origin.clone(),
         }
     }
 
@@ -129,17 +144,6 @@ impl RequestBackend {
             },
         })
     }
-}
-
-/// Calls a use case in the person's name.
-macro_rules! ask {
-    ($backend:ident, $use_case:path $(, $argument:expr)*) => {{
-        let result = match $backend.person() {
-            Ok(person) => $use_case(&$backend.services, person $(, $argument)*).await,
-            Err(failure) => Err(failure),
-        };
-        $backend.answer(result).await
-    }};
 }
 
 #[async_trait]

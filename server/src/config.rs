@@ -7,7 +7,7 @@
 
 mod source;
 
-use crate::elasticsearch::Credential;
+use crate::{audit::ship::Destination, elasticsearch::Credential};
 use secrecy::{ExposeSecret, SecretString};
 use source::Values;
 use std::{
@@ -51,6 +51,9 @@ pub struct Config {
     pub log: String,
     /// `log_format`, `AGENT_KEYS_LOG_FORMAT`: `text` or `json`. Default `text`.
     pub log_format: LogFormat,
+    /// `audit_log`, `AGENT_KEYS_AUDIT_LOG`: where each event of the audit log also goes as a line of JSON, for
+    /// whatever collects lines: `stdout`, or the path of a file that is appended to. Default: nowhere.
+    pub audit_log: Option<Destination>,
 }
 
 /// Certificate chain and private key, both PEM.
@@ -190,6 +193,10 @@ impl Config {
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
                 "use text or json",
             )?,
+            audit_log: values.text("audit_log").map(|text| match text.as_str() {
+                "stdout" => Destination::Stdout,
+                path => Destination::File(path.into()),
+            }),
         };
         let plain_http = config.tls.is_none() && !config.insecure_http;
         if plain_http && !config.listen.ip().is_loopback() {

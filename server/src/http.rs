@@ -98,6 +98,10 @@ fn visit_of(parts: &http::request::Parts) -> Visit {
     // The layer above has put it there for every address that asks.
     parts.extensions.get::<Visit>().cloned().unwrap_or_else(|| {
         let nobody: Option<Session> = None;
-        Visit::new(name::request_id(&parts.extensions), nobody)
+        let (id, address) = (
+            name::request_id(&parts.extensions),
+            name::address(&parts.extensions),
+        );
+        Visit::new(id, nobody, address)
     })
 }

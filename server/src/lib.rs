@@ -3,7 +3,7 @@
 //! * [`config`]: the settings, read once.
 //! * [`application`]: everything put together, started and stopped.
 //! * [`http`] and [`backend`]: the web, and the pages' backend for one request. Both call
-//! * the use cases: [`agent_keys`], [`users`], [`role`], [`apm`], [`session`], which share [`services`], and use
+//! * the use cases: [`agent_keys`], [`users`], [`role`], [`apm`], [`audit_log`], [`session`], which share [`services`], and use
 //! * [`access`] (who may), [`store`] (what is remembered), [`elasticsearch`] (what is asked there) and [`audit`]
 //!   (what is written down).
 //!
@@ -15,6 +15,7 @@ pub mod agent_keys;
 pub mod apm;
 pub mod application;
 pub mod audit;
+pub mod audit_log;
 pub mod backend;
 pub mod backup;
 pub mod clock;

@@ -4,9 +4,14 @@ use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
 use server::{
     application::Application,
+    audit::{Trail, anchor::Anchors},
+    audit_log::verify::{Verified, verify},
     backup,
     clock::Clock,
     config::{Config, Elasticsearch, Environment, LogFormat},
+    random::Random,
+    session::ServerKey,
+    store::Store,
 };
 use std::{error::Error, io::IsTerminal, path::PathBuf, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,6 +48,18 @@ enum Command {
         /// The user, for example elastic.
         user: String,
     },
+    /// Looks after the audit log.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Walks the whole log and says whether anything was edited, removed, moved, added or cut off. The application
+    /// may run meanwhile; nothing is written.
+    Verify,
 }
 
 #[tokio::main]
@@ -82,6 +99,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         Command::ResetPassword { user } => reset_password(&config, &user).await,
+        Command::Audit {
+            command: AuditCommand::Verify,
+        } => verify_audit_log(config).await,
     }
 }
 
@@ -127,6 +147,29 @@ async fn reset_password(config: &Config, user: &str) -> Result<(), Box<dyn Error
     }
     let password = embedded::reset_password(&config.engine_file(), user).await?;
     println!("New password of {user}: {}", password.expose_secret());
+    Ok(())
+}
+
+async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {
+    let key = match config.server_key {
+        Some(key) => ServerKey::given(key),
+        None => ServerKey::load(&config.data_dir)?,
+    };
+    let trail = Trail::new(key.audit_key()?, Random::default(), None);
+    let url = config.database_url.as_ref();
+    let store = Store::open_to_read(url, &config.data_dir, trail).await?;
+    let anchors = Anchors::new(&config.data_dir).read()?;
+    let verified = verify(&store, &anchors).await;
+    store.close().await;
+    let Verified {
+        rows,
+        last,
+        anchors,
+    } = verified?;
+    println!(
+        "The audit log is as it was written: {rows} rows verified, the last one is number {last}; \
+         anchors that agree: {anchors}."
+    );
     Ok(())
 }
 

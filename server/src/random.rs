@@ -1,6 +1,8 @@
 //! Randomness, passed in.
 
 use crate::clock::Clock;
+use app::model::timestamp::Timestamp;
+use std::fmt;
 
 /// Where random bytes come from: the operating system's generator, or a test's own.
 #[derive(Clone, Copy)]
@@ -12,6 +14,12 @@ pub struct Random {
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gave no random bytes")]
 pub struct RandomError(#[from] getrandom::Error);
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Random")
+    }
+}
 
 impl Default for Random {
     fn default() -> Self {
@@ -31,7 +39,12 @@ impl Random {
 
     /// A new identifier (UUID version 7): sorted by time, and unique without asking anybody.
     pub fn identifier(&self, clock: &Clock) -> Result<String, RandomError> {
-        let millis = u64::try_from(clock.now().0).unwrap_or(0);
+        self.identifier_at(clock.now())
+    }
+
+    /// The same for a moment that was taken before.
+    pub fn identifier_at(&self, at: Timestamp) -> Result<String, RandomError> {
+        let millis = u64::try_from(at.0).unwrap_or(0);
         let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()?).into_uuid();
         Ok(uuid.hyphenated().to_string())
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     access::{Actor, Gate, Grant, Permission},
-    audit::Stamp,
+    audit::{Origin, Stamp},
     clock::Clock,
     elasticsearch::{Connection, Elasticsearch},
     failure::Failure,
@@ -10,6 +10,7 @@ use crate::{
     request_id::RequestId,
     session::{ServerKey, Session},
     store::Store,
+    visit::Visit,
 };
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -102,13 +103,15 @@ struct PersonInner {
     session: Session,
     connection: Connection,
     request_id: RequestId,
+    origin: Origin,
     /// Asked once for the whole request, whichever question comes first.
     actor: OnceCell<Actor>,
 }
 
 impl Person {
-    /// The person of `session`.
-    pub fn new(services: &Services, session: Session, request_id: RequestId) -> Self {
+    /// The person of `session`, in one request.
+    pub fn new(services: &Services, session: Session, visit: &Visit) -> Self {
+        let request_id = visit.request_id().clone();
         let connection = services
             .elasticsearch
             .connect(session.credential.clone(), request_id.clone());
@@ -118,6 +121,7 @@ impl Person {
                 session,
                 connection,
                 request_id,
+                origin: visit.origin(),
                 actor,
             }),
         }
@@ -138,6 +142,7 @@ impl Person {
         Stamp {
             at: services.clock.now(),
             request_id: self.inner.request_id.clone(),
+            origin: self.inner.origin.clone(),
         }
     }
 

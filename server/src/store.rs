@@ -11,10 +11,12 @@ mod audit;
 mod open;
 mod operations;
 mod sessions;
+mod write;
 
-use sqlx::{Any, AnyPool, Transaction};
+use crate::{audit::Trail, random::RandomError};
+use sqlx::AnyPool;
 
-pub use audit::StoredEvent;
+pub use audit::{AuditHead, StoredEvent};
 pub use open::OpenError;
 pub(crate) use open::{make_private_dir, sqlite_path};
 pub use operations::{
@@ -28,6 +30,7 @@ pub struct Store {
     readers: AnyPool,
     writer: AnyPool,
     engine: Engine,
+    trail: Trail,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,18 +53,12 @@ pub enum Error {
         /// The column.
         column: &'static str,
     },
+    /// An event needs random bytes for its identifier.
+    #[error(transparent)]
+    Random(#[from] RandomError),
 }
 
 impl Store {
-    /// A transaction that will write. On SQLite it takes the write lock at once: one that first reads and then
-    /// wants to write would fail at once when another writer is in between.
-    async fn write(&self) -> Result<Transaction<'static, Any>, Error> {
-        Ok(match self.engine {
-            Engine::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
-            Engine::Postgres => self.writer.begin().await?,
-        })
-    }
-
     /// Whether the database answers.
     #[tracing::instrument(name = "store.database.ping", skip_all)]
     pub async fn ping(&self) -> Result<(), Error> {
@@ -72,8 +69,14 @@ impl Store {
         Ok(())
     }
 
+    /// What events are written down with.
+    pub fn trail(&self) -> &Trail {
+        &self.trail
+    }
+
     /// Waits for what is running, and closes every connection.
     pub async fn close(&self) {
+        self.trail.flush().await;
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -1,15 +1,20 @@
 //! One request: who makes it, and what its answer must tell the browser about the session.
 
 use crate::{
+    audit::Origin,
     request_id::RequestId,
     session::{Session, Token},
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// One request. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Visit {
     request_id: RequestId,
+    address: Option<IpAddr>,
     state: Arc<Mutex<State>>,
 }
 
@@ -30,8 +35,8 @@ pub enum CookieChange {
 }
 
 impl Visit {
-    /// A request of somebody who is signed in, or of nobody.
-    pub fn new(request_id: RequestId, session: Option<Session>) -> Self {
+    /// A request of somebody who is signed in, or of nobody, from the machine at `address`.
+    pub fn new(request_id: RequestId, session: Option<Session>, address: Option<IpAddr>) -> Self {
         let state = State {
             session,
             cookie: None,
@@ -39,6 +44,7 @@ impl Visit {
         };
         Self {
             request_id,
+            address,
             state: Arc::new(Mutex::new(state)),
         }
     }
@@ -46,6 +52,14 @@ impl Visit {
     /// The request's name.
     pub fn request_id(&self) -> &RequestId {
         &self.request_id
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            address: self.address,
+            session: self.session().map(|session| session.id_hash),
+        }
     }
 
     /// Who is signed in at this point of the request.

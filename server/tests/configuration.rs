@@ -1,7 +1,10 @@
 //! The settings: what is read, what wins, and what is refused without telling a secret.
 
 use secrecy::ExposeSecret;
-use server::config::{Config, Elasticsearch, Environment, Error, KibanaFeature};
+use server::{
+    audit::ship::Destination,
+    config::{Config, Elasticsearch, Environment, Error, KibanaFeature},
+};
 use std::path::PathBuf;
 
 fn read<const COUNT: usize>(environment: [(&str, &str); COUNT]) -> Result<Config, Error> {
@@ -29,6 +32,7 @@ fn without_settings_everything_has_a_default() {
     assert_eq!(config.access.kibana_feature, KibanaFeature::Require);
     assert_eq!(config.access.kibana_space, "default");
     assert!(config.tls.is_none() && config.database_url.is_none());
+    assert_eq!(config.audit_log, None);
     let Elasticsearch::Embedded {
         listen,
         elastic_password,
@@ -45,6 +49,7 @@ fn the_environment_wins_over_the_file() {
     let text = r#"
         listen = "127.0.0.1:1"
         data_dir = "/from/the/file"
+        audit_log = "stdout"
         [elasticsearch]
         url = "https://es.example.com:9200/path"
         [access]
@@ -52,6 +57,10 @@ fn the_environment_wins_over_the_file() {
     "#;
     let config = read_file(text, [("AGENT_KEYS_LISTEN", "127.0.0.1:2")]).unwrap();
     assert_eq!(config.listen.port(), 2);
+    assert_eq!(config.audit_log, Some(Destination::Stdout));
+    let file = read_file(text, [("AGENT_KEYS_AUDIT_LOG", "/var/log/keys.jsonl")]).unwrap();
+    let path = Destination::File("/var/log/keys.jsonl".into());
+    assert_eq!(file.audit_log, Some(path));
     assert_eq!(config.data_dir, PathBuf::from("/from/the/file"));
     assert_eq!(config.access.kibana_feature, KibanaFeature::Ignore);
     let Elasticsearch::Cluster { url, .. } = config.elasticsearch else {
@@ -227,6 +236,14 @@ async fn what_cannot_be_started_is_a_clear_error() {
         .to_string();
     assert!(error.contains("AGENT_KEYS_EMBEDDED_LISTEN"), "{error}");
     assert!(error.contains("AGENT_KEYS_ELASTICSEARCH_URL"), "{error}");
+    let mut config = crate::support::config(directory.path());
+    config.audit_log = Some(Destination::File("/no/such/directory/audit.jsonl".into()));
+    let error = Application::start(config, Clock::System)
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.starts_with("AGENT_KEYS_AUDIT_LOG: "), "{error}");
     let mut config = crate::support::config(directory.path());
     let garbage = directory.path().join("garbage.pem");
     std::fs::write(&garbage, "hunter2").unwrap();

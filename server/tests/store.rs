@@ -1,67 +1,52 @@
 //! One story that calls every method of the store, told on SQLite and on PostgreSQL.
 
-use crate::support::NOW;
+use crate::support::{NOW, postgres::Postgres, trail};
 use app::model::{
     agent_key::KeyId,
     apm_settings::{ApmSettings, ServerUrl},
+    audit::{AuditPlace, AuditQuery},
 };
 use serde_json::json;
 use server::{
     access::{Actor, Gate, Grant, Identity, Permission, SignedIn, identify},
-    audit::{Action, Event, Outcome, Stamp, Target},
+    audit::{Action, Event, Origin, Outcome, Stamp, Target},
+    audit_log::verify::verify,
     config::{Access, KibanaFeature},
     elasticsearch::{Credential, Elasticsearch},
     request_id::RequestId,
     store::{Acknowledged, Began, Ending, Intent, NewSession, OperationState, Store},
 };
-use std::{
-    net::TcpListener,
-    os::unix::process::CommandExt,
-    path::{Path, PathBuf},
-    process::{Child, Command},
-    time::Duration,
-};
+use std::path::Path;
 
 #[tokio::test]
 async fn the_story_on_sqlite() {
     let directory = tempfile::tempdir().unwrap();
-    let open = async || Store::open(None, directory.path()).await.unwrap();
+    let open = async || Store::open(None, directory.path(), trail()).await.unwrap();
     tell(open().await).await;
     // Opened again, it is all still there, and nothing is migrated twice.
     let store = open().await;
     assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 37);
     let odd = directory.path().join("with space and %25?.db");
     let url = format!("sqlite://{}", directory.path().join("named.db").display());
-    tell(Store::open(Some(&url.into()), &odd).await.unwrap()).await;
+    tell(Store::open(Some(&url.into()), &odd, trail()).await.unwrap()).await;
     assert!(directory.path().join("named.db").exists());
 }
 
 #[tokio::test]
 async fn the_story_on_postgresql() {
-    if let Ok(url) = std::env::var("AGENT_KEYS_TEST_POSTGRES_URL") {
-        tell(
-            Store::open(Some(&url.into()), Path::new("/nonexistent"))
-                .await
-                .unwrap(),
-        )
-        .await;
-        return;
-    }
     let Some(postgres) = Postgres::start() else {
         println!("skipped: no PostgreSQL to start, and AGENT_KEYS_TEST_POSTGRES_URL is not set");
         return;
     };
     let url = postgres.url().into();
-    tell(
-        Store::open(Some(&url), Path::new("/nonexistent"))
+    let open = async || {
+        Store::open(Some(&url), Path::new("/nonexistent"), trail())
             .await
-            .unwrap(),
-    )
-    .await;
-    let store = Store::open(Some(&url), Path::new("/nonexistent"))
-        .await
-        .unwrap();
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 37);
+            .unwrap()
+    };
+    tell(open().await).await;
+    let store = open().await;
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 30);
     store.close().await;
 }
 
@@ -70,6 +55,7 @@ async fn tell(store: Store) {
     let stamp = |after_ms: i64| Stamp {
         at: NOW.plus_ms(after_ms),
         request_id: RequestId::new("request-1"),
+        origin: Origin::default(),
     };
     store.ping().await.unwrap();
 
@@ -240,6 +226,55 @@ async fn tell(store: Store) {
     assert_eq!(sequences, (9..=30).collect::<Vec<_>>());
     assert_eq!(events.last().unwrap().actor, None);
 
+    // The log is found by every filter, and from both sides of a number.
+    let find = async |change: &dyn Fn(&mut AuditQuery)| -> Vec<i64> {
+        let mut query = AuditQuery::default();
+        change(&mut query);
+        let period = query.period().unwrap();
+        let found = store.find_audit_events(&query, period, 3).await.unwrap();
+        found.iter().map(|event| event.sequence).collect()
+    };
+    assert_eq!(find(&|_| {}).await, [30, 29, 28]);
+    assert_eq!(
+        find(&|query| query.place = AuditPlace::Before(3)).await,
+        [2, 1]
+    );
+    assert_eq!(
+        find(&|query| query.place = AuditPlace::After(1)).await,
+        [2, 3, 4]
+    );
+    assert_eq!(
+        find(&|query| query.action = Some(Action::ApmSettingsChange)).await,
+        [6, 5]
+    );
+    let done = |query: &mut AuditQuery| {
+        query.action = Some(Action::AgentKeyCreate);
+        query.outcome = Some(Outcome::Success);
+    };
+    assert_eq!(find(&done).await, [10]);
+    assert_eq!(find(&|query| query.person = "last_".into()).await, [0; 0]);
+    assert_eq!(find(&|query| query.person = "ELAST".into()).await.len(), 3);
+    assert_eq!(find(&|query| query.target = "é 🚀".into()).await.len(), 3);
+    assert_eq!(find(&|query| query.target = "id".into()).await, [10, 8]);
+    for hostile in ["%", "_", "\\", "' OR 1 = 1 --"] {
+        assert_eq!(find(&|query| query.target = hostile.into()).await, [0; 0]);
+    }
+    assert_eq!(
+        find(&|query| query.to = "2026-12-14".into()).await,
+        [30, 29, 28]
+    );
+    assert_eq!(
+        find(&|query| query.from = "2026-12-15".into()).await,
+        [0; 0]
+    );
+
+    // The chain is whole, and its end is known.
+    let head = store.audit_head().await.unwrap();
+    assert_eq!(
+        (head.sequence, head.mac),
+        (30, events.last().unwrap().mac.clone())
+    );
+    assert_eq!(verify(&store, &[]).await.unwrap().rows, 30);
     tell_of_delivery(&store, &grant).await;
     store.close().await;
 }
@@ -344,107 +379,4 @@ async fn proof_and_grant() -> (SignedIn, Grant) {
         .await
         .unwrap();
     (proof, actor.grant(Permission::CreateAgentKey).unwrap())
-}
-
-/// A PostgreSQL of this test alone, from the distribution's own binaries.
-struct Postgres {
-    server: Child,
-    port: u16,
-    _directory: tempfile::TempDir,
-}
-
-impl Postgres {
-    /// Starts one, if there is one to start.
-    fn start() -> Option<Self> {
-        let binaries = std::fs::read_dir("/usr/lib/postgresql").ok()?;
-        let binaries: PathBuf = binaries
-            .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-            .max()?;
-        let directory = tempfile::tempdir().ok()?;
-        let data = directory.path().join("data");
-        // PostgreSQL refuses to run as root.
-        let as_somebody = |program: &str| {
-            let mut command = Command::new(binaries.join(program));
-            if is_root() {
-                command.uid(NOBODY).gid(NOBODY);
-            }
-            command.current_dir("/").env("TZ", "UTC").env("LC_ALL", "C");
-            command
-        };
-        std::fs::create_dir(&data).ok()?;
-        if is_root() {
-            std::os::unix::fs::chown(&data, Some(NOBODY), Some(NOBODY)).ok()?;
-            let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
-            std::fs::set_permissions(directory.path(), open).ok()?;
-        }
-        let initialised = as_somebody("initdb")
-            .args([
-                "--auth=trust",
-                "--username=keys",
-                "--no-sync",
-                "-E",
-                "UTF8",
-                "-D",
-            ])
-            .arg(&data)
-            .output()
-            .ok()?;
-        if !initialised.status.success() {
-            println!("initdb: {}", String::from_utf8_lossy(&initialised.stderr));
-            return None;
-        }
-        let port = TcpListener::bind("127.0.0.1:0")
-            .ok()?
-            .local_addr()
-            .ok()?
-            .port();
-        let server = as_somebody("postgres")
-            .args([
-                "-c",
-                "fsync=off",
-                "-c",
-                "listen_addresses=127.0.0.1",
-                "-c",
-                "unix_socket_directories=",
-            ])
-            .args(["-p", &port.to_string(), "-D"])
-            .arg(&data)
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .ok()?;
-        let postgres = Self {
-            server,
-            port,
-            _directory: directory,
-        };
-        for _ in 0..100 {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                std::thread::sleep(Duration::from_millis(200));
-                return Some(postgres);
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        None
-    }
-
-    fn url(&self) -> String {
-        format!(
-            "postgres://keys@127.0.0.1:{}/postgres?sslmode=disable",
-            self.port
-        )
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-const NOBODY: u32 = 65_534;
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self")
-        .is_ok_and(|about| std::os::unix::fs::MetadataExt::uid(&about) == 0)
 }

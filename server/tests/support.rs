@@ -1,6 +1,7 @@
 //! The vocabulary of the tests: an application of one's own, people who sign in to it, and their answers.
 
 pub(crate) mod engine;
+pub(crate) mod postgres;
 pub(crate) mod proxy;
 
 use app::model::{
@@ -13,8 +14,11 @@ use reqwest::redirect;
 use serde::de::DeserializeOwned;
 use server::{
     application::Application,
+    audit::{Trail, ship::Destination},
     clock::Clock,
     config::{Access, Config, Elasticsearch, KibanaFeature, LogFormat, TlsFiles},
+    random::Random,
+    session::ServerKey,
 };
 use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
@@ -43,6 +47,16 @@ pub(crate) struct Setup {
     pub(crate) without_kibana: bool,
     /// Certificate and key.
     pub(crate) tls: Option<TlsFiles>,
+    /// Where its own database is, where it is not SQLite.
+    pub(crate) database_url: Option<String>,
+    /// Whether the lines of the audit log also go to `audit.jsonl` in the data directory.
+    pub(crate) audit_log: bool,
+}
+
+/// What events are written down with where no application does it.
+pub(crate) fn trail() -> Trail {
+    let key = ServerKey::given("a key for tests, with enough characters".into());
+    Trail::new(key.audit_key().unwrap(), Random::default(), None)
 }
 
 impl App {
@@ -75,6 +89,10 @@ impl App {
                 kibana_space: "default".to_owned(),
             },
             tls: setup.tls,
+            database_url: setup.database_url.map(Into::into),
+            audit_log: setup
+                .audit_log
+                .then(|| Destination::File(data_dir.path().join("audit.jsonl"))),
             ..config(data_dir.path())
         };
         let application = Application::start(config, clock.clone()).await.unwrap();
@@ -152,6 +170,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         },
         log: "off".to_owned(),
         log_format: LogFormat::Text,
+        audit_log: None,
     }
 }
 

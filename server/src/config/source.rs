@@ -11,12 +11,13 @@ use std::{
 };
 
 /// Every setting's name in the file.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "listen",
     "insecure_http",
     "data_dir",
     "log",
     "log_format",
+    "audit_log",
     "tls.cert_file",
     "tls.key_file",
     "embedded.listen",

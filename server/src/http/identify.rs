@@ -25,7 +25,7 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
             });
         }
     };
-    let visit = Visit::new(request_id, session);
+    let visit = Visit::new(request_id, session, name::address(request.extensions()));
     if visit.session().is_none() && !matches!(brought, Brought::Nothing) {
         // A cookie that opens nothing is of no use to anybody.
         visit.ended();

@@ -60,7 +60,7 @@ pub async fn listen(
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let handle = Handle::new();
-    let service = router.into_make_service();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let mut reloading = None;
     let serving = match tls {
         Some((files, config)) => {

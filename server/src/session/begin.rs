@@ -3,7 +3,7 @@
 use super::{Token, seal};
 use crate::{
     access,
-    audit::{Action, Event, Outcome, Stamp, Target},
+    audit::{Action, Event, Origin, Outcome, Stamp, Target},
     elasticsearch::{self, Credential},
     failure::Failure,
     services::Services,
@@ -43,6 +43,13 @@ pub async fn begin(
         &services.random,
     )??;
     let id_hash = token.id_hash();
+    let stamp = &Stamp {
+        origin: Origin {
+            session: Some(id_hash.clone()),
+            ..stamp.origin.clone()
+        },
+        ..stamp.clone()
+    };
     let new = NewSession {
         id_hash: &id_hash,
         sealed: &sealed,

@@ -2,6 +2,7 @@
 
 use crate::{
     access::Identity,
+    audit::chain::{AuditKey, KEY_BYTES},
     elasticsearch::Credential,
     random::{Random, RandomError},
 };
@@ -26,6 +27,8 @@ use zeroize::Zeroizing;
 
 const TOKEN_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
+/// The server's key, in the data directory.
+const FILE: &str = "server.key";
 
 /// What the cookie holds: 256 random bits. Does not print.
 pub struct Token(Zeroizing<[u8; TOKEN_BYTES]>);
@@ -85,7 +88,7 @@ pub enum ServerKeyError {
         source: io::Error,
     },
     /// The file is too short to be a key.
-    #[error("{path} is no server key; remove it to get a new one, which ends every session", path = path.display())]
+    #[error("{path} is no server key; remove it to get a new one, which ends every session and the audit log's chain", path = path.display())]
     Damaged {
         /// Which file.
         path: PathBuf,
@@ -93,6 +96,9 @@ pub enum ServerKeyError {
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// A key cannot be derived from it: a mistake of ours.
+    #[error("no key can be derived from the server's key")]
+    Derive,
 }
 
 impl ServerKey {
@@ -101,10 +107,34 @@ impl ServerKey {
         Self(key)
     }
 
+    /// The key of the audit log's chain: derived, so that neither tells the other.
+    pub fn audit_key(&self) -> Result<AuditKey, ServerKeyError> {
+        let mut derived = Zeroizing::new([0; KEY_BYTES]);
+        Hkdf::<Sha256>::new(None, self.0.expose_secret().as_bytes())
+            .expand(b"agent-keys audit chain", derived.as_mut_slice())
+            .map_err(|_| ServerKeyError::Derive)?;
+        Ok(AuditKey::new(derived))
+    }
+
+    /// The key in `server.key` in the data directory, which must be there.
+    pub fn load(data_dir: &Path) -> Result<Self, ServerKeyError> {
+        const CHARACTERS_MIN: usize = 43;
+        let path = data_dir.join(FILE);
+        let text = fs::read_to_string(&path).map(Zeroizing::new);
+        let text = text.map_err(|source| ServerKeyError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let key = text.trim();
+        if key.len() < CHARACTERS_MIN {
+            return Err(ServerKeyError::Damaged { path });
+        }
+        Ok(Self(key.to_owned().into()))
+    }
+
     /// The key in `server.key` in the data directory; made, for this user alone, if there is none.
     pub fn load_or_make(data_dir: &Path, random: &Random) -> Result<Self, ServerKeyError> {
-        const CHARACTERS_MIN: usize = 43;
-        let path = data_dir.join("server.key");
+        let path = data_dir.join(FILE);
         let failed = |source| ServerKeyError::File {
             path: path.clone(),
             source,
@@ -123,14 +153,7 @@ impl ServerKey {
                     .map_err(failed)?;
                 Ok(Self(text.as_str().to_owned().into()))
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let text = Zeroizing::new(fs::read_to_string(&path).map_err(failed)?);
-                let key = text.trim();
-                if key.len() < CHARACTERS_MIN {
-                    return Err(ServerKeyError::Damaged { path });
-                }
-                Ok(Self(key.to_owned().into()))
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(data_dir),
             Err(error) => Err(failed(error)),
         }
     }

@@ -1,6 +1,7 @@
 //! Opening the database, and bringing its tables up to date.
 
-use super::{Engine, Store};
+use super::{Engine, Error, Store};
+use crate::audit::Trail;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     AnyConnection, AnyPool, Executor,
@@ -23,6 +24,27 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF";
 
+/// Events are only ever added. In words that SQLite knows.
+const SQLITE_TRIGGERS: &str = "\
+    CREATE TRIGGER IF NOT EXISTS audit_events_stay BEFORE UPDATE ON audit_events \
+    BEGIN SELECT RAISE(ABORT, 'audit events are only ever added'); END; \
+    CREATE TRIGGER IF NOT EXISTS audit_events_remain BEFORE DELETE ON audit_events \
+    BEGIN SELECT RAISE(ABORT, 'audit events are only ever added'); END";
+/// The same for PostgreSQL. The lock makes processes that start together take turns.
+const POSTGRES_TRIGGERS: &str = "\
+    LOCK TABLE audit_head IN EXCLUSIVE MODE; \
+    CREATE OR REPLACE FUNCTION audit_events_stay() RETURNS trigger LANGUAGE plpgsql AS \
+    $$ BEGIN RAISE EXCEPTION 'audit events are only ever added'; END $$; \
+    CREATE OR REPLACE TRIGGER audit_events_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events \
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_events_stay()";
+
+/// What a database is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Serve,
+    Read,
+}
+
 /// The database cannot be used. None of these prints the address: it may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -40,23 +62,68 @@ pub enum OpenError {
     /// The tables cannot be brought up to date.
     #[error("the database's tables cannot be brought up to date")]
     Migrate(#[from] MigrateError),
+    /// The audit log cannot be chained or protected.
+    #[error("the database's audit log cannot be protected")]
+    Protect(#[from] Error),
 }
 
 impl Store {
     /// Opens the database at `url`, or else `agent-keys.db` in `data_dir`, and migrates it.
-    pub async fn open(url: Option<&SecretString>, data_dir: &Path) -> Result<Self, OpenError> {
-        sqlx::any::install_default_drivers();
-        let store = match url.map(ExposeSecret::expose_secret) {
-            Some(url) if url.starts_with("postgres") => Self::open_postgres(url).await?,
-            Some(url) => Self::open_sqlite(sqlite_path(url)).await?,
-            None => Self::open_sqlite(&data_dir.join("agent-keys.db")).await?,
-        };
+    pub async fn open(
+        url: Option<&SecretString>,
+        data_dir: &Path,
+        trail: Trail,
+    ) -> Result<Self, OpenError> {
+        let store = Self::connect(url, data_dir, trail, Purpose::Serve).await?;
         sqlx::migrate!("../migrations").run(&store.writer).await?;
+        store.chain_events_without_code().await?;
+        store.let_events_only_be_added().await?;
         Ok(store)
     }
 
-    async fn open_sqlite(path: &Path) -> Result<Self, OpenError> {
-        make_private_file(path)?;
+    /// Opens the same database to read it, while the application may be running. It must be there and up to date.
+    pub async fn open_to_read(
+        url: Option<&SecretString>,
+        data_dir: &Path,
+        trail: Trail,
+    ) -> Result<Self, OpenError> {
+        Self::connect(url, data_dir, trail, Purpose::Read).await
+    }
+
+    async fn connect(
+        url: Option<&SecretString>,
+        data_dir: &Path,
+        trail: Trail,
+        purpose: Purpose,
+    ) -> Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        match url.map(ExposeSecret::expose_secret) {
+            Some(url) if url.starts_with("postgres") => Self::open_postgres(url, trail).await,
+            Some(url) => {
+                let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+                let path = path.split('?').next().unwrap_or(path);
+                Self::open_sqlite(Path::new(path), trail, purpose).await
+            }
+            None => Self::open_sqlite(&data_dir.join("agent-keys.db"), trail, purpose).await,
+        }
+    }
+
+    /// Makes the database refuse to change or remove an event. Whoever owns the database can take that away again;
+    /// the chain then shows what they did.
+    async fn let_events_only_be_added(&self) -> Result<(), Error> {
+        let statements = match self.engine {
+            Engine::Sqlite => SQLITE_TRIGGERS,
+            Engine::Postgres => POSTGRES_TRIGGERS,
+        };
+        let mut write = self.write().await?;
+        (&mut *write).execute(statements).await?;
+        write.commit().await
+    }
+
+    async fn open_sqlite(path: &Path, trail: Trail, purpose: Purpose) -> Result<Self, OpenError> {
+        if purpose == Purpose::Serve {
+            make_private_file(path)?;
+        }
         let absolute = fs::canonicalize(path).map_err(|source| OpenError::File {
             path: path.to_owned(),
             source,
@@ -67,6 +134,9 @@ impl Store {
         })?;
         // A file address has the encoding that a path needs, and the same shape.
         let _ = url.set_scheme("sqlite");
+        if purpose == Purpose::Read {
+            url.set_query(Some("mode=ro"));
+        }
         let options = AnyConnectOptions::from_str(&url.as_str().replacen("file:", "sqlite:", 1))
             .map_err(OpenError::Connect)?;
         let writer = sqlite_pool(1, options.clone()).await?;
@@ -75,10 +145,11 @@ impl Store {
             readers,
             writer,
             engine: Engine::Sqlite,
+            trail,
         })
     }
 
-    async fn open_postgres(url: &str) -> Result<Self, OpenError> {
+    async fn open_postgres(url: &str, trail: Trail) -> Result<Self, OpenError> {
         let options = AnyConnectOptions::from_str(url).map_err(OpenError::Connect)?;
         let pool = AnyPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS_MAX)
@@ -90,6 +161,7 @@ impl Store {
             readers: pool.clone(),
             writer: pool,
             engine: Engine::Postgres,
+            trail,
         })
     }
 }

@@ -1,0 +1,115 @@
+//! How often somebody may try to sign in.
+//!
+//! Two limits, and both must allow an attempt. The *account's* grows with its failures: the first two cost nothing,
+//! then there is a pause that gets longer, as on a ladder. The *address's* refills: ten at once, and then ten a
+//! minute. A name that nobody has is counted like any other, so that the limit does not tell who exists.
+
+use app::model::timestamp::{DAY_MS, Timestamp};
+use std::net::IpAddr;
+
+const SECOND_MS: i64 = 1_000;
+/// Failures from one address that cost nothing.
+const ADDRESS_BURST: i64 = 10;
+/// After that, one attempt in this time.
+const ADDRESS_PACE_MS: i64 = 6 * SECOND_MS;
+
+/// When an account that has failed so many times may be tried again.
+pub fn next_for_account(failures: i64, now: Timestamp) -> Timestamp {
+    match failures {
+        ..=2 => now,
+        3..=8 => now.plus_ms(3 * SECOND_MS),
+        9..=24 => now.plus_ms(5 * SECOND_MS),
+        25..=99 => now.plus_ms(10 * SECOND_MS),
+        // Until the day ends: whoever owns the account notices by then, and nobody is locked out for good.
+        _ => Timestamp(now.0.div_euclid(DAY_MS).saturating_add(1) * DAY_MS),
+    }
+}
+
+/// The time up to which an address has used its attempts, after one more at `now`: a clock that runs ahead of the
+/// real one by [`ADDRESS_PACE_MS`] for each attempt.
+pub fn used_by_address(used_until: Timestamp, now: Timestamp) -> Timestamp {
+    used_until.max(now).plus_ms(ADDRESS_PACE_MS)
+}
+
+/// The same, with one attempt given back.
+pub fn given_back(used_until: Timestamp) -> Timestamp {
+    used_until.plus_ms(-ADDRESS_PACE_MS)
+}
+
+/// Whether an address that has used its attempts up to this time may try once more.
+pub fn address_may(used_until: Timestamp, now: Timestamp) -> bool {
+    used_until <= now.plus_ms((ADDRESS_BURST - 1) * ADDRESS_PACE_MS)
+}
+
+/// What is counted together of an address: with IPv6 a whole network, for one household has 2^64 addresses.
+pub fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(DAY_MS / 2);
+
+    fn pause_ms(failures: i64) -> i64 {
+        next_for_account(failures, NOON).0 - NOON.0
+    }
+
+    #[test]
+    fn the_pause_grows_with_the_failures() {
+        for (failures, pause) in [
+            (1, 0),
+            (2, 0),
+            (3, 3_000),
+            (8, 3_000),
+            (9, 5_000),
+            (24, 5_000),
+            (25, 10_000),
+            (99, 10_000),
+            (100, DAY_MS / 2),
+        ] {
+            assert_eq!(pause_ms(failures), pause, "{failures}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_tried_at_most_eighty_times_in_ten_minutes() {
+        let (mut now, end) = (NOON, NOON.plus_ms(10 * 60 * SECOND_MS));
+        let mut failures = 0;
+        while now < end {
+            failures += 1;
+            now = next_for_account(failures, now);
+        }
+        assert!(failures <= 80, "{failures}");
+    }
+
+    #[test]
+    fn an_address_has_ten_attempts_at_once_and_ten_a_minute() {
+        let (mut used, mut allowed) = (Timestamp(0), 0);
+        for second in 0..600 {
+            for _ in 0..20 {
+                let now = NOON.plus_ms(second * SECOND_MS);
+                if address_may(used, now) {
+                    used = used_by_address(used, now);
+                    allowed += 1;
+                }
+            }
+        }
+        assert!((100..=110).contains(&allowed), "{allowed}");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one() {
+        let network = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:3::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
+    }
+}
