@@ -3,6 +3,7 @@
 use crate::model::{
     agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
     apm_settings::{ApmIntegration, ApmSettings},
+    audit::{AuditPage, AuditQuery},
     key_list::{KeyListPage, KeyListQuery},
     new_agent_key::{NewAgentKey, OperationId},
     problem::Problem,
@@ -89,6 +90,9 @@ pub trait Backend: Send + Sync {
 
     /// Saves the settings of the APM integration.
     async fn save_apm_settings(&self, settings: ApmSettings) -> Result<(), Problem>;
+
+    /// One page of the audit log.
+    async fn read_audit(&self, query: AuditQuery) -> Result<AuditPage, Problem>;
 
     /// The moment of this request, by the server's clock.
     fn now(&self) -> Timestamp;

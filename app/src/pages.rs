@@ -3,6 +3,7 @@
 pub mod agent_key;
 pub mod agent_keys;
 pub mod apm_integration;
+pub mod audit;
 pub mod layout;
 pub mod login;
 pub mod not_found;
@@ -11,6 +12,7 @@ pub mod users;
 use agent_key::AgentKeyPage;
 use agent_keys::{AgentKeysPage, create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage};
 use apm_integration::ApmIntegrationPage;
+use audit::AuditPage;
 use layout::SettingsLayout;
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -43,6 +45,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("") view=AgentKeyPage ssr=SsrMode::Async />
                     </ParentRoute>
                     <Route path=path!("apm-integration") view=ApmIntegrationPage ssr=SsrMode::Async />
+                    <Route path=path!("audit") view=AuditPage ssr=SsrMode::Async />
                     <ParentRoute path=path!("users") view=UsersPage ssr=SsrMode::Async>
                         <Route path=path!("") view=Nothing ssr=SsrMode::Async />
                         <Route path=path!("new") view=CreateUserPage ssr=SsrMode::Async />

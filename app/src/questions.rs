@@ -5,6 +5,7 @@
 
 pub mod agent_keys;
 pub mod apm_settings;
+pub mod audit;
 pub mod role;
 pub mod session;
 pub mod users;

@@ -8,7 +8,7 @@
 //!
 //! Three kinds of privileges are asked for. *Cluster privileges*: `manage_own_api_key` to have agent keys at all,
 //! `manage_api_key` or `manage_security` to revoke those of others, `read_security` to see them, `manage_security`
-//! for users and roles. *Application privileges of `apm`*: `event:write` and `config_agent:read`, because
+//! for users, roles and the audit log. *Application privileges of `apm`*: `event:write` and `config_agent:read`, because
 //! Elasticsearch happily makes a key whose owner lacks them, and such a key never works. *Kibana's own gate*:
 //! the same page in Kibana needs `feature_apm.read` to look and `feature_apm.all` to change something, on a space
 //! of the application `kibana-.kibana`; we ask for the same, so that the documented role means the same here.
@@ -94,6 +94,8 @@ pub enum Permission {
     ManageSecurity,
     /// Change the settings of the APM integration.
     SaveApmSettings,
+    /// See and export the audit log.
+    ReadAudit,
 }
 
 /// A person, and what Elasticsearch answered about them for this request. Cheap to clone.
@@ -168,7 +170,7 @@ impl Actor {
             Permission::ListAgentKeys => &self.access.list,
             Permission::CreateAgentKey => &self.access.create,
             Permission::RevokeAgentKey => &self.access.revoke,
-            Permission::ManageSecurity => &self.access.manage_security,
+            Permission::ManageSecurity | Permission::ReadAudit => &self.access.manage_security,
             Permission::SaveApmSettings => &self.access.save_settings,
         };
         match permit {

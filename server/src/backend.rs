@@ -4,6 +4,10 @@
 use crate::{
     agent_keys, apm,
     audit::{Origin, Stamp},
+    audit_log::{
+        self,
+        export::{Export, Format},
+    },
     elasticsearch,
     failure::Failure,
     problem::{is_expected, problem_kind},
@@ -18,6 +22,7 @@ use app::{
     model::{
         agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
         apm_settings::{ApmIntegration, ApmSettings},
+        audit::{AuditPage, AuditQuery},
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::{NewAgentKey, OperationId},
         problem::Problem,
@@ -115,6 +120,11 @@ impl RequestBackend {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, "a session that is not accepted could not be ended");
         }
+    }
+
+    /// The audit log as a file. No page asks for it, so it is not in the trait.
+    pub async fn export_audit(&self, query: AuditQuery, format: Format) -> Result<Export, Problem> {
+        ask!(self, audit_log::export::export, query, format)
     }
 
     async fn view(&self) -> Result<Viewer, Failure> {
@@ -257,6 +267,10 @@ impl Backend for RequestBackend {
 
     async fn save_apm_settings(&self, settings: ApmSettings) -> Result<(), Problem> {
         ask!(self, apm::save::save, settings)
+    }
+
+    async fn read_audit(&self, query: AuditQuery) -> Result<AuditPage, Problem> {
+        ask!(self, audit_log::list::list, query)
     }
 
     fn now(&self) -> Timestamp {

@@ -1,7 +1,7 @@
 //! Why a use case did not do what was asked: the error of that layer.
 
 use crate::{elasticsearch, random::RandomError, session::SealError, store};
-use app::model::access::MissingPrivilege;
+use app::model::{access::MissingPrivilege, audit::PeriodError};
 
 /// A refusal or a fault. `problem.rs` decides what the browser learns of it.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,9 @@ pub enum Failure {
     /// There is a user of this name.
     #[error("there is a user of this name")]
     UsernameTaken,
+    /// The days asked for are no period.
+    #[error("the days asked for are no period")]
+    BadPeriod(PeriodError),
     /// A page's cursor that we did not make.
     #[error("the cursor is not one of ours")]
     BadCursor,

@@ -1,5 +1,6 @@
 //! The web: addresses, and what every request passes on its way.
 
+mod audit_export;
 mod cookie;
 mod headers;
 mod health;
@@ -49,6 +50,8 @@ pub fn router(web: Web) -> Router {
         .route("/", get(pages::to_the_list))
         .route("/login", get(pages::login))
         .route("/settings", get(pages::to_the_list))
+        .route("/settings/audit/export.jsonl", get(audit_export::lines))
+        .route("/settings/audit/export.csv", get(audit_export::csv))
         .route("/settings/{*page}", get(pages::settings))
         .route("/api/{*function}", any(server_functions::answer))
         .fallback(pages::not_found)

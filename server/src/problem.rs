@@ -22,6 +22,7 @@ pub fn problem_kind(failure: &Failure) -> ProblemKind {
             username_taken: true,
             ..NewUserErrors::default()
         }),
+        Failure::BadPeriod(error) => ProblemKind::AuditPeriod(*error),
         Failure::BadCursor | Failure::OperationReused => ProblemKind::BadForm,
         Failure::Unconfirmed(_) | Failure::StillUnconfirmed | Failure::GivenUp => {
             ProblemKind::Unconfirmed

@@ -1,8 +1,9 @@
-//! Who may call what: every server function, as nobody, as a person without rights, as an owner of keys, and as
+//! Who may call what: every server function and every file, as nobody, as a person without rights, as an owner of keys, and as
 //! an administrator. A server function without a row fails the test.
 
-use crate::support::{App, Browser};
-use http::StatusCode;
+use crate::support::{Answer, App, Browser};
+use app::model::audit::AuditQuery;
+use http::{Method, StatusCode};
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -83,11 +84,22 @@ fn table(key: &str) -> Vec<Row> {
             &settings_form,
             [401, 403, 403, 200],
         ),
+        row("/api/read_audit", &[], [401, 403, 403, 200]),
+        row("/settings/audit/export.jsonl", &[], [401, 403, 403, 200]),
+        row("/settings/audit/export.csv", &[], [401, 403, 403, 200]),
     ]
 }
 
 async fn call(browser: &Browser, row: &Row) -> StatusCode {
-    let function = row.path.strip_prefix("/api/").unwrap();
+    let Some(function) = row.path.strip_prefix("/api/") else {
+        return Answer::of(browser.request(Method::GET, row.path))
+            .await
+            .status;
+    };
+    if function == "read_audit" {
+        let query = json!({ "query": AuditQuery::default() });
+        return browser.post_json(function, &query).await.status;
+    }
     if function == "list_agent_keys" {
         return browser.list(|_| {}).await.status;
     }
@@ -156,6 +168,7 @@ async fn pages_send_nobody_to_the_sign_in_page() {
         "/settings/agent-keys/new",
         "/settings/users?q=a",
         "/settings/apm-integration",
+        "/settings/audit",
         "/settings/no-such-page",
     ] {
         let answer = nobody.get(page).await;
@@ -193,7 +206,7 @@ async fn a_page_that_shows_a_problem_says_so_in_its_status() {
     let key = admin.get("/settings/agent-keys/unknown").await;
     assert_eq!(key.status, StatusCode::NOT_FOUND);
     let stranger = app.with_user("stranger", &[]).await;
-    for page in ["/settings/agent-keys", "/settings/users"] {
+    for page in ["/settings/agent-keys", "/settings/users", "/settings/audit"] {
         let refused = stranger.get(page).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{page}");
     }

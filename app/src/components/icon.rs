@@ -45,6 +45,8 @@ pub enum IconName {
     Lock,
     /// People.
     Users,
+    /// What happened.
+    Log,
     /// The phone menu.
     Menu,
     /// Ends soon.
@@ -93,6 +95,7 @@ impl IconName {
             Self::Revoke => "#i-revoke",
             Self::Lock => "#i-lock",
             Self::Users => "#i-users",
+            Self::Log => "#i-log",
             Self::Menu => "#i-menu",
             Self::Clock => "#i-clock",
             Self::Download => "#i-download",
@@ -171,6 +174,7 @@ const DRAWINGS: &str = concat!(
     r##"<symbol id="i-revoke" viewBox="0 0 16 16"><g><circle cx="8" cy="8" r="5.75"/><path d="m4 4 8 8"/></g></symbol>"##,
     r##"<symbol id="i-lock" viewBox="0 0 16 16"><g><rect x="3.25" y="7.25" width="9.5" height="6.5" rx="1.25"/><path d="M5.25 7V5a2.75 2.75 0 0 1 5.5 0v2"/></g></symbol>"##,
     r##"<symbol id="i-users" viewBox="0 0 16 16"><g><circle cx="6" cy="5.4" r="2.3"/><path d="M1.6 13.2c.3-2.3 2.1-3.7 4.4-3.7s4.1 1.4 4.4 3.7M10.6 3.3a2.3 2.3 0 0 1 0 4.2M12 9.8c1.4.5 2.2 1.7 2.4 3.4"/></g></symbol>"##,
+    r##"<symbol id="i-log" viewBox="0 0 16 16"><g><rect x="2.75" y="2.25" width="10.5" height="11.5" rx="1.25"/><path d="M5.5 5.5h5M5.5 8h5M5.5 10.5h3"/></g></symbol>"##,
     r##"<symbol id="i-menu" viewBox="0 0 16 16"><g><path d="M2.5 4.5h11M2.5 8h11M2.5 11.5h11"/></g></symbol>"##,
     r##"<symbol id="i-clock" viewBox="0 0 16 16"><g><circle cx="8" cy="8" r="6"/><path d="M8 4.7V8l2.2 1.5"/></g></symbol>"##,
     r##"<symbol id="i-download" viewBox="0 0 16 16"><g><path d="M8 2.5v7.7M4.8 7.2 8 10.4l3.2-3.2M2.75 13.25h10.5"/></g></symbol>"##,

@@ -33,6 +33,7 @@ pub fn Sidenav() -> impl IntoView {
                 <div data-part="section">
                     <h2>"Access"</h2>
                     <Item href="/settings/users" icon=IconName::Users text="Users and roles" />
+                    <Item href="/settings/audit" icon=IconName::Log text="Audit log" />
                 </div>
                 <p data-part="foot">"Version " {env!("CARGO_PKG_VERSION")} <br /> "Times in UTC"</p>
             </div>

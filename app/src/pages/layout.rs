@@ -60,6 +60,8 @@ pub fn is_dialog(path: &str) -> bool {
 fn title(path: &str) -> &'static str {
     if path.starts_with("/settings/users") {
         "Users and roles"
+    } else if path.starts_with("/settings/audit") {
+        "Audit log"
     } else if path.starts_with("/settings/apm-integration") {
         "APM integration"
     } else {

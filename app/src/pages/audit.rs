@@ -1,0 +1,176 @@
+//! The audit log: who did what, and how it ended.
+
+mod filters;
+mod table;
+
+use super::layout::use_viewer;
+use crate::{
+    components::{
+        badge::Tone,
+        callout::{Announce, Callout},
+        icon::{Icon, IconName},
+        problem::{ProblemPrompt, Sentences, describe, sentences},
+    },
+    model::{
+        access::MissingPrivilege,
+        audit::{self, AuditPlace, AuditQuery},
+        problem::{Problem, ProblemKind},
+        viewer::Viewer,
+    },
+    questions::audit::read_audit,
+};
+use filters::Filters;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{hooks::use_query_map, location::Url, params::ParamsMap};
+use table::EventTable;
+
+/// The page's address.
+pub const AUDIT: &str = "/settings/audit";
+
+/// The page.
+#[component]
+pub fn AuditPage() -> impl IntoView {
+    let viewer = use_viewer();
+    let parameters = use_query_map();
+    let query = Memo::new(move |_| audit_query(&parameters.read()));
+    let page = Resource::new_blocking(move || query.get(), read_audit);
+    view! {
+        <Title text="Audit log · Agent Keys" />
+        <main id="main" class="page">
+            <Transition fallback=|| view! { <p role="status">"Loading the audit log"</p> }>
+                {move || Suspend::new(async move {
+                    let (viewer, page) = (viewer.await, page.await);
+                    match viewer {
+                        Ok(viewer) => view! { <Content viewer page query /> }.into_any(),
+                        Err(problem) => view! { <Header export=None /> <ProblemPrompt problem retry=AUDIT /> }.into_any(),
+                    }
+                })}
+            </Transition>
+        </main>
+    }
+    .into_any()
+}
+
+/// Heading, and the ways to take the log along.
+#[component]
+fn Header(
+    /// The filters of the file; `None` where there is nothing to take along.
+    export: Option<AuditQuery>,
+) -> impl IntoView {
+    let links = export.map(|query| {
+        let query = query.at(AuditPlace::Newest);
+        ["jsonl", "csv"].map(|format| {
+            let name = if format == "csv" { "Export CSV" } else { "Export JSON lines" };
+            // The server answers with a file, not with a page.
+            view! {
+                <a class="button" href=address(&format!("{AUDIT}/export.{format}"), &query) rel="external" download>
+                    <Icon name=IconName::Download />
+                    {name}
+                </a>
+            }
+        })
+    });
+    view! {
+        <header class="page-header">
+            <div data-part="title">
+                <h1>"Audit log"</h1>
+                <p>
+                    "Every sign-in and every change made through this app. Events are chained, so that a removed or edited one shows. Secrets are never written."
+                </p>
+            </div>
+            <div data-part="actions">{links}</div>
+        </header>
+    }
+    .into_any()
+}
+
+/// The log, or what stands in its place.
+#[component]
+fn Content(
+    viewer: Viewer,
+    page: Result<audit::AuditPage, Problem>,
+    query: Memo<AuditQuery>,
+) -> impl IntoView {
+    let current = query.get_untracked();
+    match page {
+        Ok(page) => view! {
+            <Header export=Some(current.clone()) />
+            <section class="panel">
+                <Filters current=current.clone() />
+                <EventTable current page />
+            </section>
+        }
+        .into_any(),
+        Err(Problem {
+            kind: ProblemKind::Forbidden(missing),
+            ..
+        }) => view! { <Header export=None /> <Denied viewer missing /> }.into_any(),
+        // The form stays, so that the days can be corrected.
+        Err(Problem {
+            kind: kind @ ProblemKind::AuditPeriod(_),
+            ..
+        }) => {
+            let Sentences { title, text } = sentences(&kind);
+            view! {
+                <Header export=None />
+                <Callout tone=Tone::Danger announce=Announce::Alert>
+                    <strong>{title}</strong>
+                    <p>{text}</p>
+                </Callout>
+                <section class="panel"><Filters current /></section>
+            }
+            .into_any()
+        }
+        Err(problem) => {
+            let retry = address(AUDIT, &current);
+            view! { <Header export=None /> <ProblemPrompt problem retry /> }.into_any()
+        }
+    }
+}
+
+/// The person may not see the log: what is missing.
+#[component]
+fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl IntoView {
+    let names: Vec<_> = missing.iter().map(describe).collect();
+    view! {
+        <section class="panel prompt" data-tone="warning" role="alert">
+            <Icon name=IconName::Lock />
+            <h2>"You do not have permission to see the audit log"</h2>
+            <p>
+                "You are signed in as " <strong>{viewer.username}</strong> ". This page needs "
+                {names.join(", ")} ". Ask an administrator."
+            </p>
+            <div class="button-row">
+                <a class="button" data-variant="primary" href=AUDIT rel="external">
+                    <Icon name=IconName::Rotate />
+                    "Check again"
+                </a>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// The page's query in the words of an address.
+fn audit_query(parameters: &ParamsMap) -> AuditQuery {
+    const NAMES: [&str; 8] = [
+        "action", "outcome", "person", "target", "from", "to", "before", "after",
+    ];
+    let values = NAMES.map(|name| (name, parameters.get(name).unwrap_or_default()));
+    AuditQuery::from_parameters(values.iter().map(|(name, value)| (*name, value.as_str())))
+}
+
+/// The address of `path` with this query.
+fn address(path: &str, query: &AuditQuery) -> String {
+    let parameters: Vec<String> = query
+        .parameters()
+        .iter()
+        .map(|(name, value)| format!("{name}={}", Url::escape(value)))
+        .collect();
+    if parameters.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", parameters.join("&"))
+    }
+}

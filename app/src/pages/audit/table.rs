@@ -1,0 +1,167 @@
+//! The events, newest first, each with everything that was written down about it.
+
+use super::{AUDIT, address};
+use crate::{
+    components::{
+        badge::{Badge, Tone},
+        code::CodeBlock,
+        icon::{Icon, IconName},
+    },
+    model::audit::{AuditEvent, AuditPage, AuditPlace, AuditQuery, Outcome},
+};
+use leptos::prelude::*;
+
+/// The table, or a sentence where nothing is found, and the way to older and newer events.
+#[component]
+pub(super) fn EventTable(current: AuditQuery, page: AuditPage) -> impl IntoView {
+    let AuditPage {
+        events,
+        older,
+        newer,
+        read_at,
+    } = page;
+    let range = match (events.first(), events.last()) {
+        (Some(first), Some(last)) => {
+            format!("Events {} to {}", first.sequence, last.sequence)
+        }
+        _ => "No event matches".to_owned(),
+    };
+    let table = if events.is_empty() {
+        view! {
+            <div class="prompt">
+                <Icon name=IconName::Search />
+                <h2>"Nothing found"</h2>
+                <p>"No event matches these filters."</p>
+            </div>
+        }
+        .into_any()
+    } else {
+        view! { <Rows events /> }.into_any()
+    };
+    view! {
+        <div class="result-bar" role="status">
+            <span>{range} ", newest first"</span>
+            <span class="push-end" data-part="as-of">"Read at " {read_at.time_of_day()}</span>
+        </div>
+        {table}
+        <footer>
+            <nav class="pagination" aria-label="Pages">
+                <div data-part="steps">
+                    <Step current=current.clone() place=newer label="Newer" forward=false />
+                    <Step current place=older label="Older" forward=true />
+                </div>
+            </nav>
+        </footer>
+    }
+    .into_any()
+}
+
+#[component]
+fn Rows(events: Vec<AuditEvent>) -> impl IntoView {
+    let rows = events
+        .into_iter()
+        .map(|event| view! { <EventRow event /> })
+        .collect_view();
+    view! {
+        <div class="table audit-log" data-stack data-density="compact" tabindex="0" role="region" aria-label="Audit events">
+            <table role="table">
+                <caption class="visually-hidden">"Audit events, newest first"</caption>
+                <thead role="rowgroup">
+                    <tr role="row">
+                        <th role="columnheader" scope="col">"Time"</th>
+                        <th role="columnheader" scope="col">"Person"</th>
+                        <th role="columnheader" scope="col">"Action"</th>
+                        <th role="columnheader" scope="col">"Outcome"</th>
+                        <th role="columnheader" scope="col">"Target"</th>
+                        <th role="columnheader" scope="col">"Request"</th>
+                    </tr>
+                </thead>
+                <tbody role="rowgroup">{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+/// One event, and below it the line that was written down.
+#[component]
+fn EventRow(event: AuditEvent) -> impl IntoView {
+    let AuditEvent {
+        sequence,
+        at,
+        person,
+        realm,
+        action,
+        outcome,
+        target_name,
+        target_id,
+        request_id,
+        record,
+        mac,
+    } = event;
+    let (tone, icon) = match outcome {
+        Outcome::Success => (Tone::Success, IconName::Check),
+        Outcome::Failure => (Tone::Danger, IconName::Fail),
+        Outcome::Unknown => (Tone::Neutral, IconName::Clock),
+    };
+    let dash = || "—".to_owned();
+    view! {
+        <tr role="row">
+            <th role="rowheader" scope="row">
+                <div>
+                    <time data-part="primary" datetime=at.iso_ms()>{at.date_and_second()}</time>
+                    <div data-part="secondary">"Event " {sequence}</div>
+                </div>
+            </th>
+            <td role="cell" data-label="Person">
+                <div>
+                    <bdi>{person.unwrap_or_else(|| "Nobody signed in".to_owned())}</bdi>
+                    <div data-part="secondary"><bdi>{realm}</bdi></div>
+                </div>
+            </td>
+            <td role="cell" data-label="Action"><div>{action}</div></td>
+            <td role="cell" data-label="Outcome"><div><Badge tone icon text=outcome.label() /></div></td>
+            <td role="cell" data-label="Target">
+                <div>
+                    <bdi data-part="primary">{target_name.unwrap_or_else(dash)}</bdi>
+                    <div data-part="secondary"><bdi class="mono">{target_id}</bdi></div>
+                </div>
+            </td>
+            <td role="cell" data-label="Request"><div><span class="mono small">{request_id}</span></div></td>
+        </tr>
+        <tr role="row" data-row="detail">
+            <td role="cell" colspan="6">
+                <details class="disclosure">
+                    <summary>"Details of event " {sequence}</summary>
+                    <div class="stack" data-gap="sm">
+                        <CodeBlock title=format!("Event {sequence}") text=record />
+                        <p class="small muted">"Chained as " <span class="mono">{mac}</span></p>
+                    </div>
+                </details>
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// A link to the events before or after, or a button that leads nowhere.
+#[component]
+fn Step(
+    current: AuditQuery,
+    place: Option<AuditPlace>,
+    label: &'static str,
+    forward: bool,
+) -> impl IntoView {
+    let icon = |shown: bool, name| shown.then(|| view! { <Icon name /> });
+    let content = move || {
+        view! { {icon(!forward, IconName::Left)} {label} {icon(forward, IconName::Right)} }
+    };
+    match place {
+        Some(place) => {
+            let rel = if forward { "next" } else { "prev" };
+            let href = address(AUDIT, &current.at(place));
+            view! { <a class="button" data-size="sm" href=href rel=rel>{content()}</a> }.into_any()
+        }
+        None => view! { <button type="button" class="button" data-size="sm" disabled>{content()}</button> }.into_any(),
+    }
+}

@@ -1,0 +1,174 @@
+//! The log as a file: every line exactly as the chain protects it, or a table for a spreadsheet.
+
+use crate::{
+    access::Permission,
+    audit::{Action, Event, Outcome, Target},
+    failure::Failure,
+    services::{Person, Services},
+    store::{Error, Store, StoredEvent},
+};
+use app::model::audit::{AuditPlace, AuditQuery, Period};
+use bytes::Bytes;
+use futures::{Stream, stream};
+use serde_json::json;
+use std::{fmt::Write, pin::Pin};
+
+/// Events that are in memory at the same time.
+const ROWS: i64 = 500;
+
+/// What a file is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A line of JSON for each event.
+    Lines,
+    /// Comma-separated values.
+    Csv,
+}
+
+impl Format {
+    /// The end of the file's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lines => "jsonl",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+/// The file, as it is read.
+pub type Export = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
+
+/// Writes down that the log is handed out, and hands it out, oldest first: that event is the file's last line, unless
+/// a filter leaves it out.
+#[tracing::instrument(name = "audit_log.file.export", skip_all)]
+pub async fn export(
+    services: &Services,
+    person: &Person,
+    query: AuditQuery,
+    format: Format,
+) -> Result<Export, Failure> {
+    let grant = person.grant(services, Permission::ReadAudit).await?;
+    let query = query.at(AuditPlace::Newest);
+    let period = query.period().map_err(Failure::BadPeriod)?;
+    let filters: serde_json::Map<_, _> = query
+        .parameters()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    let event = Event {
+        actor: Some(grant.identity()),
+        action: Action::AuditExport,
+        outcome: Outcome::Success,
+        target: Target::default(),
+        operation: None,
+        details: json!({ "format": format.name(), "filters": filters }),
+    };
+    let store = services.store.clone();
+    store.record(&event, &person.stamp(services)).await?;
+    let last = store.audit_head().await?.sequence;
+    let reading = Reading {
+        store,
+        query,
+        period,
+        after: 0,
+        last,
+    };
+    let head = match format {
+        Format::Lines => String::new(),
+        Format::Csv => CSV_HEAD.to_owned(),
+    };
+    let rest = stream::try_unfold(reading, move |reading| async move {
+        let Some((events, reading)) = reading.next().await? else {
+            return Ok(None);
+        };
+        let mut text = String::new();
+        for event in &events {
+            match format {
+                Format::Lines => write_line(&mut text, event),
+                Format::Csv => write_row(&mut text, event),
+            }
+        }
+        Ok(Some((Bytes::from(text), reading)))
+    });
+    let head = stream::iter((!head.is_empty()).then(|| Ok(Bytes::from(head))));
+    Ok(Box::pin(futures::StreamExt::chain(head, rest)))
+}
+
+/// How far the log is read.
+struct Reading {
+    store: Store,
+    query: AuditQuery,
+    period: Period,
+    after: i64,
+    /// What is written while the file is on its way is not part of it.
+    last: i64,
+}
+
+impl Reading {
+    async fn next(mut self) -> Result<Option<(Vec<StoredEvent>, Self)>, Error> {
+        let query = self.query.at(AuditPlace::After(self.after));
+        let mut events = self
+            .store
+            .find_audit_events(&query, self.period, ROWS)
+            .await?;
+        events.retain(|event| event.sequence <= self.last);
+        let Some(last) = events.last() else {
+            return Ok(None);
+        };
+        self.after = last.sequence;
+        Ok(Some((events, self)))
+    }
+}
+
+/// The record is not parsed and written again: these are the bytes that the code covers.
+fn write_line(text: &mut String, event: &StoredEvent) {
+    let StoredEvent { record, mac, .. } = event;
+    // Writing to a text cannot fail.
+    let _ = writeln!(text, "{{\"record\":{record},\"mac\":\"{mac}\"}}");
+}
+
+const CSV_HEAD: &str = "sequence,time,person,realm,action,outcome,target_id,target_name,operation,\
+    request_id,details,mac\r\n";
+
+fn write_row(text: &mut String, event: &StoredEvent) {
+    let optional = |text: &Option<String>| text.clone().unwrap_or_default();
+    let cells = [
+        event.sequence.to_string(),
+        event.at.iso_ms(),
+        optional(&event.actor),
+        optional(&event.actor_realm),
+        event.action.clone(),
+        event.outcome.clone(),
+        optional(&event.target_id),
+        optional(&event.target_name),
+        optional(&event.operation),
+        event.request_id.clone(),
+        event.details.clone(),
+        event.mac.clone(),
+    ];
+    let cells = cells.map(|value| cell(&value));
+    text.push_str(&cells.join(","));
+    text.push_str("\r\n");
+}
+
+/// A cell. What a spreadsheet would take for a formula gets an apostrophe in front, which it shows as text.
+fn cell(value: &str) -> String {
+    let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    let apostrophe = if formula { "'" } else { "" };
+    format!("\"{apostrophe}{}\"", value.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn a_formula_is_text() {
+        assert_eq!(cell("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
+        for start in ["=", "+", "-", "@", "\t", "\r", "\n"] {
+            assert!(cell(&format!("{start}1")).starts_with("\"'"), "{start:?}");
+        }
+        assert_eq!(cell("a, \"b\"\r\nc"), "\"a, \"\"b\"\"\r\nc\"");
+        assert_eq!(cell(""), "\"\"");
+    }
+}

@@ -1,0 +1,74 @@
+//! One page of the log.
+
+use crate::{
+    access::Permission,
+    failure::Failure,
+    services::{Person, Services},
+    store::StoredEvent,
+};
+use app::model::audit::{Action, AuditEvent, AuditPage, AuditPlace, AuditQuery, Outcome, ROWS};
+use serde_json::Value;
+
+/// The events that `query` asks for, newest first.
+#[tracing::instrument(name = "audit_log.page.list", skip_all)]
+pub async fn list(
+    services: &Services,
+    person: &Person,
+    query: AuditQuery,
+) -> Result<AuditPage, Failure> {
+    person.grant(services, Permission::ReadAudit).await?;
+    let period = query.period().map_err(Failure::BadPeriod)?;
+    // One more than is shown tells whether there are more.
+    let rows_max = i64::try_from(ROWS + 1).unwrap_or(i64::MAX);
+    let mut found = services
+        .store
+        .find_audit_events(&query, period, rows_max)
+        .await?;
+    let more = found.len() > ROWS;
+    found.truncate(ROWS);
+    let (has_newer, has_older) = match query.place {
+        AuditPlace::Newest => (false, more),
+        AuditPlace::Before(_) => (true, more),
+        AuditPlace::After(_) => {
+            found.reverse();
+            (more, true)
+        }
+    };
+    // A page without rows has no number to go on from: the way back is the newest page.
+    let newer = found.first().map_or(AuditPlace::Newest, |first| {
+        AuditPlace::After(first.sequence)
+    });
+    let older = found.last().map(|last| AuditPlace::Before(last.sequence));
+    Ok(AuditPage {
+        newer: has_newer.then_some(newer),
+        older: older.filter(|_| has_older),
+        events: found.into_iter().map(event).collect(),
+        read_at: services.clock.now(),
+    })
+}
+
+fn event(stored: StoredEvent) -> AuditEvent {
+    let StoredEvent {
+        columns,
+        record,
+        mac,
+    } = stored;
+    // A line that is no JSON was edited; it is shown as it stands.
+    let readable = serde_json::from_str::<Value>(&record)
+        .and_then(|record| serde_json::to_string_pretty(&record))
+        .unwrap_or(record);
+    AuditEvent {
+        sequence: columns.sequence,
+        at: columns.at,
+        person: columns.actor,
+        realm: columns.actor_realm,
+        action: Action::parse(&columns.action)
+            .map_or(columns.action, |action| action.label().to_owned()),
+        outcome: Outcome::parse(&columns.outcome).unwrap_or(Outcome::Unknown),
+        target_name: columns.target_name,
+        target_id: columns.target_id,
+        request_id: columns.request_id,
+        record: readable,
+        mac,
+    }
+}

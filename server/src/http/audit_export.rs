@@ -1,0 +1,82 @@
+//! The audit log as a file.
+
+use super::{
+    Web,
+    pages::{render, to_login},
+    server_functions::{problem_response, wants_page},
+    visit_of,
+};
+use crate::{audit_log::export::Format, backend::RequestBackend};
+use app::{model::audit::AuditQuery, pages::audit::AUDIT};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+};
+use http::{
+    HeaderValue, StatusCode, Uri,
+    header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE},
+};
+use url::form_urlencoded;
+
+pub(super) async fn lines(State(web): State<Web>, request: Request) -> Response {
+    answer(&web, request, Format::Lines).await
+}
+
+pub(super) async fn csv(State(web): State<Web>, request: Request) -> Response {
+    answer(&web, request, Format::Csv).await
+}
+
+async fn answer(web: &Web, request: Request, format: Format) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let visit = visit_of(&parts);
+    // The page with the same filters: there a person without a session, or without the privilege, is told.
+    let page = parts.uri.query().map_or_else(
+        || Uri::from_static(AUDIT),
+        |query| {
+            format!("{AUDIT}?{query}")
+                .parse()
+                .unwrap_or_else(|_| Uri::from_static(AUDIT))
+        },
+    );
+    if visit.session().is_none() && wants_page(&parts.headers) {
+        return to_login(&page, false);
+    }
+    let backend = RequestBackend::new(&web.services, &visit, web.plain_http);
+    let parameters: Vec<_> =
+        form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).collect();
+    let pairs = parameters
+        .iter()
+        .map(|(name, value)| (name.as_ref(), value.as_ref()));
+    let query = AuditQuery::from_parameters(pairs);
+    match backend.export_audit(query, format).await {
+        Ok(export) => file(Body::from_stream(export), format),
+        Err(problem) if wants_page(&parts.headers) => {
+            parts.uri = page;
+            let mut response = render(web, Request::from_parts(parts, body), None).await;
+            *response.status_mut() = StatusCode::from_u16(problem.kind.status())
+                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            response
+        }
+        Err(problem) => problem_response(&problem),
+    }
+}
+
+fn file(body: Body, format: Format) -> Response {
+    let (kind, disposition) = match format {
+        Format::Lines => (
+            "application/x-ndjson",
+            "attachment; filename=\"agent-keys-audit.jsonl\"",
+        ),
+        Format::Csv => (
+            "text/csv; charset=utf-8",
+            "attachment; filename=\"agent-keys-audit.csv\"",
+        ),
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(disposition));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
