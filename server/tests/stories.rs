@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod audit;
 mod binary;
 mod boundary;
 mod configuration;
