@@ -1,6 +1,7 @@
 import { expect, type Locator, type Page } from '@playwright/test';
 import type { Person } from '../fixtures/people';
 import { AgentKeysPage } from './agent-keys';
+import { AuditPage } from './audit';
 import { CreatedDialog } from './created';
 import { IntegrationPage } from './integration';
 import { NewKeyForm } from './new-key';
@@ -91,6 +92,10 @@ export class Site {
 
   revoke(name: string): RevokeDialog {
     return new RevokeDialog(this, name);
+  }
+
+  get audit(): AuditPage {
+    return new AuditPage(this);
   }
 
   get users(): UsersPage {
