@@ -2,12 +2,13 @@
 
 use crate::{
     access, agent_keys,
-    audit::Stamp,
+    audit::{Origin, Stamp},
     elasticsearch::Credential,
     failure::Failure,
     request_id::RequestId,
     services::{Person, Services},
     session::{IDLE_MS_MAX, LIFE_MS_MAX, Session},
+    visit::Visit,
 };
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ async fn reconcile(services: &Services, credential: &Credential) -> Result<(), F
         identity,
         credential: credential.clone(),
     };
-    let person = Person::new(services, session, request_id);
+    let person = Person::new(services, session, &Visit::new(request_id, None, None));
     agent_keys::reconcile::reconcile(services, &person).await;
     Ok(())
 }
@@ -81,6 +82,7 @@ fn stamp(services: &Services) -> Result<Stamp, Failure> {
     Ok(Stamp {
         at: services.clock.now(),
         request_id: RequestId::new(&name),
+        origin: Origin::default(),
     })
 }
 

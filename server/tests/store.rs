@@ -46,7 +46,7 @@ async fn the_story_on_postgresql() {
     };
     tell(open().await).await;
     let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 30);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 37);
     store.close().await;
 }
 
@@ -284,6 +284,7 @@ async fn tell_of_delivery(store: &Store, grant: &Grant) {
     let stamp = |after_ms: i64| Stamp {
         at: NOW.plus_ms(after_ms),
         request_id: RequestId::new("request-2"),
+        origin: Origin::default(),
     };
     let key = |id: &str| KeyId::parse(id).unwrap();
     // The key of the story so far was made; it is sent once, seen once.

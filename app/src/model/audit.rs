@@ -20,6 +20,14 @@ pub enum Action {
     SessionEnded,
     /// An agent key was made.
     AgentKeyCreate,
+    /// A new key's secret was handed to the connection.
+    AgentKeySecretSent,
+    /// The page drew a new key's secret, and said so.
+    AgentKeySecretAcknowledged,
+    /// A key exists whose secret nobody has, or may never have had.
+    AgentKeyNeverDelivered,
+    /// Elasticsearch and our database contradict each other.
+    AgentKeyDrift,
     /// An agent key was revoked.
     AgentKeyInvalidate,
     /// The agent key role was created or repaired.
@@ -36,6 +44,8 @@ pub enum Action {
     UserDelete,
     /// A user was given a new password.
     UserPasswordChange,
+    /// The application started and found operations that an earlier process had left open.
+    AppRecovered,
     /// The settings of the APM integration were saved.
     ApmSettingsChange,
     /// The audit log was exported.
@@ -44,9 +54,13 @@ pub enum Action {
 
 impl Action {
     /// All, in the order in which they are offered.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::AgentKeyCreate,
+        Self::AgentKeySecretSent,
+        Self::AgentKeySecretAcknowledged,
+        Self::AgentKeyNeverDelivered,
         Self::AgentKeyInvalidate,
+        Self::AgentKeyDrift,
         Self::UserLogin,
         Self::UserLogout,
         Self::SessionEnded,
@@ -59,6 +73,7 @@ impl Action {
         Self::UserPasswordChange,
         Self::ApmSettingsChange,
         Self::AuditExport,
+        Self::AppRecovered,
     ];
 
     /// The event's name, as it is stored and as it stands in an address.
@@ -68,7 +83,12 @@ impl Action {
             Self::UserLogout => "user_logout",
             Self::SessionEnded => "session_ended",
             Self::AgentKeyCreate => "agent_key_create",
+            Self::AgentKeySecretSent => "agent_key_secret_sent",
+            Self::AgentKeySecretAcknowledged => "agent_key_secret_acknowledged",
+            Self::AgentKeyNeverDelivered => "agent_key_never_delivered",
+            Self::AgentKeyDrift => "agent_key_drift",
             Self::AgentKeyInvalidate => "agent_key_invalidate",
+            Self::AppRecovered => "app_recovered",
             Self::RoleUpdate => "role_update",
             Self::UserCreate => "user_create",
             Self::UserRolesChange => "user_roles_change",
@@ -93,7 +113,12 @@ impl Action {
             Self::UserLogout => "Sign out",
             Self::SessionEnded => "End session",
             Self::AgentKeyCreate => "Create agent key",
+            Self::AgentKeySecretSent => "Send new key’s secret",
+            Self::AgentKeySecretAcknowledged => "Show new key’s secret",
+            Self::AgentKeyNeverDelivered => "Deliver new key’s secret",
+            Self::AgentKeyDrift => "Find key without record",
             Self::AgentKeyInvalidate => "Revoke agent key",
+            Self::AppRecovered => "Recover after a crash",
             Self::RoleUpdate => "Write agent key role",
             Self::UserCreate => "Create user",
             Self::UserRolesChange => "Change roles of user",

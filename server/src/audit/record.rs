@@ -182,6 +182,10 @@ fn schema(
         Action::UserLogout => (&["authentication"], &["end"], user),
         Action::SessionEnded => (&["session"], &["end"], user),
         Action::AgentKeyCreate => (&["iam"], &["creation", "admin"], key),
+        Action::AgentKeySecretSent
+        | Action::AgentKeySecretAcknowledged
+        | Action::AgentKeyNeverDelivered
+        | Action::AgentKeyDrift => (&["iam"], &["info"], key),
         Action::AgentKeyInvalidate => (&["iam"], &["deletion", "admin"], key),
         Action::RoleUpdate => (&["iam"], &["change", "group"], role),
         Action::UserCreate => (&["iam"], &["creation", "user"], user),
@@ -190,6 +194,7 @@ fn schema(
         | Action::UserDisable
         | Action::UserPasswordChange => (&["iam"], &["change", "user"], user),
         Action::UserDelete => (&["iam"], &["deletion", "user"], user),
+        Action::AppRecovered => (&["process"], &["info"], key),
         Action::ApmSettingsChange => (&["configuration"], &["change"], key),
         Action::AuditExport => (&["iam"], &["access"], key),
     }

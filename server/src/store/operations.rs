@@ -10,14 +10,14 @@
 //! anything else intended → done, rejected or unknown
 //! ```
 
-use super::{Engine, Error, Store};
+use super::{Engine, Error, Store, write::Write};
 use crate::{
     access::{Grant, Identity},
     audit::{Action, Event, Outcome, Stamp, Target},
 };
 use app::model::{agent_key::KeyId, timestamp::Timestamp};
 use serde_json::{Value, json};
-use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
+use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
 /// How far an operation has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -531,7 +531,7 @@ impl Store {
 
 /// Takes a person's own creation one state further, if it is in one of the states before. Says whether it was.
 async fn advance(
-    write: &mut Transaction<'static, Any>,
+    write: &mut Write,
     grant: &Grant,
     id: &str,
     (from, to): (&[OperationState], OperationState),
