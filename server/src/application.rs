@@ -15,7 +15,7 @@ use crate::{
     },
     random::Random,
     services::{Parts, Services},
-    session::{ServerKey, ServerKeyError},
+    session::{ServerKey, ServerKeyError, limit::Turns},
     store::{OpenError, Store, make_private_dir},
 };
 use embedded::PasswordHashing;
@@ -124,6 +124,7 @@ impl Application {
             elasticsearch,
             gate,
             server_key,
+            turns: Turns::default(),
             clock,
             random,
         });

@@ -10,6 +10,7 @@ use crate::{
     session::{IDLE_MS_MAX, LIFE_MS_MAX, Session},
     visit::Visit,
 };
+use app::model::timestamp::DAY_MS;
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -36,6 +37,7 @@ pub async fn recover(services: &Services) -> Result<(), Failure> {
 /// One round. What fails is logged and tried again in the next one.
 pub async fn tidy(services: &Services, service: Option<&Credential>) {
     report("ended sessions", remove_ended_sessions(services).await);
+    report("attempts to sign in", forget_attempts(services).await);
     report("unseen secrets", note_unseen_secrets(services).await);
     if let Some(credential) = service {
         report("open operations", reconcile(services, credential).await);
@@ -50,6 +52,12 @@ async fn remove_ended_sessions(services: &Services) -> Result<(), Failure> {
         .store
         .remove_ended_sessions(touched, created)
         .await?;
+    Ok(())
+}
+
+async fn forget_attempts(services: &Services) -> Result<(), Failure> {
+    let before = services.clock.now().plus_ms(-DAY_MS);
+    services.store.forget_sign_in_attempts(before).await?;
     Ok(())
 }
 

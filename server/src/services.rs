@@ -8,7 +8,7 @@ use crate::{
     failure::Failure,
     random::Random,
     request_id::RequestId,
-    session::{ServerKey, Session},
+    session::{ServerKey, Session, limit::Turns},
     store::Store,
     visit::Visit,
 };
@@ -38,6 +38,8 @@ pub struct Parts {
     pub gate: Gate,
     /// The server's half of every session's key.
     pub server_key: ServerKey,
+    /// Who may try to sign in now.
+    pub turns: Turns,
     /// The time.
     pub clock: Clock,
     /// Randomness.

@@ -9,6 +9,7 @@
 mod begin;
 mod end;
 mod find;
+pub mod limit;
 mod seal;
 
 use crate::{access::Identity, elasticsearch::Credential};

@@ -11,6 +11,7 @@ mod audit;
 mod open;
 mod operations;
 mod sessions;
+mod sign_in_attempts;
 mod write;
 
 use crate::{audit::Trail, random::RandomError};
@@ -23,6 +24,7 @@ pub use operations::{
     Acknowledged, Began, Creation, Ending, Intent, OpenOperation, OperationState,
 };
 pub use sessions::{NewSession, StoredSession};
+pub use sign_in_attempts::{Attempt, Subjects};
 
 /// The application's own database. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -130,7 +130,8 @@ async fn every_server_function_answers_each_person_as_the_table_says() {
     let people = [None, Some("stranger"), Some("owner"), Some("elastic")];
     for (who, expected_at) in people.into_iter().zip(0..) {
         for row in &table {
-            // Each time a new session: signing out is one of the rows.
+            // Each time a new session: signing out is one of the rows. And some time later: a wrong password is another.
+            app.clock.advance(std::time::Duration::from_secs(10));
             let browser = match who {
                 None => app.nobody(),
                 Some(name) => app.as_user(name).await,

@@ -1,6 +1,6 @@
 //! Signing in and out, and how long a session lives.
 
-use crate::support::{App, PASSWORD, Setup, proxy::Proxy};
+use crate::support::{App, PASSWORD, Setup, proxy::Proxy, requirement};
 use app::model::problem::{ElasticsearchFault, ProblemKind};
 use http::{Method, StatusCode};
 use std::time::Duration;
@@ -256,4 +256,122 @@ async fn what_happened_is_written_down_without_what_was_typed() {
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
+}
+
+async fn told(app: &App, action: &str) -> usize {
+    let events = app.events().await;
+    events.iter().filter(|event| event.action == action).count()
+}
+
+#[tokio::test]
+async fn whoever_guesses_is_paused_and_the_pause_ends() {
+    let app = App::start().await;
+    let proxy = Proxy::start(app.engine.address()).await;
+    let setup = Setup {
+        elasticsearch: Some(proxy.url()),
+        ..Setup::default()
+    };
+    let app = App::start_at(app.engine.clone(), app.clock.clone(), setup).await;
+    app.engine.put_user("ada", &[]).await;
+    // A name that nobody has is paused like any other.
+    for name in ["ada", "nobody"] {
+        for _ in 0..3 {
+            let answer = app.nobody().sign_in(name, "wrong").await;
+            assert_eq!(answer.problem(), ProblemKind::SignInRejected);
+        }
+        let asked = proxy.count("GET /_security/_authenticate");
+        for _ in 0..12 {
+            let answer = app.nobody().sign_in(name, PASSWORD).await;
+            assert_eq!(answer.problem(), ProblemKind::SignInRejected);
+        }
+        // Elasticsearch was not asked at all.
+        assert_eq!(proxy.count("GET /_security/_authenticate"), asked);
+    }
+    // The first refusal of each, and the tenth.
+    assert_eq!(told(&app, "login_throttled").await, 4);
+    app.clock.advance(Duration::from_secs(3));
+    let answer = app.nobody().sign_in("ada", PASSWORD).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    // After a success the account begins anew.
+    app.nobody().sign_in("ada", "wrong").await;
+    let answer = app.nobody().sign_in("ada", PASSWORD).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    requirement("R20", 24, 24, None);
+}
+
+#[tokio::test]
+async fn a_hundred_guesses_at_once_do_not_all_pass() {
+    let app = App::start().await;
+    let guesses = (0..100).map(|number| {
+        let app = &app;
+        async move {
+            let password = format!("guess {number}");
+            app.nobody().sign_in("elastic", &password).await.status
+        }
+    });
+    let statuses = futures::future::join_all(guesses).await;
+    assert!(
+        statuses
+            .iter()
+            .all(|status| *status == StatusCode::UNAUTHORIZED)
+    );
+    // Three reached Elasticsearch; the others were turned away.
+    assert_eq!(told(&app, "user_login").await, 3);
+}
+
+#[tokio::test]
+async fn one_address_cannot_try_every_name() {
+    let app = App::start().await;
+    for number in 0..40 {
+        let name = format!("name-{number}");
+        app.nobody().sign_in(&name, "Spring 2026").await;
+    }
+    assert_eq!(told(&app, "user_login").await, 10);
+    // Whoever signs in well uses none of it up.
+    app.clock.advance(Duration::from_secs(6));
+    for _ in 0..20 {
+        let answer = app.nobody().sign_in("elastic", PASSWORD).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_elasticsearch_is_nobodys_failure() {
+    let outer = App::start().await;
+    let proxy = Proxy::start(outer.engine.address()).await;
+    let setup = Setup {
+        elasticsearch: Some(proxy.url()),
+        ..Setup::default()
+    };
+    let app = App::start_at(outer.engine.clone(), outer.clock.clone(), setup).await;
+    proxy.refuse().await;
+    for _ in 0..20 {
+        let answer = app.nobody().sign_in("elastic", PASSWORD).await;
+        assert_eq!(
+            answer.problem(),
+            ProblemKind::Elasticsearch(ElasticsearchFault::Unreachable)
+        );
+    }
+    proxy.stop_refusing().await;
+    let answer = app.nobody().sign_in("elastic", PASSWORD).await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn one_person_has_five_sessions_at_most() {
+    let app = App::start().await;
+    let people = futures::future::join_all((0..50).map(|_| app.as_admin())).await;
+    let mut live = 0;
+    for person in &people {
+        if person.post("read_viewer", &[]).await.status == StatusCode::OK {
+            live += 1;
+        }
+    }
+    assert_eq!(live, 5);
+    let events = app.events().await;
+    let ended = events
+        .iter()
+        .filter(|event| event.details.contains("concurrent_limit"));
+    assert_eq!(ended.count(), 45);
+    requirement("R16", 50, 50, None);
 }

@@ -14,7 +14,9 @@ use server::{
     config::{Access, KibanaFeature},
     elasticsearch::{Credential, Elasticsearch},
     request_id::RequestId,
-    store::{Acknowledged, Began, Ending, Intent, NewSession, OperationState, Store},
+    store::{
+        Acknowledged, Attempt, Began, Ending, Intent, NewSession, OperationState, Store, Subjects,
+    },
 };
 use std::path::Path;
 
@@ -276,6 +278,7 @@ async fn tell(store: Store) {
     );
     assert_eq!(verify(&store, &[]).await.unwrap().rows, 30);
     tell_of_delivery(&store, &grant).await;
+    tell_of_failed_sign_ins(&store).await;
     store.close().await;
 }
 
@@ -362,6 +365,32 @@ async fn tell_of_delivery(store: &Store, grant: &Grant) {
     }
     // Nothing is under way any more.
     assert_eq!(store.abandon_operations(&stamp(13)).await.unwrap(), 0);
+}
+
+/// Failures are counted, pause, are forgiven and forgotten. No events: those are the caller's.
+async fn tell_of_failed_sign_ins(store: &Store) {
+    let subjects = Subjects {
+        account: "an account".to_owned(),
+        address: Some("an address".to_owned()),
+    };
+    let may = async |after_ms| {
+        let attempt = store
+            .attempt_sign_in(&subjects, NOW.plus_ms(after_ms))
+            .await;
+        attempt.unwrap()
+    };
+    for _ in 0..3 {
+        assert_eq!(may(0).await, Attempt::Allowed);
+        store.count_failed_sign_in(&subjects, NOW).await.unwrap();
+    }
+    assert_eq!(may(0).await, Attempt::Paused { refusals: 1 });
+    assert_eq!(may(2_999).await, Attempt::Paused { refusals: 2 });
+    assert_eq!(may(3_000).await, Attempt::Allowed);
+    store.forgive_account(&subjects).await.unwrap();
+    assert_eq!(may(0).await, Attempt::Allowed);
+    let forget = async |before| store.forget_sign_in_attempts(before).await.unwrap();
+    assert_eq!(forget(NOW).await, 0);
+    assert_eq!(forget(NOW.plus_ms(60_000)).await, 1);
 }
 
 /// Only Elasticsearch's answers make these, so an engine is asked.

@@ -19,6 +19,7 @@ use server::{
     config::{Access, Config, Elasticsearch, KibanaFeature, LogFormat, TlsFiles},
     random::Random,
     session::ServerKey,
+    store::StoredEvent,
 };
 use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
@@ -138,6 +139,12 @@ impl App {
     pub(crate) async fn with_key_user(&self, username: &str) -> Browser {
         self.engine.put_agent_key_role().await;
         self.with_user(username, &["apm_agent_key_role"]).await
+    }
+
+    /// The audit log, from its beginning.
+    pub(crate) async fn events(&self) -> Vec<StoredEvent> {
+        let store = &self.application.services().store;
+        store.audit_events(0, 100_000).await.unwrap()
     }
 
     /// Everything that was ever written to disk.

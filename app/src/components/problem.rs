@@ -31,7 +31,7 @@ pub fn sentences(kind: &ProblemKind) -> Sentences {
         ),
         ProblemKind::SignInRejected => (
             "That did not work",
-            "The user name or password is wrong, or the user is disabled.",
+            "Username or password is not right, the user is disabled, or sign-in is paused after too many attempts. Wait a moment and try again.",
         ),
         ProblemKind::Forbidden(missing) => return forbidden(missing),
         ProblemKind::CrossOrigin => (

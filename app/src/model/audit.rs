@@ -14,6 +14,8 @@ pub const TEXT_CHARACTERS_MAX: usize = 256;
 pub enum Action {
     /// Somebody signed in, or was refused.
     UserLogin,
+    /// Somebody tried to sign in too often, and was turned away.
+    LoginThrottled,
     /// Somebody signed out.
     UserLogout,
     /// A session ended without its person asking.
@@ -54,7 +56,7 @@ pub enum Action {
 
 impl Action {
     /// All, in the order in which they are offered.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AgentKeyCreate,
         Self::AgentKeySecretSent,
         Self::AgentKeySecretAcknowledged,
@@ -62,6 +64,7 @@ impl Action {
         Self::AgentKeyInvalidate,
         Self::AgentKeyDrift,
         Self::UserLogin,
+        Self::LoginThrottled,
         Self::UserLogout,
         Self::SessionEnded,
         Self::RoleUpdate,
@@ -80,6 +83,7 @@ impl Action {
     pub fn name(self) -> &'static str {
         match self {
             Self::UserLogin => "user_login",
+            Self::LoginThrottled => "login_throttled",
             Self::UserLogout => "user_logout",
             Self::SessionEnded => "session_ended",
             Self::AgentKeyCreate => "agent_key_create",
@@ -110,6 +114,7 @@ impl Action {
     pub fn label(self) -> &'static str {
         match self {
             Self::UserLogin => "Sign in",
+            Self::LoginThrottled => "Sign in too often",
             Self::UserLogout => "Sign out",
             Self::SessionEnded => "End session",
             Self::AgentKeyCreate => "Create agent key",

@@ -179,6 +179,7 @@ fn schema(
     let [user, key, role] = TARGETS;
     match action {
         Action::UserLogin => (&["authentication"], &["start"], user),
+        Action::LoginThrottled => (&["authentication"], &["denied"], user),
         Action::UserLogout => (&["authentication"], &["end"], user),
         Action::SessionEnded => (&["session"], &["end"], user),
         Action::AgentKeyCreate => (&["iam"], &["creation", "admin"], key),

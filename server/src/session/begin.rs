@@ -1,19 +1,20 @@
 //! Signing in.
 
-use super::{Token, seal};
+use super::{Token, limit, seal};
 use crate::{
     access,
     audit::{Action, Event, Origin, Outcome, Stamp, Target},
     elasticsearch::{self, Credential},
     failure::Failure,
     services::Services,
-    store::NewSession,
+    store::{Attempt, NewSession},
 };
 use app::model::user::Credentials;
 use serde_json::json;
 
 /// Asks Elasticsearch about name and password, and begins a session. `replaces` is the session that this browser
-/// had: it ends, so that a cookie planted before signing in is worth nothing after it.
+/// had: it ends, so that a cookie planted before signing in is worth nothing after it. Who tries too often is paused,
+/// and told what everybody is told whose name or password is wrong.
 pub async fn begin(
     services: &Services,
     credentials: &Credentials,
@@ -24,12 +25,22 @@ pub async fn begin(
     else {
         return Err(rejected(services, stamp, "cannot be a user").await);
     };
+    let subjects = limit::subjects(&credentials.username, stamp.origin.address);
+    let _turn = services.turns.wait(&subjects).await;
+    let attempt = services.store.attempt_sign_in(&subjects, stamp.at).await?;
+    if let Attempt::Paused { refusals } = attempt {
+        return Err(paused(services, stamp, refusals).await);
+    }
     let connection = services
         .elasticsearch
         .connect(credential.clone(), stamp.request_id.clone());
     let proof = match access::identify(&connection).await {
         Ok(proof) => proof,
         Err(elasticsearch::Error::Unauthorized) => {
+            services
+                .store
+                .count_failed_sign_in(&subjects, stamp.at)
+                .await?;
             return Err(rejected(services, stamp, "not accepted").await);
         }
         Err(error) => return Err(error.into()),
@@ -58,7 +69,27 @@ pub async fn begin(
         .store
         .begin_session(&proof, new, replaces, stamp)
         .await?;
+    services.store.forgive_account(&subjects).await?;
     Ok(token)
+}
+
+/// A flood must not fill the audit log: the first refusal is written down, and then every tenth.
+async fn paused(services: &Services, stamp: &Stamp, refusals: i64) -> Failure {
+    if refusals > 1 && refusals % 10 != 0 {
+        return Failure::SignInRejected;
+    }
+    let event = Event {
+        actor: None,
+        action: Action::LoginThrottled,
+        outcome: Outcome::Failure,
+        target: Target::default(),
+        operation: None,
+        details: json!({ "refusals": refusals }),
+    };
+    match services.store.record(&event, stamp).await {
+        Ok(()) => Failure::SignInRejected,
+        Err(error) => error.into(),
+    }
 }
 
 /// The name that was typed is not written down: people type passwords into the wrong field.

@@ -3,15 +3,95 @@
 //! Two limits, and both must allow an attempt. The *account's* grows with its failures: the first two cost nothing,
 //! then there is a pause that gets longer, as on a ladder. The *address's* refills: ten at once, and then ten a
 //! minute. A name that nobody has is counted like any other, so that the limit does not tell who exists.
+//!
+//! Failures are counted when they are known. So that a hundred guesses at the same moment do not all pass before the
+//! first is counted, those at one account take [`Turns`], and those from one address nearly so.
 
+use crate::store::Subjects;
 use app::model::timestamp::{DAY_MS, Timestamp};
-use std::net::IpAddr;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use std::{
+    array,
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 const SECOND_MS: i64 = 1_000;
 /// Failures from one address that cost nothing.
 const ADDRESS_BURST: i64 = 10;
 /// After that, one attempt in this time.
 const ADDRESS_PACE_MS: i64 = 6 * SECOND_MS;
+
+/// How many queues there are. Two accounts that share one only wait for each other.
+const QUEUES: usize = 256;
+/// Attempts from one address that may be under way at once.
+const ADDRESS_AT_ONCE: usize = 4;
+
+/// Who may try now, and who waits for those before.
+#[derive(Debug)]
+pub struct Turns {
+    accounts: [Semaphore; QUEUES],
+    addresses: [Semaphore; QUEUES],
+    /// Nobody outside can choose with whom to share a queue.
+    hasher: RandomState,
+}
+
+/// A turn, until it is dropped.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    _account: Option<SemaphorePermit<'a>>,
+    _address: Option<SemaphorePermit<'a>>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            accounts: array::from_fn(|_| Semaphore::new(1)),
+            addresses: array::from_fn(|_| Semaphore::new(ADDRESS_AT_ONCE)),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Turns {
+    /// Waits for a turn. The address comes first, so that nobody waits with an account's turn in hand.
+    pub async fn wait(&self, subjects: &Subjects) -> Turn<'_> {
+        // Nobody closes these queues, so there is always a turn.
+        let _address = match &subjects.address {
+            Some(address) => self.queue(&self.addresses, address).acquire().await.ok(),
+            None => None,
+        };
+        let account = self.queue(&self.accounts, &subjects.account);
+        Turn {
+            _account: account.acquire().await.ok(),
+            _address,
+        }
+    }
+
+    fn queue<'a>(&self, queues: &'a [Semaphore; QUEUES], subject: &str) -> &'a Semaphore {
+        let hash = self.hasher.hash_one(subject);
+        // The remainder is below the number of queues.
+        &queues[usize::try_from(hash % QUEUES as u64).unwrap_or(0)]
+    }
+}
+
+/// What an attempt is counted under. Digests, for people type passwords into the wrong field.
+pub fn subjects(username: &str, address: Option<IpAddr>) -> Subjects {
+    let digest = |kind: &str, text: &str| {
+        let digest = Sha256::new()
+            .chain_update(kind)
+            .chain_update(b"\0")
+            .chain_update(text)
+            .finalize();
+        BASE64_URL_SAFE_NO_PAD.encode(digest)
+    };
+    Subjects {
+        account: digest("account", username),
+        address: address.map(|address| digest("address", &network(address))),
+    }
+}
 
 /// When an account that has failed so many times may be tried again.
 pub fn next_for_account(failures: i64, now: Timestamp) -> Timestamp {
@@ -31,18 +111,13 @@ pub fn used_by_address(used_until: Timestamp, now: Timestamp) -> Timestamp {
     used_until.max(now).plus_ms(ADDRESS_PACE_MS)
 }
 
-/// The same, with one attempt given back.
-pub fn given_back(used_until: Timestamp) -> Timestamp {
-    used_until.plus_ms(-ADDRESS_PACE_MS)
-}
-
 /// Whether an address that has used its attempts up to this time may try once more.
 pub fn address_may(used_until: Timestamp, now: Timestamp) -> bool {
     used_until <= now.plus_ms((ADDRESS_BURST - 1) * ADDRESS_PACE_MS)
 }
 
 /// What is counted together of an address: with IPv6 a whole network, for one household has 2^64 addresses.
-pub fn network(address: IpAddr) -> String {
+fn network(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {

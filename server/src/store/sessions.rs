@@ -1,13 +1,16 @@
 //! Who is signed in.
 
-use super::{Error, Store};
+use super::{Error, Store, write::Write};
 use crate::{
-    access::SignedIn,
+    access::{Identity, SignedIn},
     audit::{Action, Event, Outcome, Stamp, Target},
 };
 use app::model::timestamp::Timestamp;
 use serde_json::json;
 use sqlx::Row;
+
+/// How many sessions one person has at most. The one that was not used for the longest time makes room.
+const SESSIONS_MAX: usize = 5;
 
 /// A session to begin.
 #[derive(Debug)]
@@ -59,6 +62,7 @@ impl Store {
         .bind(stamp.at.0)
         .execute(&mut *write)
         .await?;
+        end_oldest_sessions(&mut write, identity, new.id_hash, stamp).await?;
         let event = Event {
             actor: Some(identity),
             action: Action::UserLogin,
@@ -137,4 +141,39 @@ impl Store {
                 .await?;
         Ok(removed.rows_affected())
     }
+}
+
+/// Ends what is more than [`SESSIONS_MAX`], the new session included.
+async fn end_oldest_sessions(
+    write: &mut Write,
+    identity: &Identity,
+    new: &str,
+    stamp: &Stamp,
+) -> Result<(), Error> {
+    let others = sqlx::query(
+        "SELECT id_hash FROM sessions WHERE username = $1 AND realm = $2 AND id_hash <> $3 \
+         ORDER BY touched_at DESC, created_at DESC, id_hash",
+    )
+    .bind(identity.username.as_str())
+    .bind(identity.realm.as_str())
+    .bind(new)
+    .fetch_all(&mut **write)
+    .await?;
+    for row in others.iter().skip(SESSIONS_MAX - 1) {
+        let id_hash: String = row.try_get("id_hash")?;
+        sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
+            .bind(id_hash)
+            .execute(&mut **write)
+            .await?;
+        let event = Event {
+            actor: Some(identity),
+            action: Action::SessionEnded,
+            outcome: Outcome::Success,
+            target: Target::default(),
+            operation: None,
+            details: json!({ "reason": "concurrent_limit" }),
+        };
+        super::audit::append(write, &event, stamp).await?;
+    }
+    Ok(())
 }

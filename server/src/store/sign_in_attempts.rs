@@ -1,12 +1,9 @@
 //! Failed sign-ins, counted for each account and each address.
-//!
-//! An attempt is counted as a failure before Elasticsearch is asked, and taken back when it was none. So a hundred
-//! attempts at the same moment do not all pass, and a crash in between forgives nothing.
 
-use super::{Error, Store};
+use super::{Error, Store, write::Write};
 use crate::session::limit;
 use app::model::timestamp::Timestamp;
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
 /// More subjects than this are not counted; new ones are turned away, and those that are paused stay so.
 const SUBJECTS_MAX: i64 = 200_000;
@@ -23,7 +20,7 @@ pub struct Subjects {
 /// Whether an attempt may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    /// It may, and is counted.
+    /// It may.
     Allowed,
     /// Not now. So many have been turned away in a row.
     Paused {
@@ -39,7 +36,7 @@ struct Counted {
 }
 
 impl Store {
-    /// Counts an attempt, if it may be made.
+    /// Whether an attempt may be made. One that may not is counted as a refusal.
     #[tracing::instrument(name = "store.sign_in.attempt", skip_all)]
     pub async fn attempt_sign_in(
         &self,
@@ -57,53 +54,48 @@ impl Store {
             .as_ref()
             .is_none_or(|found| limit::address_may(found.next_at, now));
         let is_new = account.is_none() || (subjects.address.is_some() && address.is_none());
-        if !account_may || !address_may || (is_new && is_full(&mut write).await?) {
-            let subject = match (&subjects.address, address_may) {
-                (Some(address), false) => address,
-                _ => &subjects.account,
-            };
-            let refusals = refuse(&mut write, subject).await?;
-            write.commit().await?;
-            return Ok(Attempt::Paused { refusals });
+        if account_may && address_may && !(is_new && is_full(&mut write).await?) {
+            return Ok(Attempt::Allowed);
         }
+        let subject = match (&subjects.address, address_may) {
+            (Some(address), false) => address,
+            _ => &subjects.account,
+        };
+        let refusals = refuse(&mut write, subject).await?;
+        write.commit().await?;
+        Ok(Attempt::Paused { refusals })
+    }
+
+    /// Counts a failure.
+    #[tracing::instrument(name = "store.sign_in.fail", skip_all)]
+    pub async fn count_failed_sign_in(
+        &self,
+        subjects: &Subjects,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut write = self.write().await?;
+        let account = counted(&mut write, &subjects.account).await?;
         let failures = account.map_or(0, |found| found.failures) + 1;
         let next_at = limit::next_for_account(failures, now);
         count(&mut write, &subjects.account, failures, now, next_at).await?;
         if let Some(subject) = &subjects.address {
+            let address = counted(&mut write, subject).await?;
             let used = address.as_ref().map_or(now, |found| found.next_at);
             let failures = address.map_or(0, |found| found.failures) + 1;
             let next_at = limit::used_by_address(used, now);
             count(&mut write, subject, failures, now, next_at).await?;
         }
-        write.commit().await?;
-        Ok(Attempt::Allowed)
+        write.commit().await
     }
 
-    /// Takes an attempt back: it was no failure. After a success the account begins anew.
-    #[tracing::instrument(name = "store.sign_in.forgive", skip_all)]
-    pub async fn forgive_sign_in(
-        &self,
-        subjects: &Subjects,
-        succeeded: bool,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let mut write = self.write().await?;
-        if succeeded {
-            sqlx::query("DELETE FROM sign_in_attempts WHERE subject = $1")
-                .bind(subjects.account.as_str())
-                .execute(&mut *write)
-                .await?;
-        } else if let Some(account) = counted(&mut write, &subjects.account).await? {
-            let failures = account.failures - 1;
-            count(&mut write, &subjects.account, failures, now, now).await?;
-        }
-        if let Some(subject) = &subjects.address
-            && let Some(address) = counted(&mut write, subject).await?
-        {
-            let next_at = limit::given_back(address.next_at);
-            count(&mut write, subject, address.failures - 1, now, next_at).await?;
-        }
-        write.commit().await?;
+    /// After a success the account begins anew; the address does not, or one good account would pay for a thousand
+    /// guesses at others.
+    #[tracing::instrument(name = "store.sign_in.succeed", skip_all)]
+    pub async fn forgive_account(&self, subjects: &Subjects) -> Result<(), Error> {
+        sqlx::query("DELETE FROM sign_in_attempts WHERE subject = $1")
+            .bind(subjects.account.as_str())
+            .execute(&self.writer)
+            .await?;
         Ok(())
     }
 
@@ -120,10 +112,7 @@ impl Store {
     }
 }
 
-async fn counted(
-    write: &mut Transaction<'static, Any>,
-    subject: &str,
-) -> Result<Option<Counted>, Error> {
+async fn counted(write: &mut Write, subject: &str) -> Result<Option<Counted>, Error> {
     let row =
         sqlx::query("SELECT failures, refusals, next_at FROM sign_in_attempts WHERE subject = $1")
             .bind(subject)
@@ -138,7 +127,7 @@ async fn counted(
 }
 
 async fn count(
-    write: &mut Transaction<'static, Any>,
+    write: &mut Write,
     subject: &str,
     failures: i64,
     now: Timestamp,
@@ -151,7 +140,7 @@ async fn count(
          tried_at = excluded.tried_at, next_at = excluded.next_at",
     )
     .bind(subject)
-    .bind(failures.max(0))
+    .bind(failures)
     .bind(0_i64)
     .bind(now.0)
     .bind(next_at.0)
@@ -161,7 +150,7 @@ async fn count(
 }
 
 /// Counts an attempt that is turned away. How many in a row.
-async fn refuse(write: &mut Transaction<'static, Any>, subject: &str) -> Result<i64, Error> {
+async fn refuse(write: &mut Write, subject: &str) -> Result<i64, Error> {
     sqlx::query("UPDATE sign_in_attempts SET refusals = refusals + 1 WHERE subject = $1")
         .bind(subject)
         .execute(&mut **write)
@@ -170,7 +159,7 @@ async fn refuse(write: &mut Transaction<'static, Any>, subject: &str) -> Result<
     Ok(refusals.map_or(1, |found| found.refusals))
 }
 
-async fn is_full(write: &mut Transaction<'static, Any>) -> Result<bool, Error> {
+async fn is_full(write: &mut Write) -> Result<bool, Error> {
     let row = sqlx::query("SELECT COUNT(*) FROM sign_in_attempts")
         .fetch_one(&mut **write)
         .await?;
