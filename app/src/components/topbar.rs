@@ -1,11 +1,11 @@
 //! The bar across the top of every page: where one is, which cluster, and who.
 
 use super::{
-    form::{FormPage, use_form},
+    form::FormPage,
     icon::{Icon, IconName, Mark},
 };
 use crate::{model::viewer::Viewer, questions::session::SignOut};
-use leptos::{form::ActionForm, prelude::*};
+use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The product's name, the page's name and the phone menu's button. Known before anything is asked.
 #[component]
@@ -99,18 +99,18 @@ pub fn TopbarEnd(
     .into_any()
 }
 
-/// The way out. It needs no answer from Elasticsearch, so it is there when nothing else is.
+/// The way out. It needs no answer from Elasticsearch, so it is there when nothing else is. The browser posts it by itself,
+/// with a script too: it leaves the page, and nothing that was read for this person stays in its memory.
 #[component]
 pub fn SignOutButton() -> impl IntoView {
-    let sign_out = use_form::<SignOut>();
     view! {
-        <ActionForm action=sign_out>
+        <form method="post" action=SignOut::PATH>
             <FormPage />
             <button class="button sign-out" data-variant="ghost" data-size="sm" type="submit">
                 <Icon name=IconName::Signout />
                 <span>"Sign out"</span>
             </button>
-        </ActionForm>
+        </form>
     }
     .into_any()
 }
