@@ -12,6 +12,25 @@ pub mod users;
 
 #[cfg(feature = "server")]
 use crate::model::problem::{Problem, ProblemKind};
+use codee::binary::PostcardCodec;
+use leptos::prelude::Resource;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// An answer that a page waits for. The server puts it into the page in the words that server functions use too.
+pub type Answer<T> = Resource<T, PostcardCodec>;
+
+/// Asks a question, and asks it anew when what it is about changes. No page is sent before it has its answers.
+pub fn ask<About, T, Asked>(
+    about: impl Fn() -> About + Send + Sync + 'static,
+    question: impl Fn(About) -> Asked + Send + Sync + 'static,
+) -> Answer<T>
+where
+    About: Clone + PartialEq + Send + Sync + 'static,
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+    Asked: Future<Output = T> + Send + 'static,
+{
+    Resource::new_with_options(about, question, true)
+}
 
 /// Sends a person whose session ended to the sign-in page, whichever question brought it to light.
 #[cfg(feature = "server")]

@@ -2,7 +2,7 @@
 //! an administrator. A server function without a row fails the test.
 
 use crate::support::{Answer, App, Browser};
-use app::model::audit::AuditQuery;
+use app::model::{audit::AuditQuery, viewer::Viewer};
 use http::{Method, StatusCode};
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
@@ -230,7 +230,8 @@ async fn a_page_that_shows_a_problem_says_so_in_its_status() {
 async fn what_is_missing_is_named() {
     let app = App::start().await;
     let stranger = app.with_user("stranger", &[]).await;
-    let viewer: serde_json::Value = stranger.post("read_viewer", &[]).await.value();
+    let viewer: Viewer = stranger.post("read_viewer", &[]).await.value();
+    let viewer = serde_json::to_value(viewer).unwrap();
     let kibana = |privilege: &str| {
         json!({ "Application": {
             "application": "kibana-.kibana", "privilege": privilege, "resource": "space:default",

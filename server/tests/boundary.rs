@@ -142,8 +142,7 @@ async fn forms_from_elsewhere_are_refused() {
             answer.text()
         );
         if !passes {
-            let problem: app::model::problem::Problem =
-                serde_json::from_slice(&answer.body).unwrap();
+            let problem: app::model::problem::Problem = postcard::from_bytes(&answer.body).unwrap();
             assert_eq!(problem.kind, ProblemKind::CrossOrigin);
         }
     }
@@ -178,7 +177,7 @@ async fn a_person_without_a_script_is_refused_in_words() {
     let huge = "x".repeat(70_000);
     let answer = admin.post("find_agent_key", &[("id", &huge)]).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
-    let problem: app::model::problem::Problem = serde_json::from_slice(&answer.body).unwrap();
+    let problem: app::model::problem::Problem = postcard::from_bytes(&answer.body).unwrap();
     assert_eq!(problem.kind, ProblemKind::BadForm);
 }
 

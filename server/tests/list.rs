@@ -304,14 +304,10 @@ async fn an_address_that_somebody_made_up_is_answered_with_a_refusal() {
     for answer in bad {
         assert_eq!(answer.problem(), ProblemKind::BadForm);
     }
-    let bodies = [
-        json!({}),
-        json!({ "query": 1 }),
-        json!({ "query": { "sort": "api_key_hash" } }),
-    ];
+    let bodies = [Vec::new(), b"{}".to_vec(), vec![0xff; 64]];
     for body in bodies {
         assert_eq!(
-            ada.post_json("list_agent_keys", &body).await.problem(),
+            ada.post_bytes("list_agent_keys", body).await.problem(),
             ProblemKind::BadForm
         );
     }

@@ -1,7 +1,10 @@
 //! Signing in and out, and how long a session lives.
 
 use crate::support::{App, PASSWORD, Setup, proxy::Proxy, requirement};
-use app::model::problem::{ElasticsearchFault, ProblemKind};
+use app::model::{
+    problem::{ElasticsearchFault, ProblemKind},
+    viewer::FrontDoor,
+};
 use http::{Method, StatusCode};
 use std::time::Duration;
 
@@ -204,9 +207,9 @@ async fn without_elasticsearch_the_sign_in_page_says_so() {
         ..Setup::default()
     };
     let app = App::start_at(app.engine.clone(), app.clock.clone(), setup).await;
-    let door: serde_json::Value = app.nobody().post("read_front_door", &[]).await.value();
-    assert_eq!(door["reachable"], false);
-    assert_eq!(door["url"], proxy.url());
+    let door: FrontDoor = app.nobody().post("read_front_door", &[]).await.value();
+    assert!(!door.reachable);
+    assert_eq!(door.url, proxy.url());
     let answer = app.nobody().sign_in("elastic", PASSWORD).await;
     let unreachable = ProblemKind::Elasticsearch(ElasticsearchFault::Unreachable);
     assert_eq!(answer.problem(), unreachable);

@@ -216,7 +216,7 @@ impl Browser {
             .request(Method::POST, &format!("/api/{function}"))
             .header("origin", &self.url)
             .header("sec-fetch-site", "same-origin")
-            .header("accept", "application/json")
+            .header("accept", "application/x-postcard")
             .form(fields);
         Answer::of(request).await
     }
@@ -236,13 +236,14 @@ impl Browser {
         })
     }
 
-    /// Calls a server function that takes JSON.
-    pub(crate) async fn post_json(&self, function: &str, body: &serde_json::Value) -> Answer {
+    /// Calls a server function that is no form.
+    pub(crate) async fn post_bytes(&self, function: &str, body: Vec<u8>) -> Answer {
         let request = self
             .request(Method::POST, &format!("/api/{function}"))
             .header("origin", &self.url)
-            .header("accept", "application/json")
-            .json(body);
+            .header("accept", "application/x-postcard")
+            .header("content-type", "application/x-postcard")
+            .body(body);
         Answer::of(request).await
     }
 
@@ -289,8 +290,9 @@ impl Browser {
     ) -> Answer {
         let mut query = app::model::key_list::KeyListQuery::default();
         change(&mut query);
-        self.post_json("list_agent_keys", &serde_json::json!({ "query": query }))
-            .await
+        let question = app::questions::agent_keys::ListAgentKeys { query };
+        let body = postcard::to_allocvec(&question).unwrap();
+        self.post_bytes("list_agent_keys", body).await
     }
 
     /// Makes a key that may do both, under a new operation.
@@ -364,13 +366,13 @@ impl Answer {
     #[track_caller]
     pub(crate) fn value<T: DeserializeOwned>(&self) -> T {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text());
-        serde_json::from_slice(&self.body).unwrap()
+        postcard::from_bytes(&self.body).unwrap()
     }
 
     /// What went wrong; the status must be the problem's own.
     #[track_caller]
     pub(crate) fn problem(&self) -> ProblemKind {
-        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
+        let problem: Problem = postcard::from_bytes(&self.body).unwrap();
         assert_eq!(
             self.status.as_u16(),
             problem.kind.status(),

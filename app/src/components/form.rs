@@ -8,7 +8,7 @@
 use crate::model::problem::Problem;
 use leptos::{
     prelude::*,
-    server_fn::{Http, ServerFn, codec::Json, codec::PostUrl},
+    server_fn::{Http, ServerFn, codec::PostUrl, codec::Postcard},
 };
 use leptos_router::hooks::use_location;
 use serde::de::DeserializeOwned;
@@ -20,7 +20,7 @@ pub struct PostedForm {
     pub path: String,
     /// The body of the post, url-encoded.
     pub input: Vec<u8>,
-    /// What the server function answered, as JSON.
+    /// What the server function answered, as it is sent.
     pub outcome: Vec<u8>,
     /// Whether `outcome` is its value; otherwise it is a [`Problem`].
     pub ok: bool,
@@ -29,7 +29,7 @@ pub struct PostedForm {
 /// The action of a form. It starts with an outcome when this page answers a post of that very form.
 pub fn use_form<S>() -> ServerAction<S>
 where
-    S: ServerFn<Error = Problem, Protocol = Http<PostUrl, Json>>
+    S: ServerFn<Error = Problem, Protocol = Http<PostUrl, Postcard>>
         + DeserializeOwned
         + Clone
         + Send
@@ -85,9 +85,8 @@ where
 {
     use crate::model::problem::ProblemKind;
     if posted.ok {
-        serde_json::from_slice(&posted.outcome).map_err(|_| ProblemKind::Internal.into())
+        postcard::from_bytes(&posted.outcome).map_err(|_| ProblemKind::Internal.into())
     } else {
-        Err(serde_json::from_slice(&posted.outcome)
-            .unwrap_or_else(|_| ProblemKind::Internal.into()))
+        Err(postcard::from_bytes(&posted.outcome).unwrap_or_else(|_| ProblemKind::Internal.into()))
     }
 }

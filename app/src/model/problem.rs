@@ -9,7 +9,7 @@ use super::{
 };
 use leptos::{
     prelude::FromServerFnError,
-    server_fn::{codec::JsonEncoding, error::ServerFnErrorErr},
+    server_fn::{codec::PostcardEncoding, error::ServerFnErrorErr},
 };
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +150,7 @@ impl From<ElasticsearchFault> for ProblemKind {
 }
 
 impl FromServerFnError for Problem {
-    type Encoder = JsonEncoding;
+    type Encoder = PostcardEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         use ServerFnErrorErr as E;

@@ -16,7 +16,7 @@ use crate::{
         agent_key::{AgentKey, Delivery, KeySource, KeyStatus},
         timestamp::Timestamp,
     },
-    questions::agent_keys::find_agent_key,
+    questions::{agent_keys::find_agent_key, ask},
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -27,7 +27,7 @@ use leptos_router::hooks::use_params_map;
 pub fn AgentKeyPage() -> impl IntoView {
     let parameters = use_params_map();
     let id = move || parameters.read().get("id").unwrap_or_default();
-    let key = Resource::new_blocking(id, find_agent_key);
+    let key = ask(id, find_agent_key);
     view! {
         <Title text="Agent key · Agent Keys" />
         <main id="main" class="page">

@@ -24,7 +24,10 @@ use crate::{
         problem::{Problem, ProblemKind},
         viewer::Viewer,
     },
-    questions::agent_keys::{find_agent_key, list_agent_keys},
+    questions::{
+        agent_keys::{find_agent_key, list_agent_keys},
+        ask,
+    },
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -52,7 +55,7 @@ pub fn AgentKeysPage() -> impl IntoView {
     let query = Memo::new(move |_| list_query(&parameters.read()));
     let revoked = Memo::new(move |_| parameters.read().get("revoked"));
     // A revocation leads back here with the key's id in the address: that alone is a reason to read the list anew.
-    let list = Resource::new_blocking(
+    let list = ask(
         move || (query.get(), revoked.get()),
         |(query, _)| list_agent_keys(query),
     );
@@ -176,7 +179,7 @@ fn Failed(problem: Problem) -> impl IntoView {
 /// Says which key was just revoked. What it says is read from Elasticsearch, not from the address.
 #[component]
 fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
-    let key = Resource::new_blocking(
+    let key = ask(
         move || id.get(),
         |id| async move {
             match id {

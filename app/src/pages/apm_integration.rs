@@ -17,7 +17,10 @@ use crate::{
         apm_settings::{ApmIntegration, ApmSettingsErrors},
         problem::{Problem, ProblemKind},
     },
-    questions::apm_settings::{ApmSettingsForm, SaveApmSettings, read_apm_integration},
+    questions::{
+        apm_settings::{ApmSettingsForm, SaveApmSettings, read_apm_integration},
+        ask,
+    },
     snippets::apm_server,
 };
 use leptos::{form::ActionForm, prelude::*};
@@ -31,8 +34,7 @@ const PAGE: &str = "/settings/apm-integration";
 pub fn ApmIntegrationPage() -> impl IntoView {
     let viewer = use_viewer();
     let save = use_form::<SaveApmSettings>();
-    let integration =
-        Resource::new_blocking(move || save.version().get(), |_| read_apm_integration());
+    let integration = ask(move || save.version().get(), |_| read_apm_integration());
     let saved = move || matches!(save.value().get(), Some(Ok(())));
     let problem = move || save.value().get().and_then(Result::err);
     view! {

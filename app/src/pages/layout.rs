@@ -6,24 +6,24 @@ use crate::{
         topbar::{SignOutButton, TopbarEnd, TopbarStart},
     },
     model::{problem::Problem, viewer::Viewer},
-    questions::session::read_viewer,
+    questions::{Answer, ask, session::read_viewer},
 };
 use leptos::prelude::*;
 use leptos_router::{components::Outlet, hooks::use_location};
 
 /// Who is signed in; asked once, and shared by all pages.
 #[derive(Clone, Copy)]
-pub struct CurrentViewer(pub Resource<Result<Viewer, Problem>>);
+pub struct CurrentViewer(pub Answer<Result<Viewer, Problem>>);
 
 /// Who is signed in.
-pub fn use_viewer() -> Resource<Result<Viewer, Problem>> {
+pub fn use_viewer() -> Answer<Result<Viewer, Problem>> {
     expect_context::<CurrentViewer>().0
 }
 
 /// Top bar, navigation, and the page between them.
 #[component]
 pub fn SettingsLayout() -> impl IntoView {
-    let viewer = Resource::new_blocking(|| (), |()| read_viewer());
+    let viewer = ask(|| (), |()| read_viewer());
     provide_context(CurrentViewer(viewer));
     let location = use_location();
     let behind_dialog = move || is_dialog(&location.pathname.read());

@@ -10,7 +10,10 @@ use crate::{
         problem::sentences,
     },
     model::{problem::ProblemKind, viewer::FrontDoor},
-    questions::session::{SignIn, read_front_door},
+    questions::{
+        ask,
+        session::{SignIn, read_front_door},
+    },
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
@@ -19,7 +22,7 @@ use leptos_router::hooks::use_query_map;
 /// The page.
 #[component]
 pub fn LoginPage() -> impl IntoView {
-    let front_door = Resource::new_blocking(|| (), |()| read_front_door());
+    let front_door = ask(|| (), |()| read_front_door());
     let query = use_query_map();
     let sign_in = use_form::<SignIn>();
     let problem = move || sign_in.value().get().and_then(Result::err);

@@ -17,6 +17,7 @@ use crate::{
     },
     model::{problem::Problem, role::AgentKeyRole, viewer::Viewer},
     questions::{
+        ask,
         role::{PutAgentKeyRole, read_agent_key_role},
         users::{AssignAgentKeyRole, SetUserEnabled, list_users},
     },
@@ -64,8 +65,8 @@ pub fn UsersPage() -> impl IntoView {
         );
         (versions, done)
     };
-    let role = Resource::new_blocking(version, |_| read_agent_key_role());
-    let users = Resource::new_blocking(version, |_| list_users());
+    let role = ask(version, |_| read_agent_key_role());
+    let users = ask(version, |_| list_users());
     let behind_dialog = move || is_dialog(&location.pathname.read());
     view! {
         <Title text="Users and roles · Agent Keys" />

@@ -21,16 +21,16 @@ use crate::{
     backend::backend,
     model::{agent_key::KeyId, new_agent_key::OperationId, problem::ProblemKind},
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::{prelude::*, server_fn::codec::Postcard};
 
 /// One page of the list.
-#[server(endpoint = "list_agent_keys", input = Json)]
+#[server(endpoint = "list_agent_keys", input = Postcard, output = Postcard)]
 pub async fn list_agent_keys(query: KeyListQuery) -> Result<KeyListPage, Problem> {
     or_sign_in(backend()?.list_agent_keys(query).await)
 }
 
 /// One key.
-#[server(endpoint = "find_agent_key")]
+#[server(endpoint = "find_agent_key", output = Postcard)]
 pub async fn find_agent_key(id: String) -> Result<FoundAgentKey, Problem> {
     let backend = backend()?;
     let read_at = backend.now();
@@ -39,13 +39,13 @@ pub async fn find_agent_key(id: String) -> Result<FoundAgentKey, Problem> {
 }
 
 /// What the form for a new key needs.
-#[server(endpoint = "prepare_agent_key")]
+#[server(endpoint = "prepare_agent_key", output = Postcard)]
 pub async fn prepare_agent_key() -> Result<AgentKeyPreparation, Problem> {
     or_sign_in(backend()?.prepare_agent_key().await)
 }
 
 /// Makes a key. The secret is in this one answer.
-#[server(endpoint = "create_agent_key")]
+#[server(endpoint = "create_agent_key", output = Postcard)]
 pub async fn create_agent_key(form: NewAgentKeyForm) -> Result<CreatedAgentKey, Problem> {
     let backend = backend()?;
     let new = form
@@ -70,7 +70,7 @@ pub async fn acknowledge_agent_key(
 }
 
 /// Revokes a key and goes back to the list, which says so.
-#[server(endpoint = "revoke_agent_key")]
+#[server(endpoint = "revoke_agent_key", output = Postcard)]
 pub async fn revoke_agent_key(id: String) -> Result<RevokedAgentKey, Problem> {
     let revoked = or_sign_in(backend()?.revoke_agent_key(key_id(&id)?).await)?;
     leptos_axum::redirect(&format!("/settings/agent-keys?revoked={}", revoked.id));

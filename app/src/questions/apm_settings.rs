@@ -16,11 +16,11 @@ use crate::{
         problem::ProblemKind,
     },
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::codec::Postcard};
 use serde::{Deserialize, Serialize};
 
 /// The settings, and what they are judged by.
-#[server(endpoint = "read_apm_integration")]
+#[server(endpoint = "read_apm_integration", output = Postcard)]
 pub async fn read_apm_integration() -> Result<ApmIntegration, Problem> {
     or_sign_in(backend()?.apm_integration().await)
 }
@@ -38,7 +38,7 @@ pub struct ApmSettingsForm {
 }
 
 /// Saves the settings.
-#[server(endpoint = "save_apm_settings")]
+#[server(endpoint = "save_apm_settings", output = Postcard)]
 pub async fn save_apm_settings(form: ApmSettingsForm) -> Result<(), Problem> {
     let settings = parse_settings(&form).map_err(ProblemKind::ApmSettings)?;
     or_sign_in(backend()?.save_apm_settings(settings).await)

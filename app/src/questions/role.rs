@@ -5,16 +5,16 @@ use super::or_sign_in;
 #[cfg(feature = "server")]
 use crate::backend::backend;
 use crate::model::{problem::Problem, role::AgentKeyRole};
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::codec::Postcard};
 
 /// How the role stands.
-#[server(endpoint = "read_agent_key_role")]
+#[server(endpoint = "read_agent_key_role", output = Postcard)]
 pub async fn read_agent_key_role() -> Result<AgentKeyRole, Problem> {
     or_sign_in(backend()?.agent_key_role().await)
 }
 
 /// Creates or repairs the role.
-#[server(endpoint = "put_agent_key_role")]
+#[server(endpoint = "put_agent_key_role", output = Postcard)]
 pub async fn put_agent_key_role() -> Result<(), Problem> {
     or_sign_in(backend()?.put_agent_key_role().await)
 }

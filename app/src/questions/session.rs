@@ -12,16 +12,16 @@ use crate::model::{
 };
 #[cfg(feature = "server")]
 use crate::{backend::backend, model::user::Credentials};
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::codec::Postcard};
 
 /// What the sign-in page shows before anybody is known.
-#[server(endpoint = "read_front_door")]
+#[server(endpoint = "read_front_door", output = Postcard)]
 pub async fn read_front_door() -> Result<FrontDoor, Problem> {
     Ok(backend()?.front_door().await)
 }
 
 /// Signs in and goes to `next`, if that is a page of ours.
-#[server(endpoint = "sign_in")]
+#[server(endpoint = "sign_in", output = Postcard)]
 pub async fn sign_in(
     username: String,
     password: Secret,
@@ -35,7 +35,7 @@ pub async fn sign_in(
 }
 
 /// Signs out and goes to the sign-in page.
-#[server(endpoint = "sign_out")]
+#[server(endpoint = "sign_out", output = Postcard)]
 pub async fn sign_out() -> Result<(), Problem> {
     backend()?.sign_out().await?;
     leptos_axum::redirect("/login?reason=signed-out");
@@ -43,7 +43,7 @@ pub async fn sign_out() -> Result<(), Problem> {
 }
 
 /// Who is signed in, and what they may do.
-#[server(endpoint = "read_viewer")]
+#[server(endpoint = "read_viewer", output = Postcard)]
 pub async fn read_viewer() -> Result<Viewer, Problem> {
     super::or_sign_in(backend()?.viewer().await)
 }

@@ -16,11 +16,11 @@ use crate::{
         user::{NewPassword, NewUser, NewUserErrors, Username},
     },
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::codec::Postcard};
 use serde::{Deserialize, Serialize};
 
 /// All users of the native realm.
-#[server(endpoint = "list_users")]
+#[server(endpoint = "list_users", output = Postcard)]
 pub async fn list_users() -> Result<UserList, Problem> {
     or_sign_in(backend()?.list_users().await)
 }
@@ -42,7 +42,7 @@ pub struct NewUserForm {
 }
 
 /// Creates a user and goes back to the list, which says so.
-#[server(endpoint = "create_user")]
+#[server(endpoint = "create_user", output = Postcard)]
 pub async fn create_user(form: NewUserForm) -> Result<(), Problem> {
     let new = parse_new_user(form).map_err(ProblemKind::NewUser)?;
     let username = new.username.clone();
@@ -55,7 +55,7 @@ pub async fn create_user(form: NewUserForm) -> Result<(), Problem> {
 }
 
 /// Gives the agent key role to a user, or takes it away.
-#[server(endpoint = "assign_agent_key_role")]
+#[server(endpoint = "assign_agent_key_role", output = Postcard)]
 pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(), Problem> {
     or_sign_in(
         backend()?
@@ -65,7 +65,7 @@ pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(
 }
 
 /// Lets a user sign in, or no longer.
-#[server(endpoint = "set_user_enabled")]
+#[server(endpoint = "set_user_enabled", output = Postcard)]
 pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Problem> {
     or_sign_in(
         backend()?
@@ -75,7 +75,7 @@ pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Pro
 }
 
 /// Deletes a user and goes back to the list, which says so.
-#[server(endpoint = "delete_user")]
+#[server(endpoint = "delete_user", output = Postcard)]
 pub async fn delete_user(username: String) -> Result<(), Problem> {
     or_sign_in(backend()?.delete_user(known(&username)?).await)?;
     leptos_axum::redirect(&format!("/settings/users?deleted={}", encode(&username)));
@@ -83,7 +83,7 @@ pub async fn delete_user(username: String) -> Result<(), Problem> {
 }
 
 /// Gives a user a new password and goes back to the list, which says so.
-#[server(endpoint = "reset_password")]
+#[server(endpoint = "reset_password", output = Postcard)]
 pub async fn reset_password(username: String, password: Secret) -> Result<(), Problem> {
     let password = NewPassword::parse(password).map_err(ProblemKind::NewPassword)?;
     or_sign_in(backend()?.reset_password(known(&username)?, password).await)?;

@@ -1,6 +1,6 @@
 //! Server functions, for two kinds of browsers.
 //!
-//! The script asks for JSON and gets it, with the status that the problem deserves. A browser without JavaScript
+//! The script gets the bare answer, with the status that the problem deserves. A browser without JavaScript
 //! posts a form and wants a page: the same server function runs, and the answer is either the redirect it asked
 //! for or the page the form stood on, drawn with the outcome. That page is the only place where a new key's secret
 //! is, and is never stored on the way.
@@ -26,7 +26,11 @@ use http::{
     header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, REFERER},
     request::Parts,
 };
-use leptos::{context::provide_context, server_fn::axum::server_fn_paths};
+use leptos::{
+    context::provide_context,
+    prelude::FromServerFnError,
+    server_fn::{ContentType, axum::server_fn_paths, codec::PostcardEncoding},
+};
 use std::sync::Arc;
 
 /// Marks the answer of a server function that is a problem. The browser half looks for it.
@@ -156,23 +160,19 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     *request.uri_mut() = parts.uri.clone();
     *request.headers_mut() = parts.headers.clone();
     // Asked for a page, a server function would answer with a redirect and put its error into the address.
-    let json = HeaderValue::from_static("application/json");
-    request.headers_mut().insert(ACCEPT, json);
+    let bare = HeaderValue::from_static(PostcardEncoding::CONTENT_TYPE);
+    request.headers_mut().insert(ACCEPT, bare);
     let context = move || provide_context(Arc::clone(&backend));
     let answered = leptos_axum::handle_server_fns_with_context(context, request).await;
     let (response, body) = answered.into_response().into_parts();
     // Our own answer: as large as a page of the list, at most.
     let mut body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let problem = is_problem(&response.headers).then(|| {
-        let problem =
-            serde_json::from_slice(&body).unwrap_or_else(|_| ProblemKind::Internal.into());
-        Problem {
-            request_id: Some(name::request_id(&parts.extensions).as_str().to_owned()),
-            ..problem
-        }
+    let problem = is_problem(&response.headers).then(|| Problem {
+        request_id: Some(name::request_id(&parts.extensions).as_str().to_owned()),
+        ..Problem::de(body.clone())
     });
     if let Some(problem) = &problem {
-        body = serde_json::to_vec(problem).unwrap_or_default().into();
+        body = problem.ser();
     }
     let asked = response.headers.contains_key(REDIRECT_HEADER);
     let redirect = asked.then(|| {
@@ -217,11 +217,13 @@ fn own_page(address: &str) -> Option<Uri> {
 
 /// A problem as an answer of its own, for where no server function ran.
 pub(super) fn problem_response(problem: &Problem) -> Response {
-    let body = serde_json::to_vec(problem).unwrap_or_default();
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(Body::from(problem.ser()));
     *response.status_mut() = status_of(problem);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(PostcardEncoding::CONTENT_TYPE),
+    );
     headers.insert(ERROR_HEADER, HeaderValue::from_static("1"));
     response
 }

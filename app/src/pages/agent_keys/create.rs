@@ -22,7 +22,10 @@ use crate::{
         viewer::Viewer,
     },
     pages::layout::use_viewer,
-    questions::agent_keys::{CreateAgentKey, prepare_agent_key},
+    questions::{
+        agent_keys::{CreateAgentKey, prepare_agent_key},
+        ask,
+    },
 };
 use leptos::{ev, form::ActionForm, prelude::*};
 use leptos_meta::Title;
@@ -56,7 +59,7 @@ pub fn CreateAgentKeyPage() -> impl IntoView {
 #[component]
 fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl IntoView {
     let viewer = use_viewer();
-    let preparation = Resource::new_blocking(|| (), |()| prepare_agent_key());
+    let preparation = ask(|| (), |()| prepare_agent_key());
     let typed = create.input().get_untracked().map(|input| input.form);
     let head_close = close.clone();
     view! {

@@ -11,7 +11,10 @@ use crate::{
         problem::ProblemCallout,
     },
     model::agent_key::{AgentKey, KeyStatus},
-    questions::agent_keys::{RevokeAgentKey, find_agent_key},
+    questions::{
+        agent_keys::{RevokeAgentKey, find_agent_key},
+        ask,
+    },
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
@@ -26,7 +29,7 @@ pub fn RevokeAgentKeyPage() -> impl IntoView {
         .unwrap_or_default();
     let location = use_location();
     let close = format!("{LIST}{}", search(&location.search.get_untracked()));
-    let key = Resource::new_blocking(move || id.clone(), find_agent_key);
+    let key = ask(move || id.clone(), find_agent_key);
     let revoke = use_form::<RevokeAgentKey>();
     view! {
         <Title text="Revoke key · Agent Keys" />
