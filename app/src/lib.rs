@@ -20,16 +20,18 @@ pub mod questions;
 pub mod shell;
 pub mod snippets;
 
-/// Starts the browser half: takes over the page that the server drew.
+/// Starts the browser half: takes over the page that the server drew, once its code is there.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn hydrate() {
+pub async fn hydrate() {
     use leptos::prelude::{document, window};
     use wasm_bindgen::JsCast;
     console_error_panic_hook::set_once();
     let root = document().get_element_by_id("app");
     if let Some(root) = root.and_then(|root| root.dyn_into::<web_sys::HtmlElement>().ok()) {
-        leptos::mount::hydrate_from(root, pages::App).forget();
+        leptos::mount::hydrate_from_async(root, pages::App)
+            .await
+            .forget();
     }
     // For those who wait until the page answers: tests, and style rules.
     if let Some(page) = window()

@@ -5,15 +5,14 @@ pub mod agent_keys;
 pub mod apm_integration;
 pub mod audit;
 pub mod layout;
+mod lazy;
 pub mod login;
 pub mod not_found;
 pub mod users;
 
-use agent_key::AgentKeyPage;
-use agent_keys::{AgentKeysPage, create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage};
-use apm_integration::ApmIntegrationPage;
-use audit::AuditPage;
+use agent_keys::AgentKeysPage;
 use layout::SettingsLayout;
+use lazy::{KeyPage, LazyPage, UserPage};
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
@@ -21,11 +20,7 @@ use leptos_router::{
     components::{Outlet, ParentRoute, Route, Router, Routes},
     path,
 };
-use login::LoginPage;
 use not_found::NotFoundPage;
-use users::{
-    UsersPage, create::CreateUserPage, delete::DeleteUserPage, reset_password::ResetPasswordPage,
-};
 
 /// The application. Every page is rendered whole before it is sent: it must be complete without a script.
 #[component]
@@ -34,23 +29,23 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=NotFoundPage>
-                <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
+                <Route path=path!("/login") view=LazyPage::Login ssr=SsrMode::Async />
                 <ParentRoute path=path!("/settings") view=SettingsLayout ssr=SsrMode::Async>
                     <ParentRoute path=path!("agent-keys") view=AgentKeysPage ssr=SsrMode::Async>
                         <Route path=path!("") view=Nothing ssr=SsrMode::Async />
-                        <Route path=path!("new") view=CreateAgentKeyPage ssr=SsrMode::Async />
-                        <Route path=path!(":id/revoke") view=RevokeAgentKeyPage ssr=SsrMode::Async />
+                        <Route path=path!("new") view=LazyPage::AgentKey(KeyPage::Create) ssr=SsrMode::Async />
+                        <Route path=path!(":id/revoke") view=LazyPage::AgentKey(KeyPage::Revoke) ssr=SsrMode::Async />
                     </ParentRoute>
                     <ParentRoute path=path!("agent-keys/:id") view=Outlet ssr=SsrMode::Async>
-                        <Route path=path!("") view=AgentKeyPage ssr=SsrMode::Async />
+                        <Route path=path!("") view=LazyPage::AgentKey(KeyPage::Details) ssr=SsrMode::Async />
                     </ParentRoute>
-                    <Route path=path!("apm-integration") view=ApmIntegrationPage ssr=SsrMode::Async />
-                    <Route path=path!("audit") view=AuditPage ssr=SsrMode::Async />
-                    <ParentRoute path=path!("users") view=UsersPage ssr=SsrMode::Async>
+                    <Route path=path!("apm-integration") view=LazyPage::ApmIntegration ssr=SsrMode::Async />
+                    <Route path=path!("audit") view=LazyPage::Audit ssr=SsrMode::Async />
+                    <ParentRoute path=path!("users") view=LazyPage::Users(UserPage::Table) ssr=SsrMode::Async>
                         <Route path=path!("") view=Nothing ssr=SsrMode::Async />
-                        <Route path=path!("new") view=CreateUserPage ssr=SsrMode::Async />
-                        <Route path=path!("delete") view=DeleteUserPage ssr=SsrMode::Async />
-                        <Route path=path!("password") view=ResetPasswordPage ssr=SsrMode::Async />
+                        <Route path=path!("new") view=LazyPage::Users(UserPage::Create) ssr=SsrMode::Async />
+                        <Route path=path!("delete") view=LazyPage::Users(UserPage::Delete) ssr=SsrMode::Async />
+                        <Route path=path!("password") view=LazyPage::Users(UserPage::ResetPassword) ssr=SsrMode::Async />
                     </ParentRoute>
                 </ParentRoute>
             </Routes>

@@ -14,8 +14,10 @@ pub struct SiteFiles {
     pub css: String,
     /// The script's path.
     pub js: String,
-    /// The WebAssembly module's path.
+    /// The path of the WebAssembly module that every page loads.
     pub wasm: String,
+    /// The path of the script that loads the module's other parts.
+    pub parts_js: String,
 }
 
 /// The whole document. Without a built site it is the bare page, as in the server's own tests.
@@ -32,6 +34,7 @@ pub fn shell(site: Option<SiteFiles>) -> impl IntoView {
         );
         view! {
             <link rel="modulepreload" href=site.js crossorigin="anonymous" nonce=use_nonce() />
+            <link rel="modulepreload" href=site.parts_js crossorigin="anonymous" nonce=use_nonce() />
             <link rel="preload" href=site.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
             <script type="module" nonce=use_nonce() inner_html=start></script>
         }

@@ -38,8 +38,9 @@ impl App {
 async fn page(browser: &Browser, change: impl FnOnce(&mut AuditQuery)) -> Answer {
     let mut query = AuditQuery::default();
     change(&mut query);
-    let body = json!({ "query": query });
-    browser.post_json("read_audit", &body).await
+    let question = app::questions::audit::ReadAudit { query };
+    let body = postcard::to_allocvec(&question).unwrap();
+    browser.post_bytes("read_audit", body).await
 }
 
 async fn export(browser: &Browser, path: &str) -> Answer {

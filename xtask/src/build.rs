@@ -41,9 +41,9 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(binary);
     }
 
-    let files = browser::build(workspace)?;
+    let browser = browser::build(workspace)?;
     let stylesheet = stylesheet::bundle(&workspace.path("style/main.css"))?;
-    let site = site::assemble(workspace, &files, &stylesheet)?;
+    let site = site::assemble(workspace, &browser, &stylesheet)?;
     command::run(
         command::cargo(workspace)
             .args([

@@ -17,7 +17,7 @@ use crate::{
         problem::{Problem, ProblemKind},
         viewer::Viewer,
     },
-    questions::audit::read_audit,
+    questions::{ask, audit::read_audit},
 };
 use filters::Filters;
 use leptos::prelude::*;
@@ -34,7 +34,7 @@ pub fn AuditPage() -> impl IntoView {
     let viewer = use_viewer();
     let parameters = use_query_map();
     let query = Memo::new(move |_| audit_query(&parameters.read()));
-    let page = Resource::new_blocking(move || query.get(), read_audit);
+    let page = ask(move || query.get(), read_audit);
     view! {
         <Title text="Audit log · Agent Keys" />
         <main id="main" class="page">

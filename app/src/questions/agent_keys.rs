@@ -56,7 +56,7 @@ pub async fn create_agent_key(form: NewAgentKeyForm) -> Result<CreatedAgentKey, 
 
 /// Takes the page's word that it has drawn a new key's secret. A form that a browser posts by itself leaves the page
 /// with it, and goes back to the list.
-#[server(endpoint = "acknowledge_agent_key")]
+#[server(endpoint = "acknowledge_agent_key", output = Postcard)]
 pub async fn acknowledge_agent_key(
     operation: String,
     #[server(default)] leave: bool,

@@ -13,10 +13,10 @@ use crate::model::{
     audit::{AuditPage, AuditQuery},
     problem::Problem,
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::{prelude::*, server_fn::codec::Postcard};
 
 /// One page of the log.
-#[server(endpoint = "read_audit", input = Json)]
+#[server(endpoint = "read_audit", input = Postcard, output = Postcard)]
 pub async fn read_audit(query: AuditQuery) -> Result<AuditPage, Problem> {
     or_sign_in(backend()?.read_audit(query).await)
 }

@@ -12,9 +12,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-/// What the names of the site's own files begin with.
-const NAME: &str = "agent-keys.";
-
 static EMBEDDED: &[Asset] = include!(concat!(env!("OUT_DIR"), "/site_assets.rs"));
 
 /// A file of the site, in every form that it can be sent in.
@@ -45,22 +42,18 @@ impl Site {
     #[must_use]
     pub fn files(self) -> Option<SiteFiles> {
         Some(SiteFiles {
-            css: self.address("css")?,
-            js: self.address("js")?,
-            wasm: self.address("wasm")?,
+            css: self.address(|name| name.starts_with("agent-keys.") && name.ends_with(".css"))?,
+            js: self.address(|name| name == "agent-keys.js")?,
+            wasm: self.address(|name| name == "agent-keys_bg.wasm")?,
+            parts_js: self.address(|name| name == "agent-keys-parts.js")?,
         })
     }
 
-    fn address(self, extension: &str) -> Option<String> {
+    /// Finds a file by its name without folders.
+    fn address(self, is_it: impl Fn(&str) -> bool) -> Option<String> {
         self.assets
             .iter()
-            .find(|asset| {
-                asset.path.starts_with(NAME)
-                    && asset
-                        .path
-                        .rsplit_once('.')
-                        .is_some_and(|(_, found)| found == extension)
-            })
+            .find(|asset| is_it(asset.path.rsplit('/').next().unwrap_or(asset.path)))
             .map(|asset| format!("/pkg/{}", asset.path))
     }
 
@@ -337,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_needs_all_three_files() {
+    fn a_page_needs_all_files() {
         assert_eq!(SITE.files(), None);
     }
 
@@ -352,16 +345,19 @@ mod tests {
                 gzip: None,
             }
         }
-        static ASSETS: [Asset; 3] = [
+        static ASSETS: [Asset; 5] = [
             asset("agent-keys.1.css"),
-            asset("agent-keys.2.js"),
-            asset("agent-keys.3.wasm"),
+            asset("browser-2/agent-keys-parts.js"),
+            asset("browser-2/agent-keys.js"),
+            asset("browser-2/agent-keys_bg.wasm"),
+            asset("browser-2/split_users.wasm"),
         ];
         let site = Site { assets: &ASSETS };
         let expected = SiteFiles {
             css: "/pkg/agent-keys.1.css".to_owned(),
-            js: "/pkg/agent-keys.2.js".to_owned(),
-            wasm: "/pkg/agent-keys.3.wasm".to_owned(),
+            js: "/pkg/browser-2/agent-keys.js".to_owned(),
+            wasm: "/pkg/browser-2/agent-keys_bg.wasm".to_owned(),
+            parts_js: "/pkg/browser-2/agent-keys-parts.js".to_owned(),
         };
         assert_eq!(site.files(), Some(expected));
     }

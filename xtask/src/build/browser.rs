@@ -1,67 +1,50 @@
-//! The browser half: compiled to WebAssembly, bound to JavaScript, made small.
+//! The browser half: compiled to WebAssembly, split where pages begin, bound to JavaScript.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use wasm_bindgen_cli_support::Bindgen;
+use wasm_split_cli_support as split;
 
 use super::toolchain::Toolchain;
 use crate::command;
 use crate::stamp::{self, Stamp};
 use crate::workspace::Workspace;
 
-/// The name that the files of the browser half begin with.
-const NAME: &str = "agent-keys";
+/// The JavaScript that loads the module and lends it the browser.
+pub(super) const JS: &str = "agent-keys.js";
+/// The module that every page loads.
+pub(super) const WASM: &str = "agent-keys_bg.wasm";
+/// The JavaScript that loads the other parts when they are needed.
+pub(super) const PARTS_JS: &str = "agent-keys-parts.js";
 
-/// The browser half, ready to be served.
-pub(super) struct Files {
-    /// The JavaScript that loads the module and lends it the browser.
-    pub(super) js: PathBuf,
-    /// The module.
-    pub(super) wasm: PathBuf,
-    /// JavaScript that crates bring along and `js` imports; mostly there is none.
-    pub(super) snippets: PathBuf,
-}
-
-/// Compiles and binds what changed.
-pub(super) fn build(workspace: &Workspace) -> Result<Files> {
+/// Compiles, splits and binds what changed, and returns the folder with everything that a browser may load of it.
+pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let compiled = compile(workspace)?;
+    let whole =
+        fs::read(&compiled).with_context(|| format!("{} is missing", compiled.display()))?;
     let folder = workspace.target("browser");
-    let files = Files {
-        js: folder.join(format!("{NAME}.js")),
-        wasm: folder.join(format!("{NAME}_bg.wasm")),
-        snippets: folder.join("snippets"),
-    };
-
-    let optimiser = command::find("wasm-opt").filter(|optimiser| is_recent(optimiser));
+    let stamp_file = workspace.target("browser.stamp");
     let mut stamp = Stamp::new(workspace)?;
-    stamp
-        .bytes(&fs::read(&compiled).with_context(|| format!("{} is missing", compiled.display()))?);
-    if let Some(optimiser) = &optimiser {
-        stamp.look(optimiser)?;
-    }
+    stamp.bytes(&whole);
     let word = stamp.word();
-    let stamp_file = folder.join("stamp");
-    if stamp::holds(&stamp_file, &word) && files.js.is_file() && files.wasm.is_file() {
-        return Ok(files);
+    let is_whole = [JS, WASM, PARTS_JS]
+        .iter()
+        .all(|name| folder.join(name).is_file());
+    if stamp::holds(&stamp_file, &word) && is_whole {
+        return Ok(folder);
     }
 
     if folder.exists() {
         fs::remove_dir_all(&folder)
             .with_context(|| format!("{} cannot be emptied", folder.display()))?;
     }
-    bind(&compiled, &folder)?;
-    match optimiser {
-        Some(optimiser) => optimise(&optimiser, &files.wasm)?,
-        None => eprintln!(
-            "no wasm-opt of version {OPTIMISER_VERSION_MIN} or later is on the PATH; \
-             the module stays as the compiler made it"
-        ),
-    }
+    let first = workspace.target("browser-first.wasm");
+    cut(&whole, &folder, &first)?;
+    bind(&first, &folder)?;
     stamp::set(&stamp_file, &word)?;
-    Ok(files)
+    Ok(folder)
 }
 
 fn compile(workspace: &Workspace) -> Result<PathBuf> {
@@ -80,79 +63,36 @@ fn compile(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder.join("wasm32-unknown-unknown/wasm-release/app.wasm"))
 }
 
-fn bind(compiled: &Path, folder: &Path) -> Result<()> {
+/// Cuts the module where the pages say so: the `first` part is loaded with every page, the others when needed.
+fn cut(whole: &[u8], folder: &Path, first: &Path) -> Result<()> {
+    let link = format!("./{PARTS_JS}");
+    let js = format!("./{JS}");
+    let mut options = split::Options::new(whole);
+    options.output_dir = folder;
+    options.main_out_path = first;
+    options.link_name = &link;
+    options.main_module = &js;
+    split::transform(options)
+        .map(drop)
+        .map_err(|error| anyhow!("{error:#}"))
+        .context("the browser half could not be split")
+}
+
+fn bind(first: &Path, folder: &Path) -> Result<()> {
     let mut bindgen = Bindgen::new();
     bindgen
-        .input_path(compiled)
-        .out_name(NAME)
+        .input_path(first)
+        .out_name(JS.trim_end_matches(".js"))
         .web(true)?
         .typescript(false)
+        // The other parts reach into this one by the names that the linker gave.
+        .keep_lld_exports(true)
         .remove_name_section(true)
         .remove_producers_section(true)
-        // The page says where the module is, since only it knows the hashed name.
+        // The page says where the module is, since only it knows the name of the folder.
         .omit_default_module_path(true);
     bindgen.generate(folder).context(
         "the browser half could not be bound to JavaScript; \
          are wasm-bindgen and wasm-bindgen-cli-support of one version in Cargo.lock?",
     )
-}
-
-/// The oldest wasm-opt that is trusted. Version 108, which Debian has, runs without a word and mixes up
-/// the module's two tables: the page then never answers.
-const OPTIMISER_VERSION_MIN: u32 = 119;
-
-fn is_recent(optimiser: &Path) -> bool {
-    let output = Command::new(optimiser).arg("--version").output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    text.ok()
-        .and_then(|text| version(&text))
-        .is_some_and(|version| version >= OPTIMISER_VERSION_MIN)
-}
-
-/// The number in `wasm-opt version 119 (version_119)`.
-fn version(text: &str) -> Option<u32> {
-    text.split_whitespace().nth(2)?.parse().ok()
-}
-
-/// Makes the module smaller, or leaves it as it is: an old wasm-opt may not know what a new
-/// compiler uses, and a larger page is better than none.
-fn optimise(optimiser: &Path, wasm: &Path) -> Result<()> {
-    let optimised = wasm.with_extension("optimised");
-    let result = command::run(
-        Command::new(optimiser)
-            .arg("-Oz")
-            .args([
-                "--enable-bulk-memory",
-                "--enable-multivalue",
-                "--enable-mutable-globals",
-                "--enable-nontrapping-float-to-int",
-                "--enable-reference-types",
-                "--enable-sign-ext",
-            ])
-            .arg(wasm)
-            .arg("-o")
-            .arg(&optimised),
-    );
-    match result {
-        Ok(()) => fs::rename(&optimised, wasm).context("the optimised module could not be moved"),
-        Err(error) => {
-            eprintln!("{error:#}; the module stays as the compiler made it");
-            Ok(())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::version;
-
-    #[test]
-    fn the_optimisers_version_is_read_from_its_own_words() {
-        assert_eq!(version("wasm-opt version 108"), Some(108));
-        assert_eq!(
-            version("wasm-opt version 119 (version_119-12-g1a2b3c)\n"),
-            Some(119)
-        );
-        assert_eq!(version("something else"), None);
-    }
 }

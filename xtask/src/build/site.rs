@@ -24,8 +24,10 @@ pub(crate) struct Manifest {
     pub(crate) css: String,
     /// The JavaScript that loads the module.
     pub(crate) js: String,
-    /// The module.
+    /// The module that every page loads.
     pub(crate) wasm: String,
+    /// The JavaScript that loads the module's other parts when they are needed.
+    pub(crate) parts_js: String,
     /// Everything else, by the name it has in the source.
     pub(crate) assets: BTreeMap<String, String>,
 }
@@ -41,11 +43,7 @@ impl Manifest {
 }
 
 /// Puts the site together and returns the folder it is in.
-pub(super) fn assemble(
-    workspace: &Workspace,
-    files: &browser::Files,
-    stylesheet: &str,
-) -> Result<PathBuf> {
+pub(super) fn assemble(workspace: &Workspace, browser: &Path, stylesheet: &str) -> Result<PathBuf> {
     let site = workspace.target("site");
     let mut package = Package::new(site.join("pkg"));
 
@@ -61,16 +59,12 @@ pub(super) fn assemble(
         names.insert(name, hashed);
     }
 
-    let mut js = String::from_utf8(read(&files.js)?).context("the JavaScript is no UTF-8")?;
-    let snippets = add_snippets(&mut package, &files.snippets)?;
-    if let Some(folder) = snippets {
-        js = js.replace("./snippets/", &format!("./{folder}/"));
-    }
-
+    let folder = add_folder(&mut package, browser)?;
     let manifest = Manifest {
         css: package.add("agent-keys.css", stylesheet.as_bytes())?,
-        js: package.add("agent-keys.js", js.as_bytes())?,
-        wasm: package.add("agent-keys.wasm", &read(&files.wasm)?)?,
+        js: format!("{folder}/{}", browser::JS),
+        wasm: format!("{folder}/{}", browser::WASM),
+        parts_js: format!("{folder}/{}", browser::PARTS_JS),
         assets: names,
     };
     package.sweep()?;
@@ -81,13 +75,13 @@ pub(super) fn assemble(
     Ok(site)
 }
 
-/// Snippets import each other by name, so the folder is what carries the hash.
-fn add_snippets(package: &mut Package, snippets: &Path) -> Result<Option<String>> {
+/// Adds files that refer to each other by name: here the folder is what carries the hash. Returns its path in the site.
+fn add_folder(package: &mut Package, files: &Path) -> Result<String> {
     let mut contents = Vec::new();
     let mut all = Vec::new();
-    for path in files_below(snippets)? {
+    for path in files_below(files)? {
         let name = path
-            .strip_prefix(snippets)
+            .strip_prefix(files)
             .unwrap_or(&path)
             .to_string_lossy()
             .into_owned();
@@ -96,14 +90,11 @@ fn add_snippets(package: &mut Package, snippets: &Path) -> Result<Option<String>
         all.extend_from_slice(&bytes);
         contents.push((name, bytes));
     }
-    if contents.is_empty() {
-        return Ok(None);
-    }
-    let folder = format!("snippets-{}", short_digest(&all));
+    let folder = format!("browser-{}", short_digest(&all));
     for (name, bytes) in contents {
         package.put(&format!("{folder}/{name}"), &bytes)?;
     }
-    Ok(Some(folder))
+    Ok(format!("pkg/{folder}"))
 }
 
 /// The folder of files with lasting names.

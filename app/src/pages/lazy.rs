@@ -1,0 +1,146 @@
+//! The pages whose code the browser loads when it first needs it.
+//!
+//! The list is where people work, so the module that every page loads holds the list, the frame around all pages, and
+//! nothing else. The functions marked `wasm_split` are where the rest is cut off: what only they reach is put into files of
+//! its own. The server is not cut; there they are ordinary functions.
+
+use super::{
+    agent_key::AgentKeyPage,
+    agent_keys::{create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage},
+    apm_integration::ApmIntegrationPage,
+    audit::AuditPage,
+    login::LoginPage,
+    users::{
+        UsersPage, create::CreateUserPage, delete::DeleteUserPage,
+        reset_password::ResetPasswordPage,
+    },
+};
+use leptos::prelude::*;
+use leptos_router::{ChooseView, hooks::use_url};
+use std::future;
+use wasm_split_helpers::{SplitLoaderError, wasm_split};
+
+type Drawn = Result<AnyView, SplitLoaderError>;
+
+/// A page that arrives when somebody goes there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LazyPage {
+    /// Signing in.
+    Login,
+    /// What concerns one key.
+    AgentKey(KeyPage),
+    /// APM Server's settings.
+    ApmIntegration,
+    /// What happened.
+    Audit,
+    /// What concerns users.
+    Users(UserPage),
+}
+
+/// Pages about one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPage {
+    /// What is known of it.
+    Details,
+    /// The form for a new one.
+    Create,
+    /// The question before it is revoked.
+    Revoke,
+}
+
+/// Pages about users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserPage {
+    /// All of them, with the place for the dialogs.
+    Table,
+    /// The form for a new one.
+    Create,
+    /// The question before one is deleted.
+    Delete,
+    /// The form for a new password.
+    ResetPassword,
+}
+
+impl ChooseView for LazyPage {
+    async fn preload(&self) {
+        let url = use_url().get_untracked();
+        let loaded = match self {
+            Self::Login => load_login().await,
+            Self::AgentKey(_) => load_agent_key().await,
+            Self::ApmIntegration => load_apm_integration().await,
+            Self::Audit => load_audit().await,
+            Self::Users(_) => load_users().await,
+        };
+        if loaded.is_err() {
+            // The network is gone, or the server has been upgraded and no longer has this page's old code. A page that
+            // the server drew works as it stands; any other the browser can still have whole. Here this ends.
+            if !is_hydrating() {
+                open(url.path(), url.search());
+            }
+            future::pending().await
+        }
+    }
+
+    async fn choose(self) -> AnyView {
+        let drawn = match self {
+            Self::Login => login().await,
+            Self::AgentKey(page) => agent_key(page).await,
+            Self::ApmIntegration => apm_integration().await,
+            Self::Audit => audit().await,
+            Self::Users(page) => users(page).await,
+        };
+        // Loaded above, so this cannot fail; if it did, the place of the page would stay empty.
+        drawn.unwrap_or_else(|_| ().into_any())
+    }
+}
+
+#[wasm_split(login, fallible, preload(load_login))]
+fn login() -> Drawn {
+    Ok(view! { <LoginPage /> }.into_any())
+}
+
+#[wasm_split(agent_key, fallible, preload(load_agent_key))]
+fn agent_key(page: KeyPage) -> Drawn {
+    Ok(match page {
+        KeyPage::Details => view! { <AgentKeyPage /> }.into_any(),
+        KeyPage::Create => view! { <CreateAgentKeyPage /> }.into_any(),
+        KeyPage::Revoke => view! { <RevokeAgentKeyPage /> }.into_any(),
+    })
+}
+
+#[wasm_split(apm_integration, fallible, preload(load_apm_integration))]
+fn apm_integration() -> Drawn {
+    Ok(view! { <ApmIntegrationPage /> }.into_any())
+}
+
+#[wasm_split(audit, fallible, preload(load_audit))]
+fn audit() -> Drawn {
+    Ok(view! { <AuditPage /> }.into_any())
+}
+
+#[wasm_split(users, fallible, preload(load_users))]
+fn users(page: UserPage) -> Drawn {
+    Ok(match page {
+        UserPage::Table => view! { <UsersPage /> }.into_any(),
+        UserPage::Create => view! { <CreateUserPage /> }.into_any(),
+        UserPage::Delete => view! { <DeleteUserPage /> }.into_any(),
+        UserPage::ResetPassword => view! { <ResetPasswordPage /> }.into_any(),
+    })
+}
+
+/// Whether the script is only now taking over the page that the server drew.
+fn is_hydrating() -> bool {
+    Owner::current_shared_context().is_some_and(|context| context.during_hydration())
+}
+
+/// Has the browser ask for a page as if there were no script.
+#[cfg(feature = "hydrate")]
+fn open(path: &str, search: &str) {
+    let mark = if search.is_empty() { "" } else { "?" };
+    let address = format!("{path}{mark}{}", search.trim_start_matches('?'));
+    // A browser that refuses leaves the page where it was.
+    let _ = window().location().assign(&address);
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn open(_path: &str, _search: &str) {}
