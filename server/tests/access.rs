@@ -97,8 +97,9 @@ async fn call(browser: &Browser, row: &Row) -> StatusCode {
             .status;
     };
     if function == "read_audit" {
-        let query = json!({ "query": AuditQuery::default() });
-        return browser.post_json(function, &query).await.status;
+        let query = AuditQuery::default();
+        let body = postcard::to_allocvec(&app::questions::audit::ReadAudit { query }).unwrap();
+        return browser.post_bytes(function, body).await.status;
     }
     if function == "list_agent_keys" {
         return browser.list(|_| {}).await.status;
