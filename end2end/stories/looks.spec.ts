@@ -57,9 +57,9 @@ test('light is light and dark is dark', async ({ site }) => {
       return (red! + green! + blue!) / 3;
     });
   await site.page.emulateMedia({ colorScheme: 'light' });
-  expect(await brightness()).toBeGreaterThan(200);
+  await expect.poll(brightness).toBeGreaterThan(200);
   await site.page.emulateMedia({ colorScheme: 'dark' });
-  expect(await brightness()).toBeLessThan(60);
+  await expect.poll(brightness).toBeLessThan(60);
 });
 
 test.describe('the controls', () => {

@@ -31,7 +31,7 @@ pub fn sentences(kind: &ProblemKind) -> Sentences {
         ),
         ProblemKind::SignInRejected => (
             "That did not work",
-            "Username or password is not right, the user is disabled, or sign-in is paused after too many attempts. Wait a moment and try again.",
+            "Username or password is wrong, the user is disabled, or sign-in is paused after too many attempts. Wait a moment and try again.",
         ),
         ProblemKind::Forbidden(missing) => return forbidden(missing),
         ProblemKind::CrossOrigin => (
