@@ -192,6 +192,7 @@ async fn the_logs_tell_no_secret_however_much_they_tell() {
             );
         }
     }
+    crate::support::requirement("R10", 1, 1, None);
 }
 
 #[test]
@@ -275,4 +276,5 @@ async fn a_backup_is_made_while_it_runs_and_put_back_when_it_does_not() {
     let output = run(&["restore"]);
     assert!(!output.status.success());
     assert!(data_dir.join("agent-keys.db").exists());
+    crate::support::requirement("R51", 1, 1, None);
 }

@@ -79,6 +79,7 @@ async fn every_answer_carries_the_browsers_instructions() {
     // A request line beyond the limit is refused before any of this.
     let refused = admin.request(Method::GET, &too_long).send().await.unwrap();
     assert!(refused.status().is_client_error());
+    crate::support::requirement("R31", 1, 1, None);
 }
 
 #[tokio::test]
@@ -156,6 +157,7 @@ async fn forms_from_elsewhere_are_refused() {
     let answer = Answer::of(request).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(answer.cookie().is_none());
+    crate::support::requirement("R29", 1, 1, None);
 }
 
 #[tokio::test]
@@ -219,6 +221,7 @@ async fn hostile_names_are_drawn_as_text() {
             assert!(!html.contains(raw), "{page}: {raw}");
         }
     }
+    crate::support::requirement("R32", 1, 1, None);
 }
 
 #[tokio::test]
@@ -265,6 +268,7 @@ async fn a_certificate_that_is_replaced_is_served() {
         }
     }
     panic!("the new certificate is not served");
+    crate::support::requirement("R47", 1, 1, None);
 }
 
 async fn certificate(app: &App) -> Vec<u8> {

@@ -195,6 +195,7 @@ async fn bodies_that_no_form_of_ours_sends_are_refused() {
         );
     }
     assert!(app.engine.keys().await.is_empty());
+    crate::support::requirement("R43", 1, 1, None);
 }
 
 #[tokio::test]
@@ -288,6 +289,7 @@ async fn a_browser_that_goes_away_cancels_nothing() {
         "every intent has its outcome"
     );
     assert_eq!(engine.keys().await.len(), count("success"));
+    crate::support::requirement("R2", 10, 10, None);
 }
 
 #[tokio::test]
@@ -310,6 +312,7 @@ async fn the_secret_is_in_one_answer_and_nowhere_else() {
         let bytes = secret.as_bytes();
         assert!(!on_disk.windows(bytes.len()).any(|window| window == bytes));
     }
+    crate::support::requirement("R8", 1, 1, None);
 }
 
 #[tokio::test]

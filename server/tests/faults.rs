@@ -241,6 +241,7 @@ async fn a_key_that_may_have_been_made_is_not_asked_for_again() {
                 .starts_with("op-")
         );
     }
+    crate::support::requirement("R39", 8, 8, None);
 }
 
 #[tokio::test]
@@ -339,6 +340,7 @@ async fn an_elasticsearch_that_never_answers_is_given_up() {
         "{:?}",
         began.elapsed()
     );
+    crate::support::requirement("R38", 1, 1, None);
 }
 
 #[tokio::test]

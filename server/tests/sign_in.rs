@@ -76,6 +76,7 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
     for secret in [token, PASSWORD] {
         assert!(!contains(&bytes, secret.as_bytes()));
     }
+    crate::support::requirement("R13", 1, 1, None);
 }
 
 #[tokio::test]
@@ -90,6 +91,7 @@ async fn signing_in_again_ends_the_session_before() {
         ProblemKind::SignedOut
     );
     assert_eq!(second.post("read_viewer", &[]).await.status, StatusCode::OK);
+    crate::support::requirement("R14", 1, 1, None);
 }
 
 #[tokio::test]
@@ -121,6 +123,7 @@ async fn a_late_request_does_not_revive_a_session() {
             ProblemKind::SignedOut
         );
     }
+    crate::support::requirement("R17", 20, 20, None);
 }
 
 #[tokio::test]
@@ -142,6 +145,7 @@ async fn a_session_ends_after_half_an_hour_without_use() {
         location.starts_with("/login?reason=ended&next="),
         "{location}"
     );
+    crate::support::requirement("R15", 1, 1, None);
 }
 
 #[tokio::test]
@@ -157,6 +161,7 @@ async fn a_session_ends_after_twelve_hours_however_it_is_used() {
         admin.post("read_viewer", &[]).await.problem(),
         ProblemKind::SignedOut
     );
+    crate::support::requirement("R15", 1, 1, None);
 }
 
 #[tokio::test]

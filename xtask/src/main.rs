@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod check;
 mod run;
+mod soak;
 mod test;
 
 mod chromium;
@@ -29,6 +30,7 @@ cargo xtask run [ARGS…]     builds, then starts it: agent-keys serve ARGS…
 cargo xtask test [STAGES…]  sets up what is missing, then runs every test;
                             stages: rust, end2end
 cargo xtask check           format, lints, what the browser loads
+cargo xtask soak            the long fault and race tests, into docs/requirements.md
 cargo xtask bench           measures the release binary, into target/bench.md
 ";
 
@@ -56,6 +58,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "run" => run::run(&workspace, rest),
         "test" => test::test(&workspace, rest),
         "check" => check::check(&workspace),
+        "soak" => soak::soak(&workspace),
         "bench" => bench::bench(&workspace),
         "help" | "-h" | "--help" => {
             print!("{HELP}");
