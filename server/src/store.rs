@@ -10,6 +10,7 @@ mod apm_settings;
 mod audit;
 mod open;
 mod operations;
+mod secrets;
 mod sessions;
 mod sign_in_attempts;
 mod write;
@@ -20,9 +21,8 @@ use sqlx::AnyPool;
 pub use audit::{AuditHead, StoredEvent};
 pub use open::OpenError;
 pub(crate) use open::{make_private_dir, sqlite_path};
-pub use operations::{
-    Acknowledged, Began, Creation, Ending, Intent, OpenOperation, OperationState,
-};
+pub use operations::{Began, Ending, Intent, OpenOperation, OperationState};
+pub use secrets::{Acknowledged, Creation};
 pub use sessions::{NewSession, StoredSession};
 pub use sign_in_attempts::{Attempt, Subjects};
 

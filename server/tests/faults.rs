@@ -1,16 +1,13 @@
 //! What goes wrong between the application and Elasticsearch: the right problem, the session kept, no secret told,
 //! and nothing asked twice.
 
-use crate::support::{
-    App, Setup,
-    proxy::{Fault, Proxy},
-};
+use crate::support::{App, Setup, proxy::Fault};
 use app::model::{
     agent_key::CreatedAgentKey,
     problem::{ElasticsearchFault, ProblemKind},
 };
 use http::StatusCode;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 const CREATE: &str = "POST /_security/api_key";
 const REVOKE: &str = "DELETE /_security/api_key";
@@ -35,18 +32,6 @@ macro_rules! product {
     () => {
         "X-Elastic-Product: Elasticsearch\r\nContent-Type: application/json\r\n"
     };
-}
-
-/// An application that reaches its engine through a proxy.
-async fn behind_proxy() -> (App, Arc<Proxy>) {
-    let outer = App::start().await;
-    let proxy = Arc::new(Proxy::start(outer.engine.address()).await);
-    let setup = Setup {
-        elasticsearch: Some(proxy.url()),
-        ..Setup::default()
-    };
-    let app = App::start_at(outer.engine.clone(), outer.clock.clone(), setup).await;
-    (app, proxy)
 }
 
 /// What is answered in Elasticsearch's place, and the fault that a person is told.
@@ -110,7 +95,7 @@ fn canned() -> Vec<(&'static str, ElasticsearchFault)> {
 #[tokio::test]
 async fn a_list_that_cannot_be_read_says_why_and_keeps_the_session() {
     assert!(PRODUCT.contains("Elastic"));
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     for (text, told) in canned() {
         proxy.fail(QUERY, Fault::Answer(text));
@@ -141,7 +126,7 @@ async fn a_list_that_cannot_be_read_says_why_and_keeps_the_session() {
 
 #[tokio::test]
 async fn a_key_that_was_surely_not_made_may_be_asked_for_again() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(
         CREATE,
@@ -188,7 +173,7 @@ async fn a_key_that_was_surely_not_made_may_be_asked_for_again() {
 
 #[tokio::test]
 async fn a_key_that_may_have_been_made_is_not_asked_for_again() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let another = answer!(
         "200 OK",
@@ -246,7 +231,7 @@ async fn a_key_that_may_have_been_made_is_not_asked_for_again() {
 
 #[tokio::test]
 async fn the_encoded_form_must_be_that_of_the_key() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let swapped = answer!(
         "200 OK",
@@ -261,7 +246,7 @@ async fn the_encoded_form_must_be_that_of_the_key() {
 
 #[tokio::test]
 async fn a_revocation_that_may_have_happened_is_not_claimed() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let created: CreatedAgentKey = ada.create("to revoke").await.value();
     let fields = [("id", created.id.as_str())];
@@ -293,7 +278,7 @@ async fn a_revocation_that_may_have_happened_is_not_claimed() {
 
 #[tokio::test]
 async fn signing_in_says_what_is_wrong_with_elasticsearch() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = App::behind_proxy().await;
     for (text, told) in canned() {
         proxy.fail("", Fault::Answer(text));
         let answer = app
@@ -326,7 +311,7 @@ async fn a_certificate_that_cannot_be_verified_is_named() {
 
 #[tokio::test]
 async fn an_elasticsearch_that_never_answers_is_given_up() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(QUERY, Fault::Silence(Duration::from_secs(60)));
     let began = std::time::Instant::now();
@@ -345,7 +330,7 @@ async fn an_elasticsearch_that_never_answers_is_given_up() {
 
 #[tokio::test]
 async fn a_create_that_is_never_answered_is_unconfirmed() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(CREATE, Fault::Silence(Duration::from_secs(60)));
     let began = std::time::Instant::now();
@@ -362,7 +347,7 @@ async fn a_create_that_is_never_answered_is_unconfirmed() {
 
 #[tokio::test]
 async fn a_crowd_in_front_of_a_slow_elasticsearch_is_answered() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(QUERY, Fault::Silence(Duration::from_secs(2)));
     let crowd = (0..200).map(|_| ada.list(|_| {}));
@@ -375,7 +360,7 @@ async fn a_crowd_in_front_of_a_slow_elasticsearch_is_answered() {
 
 #[tokio::test]
 async fn an_endless_answer_is_cut_off() {
-    let (app, proxy) = behind_proxy().await;
+    let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let huge = format!(
         "HTTP/1.1 200 OK\r\nConnection: close\r\n{PRODUCT}\r\n{}",

@@ -1,6 +1,6 @@
 //! Signing in and out, and how long a session lives.
 
-use crate::support::{App, PASSWORD, Setup, proxy::Proxy, requirement};
+use crate::support::{App, PASSWORD, requirement};
 use app::model::{
     problem::{ElasticsearchFault, ProblemKind},
     viewer::FrontDoor,
@@ -204,14 +204,8 @@ async fn a_session_ends_when_elasticsearch_no_longer_accepts_it() {
 
 #[tokio::test]
 async fn without_elasticsearch_the_sign_in_page_says_so() {
-    let app = App::start().await;
-    let proxy = Proxy::start(app.engine.address()).await;
+    let (app, proxy) = App::behind_proxy().await;
     proxy.refuse().await;
-    let setup = Setup {
-        elasticsearch: Some(proxy.url()),
-        ..Setup::default()
-    };
-    let app = App::start_at(app.engine.clone(), app.clock.clone(), setup).await;
     let door: FrontDoor = app.nobody().post("read_front_door", &[]).await.value();
     assert!(!door.reachable);
     assert_eq!(door.url, proxy.url());
@@ -273,13 +267,7 @@ async fn told(app: &App, action: &str) -> usize {
 
 #[tokio::test]
 async fn whoever_guesses_is_paused_and_the_pause_ends() {
-    let app = App::start().await;
-    let proxy = Proxy::start(app.engine.address()).await;
-    let setup = Setup {
-        elasticsearch: Some(proxy.url()),
-        ..Setup::default()
-    };
-    let app = App::start_at(app.engine.clone(), app.clock.clone(), setup).await;
+    let (app, proxy) = App::behind_proxy().await;
     app.engine.put_user("ada", &[]).await;
     // A name that nobody has is paused like any other.
     for name in ["ada", "nobody"] {
@@ -345,13 +333,7 @@ async fn one_address_cannot_try_every_name() {
 
 #[tokio::test]
 async fn a_fault_of_elasticsearch_is_nobodys_failure() {
-    let outer = App::start().await;
-    let proxy = Proxy::start(outer.engine.address()).await;
-    let setup = Setup {
-        elasticsearch: Some(proxy.url()),
-        ..Setup::default()
-    };
-    let app = App::start_at(outer.engine.clone(), outer.clock.clone(), setup).await;
+    let (app, proxy) = App::behind_proxy().await;
     proxy.refuse().await;
     for _ in 0..20 {
         let answer = app.nobody().sign_in("elastic", PASSWORD).await;

@@ -8,6 +8,7 @@
 
 mod access;
 mod audit;
+mod audit_chain;
 mod binary;
 mod boundary;
 mod configuration;

@@ -1,6 +1,8 @@
 //! The vocabulary of the tests: an application of one's own, people who sign in to it, and their answers.
 
+pub(crate) mod attacker;
 pub(crate) mod engine;
+pub(crate) mod events;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 
@@ -10,6 +12,7 @@ use app::model::{
 };
 use engine::Engine;
 use http::{HeaderMap, Method, StatusCode};
+use proxy::Proxy;
 use reqwest::redirect;
 use serde::de::DeserializeOwned;
 use server::{
@@ -19,7 +22,7 @@ use server::{
     config::{Access, Config, Elasticsearch, KibanaFeature, LogFormat, TlsFiles},
     random::Random,
     session::ServerKey,
-    store::StoredEvent,
+    store::{Store, StoredEvent},
 };
 use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
@@ -107,6 +110,18 @@ impl App {
         }
     }
 
+    /// One that reaches its engine through a proxy.
+    pub(crate) async fn behind_proxy() -> (Self, Proxy) {
+        let clock = Clock::manual(NOW);
+        let engine = Arc::new(Engine::start(&clock).await);
+        let proxy = Proxy::start(engine.address()).await;
+        let setup = Setup {
+            elasticsearch: Some(proxy.url()),
+            ..Setup::default()
+        };
+        (Self::start_at(engine, clock, setup).await, proxy)
+    }
+
     /// A browser that nobody has signed in with.
     pub(crate) fn nobody(&self) -> Browser {
         Browser {
@@ -141,10 +156,14 @@ impl App {
         self.with_user(username, &["apm_agent_key_role"]).await
     }
 
+    /// What the application remembers.
+    pub(crate) fn store(&self) -> &Store {
+        &self.application.services().store
+    }
+
     /// The audit log, from its beginning.
     pub(crate) async fn events(&self) -> Vec<StoredEvent> {
-        let store = &self.application.services().store;
-        store.audit_events(0, 100_000).await.unwrap()
+        self.store().audit_events(0, 100_000).await.unwrap()
     }
 
     /// Everything that was ever written to disk.

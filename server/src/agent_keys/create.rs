@@ -108,7 +108,7 @@ async fn carry_out(
             end(state, named(None), details).await?;
             if state == OperationState::Unknown {
                 let identity = grant.identity();
-                let operation = OpenOperation {
+                let lost = OpenOperation {
                     username: identity.username.clone(),
                     realm: identity.realm.clone(),
                     id: operation.to_owned(),
@@ -118,7 +118,7 @@ async fn carry_out(
                 };
                 let (services_, person) = (services.clone(), person.clone());
                 services.in_background(async move {
-                    reconcile::follow_up(&services_, &person, &operation).await;
+                    reconcile::follow_up(&services_, &person, lost).await;
                 });
             }
             return Err(failure);

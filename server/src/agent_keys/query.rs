@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 /// The most users whose keys are counted at once.
 const OWNERS_MAX: usize = 10_000;
+/// The most keys that Elasticsearch answers at once.
+const WINDOW_MAX: usize = 10_000;
 /// Where our own labels are kept.
 const LABELS: [&str; 3] = [
     "metadata.agent_keys.service",
@@ -42,10 +44,17 @@ pub(super) fn by_id(id: &KeyId) -> Value {
     json!({ "query": query, "size": 1 })
 }
 
-/// The key that an operation made, if it made one.
-pub(super) fn by_operation(operation: &str) -> Value {
-    let made_by = json!({ "term": { "metadata.agent_keys.operation": operation } });
-    json!({ "query": agent_keys(vec![made_by]), "size": 1 })
+/// The keys of these ids, as far as they are agent keys.
+pub(super) fn by_ids(ids: Vec<KeyId>) -> Value {
+    let query = agent_keys(vec![json!({ "ids": { "values": ids } })]);
+    json!({ "query": query, "size": ids.len() })
+}
+
+/// The keys that these operations made. Anybody may write an operation into a key of their own, so there can be more
+/// keys than operations.
+pub(super) fn by_operations(operations: Vec<&str>) -> Value {
+    let made_by = json!({ "terms": { "metadata.agent_keys.operation": operations } });
+    json!({ "query": agent_keys(vec![made_by]), "size": WINDOW_MAX })
 }
 
 /// Only how many work at `now`.

@@ -8,20 +8,21 @@ use super::{query, revoke};
 use crate::{
     access::Permission,
     audit::{Action, Target},
+    elasticsearch::api_key::query::StoredKey,
     failure::Failure,
     services::{Person, Services},
     store::{Ending, OpenOperation, OperationState},
 };
 use app::model::{access::Reach, agent_key::KeyId, timestamp::DAY_MS};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// No operation that is still being carried out is older: the sum of its deadlines, and some more.
 const UNDER_WAY_MS_MAX: i64 = 30_000;
 /// A search may be slow to show a new key; after a day it is certain that there is none.
 const SEARCH_MS_MAX: i64 = DAY_MS;
-/// How many operations are looked into at once.
-const OPERATIONS_MAX: i64 = 50;
+/// How many operations are looked into at once, with one search.
+const OPERATIONS_MAX: i64 = 1_000;
 /// When a lost answer's key is looked for. A search shows a new key after about a second.
 const FOLLOW_UPS: [Duration; 3] = [
     Duration::from_millis(500),
@@ -47,19 +48,18 @@ async fn try_reconcile(services: &Services, person: &Person) -> Result<(), Failu
         .store
         .open_operations(owner, before, OPERATIONS_MAX)
         .await?;
-    for operation in &open {
-        look_into(services, person, operation).await?;
-    }
+    look_into(services, person, &open).await?;
     Ok(())
 }
 
 /// Looks for the key of a creation whose answer was lost, three times within five seconds.
-pub(super) async fn follow_up(services: &Services, person: &Person, operation: &OpenOperation) {
+pub(super) async fn follow_up(services: &Services, person: &Person, operation: OpenOperation) {
+    let operation = [operation];
     for pause in FOLLOW_UPS {
         tokio::time::sleep(pause).await;
-        match look_into(services, person, operation).await {
-            Ok(Found::End) => return,
-            Ok(Found::Nothing) => {}
+        match look_into(services, person, &operation).await {
+            Ok(0) => {}
+            Ok(_) => return,
             Err(failure) => {
                 let error: &dyn std::error::Error = &failure;
                 tracing::info!(error, "a lost key could not be looked for");
@@ -68,74 +68,106 @@ pub(super) async fn follow_up(services: &Services, person: &Person, operation: &
     }
 }
 
-/// Whether the end of an operation was found.
-enum Found {
-    End,
-    Nothing,
-}
-
+/// Looks into operations with one search for the keys that were to be made, and one for those that were to be
+/// revoked. How many have found their end.
 async fn look_into(
     services: &Services,
     person: &Person,
-    operation: &OpenOperation,
-) -> Result<Found, Failure> {
-    match operation.action {
-        Action::AgentKeyInvalidate => revocation(services, person, operation).await,
-        _ => creation(services, person, operation).await,
+    open: &[OpenOperation],
+) -> Result<usize, Failure> {
+    let (creations, revocations): (Vec<_>, Vec<_>) = open
+        .iter()
+        .partition(|operation| operation.action == Action::AgentKeyCreate);
+    let mut ended = 0;
+    if !creations.is_empty() {
+        let ids = creations.iter().map(|operation| operation.id.as_str());
+        let keys = search(person, query::by_operations(ids.collect())).await?;
+        for operation in creations {
+            let made = keys.iter().find(|key| is_made_by(key, operation));
+            ended += usize::from(creation(services, person, operation, made).await?);
+        }
     }
+    if !revocations.is_empty() {
+        let ids = revocations.iter().filter_map(|operation| key_id(operation));
+        let keys = search(person, query::by_ids(ids.collect())).await?;
+        for operation in revocations {
+            let key = keys
+                .iter()
+                .find(|key| operation.target.id.as_ref() == Some(&key.id));
+            ended += usize::from(revocation(services, person, operation, key).await?);
+        }
+    }
+    Ok(ended)
 }
 
+async fn search(person: &Person, query: Value) -> Result<Vec<StoredKey>, Failure> {
+    Ok(person
+        .elasticsearch()
+        .query_api_keys(&query)
+        .await?
+        .api_keys)
+}
+
+/// Two people may have begun operations of one name.
+fn is_made_by(key: &StoredKey, operation: &OpenOperation) -> bool {
+    let by = key.metadata.pointer("/agent_keys/operation");
+    by.and_then(Value::as_str) == Some(operation.id.as_str())
+        && key.username.as_deref() == Some(operation.username.as_str())
+        && key.realm.as_deref() == Some(operation.realm.as_str())
+}
+
+fn key_id(operation: &OpenOperation) -> Option<KeyId> {
+    operation.target.id.as_deref().and_then(KeyId::parse)
+}
+
+/// Whether the creation has found its end.
 async fn creation(
     services: &Services,
     person: &Person,
     operation: &OpenOperation,
-) -> Result<Found, Failure> {
-    let mut found = person
-        .elasticsearch()
-        .query_api_keys(&query::by_operation(&operation.id))
-        .await?;
-    let owned = |key: &crate::elasticsearch::api_key::query::StoredKey| {
-        key.username.as_deref() == Some(operation.username.as_str())
-    };
-    let Some(key) = found.api_keys.pop().filter(owned) else {
+    made: Option<&StoredKey>,
+) -> Result<bool, Failure> {
+    let Some(key) = made else {
         let reason = "no key was found within a day";
         return give_up(services, person, operation, reason).await;
     };
-    let target = Target {
-        id: Some(key.id.clone()),
-        name: key.name,
-    };
     let ending = Ending {
         state: OperationState::NeverDelivered,
-        target,
+        target: Target {
+            id: Some(key.id.clone()),
+            name: key.name.clone(),
+        },
         details: json!({ "reason": "lost_before_us" }),
     };
     let action = Action::AgentKeyNeverDelivered;
-    if settle(services, person, operation, action, ending).await?
-        && !key.invalidated
-        && let Some(id) = KeyId::parse(&key.id)
-    {
-        let reason = revoke::Reason::NeverDelivered;
-        revoke::revoke(services, person, id, reason).await?;
+    let settled = settle(services, person, operation, action, ending).await?;
+    if settled && !key.invalidated {
+        revoke_lost(services, person, &key.id).await;
     }
-    Ok(Found::End)
+    Ok(true)
 }
 
+/// Nobody has the secret of this key. One that cannot be revoked now is marked in the list, for somebody to do it.
+async fn revoke_lost(services: &Services, person: &Person, id: &str) {
+    let Some(id) = KeyId::parse(id) else { return };
+    let reason = revoke::Reason::NeverDelivered;
+    if let Err(failure) = revoke::revoke(services, person, id, reason).await {
+        let error: &dyn std::error::Error = &failure;
+        tracing::warn!(
+            error,
+            "a key that nobody has the secret of could not be revoked"
+        );
+    }
+}
+
+/// Whether the revocation has found its end.
 async fn revocation(
     services: &Services,
     person: &Person,
     operation: &OpenOperation,
-) -> Result<Found, Failure> {
-    let id = operation.target.id.as_deref().and_then(KeyId::parse);
-    let stored = match id {
-        Some(id) => {
-            let query = query::by_id(&id);
-            let found = person.elasticsearch().query_api_keys(&query).await?;
-            found.api_keys.into_iter().next()
-        }
-        None => None,
-    };
-    let (state, reason) = match stored {
+    key: Option<&StoredKey>,
+) -> Result<bool, Failure> {
+    let (state, reason) = match key {
         Some(key) if key.invalidated => (OperationState::Revoked, "found revoked afterwards"),
         Some(_) => (OperationState::Rejected, "the key still works"),
         None => {
@@ -150,7 +182,7 @@ async fn revocation(
     };
     let action = Action::AgentKeyInvalidate;
     settle(services, person, operation, action, ending).await?;
-    Ok(Found::End)
+    Ok(true)
 }
 
 /// Nothing was found. After long enough, that is an answer.
@@ -159,9 +191,9 @@ async fn give_up(
     person: &Person,
     operation: &OpenOperation,
     reason: &str,
-) -> Result<Found, Failure> {
+) -> Result<bool, Failure> {
     if operation.began_at.plus_ms(SEARCH_MS_MAX) > services.clock.now() {
-        return Ok(Found::Nothing);
+        return Ok(false);
     }
     let ending = Ending {
         state: OperationState::Rejected,
@@ -169,7 +201,7 @@ async fn give_up(
         details: json!({ "reason": reason }),
     };
     settle(services, person, operation, operation.action, ending).await?;
-    Ok(Found::End)
+    Ok(true)
 }
 
 async fn settle(

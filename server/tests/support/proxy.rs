@@ -8,6 +8,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinHandle,
 };
 
@@ -39,6 +40,8 @@ pub(crate) struct Proxy {
     plan: Arc<Mutex<Option<Plan>>>,
     seen: Arc<Mutex<Vec<String>>>,
     delay: Arc<Mutex<Duration>>,
+    /// Connections that are open.
+    busy: watch::Sender<usize>,
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -52,6 +55,7 @@ impl Proxy {
             plan: Arc::default(),
             seen: Arc::default(),
             delay: Arc::default(),
+            busy: watch::Sender::default(),
             accepting: Mutex::default(),
         };
         proxy.accept(listener);
@@ -99,15 +103,26 @@ impl Proxy {
         seen.iter().filter(|seen| seen.starts_with(line)).count()
     }
 
+    /// Waits until nothing is under way, so that what the engine was asked has happened.
+    pub(crate) async fn settled(&self) {
+        let mut busy = self.busy.subscribe();
+        busy.wait_for(|busy| *busy == 0).await.unwrap();
+    }
+
     fn accept(&self, listener: TcpListener) {
         let (engine, plan, seen) = (self.engine, Arc::clone(&self.plan), Arc::clone(&self.seen));
-        let delay = Arc::clone(&self.delay);
+        let (delay, busy) = (Arc::clone(&self.delay), self.busy.clone());
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let delay = *delay.lock().unwrap();
                 let (plan, seen) = (Arc::clone(&plan), Arc::clone(&seen));
-                tokio::spawn(serve(stream, engine, plan, seen, delay));
+                let busy = busy.clone();
+                tokio::spawn(async move {
+                    busy.send_modify(|busy| *busy += 1);
+                    serve(stream, engine, plan, seen, delay).await;
+                    busy.send_modify(|busy| *busy -= 1);
+                });
             }
         });
         *self.accepting.lock().unwrap() = Some(task);
