@@ -3,6 +3,7 @@
 pub(crate) mod api_keys;
 pub(crate) mod application_privileges;
 pub(crate) mod key_cache;
+mod migrations;
 pub(crate) mod role_mappings;
 pub(crate) mod roles;
 pub(crate) mod sql;
@@ -72,7 +73,7 @@ impl Store {
             .max_lifetime(None)
             .connect_with(options.clone())
             .await?;
-        sqlx::migrate!().run(&writer).await?;
+        migrations::migrator().run(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))

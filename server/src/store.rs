@@ -8,6 +8,7 @@
 
 mod apm_settings;
 mod audit;
+mod migrations;
 mod open;
 mod operations;
 mod secrets;

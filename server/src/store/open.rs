@@ -1,6 +1,6 @@
 //! Opening the database, and bringing its tables up to date.
 
-use super::{Engine, Error, Store};
+use super::{Engine, Error, Store, migrations};
 use crate::audit::Trail;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
@@ -75,7 +75,7 @@ impl Store {
         trail: Trail,
     ) -> Result<Self, OpenError> {
         let store = Self::connect(url, data_dir, trail, Purpose::Serve).await?;
-        sqlx::migrate!("../migrations").run(&store.writer).await?;
+        migrations::migrator().run(&store.writer).await?;
         store.chain_events_without_code().await?;
         store.let_events_only_be_added().await?;
         Ok(store)

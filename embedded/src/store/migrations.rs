@@ -1,0 +1,53 @@
+//! The migrations, in the order in which they are applied.
+//!
+//! A list instead of sqlx's macro: the macro would have SQLite compiled a second time, for the compiler's own use.
+
+use sqlx::{
+    SqlStr,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+/// Version, what it is about, and its SQL. What was ever released is never changed again.
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "engine",
+        include_str!("../../migrations/0001_engine.sql"),
+    ),
+    (
+        2,
+        "totals",
+        include_str!("../../migrations/0002_totals.sql"),
+    ),
+];
+
+pub(super) fn migrator() -> Migrator {
+    let migrations = MIGRATIONS.map(|(version, about, sql)| {
+        let sql = SqlStr::from_static(sql);
+        Migration::new(version, about.into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MIGRATIONS;
+    use std::{fs, path::Path};
+
+    #[test]
+    fn every_file_is_in_the_list() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut files: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|end| end == "sql"))
+            .collect();
+        files.sort();
+        assert_eq!(files.len(), MIGRATIONS.len());
+        for (file, (version, about, sql)) in files.iter().zip(MIGRATIONS) {
+            let name = format!("{version:04}_{}", about.replace(' ', "_"));
+            assert_eq!(file.file_stem().unwrap().to_str().unwrap(), name);
+            assert_eq!(fs::read_to_string(file).unwrap(), sql);
+        }
+    }
+}
