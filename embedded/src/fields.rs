@@ -1,5 +1,7 @@
 //! Reads a JSON object field by field and refuses what is left over.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
@@ -19,7 +21,7 @@ pub(crate) enum Dialect {
     /// The strict object parsers: `x_content_parse_exception`, with the parser's name.
     Strict(&'static str),
     /// The hand-written parsers: `parse_exception`, with what was being read.
-    Written(String),
+    Written(Cow<'static, str>),
 }
 
 impl Dialect {

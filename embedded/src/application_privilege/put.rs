@@ -48,7 +48,7 @@ fn parse(body: Value) -> Result<Vec<(String, String, ApplicationPrivilege)>, Api
         };
         for (name, privilege) in of_application {
             let what = format!("privilege [{name}] of application [{application}]");
-            let mut fields = Fields::of(privilege, Dialect::Written(what))?;
+            let mut fields = Fields::of(privilege, Dialect::Written(what.into()))?;
             for (field, in_path) in [("application", &application), ("name", &name)] {
                 if let Some(given) = fields.string(field)?
                     && given != *in_path

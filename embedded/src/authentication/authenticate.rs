@@ -15,6 +15,8 @@ use crate::{engine::Shared, error::ApiError, privilege::permission::Permission};
 const RUN_AS: &str = "es-security-runas-user";
 
 /// The caller of the request with these headers, which asks for `uri` to do `action`.
+///
+/// What agents do not need is boxed, so that their many requests do not carry it.
 pub(crate) async fn authenticate(
     shared: &Shared,
     headers: &HeaderMap,
@@ -23,7 +25,7 @@ pub(crate) async fn authenticate(
 ) -> Result<Caller, ApiError> {
     let subject = match credentials(headers) {
         Ok(Credentials::Basic { username, password }) => {
-            match basic(shared, &username, &password).await? {
+            match Box::pin(basic(shared, &username, &password)).await? {
                 Some(subject) => subject,
                 None => {
                     return Err(ApiError::Unauthenticated {
@@ -38,7 +40,7 @@ pub(crate) async fn authenticate(
         Ok(Credentials::ApiKey { id, secret }) => api_key::check(shared, &id, &secret)
             .await?
             .map_err(|detail| refused(format!("API key: {detail}")))?,
-        Ok(Credentials::Bearer(access_token)) => token::check(shared, &access_token)
+        Ok(Credentials::Bearer(access_token)) => Box::pin(token::check(shared, &access_token))
             .await?
             .ok_or_else(|| refused("token document is missing or invalid".to_owned()))?,
         Err(NoCredentials::BadApiKey(detail)) => return Err(refused(format!("API key: {detail}"))),
@@ -63,7 +65,7 @@ pub(crate) async fn authenticate(
             subject,
             on_behalf: None,
         }),
-        Some(username) => run_as::run_as(shared, subject, username, action).await,
+        Some(username) => Box::pin(run_as::run_as(shared, subject, username, action)).await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::StatusCode;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::parameters::Parameters;
@@ -28,15 +29,32 @@ pub(crate) struct Call<'a> {
 /// What an operation answers.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) body: Value,
+    pub(crate) body: Json,
+}
+
+/// A body on its way out.
+pub(crate) enum Json {
+    Value(Value),
+    /// Written already, on the path that every key of every agent takes.
+    Text(Vec<u8>),
 }
 
 impl Answer {
     pub(crate) fn ok(body: Value) -> Self {
         Self {
             status: StatusCode::OK,
-            body,
+            body: Json::Value(body),
         }
+    }
+
+    /// The same, without building the body as a value first.
+    pub(crate) fn written(body: &impl Serialize) -> Result<Self, ApiError> {
+        let text =
+            serde_json::to_vec(body).map_err(|error| ApiError::Internal(error.to_string()))?;
+        Ok(Self {
+            status: StatusCode::OK,
+            body: Json::Text(text),
+        })
     }
 
     /// 200 when something was found, else 404, with the same body: a lookup that finds
@@ -47,7 +65,10 @@ impl Answer {
         } else {
             StatusCode::NOT_FOUND
         };
-        Self { status, body }
+        Self {
+            status,
+            body: Json::Value(body),
+        }
     }
 }
 
@@ -72,13 +93,18 @@ impl Call<'_> {
         authorization::authorize(&self.caller, self.action)
     }
 
-    /// The body as JSON, or `None` when there is none. `?source=` stands in for a body.
-    pub(crate) fn optional_json(&self) -> Result<Option<Value>, ApiError> {
-        let body: &[u8] = if self.body.is_empty() {
+    /// The body's text. `?source=` stands in for a body.
+    pub(crate) fn text(&self) -> &[u8] {
+        if self.body.is_empty() {
             self.parameters.get("source").unwrap_or_default().as_bytes()
         } else {
             &self.body
-        };
+        }
+    }
+
+    /// The body as JSON, or `None` when there is none.
+    pub(crate) fn optional_json(&self) -> Result<Option<Value>, ApiError> {
+        let body = self.text();
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
@@ -104,6 +130,6 @@ impl Call<'_> {
 
     /// The fields of the body for the written parser of `what`.
     pub(crate) fn written(&self, what: &str) -> Result<Fields, ApiError> {
-        Fields::of(self.json()?, Dialect::Written(what.to_owned()))
+        Fields::of(self.json()?, Dialect::Written(what.to_owned().into()))
     }
 }

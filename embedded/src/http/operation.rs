@@ -1,11 +1,16 @@
 //! Everything that can be asked for: its place in the authorization matrix, its parameters,
 //! and the file that does it.
 
+use std::pin::Pin;
+
 use super::call::{Answer, Call};
 use crate::{
     api_key, application_privilege, authorization::Action, cluster, error::ApiError, role,
     role_mapping, subject, token, user,
 };
+
+/// An operation under way.
+pub(crate) type Running<'c> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send + 'c>>;
 
 /// Something that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,46 +164,51 @@ impl Operation {
         }
     }
 
-    /// Does it.
-    pub(crate) async fn run(self, call: &Call<'_>) -> Result<Answer, ApiError> {
+    /// Does it. Boxed one by one, because some of these futures are large and the one that waits for them stays
+    /// alive with every request that is being read.
+    pub(crate) fn run<'c>(self, call: &'c Call<'_>) -> Running<'c> {
         match self {
-            Self::ApiKeyCreate => api_key::create::handle(call).await,
-            Self::ApiKeyGrant => api_key::grant::handle(call).await,
-            Self::ApiKeyGet => api_key::get::handle(call).await,
-            Self::ApiKeyQuery => api_key::query::handle(call).await,
-            Self::ApiKeyUpdate => api_key::update::handle(call).await,
-            Self::ApiKeyBulkUpdate => api_key::bulk_update::handle(call).await,
-            Self::ApiKeyInvalidate => api_key::invalidate::handle(call).await,
+            Self::ApiKeyCreate => Box::pin(api_key::create::handle(call)),
+            Self::ApiKeyGrant => Box::pin(api_key::grant::handle(call)),
+            Self::ApiKeyGet => Box::pin(api_key::get::handle(call)),
+            Self::ApiKeyQuery => Box::pin(api_key::query::handle(call)),
+            Self::ApiKeyUpdate => Box::pin(api_key::update::handle(call)),
+            Self::ApiKeyBulkUpdate => Box::pin(api_key::bulk_update::handle(call)),
+            Self::ApiKeyInvalidate => Box::pin(api_key::invalidate::handle(call)),
             Self::ApiKeyClearCache | Self::PrivilegeClearCache => {
-                cluster::clear_cache::handle(call)
+                done(cluster::clear_cache::handle(call))
             }
-            Self::RolePut => role::put::handle(call).await,
-            Self::RoleGet => role::get::handle(call),
-            Self::RoleDelete => role::delete::handle(call).await,
-            Self::RoleMappingPut => role_mapping::put::handle(call).await,
-            Self::RoleMappingGet => role_mapping::get::handle(call).await,
-            Self::RoleMappingDelete => role_mapping::delete::handle(call).await,
-            Self::UserPut => user::put::handle(call).await,
-            Self::UserGet => user::get::handle(call).await,
-            Self::UserDelete => user::delete::handle(call).await,
-            Self::UserEnable => user::set_enabled::handle(call, true).await,
-            Self::UserDisable => user::set_enabled::handle(call, false).await,
-            Self::UserChangePassword => user::change_password::handle(call).await,
-            Self::Authenticate => subject::authenticate::handle(call),
-            Self::HasPrivileges => subject::has_privileges::handle(call),
-            Self::UserListPrivileges => subject::list_privileges::handle(call),
-            Self::PrivilegePut => application_privilege::put::handle(call).await,
-            Self::PrivilegeGet => application_privilege::get::handle(call),
-            Self::PrivilegeDelete => application_privilege::delete::handle(call).await,
-            Self::PrivilegeBuiltin => application_privilege::builtin::handle(call),
-            Self::TokenCreate => token::create::handle(call).await,
-            Self::TokenInvalidate => token::invalidate::handle(call).await,
-            Self::Info => cluster::info::handle(call),
-            Self::Health => cluster::health::handle(call),
-            Self::License => cluster::license::handle(call),
-            Self::Xpack => cluster::xpack::handle(call),
-            Self::XpackUsage => cluster::xpack_usage::handle(call),
-            Self::NodesHttp => cluster::nodes_http::handle(call),
+            Self::RolePut => Box::pin(role::put::handle(call)),
+            Self::RoleGet => done(role::get::handle(call)),
+            Self::RoleDelete => Box::pin(role::delete::handle(call)),
+            Self::RoleMappingPut => Box::pin(role_mapping::put::handle(call)),
+            Self::RoleMappingGet => Box::pin(role_mapping::get::handle(call)),
+            Self::RoleMappingDelete => Box::pin(role_mapping::delete::handle(call)),
+            Self::UserPut => Box::pin(user::put::handle(call)),
+            Self::UserGet => Box::pin(user::get::handle(call)),
+            Self::UserDelete => Box::pin(user::delete::handle(call)),
+            Self::UserEnable => Box::pin(user::set_enabled::handle(call, true)),
+            Self::UserDisable => Box::pin(user::set_enabled::handle(call, false)),
+            Self::UserChangePassword => Box::pin(user::change_password::handle(call)),
+            Self::Authenticate => done(subject::authenticate::handle(call)),
+            Self::HasPrivileges => done(subject::has_privileges::handle(call)),
+            Self::UserListPrivileges => done(subject::list_privileges::handle(call)),
+            Self::PrivilegePut => Box::pin(application_privilege::put::handle(call)),
+            Self::PrivilegeGet => done(application_privilege::get::handle(call)),
+            Self::PrivilegeDelete => Box::pin(application_privilege::delete::handle(call)),
+            Self::PrivilegeBuiltin => done(application_privilege::builtin::handle(call)),
+            Self::TokenCreate => Box::pin(token::create::handle(call)),
+            Self::TokenInvalidate => Box::pin(token::invalidate::handle(call)),
+            Self::Info => done(cluster::info::handle(call)),
+            Self::Health => done(cluster::health::handle(call)),
+            Self::License => done(cluster::license::handle(call)),
+            Self::Xpack => done(cluster::xpack::handle(call)),
+            Self::XpackUsage => done(cluster::xpack_usage::handle(call)),
+            Self::NodesHttp => done(cluster::nodes_http::handle(call)),
         }
     }
+}
+
+fn done<'c>(answer: Result<Answer, ApiError>) -> Running<'c> {
+    Box::pin(std::future::ready(answer))
 }

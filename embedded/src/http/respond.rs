@@ -7,7 +7,12 @@ use http::{
 };
 use serde_json::Value;
 
-use super::{call::Answer, filter_path::FilterPath, media_type::MediaType, parameters::Parameters};
+use super::{
+    call::{Answer, Json},
+    filter_path::FilterPath,
+    media_type::MediaType,
+    parameters::Parameters,
+};
 use crate::error::{ApiError, challenges};
 
 const PRODUCT: HeaderName = HeaderName::from_static("x-elastic-product");
@@ -57,11 +62,17 @@ impl Style {
 
 /// The response for an answer.
 pub(crate) fn answer(answer: Answer, style: &Style) -> Response<Body> {
-    let body = match &style.filter_path {
-        Some(filter_path) => filter_path.apply(answer.body),
-        None => answer.body,
+    let plain = style.filter_path.is_none() && !style.pretty;
+    let body = match answer.body {
+        Json::Text(text) if plain => return respond(answer.status, text, style),
+        Json::Text(text) => serde_json::from_slice(&text).unwrap_or_default(),
+        Json::Value(body) => body,
     };
-    respond(answer.status, &body, style)
+    let body = match &style.filter_path {
+        Some(filter_path) => filter_path.apply(body),
+        None => body,
+    };
+    respond(answer.status, write(&body, style), style)
 }
 
 /// The response for an error, which is logged here and nowhere else.
@@ -70,7 +81,7 @@ pub(crate) fn error(error: &ApiError, style: &Style) -> Response<Body> {
         tracing::error!(cause, "a request failed through our fault");
     }
     let body = error.body(style.error_trace, style.tokens);
-    let mut response = respond(error.status(), &body, style);
+    let mut response = respond(error.status(), write(&body, style), style);
     let headers = response.headers_mut();
     match error {
         ApiError::Unauthenticated { .. } => {
@@ -91,14 +102,16 @@ pub(crate) fn error(error: &ApiError, style: &Style) -> Response<Body> {
     response
 }
 
-fn respond(status: StatusCode, body: &Value, style: &Style) -> Response<Body> {
-    let mut text = if style.pretty {
-        let mut text = serde_json::to_vec_pretty(body).unwrap_or_default();
-        text.push(b'\n');
-        text
-    } else {
-        serde_json::to_vec(body).unwrap_or_default()
-    };
+fn write(body: &Value, style: &Style) -> Vec<u8> {
+    if !style.pretty {
+        return serde_json::to_vec(body).unwrap_or_default();
+    }
+    let mut text = serde_json::to_vec_pretty(body).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+fn respond(status: StatusCode, mut text: Vec<u8>, style: &Style) -> Response<Body> {
     let length = text.len();
     if style.head {
         text.clear();

@@ -11,7 +11,6 @@ use super::{
     BODY_BYTES_MAX, REQUEST_SECONDS_MAX,
     call::{Answer, Call},
     media_type,
-    operation::Operation,
     parameters::Parameters,
     respond::{self, Style},
     routes,
@@ -82,16 +81,7 @@ async fn run(
         body,
         action,
     };
-    perform(operation, &call).await
-}
-
-/// Boxed, because the operations' futures are large and the one above stays alive with every
-/// request that is being read.
-fn perform<'c>(
-    operation: Operation,
-    call: &'c Call<'_>,
-) -> std::pin::Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send + 'c>> {
-    Box::pin(operation.run(call))
+    operation.run(&call).await
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {

@@ -174,7 +174,7 @@ impl<'r> AggregationReader<'r> {
         if kind == "filter" {
             return Ok(AggregationKind::Filter(self.queries.read(options)?));
         }
-        let dialect = || Dialect::Written(format!("aggregation [{name}]"));
+        let dialect = || Dialect::Written(format!("aggregation [{name}]").into());
         let mut fields = match kind {
             "terms" | "filters" | "missing" | "cardinality" | "value_count" | "range"
             | "date_range" | "composite" => Fields::of(options, dialect())?,
@@ -334,7 +334,7 @@ fn read_ranges(
     for range in fields.array("ranges")?.unwrap_or_default() {
         let mut range = Fields::of(
             range,
-            Dialect::Written(format!("range of aggregation [{name}]")),
+            Dialect::Written(format!("range of aggregation [{name}]").into()),
         )?;
         let mut end = |name: &str| match range.value(name) {
             None | Some(Json::Null) => Ok(None),
@@ -373,7 +373,10 @@ fn read_composite(name: &str, fields: &mut Fields) -> Result<AggregationKind, Ap
                 "malformed source in aggregation [{name}]"
             )));
         };
-        let mut body = Fields::of(body, Dialect::Written(format!("source [{source_name}]")))?;
+        let mut body = Fields::of(
+            body,
+            Dialect::Written(format!("source [{source_name}]").into()),
+        )?;
         let Some(terms) = body.object("terms")? else {
             return Err(ApiError::illegal(format!(
                 "Unsupported API Keys agg source in [{name}]: only [terms] sources are supported"
@@ -382,7 +385,7 @@ fn read_composite(name: &str, fields: &mut Fields) -> Result<AggregationKind, Ap
         body.finish()?;
         let mut terms = Fields::of(
             Json::Object(terms),
-            Dialect::Written(format!("source [{source_name}]")),
+            Dialect::Written(format!("source [{source_name}]").into()),
         )?;
         let field = field(name, &mut terms)?;
         let single = match &field {

@@ -358,7 +358,7 @@ fn options(value: Json, name: &str) -> Result<Fields, ApiError> {
     options.remove("_name");
     Fields::of(
         Json::Object(options),
-        Dialect::Written(format!("[{name}] query")),
+        Dialect::Written(format!("[{name}] query").into()),
     )
 }
 

@@ -13,7 +13,7 @@ impl RoleDescriptor {
     ///
     /// Errors are `parse_exception`s: an unknown field, a wrong type, a missing part.
     pub(crate) fn parse(name: &str, value: Value, place: Place) -> Result<Self, ApiError> {
-        let mut fields = Fields::of(value, Dialect::Written(format!("role [{name}]")))?;
+        let mut fields = Fields::of(value, Dialect::Written(format!("role [{name}]").into()))?;
         let mut indices = Vec::new();
         for alias in ["index", "indices"] {
             for entry in fields.array(alias)?.unwrap_or_default() {
@@ -73,7 +73,7 @@ fn parse_restriction(fields: &mut Fields) -> Result<Option<Value>, ApiError> {
     };
     let mut inner = Fields::of(
         Value::Object(restriction),
-        Dialect::Written("restriction".to_owned()),
+        Dialect::Written("restriction".into()),
     )?;
     let workflows = inner.strings("workflows")?.unwrap_or_default();
     inner.finish()?;
@@ -89,7 +89,7 @@ fn parse_restriction(fields: &mut Fields) -> Result<Option<Value>, ApiError> {
 
 fn parse_index(role: &str, value: Value) -> Result<IndexEntry, ApiError> {
     let what = format!("indices privileges for role [{role}]");
-    let mut fields = Fields::of(value, Dialect::Written(what.clone()))?;
+    let mut fields = Fields::of(value, Dialect::Written(what.clone().into()))?;
     let missing = |field: &str| {
         ApiError::parse(format!(
             "failed to parse {what}. missing required [{field}] field"
@@ -152,7 +152,10 @@ fn parse_field_security(what: &str, fields: &mut Fields) -> Result<Option<Value>
     let Some(object) = fields.object_or_null("field_security")? else {
         return Ok(None);
     };
-    let mut inner = Fields::of(Value::Object(object), Dialect::Written(what.to_owned()))?;
+    let mut inner = Fields::of(
+        Value::Object(object),
+        Dialect::Written(what.to_owned().into()),
+    )?;
     let grant = inner.strings("grant")?;
     let except = inner.strings("except")?;
     inner.finish()?;
@@ -187,7 +190,7 @@ fn parse_field_security(what: &str, fields: &mut Fields) -> Result<Option<Value>
 
 fn parse_application(role: &str, value: Value) -> Result<ApplicationEntry, ApiError> {
     let what = format!("application privileges for role [{role}]");
-    let mut fields = Fields::of(value, Dialect::Written(what.clone()))?;
+    let mut fields = Fields::of(value, Dialect::Written(what.clone().into()))?;
     let application = fields.string("application")?;
     let privileges = fields.strings("privileges")?;
     let resources = fields.strings("resources")?;

@@ -138,9 +138,14 @@ impl Store {
         &self,
         id: &str,
     ) -> Result<Option<Arc<CachedKey>>, ApiError> {
-        if let Some(key) = self.keys.key(id) {
-            return Ok(Some(key));
+        match self.keys.key(id) {
+            Some(key) => Ok(Some(key)),
+            // Boxed, because nearly every request finds its key and should not carry what this needs.
+            None => Box::pin(self.load_key(id)).await,
         }
+    }
+
+    async fn load_key(&self, id: &str) -> Result<Option<Arc<CachedKey>>, ApiError> {
         let epoch = self.keys.epoch();
         let mut filter = Sql::new("id = ");
         filter.text(id);
