@@ -13,6 +13,7 @@ mod test;
 mod chromium;
 mod command;
 mod debian;
+mod playwright;
 mod stamp;
 mod workspace;
 

@@ -73,6 +73,12 @@ pub(crate) fn set(path: &Path, word: &str) -> Result<()> {
     fs::write(path, word).with_context(|| format!("{} cannot be written", path.display()))
 }
 
+/// The word for a file's content.
+pub(crate) fn of_file(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("{} is missing", path.display()))?;
+    Ok(short_digest(&bytes))
+}
+
 /// The digest of some bytes, short enough for a file name.
 pub(crate) fn short_digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes)[..8])

@@ -2,16 +2,15 @@
 //!
 //! Every stage runs even when one before it failed, so that one run tells all.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::stamp::{self, short_digest};
+use crate::stamp;
 use crate::workspace::Workspace;
-use crate::{build, chromium, command, debian};
+use crate::{build, chromium, command, debian, playwright};
 
 /// A part of the tests that can run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,32 +129,11 @@ fn rust(workspace: &Workspace) -> Result<()> {
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     let folder = workspace.path("end2end");
     // The quick checks come first: who lacks Node.js should not wait for a compiler to hear it.
-    install_node_packages(&folder)?;
+    playwright::install(workspace)?;
     install_python_packages(&folder)?;
     let chromium = chromium::ready()?;
     let binary = build::build(workspace)?;
-    command::run(
-        Command::new("npx")
-            .args(["--no-install", "playwright", "test"])
-            .current_dir(&folder)
-            .env("AGENT_KEYS_BINARY", binary)
-            .env("CHROMIUM", chromium),
-    )
-}
-
-/// Installs what the lock file says, unless it is there already.
-fn install_node_packages(folder: &Path) -> Result<()> {
-    if command::find("npm").is_none() {
-        bail!("the stories need Node.js 20 or newer with npm; install both, then try again");
-    }
-    let word = digest(&folder.join("package-lock.json"))?;
-    let stamp_file = folder.join("node_modules/.lock-digest");
-    if stamp::holds(&stamp_file, &word) {
-        return Ok(());
-    }
-    command::run(Command::new("npm").arg("ci").current_dir(folder))
-        .context("the packages of end2end/package-lock.json could not be installed")?;
-    stamp::set(&stamp_file, &word)
+    command::run(&mut playwright::test(workspace, &binary, &chromium))
 }
 
 /// Installs the Python agent into a folder of its own, unless it is there already.
@@ -164,7 +142,7 @@ fn install_python_packages(folder: &Path) -> Result<()> {
     if !requirements.is_file() {
         return Ok(());
     }
-    let word = digest(&requirements)?;
+    let word = stamp::of_file(&requirements)?;
     let environment = folder.join(".venv");
     let stamp_file = environment.join(".requirements-digest");
     if stamp::holds(&stamp_file, &word) {
@@ -197,11 +175,6 @@ fn make_python_environment(environment: &Path) -> Result<()> {
     }
     debian::install(&["python3", "python3-venv"])?;
     make()
-}
-
-fn digest(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).with_context(|| format!("{} is missing", path.display()))?;
-    Ok(short_digest(&bytes))
 }
 
 #[cfg(test)]

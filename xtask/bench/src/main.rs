@@ -1,7 +1,8 @@
 //! Measures the release binary against two floors in the same run.
 //!
-//! `bench BINARY REPORT` starts the floors and the binary, each as a process of its own, drives
-//! them over loopback, prints a table and writes it to `REPORT`. Every measurement is bounded in
+//! `bench BINARY BROWSER REPORT` starts the floors and the binary, each as a process of its own,
+//! drives them over loopback, adds the rows that were measured in a browser, prints a table and
+//! writes it to `REPORT`. Every measurement is bounded in
 //! count or in time. Nothing is asserted: machines differ, and the ratios are for people to read.
 
 mod client;
@@ -34,12 +35,13 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["floor-a"] => runtime()?.block_on(floor::constant()),
         ["floor-b", file] => runtime()?.block_on(floor::indexed_read(Path::new(file))),
-        [binary, report] => {
+        [binary, browser, report] => {
             // One thread, so that the load takes one core at most and leaves the other to the server.
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            runtime.block_on(rows::measure(Path::new(binary), Path::new(report)))
+            let [binary, browser, report] = [binary, browser, report].map(Path::new);
+            runtime.block_on(rows::measure(binary, browser, report))
         }
         _ => bail!("run `cargo xtask bench`"),
     }

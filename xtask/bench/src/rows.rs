@@ -1,5 +1,6 @@
 //! What is measured, row by row.
 
+mod browser;
 mod creations;
 mod engine;
 mod floors;
@@ -19,12 +20,13 @@ use crate::report::Report;
 const PASSWORD: &str = "a-password-for-measuring";
 
 /// Measures everything, prints the table and writes it to a file.
-pub(crate) async fn measure(binary: &Path, file: &Path) -> Result<()> {
+pub(crate) async fn measure(binary: &Path, in_the_browser: &Path, file: &Path) -> Result<()> {
     let mut report = Report::default();
     let floor_a = floors::measure(&mut report).await?;
     {
         let bench = Bench::new(binary, "pages")?;
         pages::measure(&bench, &mut report).await?;
+        browser::add(in_the_browser, &mut report)?;
         keys::measure(&bench, &mut report, floor_a).await?;
     }
     creations::measure(&Bench::new(binary, "creations")?, &mut report).await?;
