@@ -23,8 +23,9 @@
 //! [`Actor::grant`] turns a permission into a [`Grant`], or names what is missing. A grant cannot be made
 //! elsewhere, and every method of the store that writes in a person's name takes one: a check cannot be forgotten,
 //! because without it there is nothing to pass. Elasticsearch still has the last word, for each call carries the
-//! person's own credential.
+//! person's own credential. What would do most harm from a browser that somebody left open also takes a [`Fresh`].
 
+mod fresh;
 mod gate;
 
 use crate::elasticsearch::{
@@ -37,6 +38,7 @@ use app::model::{
 };
 use std::sync::Arc;
 
+pub use fresh::{FRESH_MS_MAX, Fresh};
 pub use gate::{APM, Gate};
 
 const MANAGE_SECURITY: &str = "manage_security";
@@ -65,6 +67,11 @@ impl SignedIn {
     /// Who it is.
     pub fn identity(&self) -> &Identity {
         &self.0
+    }
+
+    /// Whether it is this person, by name and realm.
+    pub fn is_of(&self, identity: &Identity) -> bool {
+        self.0.username == identity.username && self.0.realm == identity.realm
     }
 }
 

@@ -7,10 +7,13 @@ use crate::{
     failure::Failure,
     request_id::RequestId,
     services::{Person, Services},
-    session::{IDLE_MS_MAX, LIFE_MS_MAX, Session},
+    session::{Caller, Found, IDLE_MS_MAX, LIFE_MS_MAX, Session},
     visit::Visit,
 };
-use app::model::timestamp::DAY_MS;
+use app::model::{
+    session::SessionId,
+    timestamp::{DAY_MS, Timestamp},
+};
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -77,10 +80,13 @@ async fn reconcile(services: &Services, credential: &Credential) -> Result<(), F
     let session = Session {
         // No row has this digest: the service user has no session.
         id_hash: String::new(),
+        id: SessionId::default(),
+        authenticated_at: Timestamp(0),
         identity,
         credential: credential.clone(),
     };
-    let person = Person::new(services, session, &Visit::new(request_id, None, None));
+    let visit = Visit::new(request_id, Found::Nothing, Caller::default());
+    let person = Person::new(services, session, &visit);
     agent_keys::reconcile::reconcile(services, &person).await;
     Ok(())
 }

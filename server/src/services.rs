@@ -1,7 +1,7 @@
 //! What every use case works with, and the person for whom it works.
 
 use crate::{
-    access::{Actor, Gate, Grant, Permission},
+    access::{Actor, Fresh, Gate, Grant, Permission},
     audit::{Origin, Stamp},
     clock::Clock,
     elasticsearch::{Connection, Elasticsearch},
@@ -169,5 +169,11 @@ impl Person {
     ) -> Result<Grant, Failure> {
         let actor = self.actor(services).await?;
         actor.grant(permission).map_err(Failure::Missing)
+    }
+
+    /// The proof that this person entered the password a short while ago.
+    pub fn fresh(&self, services: &Services) -> Result<Fresh, Failure> {
+        let authenticated_at = self.inner.session.authenticated_at;
+        Fresh::at(authenticated_at, services.clock.now()).ok_or(Failure::ReauthRequired)
     }
 }

@@ -64,7 +64,9 @@ async fn tell(store: Store) {
     // Sessions: begun, found, replaced, touched, ended, and never revived.
     let new = |id_hash| NewSession {
         id_hash,
+        id: id_hash,
         sealed: "sealed",
+        browser: Some("Firefox on Linux".to_owned()),
     };
     store
         .begin_session(&proof, new("first"), None, &stamp(0))

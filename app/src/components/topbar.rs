@@ -93,6 +93,12 @@ pub fn TopbarEnd(
                         <small>" realm " {viewer.realm.clone()}</small>
                     </span>
                 </li>
+                <li>
+                    <a href="/settings/sessions">
+                        <Icon name=IconName::Clock />
+                        <span>"Your sessions"</span>
+                    </a>
+                </li>
             </ul>
         </div>
     }
