@@ -173,7 +173,7 @@ impl Person {
 
     /// The proof that this person entered the password a short while ago.
     pub fn fresh(&self, services: &Services) -> Result<Fresh, Failure> {
-        let authenticated_at = self.inner.session.authenticated_at;
-        Fresh::at(authenticated_at, services.clock.now()).ok_or(Failure::ReauthRequired)
+        let now = services.clock.now();
+        Fresh::of(&self.inner.session, now).ok_or(Failure::ReauthRequired)
     }
 }

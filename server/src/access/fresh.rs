@@ -5,6 +5,7 @@
 //! takes a grant. When the password was entered stands in the session's row, by the server's clock; the browser has
 //! no say in it. Signing in counts.
 
+use crate::session::Session;
 use app::model::timestamp::Timestamp;
 
 /// How long after the password was entered it need not be entered again.
@@ -15,14 +16,16 @@ pub const FRESH_MS_MAX: i64 = 5 * 60 * 1_000;
 pub struct Fresh(());
 
 impl Fresh {
-    /// The proof of a session in which the password was last entered at `authenticated_at`.
-    ///
-    /// The distance counts, in both directions: the clocks of two processes differ a little, and one that was set
-    /// back must not keep a proof alive for longer.
-    pub fn at(authenticated_at: Timestamp, now: Timestamp) -> Option<Self> {
-        let apart = now.0.abs_diff(authenticated_at.0);
-        (apart <= FRESH_MS_MAX.unsigned_abs()).then_some(Self(()))
+    /// The proof that a session as it is stored gives.
+    pub fn of(session: &Session, now: Timestamp) -> Option<Self> {
+        is_recent(session.authenticated_at, now).then_some(Self(()))
     }
+}
+
+/// The distance counts, in both directions: the clocks of two processes differ a little, and one that was set back
+/// must not keep a proof alive for longer.
+fn is_recent(authenticated_at: Timestamp, now: Timestamp) -> bool {
+    now.0.abs_diff(authenticated_at.0) <= FRESH_MS_MAX.unsigned_abs()
 }
 
 #[cfg(test)]
@@ -43,9 +46,9 @@ mod tests {
             (-2 * 60 * 60 * 1_000, false),
         ] {
             let now = Timestamp(NOW.0 + after_ms);
-            assert_eq!(Fresh::at(NOW, now).is_some(), good, "{after_ms}");
+            assert_eq!(is_recent(NOW, now), good, "{after_ms}");
         }
         // A session from before this was noted.
-        assert!(Fresh::at(Timestamp(0), NOW).is_none());
+        assert!(!is_recent(Timestamp(0), NOW));
     }
 }
