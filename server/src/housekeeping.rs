@@ -39,7 +39,7 @@ pub async fn recover(services: &Services) -> Result<(), Failure> {
 
 /// One round. What fails is logged and tried again in the next one.
 pub async fn tidy(services: &Services, service: Option<&Credential>) {
-    report("ended sessions", remove_ended_sessions(services).await);
+    report("sessions", expire_sessions(services).await);
     report("attempts to sign in", forget_attempts(services).await);
     report("unseen secrets", note_unseen_secrets(services).await);
     if let Some(credential) = service {
@@ -48,12 +48,15 @@ pub async fn tidy(services: &Services, service: Option<&Credential>) {
 }
 
 /// Sessions that nobody can use any more hold a sealed password for no reason.
-async fn remove_ended_sessions(services: &Services) -> Result<(), Failure> {
-    let now = services.clock.now();
-    let (touched, created) = (now.plus_ms(-IDLE_MS_MAX), now.plus_ms(-LIFE_MS_MAX));
+async fn expire_sessions(services: &Services) -> Result<(), Failure> {
+    let stamp = stamp(services)?;
+    let (touched, created) = (
+        stamp.at.plus_ms(-IDLE_MS_MAX),
+        stamp.at.plus_ms(-LIFE_MS_MAX),
+    );
     services
         .store
-        .remove_ended_sessions(touched, created)
+        .expire_sessions(touched, created, &stamp)
         .await?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use app::model::{
     session::{LiveSession, SessionEnd, SessionList},
 };
 use http::StatusCode;
+use server::housekeeping;
 use std::time::Duration;
 
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
@@ -259,6 +260,41 @@ async fn a_late_request_does_not_revive_a_session_that_was_ended_elsewhere() {
         );
     }
     requirement("R17", 20, 20, None);
+}
+
+#[tokio::test]
+async fn a_session_whose_time_is_over_is_written_down_once() {
+    let app = App::start().await;
+    app.engine.put_user("ada", &[]).await;
+    let services = app.application.services();
+    let ended = async || {
+        housekeeping::tidy(services, None).await;
+        let events = app.events().await;
+        let ended = events
+            .iter()
+            .filter(|event| event.action == "session_ended");
+        let reason = |details: &str| -> String {
+            let details: serde_json::Value = serde_json::from_str(details).unwrap();
+            details["reason"].as_str().unwrap().to_owned()
+        };
+        ended
+            .map(|event| (event.target_name.clone().unwrap(), reason(&event.details)))
+            .collect::<Vec<_>>()
+    };
+    let _idle = app.as_user("ada").await;
+    let busy = app.as_admin().await;
+    // The control: while they live, nothing is said of them.
+    assert_eq!(ended().await, []);
+    for _ in 0..36 {
+        app.clock.advance(Duration::from_secs(20 * 60));
+        busy.post("read_viewer", &[]).await;
+        ended().await;
+    }
+    let told = |name: &str, reason: &str| (name.to_owned(), reason.to_owned());
+    let expected = [told("ada", "idle"), told("elastic", "lifespan")];
+    assert_eq!(ended().await, expected);
+    assert_eq!(ended().await, expected);
+    requirement("R15", 2, 2, None);
 }
 
 #[tokio::test]

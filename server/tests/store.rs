@@ -128,18 +128,11 @@ async fn tell(store: Store) {
         .await
         .unwrap();
     assert!(store.find_session("second").await.unwrap().is_none());
+    // This one stays, for the rest of the story.
     store
         .begin_session(&proof, new("old"), None, &stamp(4))
         .await
         .unwrap();
-    assert_eq!(store.remove_ended_sessions(NOW, NOW).await.unwrap(), 0);
-    assert_eq!(
-        store
-            .remove_ended_sessions(NOW.plus_ms(4), NOW)
-            .await
-            .unwrap(),
-        1
-    );
 
     // Settings: the defaults, then what was saved, twice.
     assert_eq!(
@@ -399,7 +392,7 @@ async fn tell_of_failed_sign_ins(store: &Store) {
     assert_eq!(forget(NOW.plus_ms(60_000)).await, 1);
 }
 
-/// Sessions once more: renewed, listed, and ended from elsewhere.
+/// The session that stayed, and others: renewed, listed, ended from elsewhere, and over.
 async fn tell_of_sessions(store: Store) {
     let (proof, grant) = proof_and_grant().await;
     let stamp = |after_ms: i64| Stamp {
@@ -413,10 +406,6 @@ async fn tell_of_sessions(store: Store) {
         sealed: "sealed",
         browser: Some("Firefox on Linux".to_owned()),
     };
-    store
-        .begin_session(&proof, new("old"), None, &stamp(4))
-        .await
-        .unwrap();
     // Renewed: found under the new digest alone, by the same name, and once.
     let renew = async |before| {
         let renewed = RenewedSession {
@@ -507,12 +496,17 @@ async fn tell_of_sessions(store: Store) {
         assert!(matches!(ended(id_hash).await, Found::Ended(found) if found == end));
     }
     assert!(matches!(ended("never was").await, Found::Nothing));
-    // Why they ended is remembered for as long as their cookies may come.
+    // Over: told once, and why they ended is remembered for as long as their cookies may come.
+    let expire = async |touched_ms, created_ms| {
+        let (touched, created) = (NOW.plus_ms(touched_ms), NOW.plus_ms(created_ms));
+        let expired = store.expire_sessions(touched, created, &stamp(8)).await;
+        expired.unwrap()
+    };
+    assert_eq!(expire(4, 3).await, 0);
+    assert_eq!(expire(5, 3).await, 1);
+    assert_eq!(expire(5, 3).await, 0);
     assert!(matches!(ended("third").await, Found::Ended(_)));
-    store
-        .remove_ended_sessions(NOW.plus_ms(5), NOW.plus_ms(7))
-        .await
-        .unwrap();
+    assert_eq!(expire(5, 7).await, 0);
     assert!(matches!(ended("third").await, Found::Nothing));
     store.close().await;
 }

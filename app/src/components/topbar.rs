@@ -94,7 +94,8 @@ pub fn TopbarEnd(
                     </span>
                 </li>
                 <li>
-                    <a href="/settings/sessions">
+                    // The browser goes there by itself: this menu would stay open over a page that the script changes.
+                    <a href="/settings/sessions" rel="external">
                         <Icon name=IconName::Clock />
                         <span>"Your sessions"</span>
                     </a>

@@ -1,6 +1,7 @@
 //! Who is signed in.
 
 mod end;
+mod expire;
 mod list;
 mod renew;
 
@@ -52,7 +53,7 @@ pub struct StoredSession {
     pub authenticated_at: Timestamp,
 }
 
-/// Stands for a session whose token was renewed, where others have the word for their end.
+/// Stands for a token in whose place its browser has another, where others have the word for their end.
 const RENEWED: &str = "renewed";
 
 impl Store {
@@ -68,10 +69,13 @@ impl Store {
         let identity = proof.identity();
         let mut write = self.write().await?;
         if let Some(old) = replaces {
-            sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
+            let replaced = sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
                 .bind(old)
                 .execute(&mut *write)
                 .await?;
+            if replaced.rows_affected() > 0 {
+                end::remember(&mut write, old, RENEWED, stamp).await?;
+            }
         }
         sqlx::query(
             "INSERT INTO sessions (id_hash, username, realm, sealed, created_at, touched_at, \
@@ -179,27 +183,6 @@ impl Store {
         }
         write.commit().await?;
         Ok(ended)
-    }
-
-    /// Removes sessions that nobody can use any more, and what was remembered of those that ended so long ago. How
-    /// many sessions.
-    #[tracing::instrument(name = "store.session.remove_ended", skip_all)]
-    pub async fn remove_ended_sessions(
-        &self,
-        touched_before: Timestamp,
-        created_before: Timestamp,
-    ) -> Result<u64, Error> {
-        let removed =
-            sqlx::query("DELETE FROM sessions WHERE touched_at <= $1 OR created_at <= $2")
-                .bind(touched_before.0)
-                .bind(created_before.0)
-                .execute(&self.writer)
-                .await?;
-        sqlx::query("DELETE FROM ended_sessions WHERE ended_at <= $1")
-            .bind(created_before.0)
-            .execute(&self.writer)
-            .await?;
-        Ok(removed.rows_affected())
     }
 }
 
