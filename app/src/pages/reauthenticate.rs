@@ -105,7 +105,7 @@ fn Who(username: String) -> impl IntoView {
     view! {
         <p>
             "You are signed in as " <strong><bdi>{username}</bdi></strong>
-            ". What you are about to do needs your password, and it was last entered more than five minutes ago."
+            ". What you are about to do needs a password that was entered in the last five minutes."
         </p>
     }
     .into_any()

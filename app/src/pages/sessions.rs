@@ -121,7 +121,7 @@ fn Own(list: SessionList, actions: Actions) -> impl IntoView {
         view! {
             <ActionForm action=end_others>
                 <FormPage />
-                <button class="button" data-variant="danger-outline" type="submit" disabled=move || end_others.pending().get()>
+                <button class="button" data-variant="danger-quiet" type="submit" disabled=move || end_others.pending().get()>
                     "End all others"
                 </button>
             </ActionForm>

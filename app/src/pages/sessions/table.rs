@@ -5,7 +5,6 @@ use crate::{
     components::{
         badge::{Badge, Tone},
         form::FormPage,
-        icon::{Icon, IconName},
         moment::Moment,
     },
     model::{
@@ -92,8 +91,13 @@ fn SessionRow(
             <ActionForm action=end>
                 <FormPage />
                 <input type="hidden" name="id" value=session.id />
-                <button type="submit" class="row-action" data-tone="danger" title="End" disabled=move || end.pending().get()>
-                    <Icon name=IconName::Signout />
+                <button
+                    type="submit"
+                    class="button"
+                    data-size="sm"
+                    data-variant="danger-quiet"
+                    disabled=move || end.pending().get()
+                >
                     <span>"End" <span class="visually-hidden">{of}</span></span>
                 </button>
             </ActionForm>
