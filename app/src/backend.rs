@@ -3,7 +3,7 @@
 use crate::model::{
     agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
     apm_settings::{ApmIntegration, ApmSettings},
-    audit::{AuditPage, AuditQuery},
+    audit::{AuditPage, AuditQuery, SearchText},
     key_list::{KeyListPage, KeyListQuery},
     new_agent_key::{NewAgentKey, OperationId},
     problem::Problem,
@@ -44,8 +44,8 @@ pub trait Backend: Send + Sync {
     /// This person's live sessions.
     async fn list_own_sessions(&self) -> Result<SessionList, Problem>;
 
-    /// Everybody else's live sessions.
-    async fn list_others_sessions(&self) -> Result<SessionList, Problem>;
+    /// Everybody else's live sessions, of those whose user name holds `name`.
+    async fn list_others_sessions(&self, name: SearchText) -> Result<SessionList, Problem>;
 
     /// Ends a session. Other people's are there only for those who manage security, and have just entered the password.
     async fn end_session(&self, id: SessionId) -> Result<EndedSession, Problem>;

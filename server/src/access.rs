@@ -8,7 +8,7 @@
 //!
 //! Three kinds of privileges are asked for. *Cluster privileges*: `manage_own_api_key` to have agent keys at all,
 //! `manage_api_key` or `manage_security` to revoke those of others, `read_security` to see them, `manage_security`
-//! for users, roles and the audit log. *Application privileges of `apm`*: `event:write` and `config_agent:read`, because
+//! for users, roles, other people's sessions and the audit log. *Application privileges of `apm`*: `event:write` and `config_agent:read`, because
 //! Elasticsearch happily makes a key whose owner lacks them, and such a key never works. *Kibana's own gate*:
 //! the same page in Kibana needs `feature_apm.read` to look and `feature_apm.all` to change something, on a space
 //! of the application `kibana-.kibana`; we ask for the same, so that the documented role means the same here.
@@ -97,7 +97,7 @@ pub enum Permission {
     CreateAgentKey,
     /// Revoke an agent key.
     RevokeAgentKey,
-    /// See and change users and the role.
+    /// See and change users and the role; see and end other people's sessions.
     ManageSecurity,
     /// Change the settings of the APM integration.
     SaveApmSettings,

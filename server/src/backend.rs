@@ -22,7 +22,7 @@ use app::{
     model::{
         agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
         apm_settings::{ApmIntegration, ApmSettings},
-        audit::{AuditPage, AuditQuery},
+        audit::{AuditPage, AuditQuery, SearchText},
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::{NewAgentKey, OperationId},
         problem::Problem,
@@ -215,8 +215,8 @@ impl Backend for RequestBackend {
         ask!(self, session::list::own)
     }
 
-    async fn list_others_sessions(&self) -> Result<SessionList, Problem> {
-        ask!(self, session::list::others)
+    async fn list_others_sessions(&self, name: SearchText) -> Result<SessionList, Problem> {
+        ask!(self, session::list::others, name)
     }
 
     async fn end_session(&self, id: SessionId) -> Result<EndedSession, Problem> {

@@ -107,6 +107,12 @@ async fn call(browser: &Browser, row: &Row) -> StatusCode {
         let body = postcard::to_allocvec(&app::questions::audit::ReadAudit { query }).unwrap();
         return browser.post_bytes(function, body).await.status;
     }
+    if function == "list_others_sessions" {
+        let name = "".into();
+        let question = app::questions::sessions::ListOthersSessions { name };
+        let body = postcard::to_allocvec(&question).unwrap();
+        return browser.post_bytes(function, body).await.status;
+    }
     if function == "list_agent_keys" {
         return browser.list(|_| {}).await.status;
     }

@@ -17,8 +17,14 @@ async fn own(browser: &Browser) -> Vec<LiveSession> {
     list.sessions
 }
 
+async fn ask_for_others(browser: &Browser, name: &str) -> Answer {
+    let question = app::questions::sessions::ListOthersSessions { name: name.into() };
+    let body = postcard::to_allocvec(&question).unwrap();
+    browser.post_bytes("list_others_sessions", body).await
+}
+
 async fn others(browser: &Browser) -> Vec<LiveSession> {
-    let list: SessionList = browser.post("list_others_sessions", &[]).await.value();
+    let list: SessionList = ask_for_others(browser, "").await.value();
     list.sessions
 }
 
@@ -170,7 +176,7 @@ async fn other_peoples_sessions_do_not_exist_for_who_may_not_end_them() {
         assert_eq!(answer.problem(), ProblemKind::NotFound, "{id}");
     }
     assert!(lives(&ben).await);
-    let refused = ada.post("list_others_sessions", &[]).await;
+    let refused = ask_for_others(&ada, "").await;
     assert!(matches!(refused.problem(), ProblemKind::Forbidden(_)));
     // The control: for who may, this very session is there.
     let admin = app.as_admin().await;
@@ -196,6 +202,34 @@ async fn other_peoples_sessions_do_not_exist_for_who_may_not_end_them() {
     assert_eq!(event.target_name.as_deref(), Some("ben"));
     assert!(event.details.contains(r#""reason":"admin""#));
     requirement("R18", 6, 6, None);
+}
+
+#[tokio::test]
+async fn other_people_are_found_by_a_part_of_their_name() {
+    let app = App::start().await;
+    for name in ["ada", "Adam", "b_n", "ben"] {
+        app.with_user(name, &[]).await;
+    }
+    let admin = app.as_admin().await;
+    let found = async |name: &str| {
+        let list: SessionList = ask_for_others(&admin, name).await.value();
+        let mut names: Vec<_> = list
+            .sessions
+            .into_iter()
+            .map(|session| session.username)
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(found("").await, ["Adam", "ada", "b_n", "ben"]);
+    assert_eq!(found("ADA").await, ["Adam", "ada"]);
+    // What means something to the database is a character like any other.
+    assert_eq!(found("b_n").await, ["b_n"]);
+    for nothing in ["%", "' OR 1=1 --", "elastic"] {
+        assert_eq!(found(nothing).await, [""; 0], "{nothing}");
+    }
+    let page = admin.get("/settings/sessions?person=ben").await.text();
+    assert!(page.contains("session of ben:") && !page.contains("session of ada:"));
 }
 
 #[tokio::test]

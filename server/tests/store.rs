@@ -450,7 +450,8 @@ async fn tell_of_sessions(store: Store) {
     assert_eq!(own(alive(0, 0)).await, ["fourth", "third", "old"]);
     assert_eq!(own(alive(5, 0)).await, ["fourth", "third"]);
     assert_eq!(own(alive(0, 6)).await, [""; 0]);
-    let others = store.others_sessions(&grant, alive(0, 0), 10).await;
+    let name = "".into();
+    let others = store.others_sessions(&grant, &name, alive(0, 0), 10).await;
     assert_eq!(others.unwrap(), [], "they are all the same person's");
     let id = |text| SessionId::parse(text).unwrap();
     let end = async |which| {

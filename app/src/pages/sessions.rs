@@ -8,9 +8,10 @@ use crate::{
         badge::Tone,
         callout::{Announce, Callout},
         form::{FormPage, use_form},
+        icon::{Icon, IconName},
         problem::{ProblemCallout, ProblemPrompt},
     },
-    model::session::SessionList,
+    model::{audit::SearchText, session::SessionList},
     questions::{
         ask,
         sessions::{EndOtherSessions, EndSession, list_others_sessions, list_own_sessions},
@@ -18,6 +19,7 @@ use crate::{
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
+use leptos_router::{components::Form, hooks::use_query_map};
 use table::{SessionTable, Whose};
 
 /// The page's address.
@@ -44,12 +46,18 @@ pub fn SessionsPage() -> impl IntoView {
             actions.end_others.version().get(),
         )
     };
+    let parameters = use_query_map();
+    let name = Memo::new(move |_| {
+        let typed = parameters.read().get("person").unwrap_or_default();
+        SearchText::from(typed)
+    });
     let own = ask(version, |_| list_own_sessions());
     // For those who may not see them it is no question at all: a refusal would be the whole page's.
-    let others = ask(version, move |_| async move {
+    let asked_for = move || (version(), name.get());
+    let others = ask(asked_for, move |(_, name)| async move {
         let viewer = viewer.await.ok();
         match viewer.filter(|viewer| viewer.access.manage_security.is_granted()) {
-            Some(_) => list_others_sessions().await.map(Some),
+            Some(_) => list_others_sessions(name).await.map(Some),
             None => Ok(None),
         }
     });
@@ -73,7 +81,10 @@ pub fn SessionsPage() -> impl IntoView {
                         Err(problem) => view! { <ProblemPrompt problem retry=SESSIONS /> }.into_any(),
                     };
                     let others = match others {
-                        Ok(Some(list)) => view! { <OtherPeople list actions /> }.into_any(),
+                        Ok(Some(list)) => {
+                            let name = name.get_untracked();
+                            view! { <OtherPeople list name actions /> }.into_any()
+                        }
                         Ok(None) => ().into_any(),
                         Err(problem) => view! { <ProblemPrompt problem retry=SESSIONS /> }.into_any(),
                     };
@@ -144,14 +155,18 @@ fn Own(list: SessionList, actions: Actions) -> impl IntoView {
 
 /// Everybody else's.
 #[component]
-fn OtherPeople(list: SessionList, actions: Actions) -> impl IntoView {
+fn OtherPeople(list: SessionList, name: SearchText, actions: Actions) -> impl IntoView {
     let shown = list.sessions.len();
     let more = list.more.then(|| {
         view! { <p class="small muted">"These are the " {shown} " that were used last. There are more."</p> }
     });
     let content = if list.sessions.is_empty() {
-        view! { <div data-part="body"><p class="muted">"Nobody else is signed in."</p></div> }
-            .into_any()
+        let nobody = if name.is_empty() {
+            "Nobody else is signed in."
+        } else {
+            "Nobody else of such a name is signed in."
+        };
+        view! { <div data-part="body"><p class="muted">{nobody}</p></div> }.into_any()
     } else {
         view! { <SessionTable list actions whose=Whose::OtherPeople /> }.into_any()
     };
@@ -166,6 +181,23 @@ fn OtherPeople(list: SessionList, actions: Actions) -> impl IntoView {
                     {more}
                 </div>
             </header>
+            <search>
+                <Form method="GET" action=SESSIONS>
+                    <div class="toolbar">
+                        <div class="input" data-size="sm">
+                            <Icon name=IconName::Search />
+                            <input
+                                type="search"
+                                name="person"
+                                aria-label="Search people"
+                                placeholder="Search by user"
+                                value=String::from(name)
+                            />
+                            <button type="submit" class="visually-hidden">"Search"</button>
+                        </div>
+                    </div>
+                </Form>
+            </search>
             {content}
         </section>
     }

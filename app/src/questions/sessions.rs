@@ -7,7 +7,7 @@
 
 #[cfg(feature = "server")]
 use super::or_sign_in;
-use crate::model::{problem::Problem, session::SessionList};
+use crate::model::{audit::SearchText, problem::Problem, session::SessionList};
 #[cfg(feature = "server")]
 use crate::{
     backend::backend,
@@ -24,10 +24,10 @@ pub async fn list_own_sessions() -> Result<SessionList, Problem> {
     or_sign_in(backend()?.list_own_sessions().await)
 }
 
-/// Everybody else's live sessions.
-#[server(endpoint = "list_others_sessions", output = Postcard)]
-pub async fn list_others_sessions() -> Result<SessionList, Problem> {
-    or_sign_in(backend()?.list_others_sessions().await)
+/// Everybody else's live sessions, of those whose user name holds `name`.
+#[server(endpoint = "list_others_sessions", input = Postcard, output = Postcard)]
+pub async fn list_others_sessions(name: SearchText) -> Result<SessionList, Problem> {
+    or_sign_in(backend()?.list_others_sessions(name).await)
 }
 
 /// Ends a session. Ending the one in use goes to the sign-in page.

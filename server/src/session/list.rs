@@ -8,6 +8,7 @@ use crate::{
     store::{Alive, ListedSession},
 };
 use app::model::{
+    audit::SearchText,
     session::{LiveSession, SessionList},
     timestamp::Timestamp,
 };
@@ -24,15 +25,19 @@ pub async fn own(services: &Services, person: &Person) -> Result<SessionList, Fa
     Ok(list(person, found, now))
 }
 
-/// Everybody else's.
+/// Everybody else's, of those whose user name holds `name`.
 #[tracing::instrument(name = "session.list.others", skip_all)]
-pub async fn others(services: &Services, person: &Person) -> Result<SessionList, Failure> {
+pub async fn others(
+    services: &Services,
+    person: &Person,
+    name: SearchText,
+) -> Result<SessionList, Failure> {
     let grant = person.grant(services, Permission::ManageSecurity).await?;
     let now = services.clock.now();
     // One more than is shown tells whether there are more.
     let found = services
         .store
-        .others_sessions(&grant, alive(now), SESSIONS_MAX + 1)
+        .others_sessions(&grant, &name, alive(now), SESSIONS_MAX + 1)
         .await?;
     Ok(list(person, found, now))
 }

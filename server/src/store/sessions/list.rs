@@ -1,8 +1,11 @@
 //! Which sessions live, and whose they are.
 
 use super::{Error, Store};
-use crate::access::{Grant, Identity};
-use app::model::timestamp::Timestamp;
+use crate::{
+    access::{Grant, Identity},
+    store::audit::pattern,
+};
+use app::model::{audit::SearchText, timestamp::Timestamp};
 use sqlx::{Row, any::AnyRow};
 
 /// When a session must have been used and begun to live.
@@ -55,23 +58,28 @@ impl Store {
         rows.iter().map(listed).collect()
     }
 
-    /// Everybody else's, the one used last first.
+    /// Everybody else's, the one used last first: of those whose user name holds `person`, as typed or in lower case.
     #[tracing::instrument(name = "store.session.others", skip_all)]
     pub async fn others_sessions(
         &self,
         grant: &Grant,
+        person: &SearchText,
         alive: Alive,
         rows_max: usize,
     ) -> Result<Vec<ListedSession>, Error> {
         let rows = sqlx::query(
             "SELECT handle, username, realm, browser, address, created_at, touched_at \
              FROM sessions WHERE NOT (username = $1 AND realm = $2) AND touched_at > $3 \
-             AND created_at > $4 ORDER BY touched_at DESC, created_at DESC, handle LIMIT $5",
+             AND created_at > $4 \
+             AND ($5 = '' OR username LIKE $5 ESCAPE '\\' OR LOWER(username) LIKE $6 ESCAPE '\\') \
+             ORDER BY touched_at DESC, created_at DESC, handle LIMIT $7",
         )
         .bind(grant.identity().username.as_str())
         .bind(grant.identity().realm.as_str())
         .bind(alive.touched_after.0)
         .bind(alive.created_after.0)
+        .bind(pattern(person.as_str()))
+        .bind(pattern(&person.as_str().to_lowercase()))
         .bind(i64::try_from(rows_max).unwrap_or(i64::MAX))
         .fetch_all(&self.readers)
         .await?;
