@@ -66,6 +66,13 @@ impl KnownDevice {
     pub(super) fn id(&self) -> &[u8] {
         &self.id
     }
+
+    #[cfg(test)]
+    pub(super) fn of_test(byte: u8) -> Self {
+        Self {
+            id: [byte; ID_BYTES],
+        }
+    }
 }
 
 impl DeviceKey {

@@ -189,6 +189,20 @@ mod tests {
     }
 
     #[test]
+    fn a_known_browser_is_counted_for_itself_and_for_its_address() {
+        let address = Some("192.0.2.7".parse().unwrap());
+        let device = KnownDevice::of_test(1);
+        let (known, unknown) = (
+            subjects("ada", address, Some(&device)),
+            subjects("ada", address, None),
+        );
+        assert_ne!(known.account, unknown.account);
+        assert_eq!(known.address, unknown.address);
+        let other = subjects("ada", address, Some(&KnownDevice::of_test(2)));
+        assert_ne!(known.account, other.account);
+    }
+
+    #[test]
     fn a_network_of_ipv6_is_one() {
         let network = |text: &str| network(text.parse().unwrap());
         assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:3::9"));
