@@ -3,11 +3,13 @@
 use crate::model::{
     agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
     apm_settings::{ApmIntegration, ApmSettings},
-    audit::{AuditPage, AuditQuery},
+    audit::{AuditPage, AuditQuery, SearchText},
     key_list::{KeyListPage, KeyListQuery},
     new_agent_key::{NewAgentKey, OperationId},
     problem::Problem,
     role::AgentKeyRole,
+    secret::Secret,
+    session::{EndedSession, SessionId, SessionList},
     timestamp::Timestamp,
     user::{Credentials, NewPassword, NewUser, UserList, Username},
     viewer::{FrontDoor, Viewer},
@@ -19,8 +21,8 @@ use std::sync::Arc;
 
 /// Everything a page may ask, on behalf of the person whose request this is.
 ///
-/// The server puts one into the reactive context of each request. Every method but the first three
-/// answers `SignedOut` when nobody is signed in.
+/// The server puts one into the reactive context of each request. Every method but `front_door`, `sign_in` and
+/// `sign_out` answers `SignedOut` when nobody is signed in.
 #[async_trait]
 pub trait Backend: Send + Sync {
     /// What the sign-in page shows before anybody is known. Never fails: an unreachable Elasticsearch is an answer.
@@ -29,11 +31,27 @@ pub trait Backend: Send + Sync {
     /// Checks name and password at Elasticsearch and begins a session; the response carries its cookie.
     async fn sign_in(&self, credentials: Credentials) -> Result<(), Problem>;
 
+    /// Checks the password of whoever is signed in once more. What asks for a recently entered password may be done for
+    /// a while; the response carries another cookie.
+    async fn reauthenticate(&self, password: Secret) -> Result<(), Problem>;
+
     /// Ends the session, if there is one.
     async fn sign_out(&self) -> Result<(), Problem>;
 
     /// Who is signed in, and what they may do.
     async fn viewer(&self) -> Result<Viewer, Problem>;
+
+    /// This person's live sessions.
+    async fn list_own_sessions(&self) -> Result<SessionList, Problem>;
+
+    /// Everybody else's live sessions, of those whose user name holds `name`.
+    async fn list_others_sessions(&self, name: SearchText) -> Result<SessionList, Problem>;
+
+    /// Ends a session. Other people's are there only for those who manage security, and have just entered the password.
+    async fn end_session(&self, id: SessionId) -> Result<EndedSession, Problem>;
+
+    /// Ends this person's sessions but the one in use. How many.
+    async fn end_other_sessions(&self) -> Result<u64, Problem>;
 
     /// One page of the agent keys this person may see.
     async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem>;

@@ -13,6 +13,7 @@ pub mod privilege;
 pub mod problem;
 pub mod role;
 pub mod secret;
+pub mod session;
 pub mod timestamp;
 pub mod user;
 pub mod viewer;

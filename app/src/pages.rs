@@ -8,11 +8,13 @@ pub mod layout;
 mod lazy;
 pub mod login;
 pub mod not_found;
+pub mod reauthenticate;
+pub mod sessions;
 pub mod users;
 
 use agent_keys::AgentKeysPage;
 use layout::SettingsLayout;
-use lazy::{KeyPage, LazyPage, UserPage};
+use lazy::{KeyPage, LazyPage, SignInPage, UserPage};
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
@@ -29,7 +31,12 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=NotFoundPage>
-                <Route path=path!("/login") view=LazyPage::Login ssr=SsrMode::Async />
+                <Route path=path!("/login") view=LazyPage::SignIn(SignInPage::Login) ssr=SsrMode::Async />
+                <Route
+                    path=path!("/reauthenticate")
+                    view=LazyPage::SignIn(SignInPage::Reauthenticate)
+                    ssr=SsrMode::Async
+                />
                 <ParentRoute path=path!("/settings") view=SettingsLayout ssr=SsrMode::Async>
                     <ParentRoute path=path!("agent-keys") view=AgentKeysPage ssr=SsrMode::Async>
                         <Route path=path!("") view=Nothing ssr=SsrMode::Async />
@@ -40,6 +47,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("") view=LazyPage::AgentKey(KeyPage::Details) ssr=SsrMode::Async />
                     </ParentRoute>
                     <Route path=path!("apm-integration") view=LazyPage::ApmIntegration ssr=SsrMode::Async />
+                    <Route path=path!("sessions") view=LazyPage::Sessions ssr=SsrMode::Async />
                     <Route path=path!("audit") view=LazyPage::Audit ssr=SsrMode::Async />
                     <ParentRoute path=path!("users") view=LazyPage::Users(UserPage::Table) ssr=SsrMode::Async>
                         <Route path=path!("") view=Nothing ssr=SsrMode::Async />

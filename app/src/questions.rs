@@ -8,10 +8,11 @@ pub mod apm_settings;
 pub mod audit;
 pub mod role;
 pub mod session;
+pub mod sessions;
 pub mod users;
 
 #[cfg(feature = "server")]
-use crate::model::problem::{Problem, ProblemKind};
+use crate::model::problem::Problem;
 use codee::binary::PostcardCodec;
 use leptos::prelude::Resource;
 use serde::{Serialize, de::DeserializeOwned};
@@ -35,12 +36,12 @@ where
 /// Sends a person whose session ended to the sign-in page, whichever question brought it to light.
 #[cfg(feature = "server")]
 fn or_sign_in<T>(answer: Result<T, Problem>) -> Result<T, Problem> {
-    if let Err(Problem {
-        kind: ProblemKind::SignedOut | ProblemKind::SignInEnded,
-        ..
-    }) = &answer
-    {
-        leptos_axum::redirect("/login?reason=ended");
+    let reason = match &answer {
+        Err(problem) => problem.kind.end_of_session(),
+        Ok(_) => None,
+    };
+    if let Some(reason) = reason {
+        leptos_axum::redirect(&format!("/login?reason={reason}"));
     }
     answer
 }

@@ -5,7 +5,9 @@ import { AuditPage } from './audit';
 import { CreatedDialog } from './created';
 import { IntegrationPage } from './integration';
 import { NewKeyForm } from './new-key';
+import { ReauthenticatePage } from './reauthenticate';
 import { RevokeDialog } from './revoke';
+import { SessionsPage } from './sessions';
 import { SignInPage } from './sign-in';
 import { UsersPage } from './users';
 
@@ -48,6 +50,18 @@ export class Site {
   /** Another tab of the same browser: the same session. */
   async otherTab(): Promise<Site> {
     return new Site(await this.page.context().newPage(), this.url, this.javaScript);
+  }
+
+  /** Another browser: a session of its own. Whoever opens it closes it. */
+  async otherBrowser(): Promise<Site> {
+    const browser = this.page.context().browser();
+    if (browser === null) throw new Error('this tab has no browser to open another one in');
+    const context = await browser.newContext({ javaScriptEnabled: this.javaScript });
+    return new Site(await context.newPage(), this.url, this.javaScript);
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
   }
 
   async signIn(person: Person): Promise<void> {
@@ -96,6 +110,14 @@ export class Site {
 
   get audit(): AuditPage {
     return new AuditPage(this);
+  }
+
+  get sessions(): SessionsPage {
+    return new SessionsPage(this);
+  }
+
+  get reauthenticate(): ReauthenticatePage {
+    return new ReauthenticatePage(this);
   }
 
   get users(): UsersPage {

@@ -8,7 +8,7 @@
 //!
 //! Three kinds of privileges are asked for. *Cluster privileges*: `manage_own_api_key` to have agent keys at all,
 //! `manage_api_key` or `manage_security` to revoke those of others, `read_security` to see them, `manage_security`
-//! for users, roles and the audit log. *Application privileges of `apm`*: `event:write` and `config_agent:read`, because
+//! for users, roles, other people's sessions and the audit log. *Application privileges of `apm`*: `event:write` and `config_agent:read`, because
 //! Elasticsearch happily makes a key whose owner lacks them, and such a key never works. *Kibana's own gate*:
 //! the same page in Kibana needs `feature_apm.read` to look and `feature_apm.all` to change something, on a space
 //! of the application `kibana-.kibana`; we ask for the same, so that the documented role means the same here.
@@ -23,8 +23,9 @@
 //! [`Actor::grant`] turns a permission into a [`Grant`], or names what is missing. A grant cannot be made
 //! elsewhere, and every method of the store that writes in a person's name takes one: a check cannot be forgotten,
 //! because without it there is nothing to pass. Elasticsearch still has the last word, for each call carries the
-//! person's own credential.
+//! person's own credential. What would do most harm from a browser that somebody left open also takes a [`Fresh`].
 
+mod fresh;
 mod gate;
 
 use crate::elasticsearch::{
@@ -37,6 +38,7 @@ use app::model::{
 };
 use std::sync::Arc;
 
+pub use fresh::{FRESH_MS_MAX, Fresh};
 pub use gate::{APM, Gate};
 
 const MANAGE_SECURITY: &str = "manage_security";
@@ -66,6 +68,11 @@ impl SignedIn {
     pub fn identity(&self) -> &Identity {
         &self.0
     }
+
+    /// Whether it is this person, by name and realm.
+    pub fn is_of(&self, identity: &Identity) -> bool {
+        self.0.username == identity.username && self.0.realm == identity.realm
+    }
 }
 
 /// Asks Elasticsearch whose credential this is.
@@ -90,7 +97,7 @@ pub enum Permission {
     CreateAgentKey,
     /// Revoke an agent key.
     RevokeAgentKey,
-    /// See and change users and the role.
+    /// See and change users and the role; see and end other people's sessions.
     ManageSecurity,
     /// Change the settings of the APM integration.
     SaveApmSettings,

@@ -22,11 +22,13 @@ use app::{
     model::{
         agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
         apm_settings::{ApmIntegration, ApmSettings},
-        audit::{AuditPage, AuditQuery},
+        audit::{AuditPage, AuditQuery, SearchText},
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::{NewAgentKey, OperationId},
         problem::Problem,
         role::AgentKeyRole,
+        secret::Secret,
+        session::{EndedSession, SessionId, SessionList},
         timestamp::Timestamp,
         user::{Credentials, NewPassword, NewUser, UserList, Username},
         viewer::{Cluster, ClusterAbout, FrontDoor, Viewer},
@@ -75,7 +77,11 @@ impl RequestBackend {
     }
 
     fn person(&self) -> Result<&Person, Failure> {
-        self.person.as_ref().ok_or(Failure::SignedOut)
+        let why = || match self.visit.end_of_session() {
+            Some(end) => Failure::SessionEnded(end),
+            None => Failure::SignedOut,
+        };
+        self.person.as_ref().ok_or_else(why)
     }
 
     fn stamp(&self) -> Stamp {
@@ -171,14 +177,28 @@ impl Backend for RequestBackend {
     async fn sign_in(&self, credentials: Credentials) -> Result<(), Problem> {
         let before = self.visit.session().map(|session| session.id_hash);
         let stamp = self.stamp();
-        let began = session::begin(&self.services, &credentials, before.as_deref(), &stamp).await;
-        let token = self.answer(began).await?;
-        self.visit.began(token);
+        let caller = self.visit.caller();
+        let (services, before) = (&self.services, before.as_deref());
+        let began = session::begin(services, &credentials, before, caller, &stamp).await;
+        self.visit.began(self.answer(began).await?);
+        Ok(())
+    }
+
+    async fn reauthenticate(&self, password: Secret) -> Result<(), Problem> {
+        let (caller, stamp) = (self.visit.caller(), self.stamp());
+        let result = match self.person() {
+            Ok(person) => {
+                let session = person.session();
+                session::reauthenticate(&self.services, session, password, caller, &stamp).await
+            }
+            Err(failure) => Err(failure),
+        };
+        self.visit.began(self.answer(result).await?);
         Ok(())
     }
 
     async fn sign_out(&self) -> Result<(), Problem> {
-        self.visit.ended();
+        self.visit.signed_out();
         let Some(person) = &self.person else {
             return Ok(());
         };
@@ -189,6 +209,26 @@ impl Backend for RequestBackend {
 
     async fn viewer(&self) -> Result<Viewer, Problem> {
         self.answer(self.view().await).await
+    }
+
+    async fn list_own_sessions(&self) -> Result<SessionList, Problem> {
+        ask!(self, session::list::own)
+    }
+
+    async fn list_others_sessions(&self, name: SearchText) -> Result<SessionList, Problem> {
+        ask!(self, session::list::others, name)
+    }
+
+    async fn end_session(&self, id: SessionId) -> Result<EndedSession, Problem> {
+        let ended = ask!(self, session::end_one::end_one, id)?;
+        if ended == EndedSession::This {
+            self.visit.signed_out();
+        }
+        Ok(ended)
+    }
+
+    async fn end_other_sessions(&self) -> Result<u64, Problem> {
+        ask!(self, session::end_others::end_others)
     }
 
     async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem> {

@@ -1,7 +1,7 @@
 //! Why a use case did not do what was asked: the error of that layer.
 
 use crate::{elasticsearch, random::RandomError, session::SealError, store};
-use app::model::{access::MissingPrivilege, audit::PeriodError};
+use app::model::{access::MissingPrivilege, audit::PeriodError, session::SessionEnd};
 
 /// A refusal or a fault. `problem.rs` decides what the browser learns of it.
 #[derive(Debug, thiserror::Error)]
@@ -9,12 +9,18 @@ pub enum Failure {
     /// Nobody is signed in.
     #[error("nobody is signed in")]
     SignedOut,
+    /// The session was ended, and not by its browser.
+    #[error("the session was ended: {0:?}")]
+    SessionEnded(SessionEnd),
     /// Elasticsearch does not accept this name and password.
     #[error("the sign-in was rejected")]
     SignInRejected,
     /// Elasticsearch would refuse: these privileges are missing.
     #[error("privileges are missing: {0:?}")]
     Missing(Vec<MissingPrivilege>),
+    /// The password was not entered recently enough for this.
+    #[error("the password must be entered again")]
+    ReauthRequired,
     /// There is no such thing, or not for this person.
     #[error("there is no such thing")]
     NotFound,

@@ -7,10 +7,13 @@ use crate::{
     failure::Failure,
     request_id::RequestId,
     services::{Person, Services},
-    session::{IDLE_MS_MAX, LIFE_MS_MAX, Session},
+    session::{Caller, Found, IDLE_MS_MAX, LIFE_MS_MAX, Session},
     visit::Visit,
 };
-use app::model::timestamp::DAY_MS;
+use app::model::{
+    session::SessionId,
+    timestamp::{DAY_MS, Timestamp},
+};
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -36,7 +39,7 @@ pub async fn recover(services: &Services) -> Result<(), Failure> {
 
 /// One round. What fails is logged and tried again in the next one.
 pub async fn tidy(services: &Services, service: Option<&Credential>) {
-    report("ended sessions", remove_ended_sessions(services).await);
+    report("sessions", expire_sessions(services).await);
     report("attempts to sign in", forget_attempts(services).await);
     report("unseen secrets", note_unseen_secrets(services).await);
     if let Some(credential) = service {
@@ -45,12 +48,15 @@ pub async fn tidy(services: &Services, service: Option<&Credential>) {
 }
 
 /// Sessions that nobody can use any more hold a sealed password for no reason.
-async fn remove_ended_sessions(services: &Services) -> Result<(), Failure> {
-    let now = services.clock.now();
-    let (touched, created) = (now.plus_ms(-IDLE_MS_MAX), now.plus_ms(-LIFE_MS_MAX));
+async fn expire_sessions(services: &Services) -> Result<(), Failure> {
+    let stamp = stamp(services)?;
+    let (touched, created) = (
+        stamp.at.plus_ms(-IDLE_MS_MAX),
+        stamp.at.plus_ms(-LIFE_MS_MAX),
+    );
     services
         .store
-        .remove_ended_sessions(touched, created)
+        .expire_sessions(touched, created, &stamp)
         .await?;
     Ok(())
 }
@@ -77,10 +83,13 @@ async fn reconcile(services: &Services, credential: &Credential) -> Result<(), F
     let session = Session {
         // No row has this digest: the service user has no session.
         id_hash: String::new(),
+        id: SessionId::default(),
+        authenticated_at: Timestamp(0),
         identity,
         credential: credential.clone(),
     };
-    let person = Person::new(services, session, &Visit::new(request_id, None, None));
+    let visit = Visit::new(request_id, Found::Nothing, Caller::default());
+    let person = Person::new(services, session, &visit);
     agent_keys::reconcile::reconcile(services, &person).await;
     Ok(())
 }

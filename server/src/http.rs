@@ -14,7 +14,7 @@ mod server_functions;
 mod site;
 mod tls;
 
-use crate::{services::Services, session::Session, visit::Visit};
+use crate::{services::Services, session::Found, visit::Visit};
 use axum::{
     Router,
     body::Body,
@@ -49,6 +49,7 @@ pub fn router(web: Web) -> Router {
     let pages = Router::new()
         .route("/", get(pages::to_the_list))
         .route("/login", get(pages::login))
+        .route("/reauthenticate", get(pages::reauthenticate))
         .route("/settings", get(pages::to_the_list))
         .route("/settings/audit/export.jsonl", get(audit_export::lines))
         .route("/settings/audit/export.csv", get(audit_export::csv))
@@ -100,11 +101,8 @@ fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
 fn visit_of(parts: &http::request::Parts) -> Visit {
     // The layer above has put it there for every address that asks.
     parts.extensions.get::<Visit>().cloned().unwrap_or_else(|| {
-        let nobody: Option<Session> = None;
-        let (id, address) = (
-            name::request_id(&parts.extensions),
-            name::address(&parts.extensions),
-        );
-        Visit::new(id, nobody, address)
+        let id = name::request_id(&parts.extensions);
+        let caller = identify::caller(&parts.headers, &parts.extensions, false);
+        Visit::new(id, Found::Nothing, caller)
     })
 }

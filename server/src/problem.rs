@@ -11,8 +11,10 @@ use app::model::{
 pub fn problem_kind(failure: &Failure) -> ProblemKind {
     match failure {
         Failure::SignedOut => ProblemKind::SignedOut,
+        Failure::SessionEnded(end) => ProblemKind::SessionEnded(*end),
         Failure::SignInRejected => ProblemKind::SignInRejected,
         Failure::Missing(missing) => ProblemKind::Forbidden(missing.clone()),
+        Failure::ReauthRequired => ProblemKind::ReauthRequired,
         Failure::NotFound => ProblemKind::NotFound,
         Failure::AlreadyDone => ProblemKind::AlreadyDone,
         Failure::ChangedMeanwhile => ProblemKind::ChangedMeanwhile,

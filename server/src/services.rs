@@ -1,7 +1,7 @@
 //! What every use case works with, and the person for whom it works.
 
 use crate::{
-    access::{Actor, Gate, Grant, Permission},
+    access::{Actor, Fresh, Gate, Grant, Permission},
     audit::{Origin, Stamp},
     clock::Clock,
     elasticsearch::{Connection, Elasticsearch},
@@ -169,5 +169,11 @@ impl Person {
     ) -> Result<Grant, Failure> {
         let actor = self.actor(services).await?;
         actor.grant(permission).map_err(Failure::Missing)
+    }
+
+    /// The proof that this person entered the password a short while ago.
+    pub fn fresh(&self, services: &Services) -> Result<Fresh, Failure> {
+        let now = services.clock.now();
+        Fresh::of(&self.inner.session, now).ok_or(Failure::ReauthRequired)
     }
 }

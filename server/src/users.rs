@@ -1,4 +1,8 @@
 //! Elasticsearch's native users.
+//!
+//! The one role that can be given to anybody here is the agent key role, as it is documented: [`assign_role`] and
+//! [`create`] know no other, so nobody becomes an administrator through this application. Whoever lets them assign
+//! another role makes them take a [`Fresh`](crate::access::Fresh) as well.
 
 pub mod assign_role;
 pub mod create;

@@ -3,48 +3,50 @@
 use crate::{
     audit::Origin,
     request_id::RequestId,
-    session::{Session, Token},
+    session::{Begun, Caller, Found, Session, Token, device::DeviceToken},
 };
-use std::{
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use app::model::session::SessionEnd;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One request. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Visit {
     request_id: RequestId,
-    address: Option<IpAddr>,
+    caller: Caller,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
 struct State {
-    session: Option<Session>,
+    found: Found,
     cookie: Option<CookieChange>,
+    device: Option<DeviceToken>,
     problem_status: Option<u16>,
 }
 
 /// What the answer does to the browser's cookie.
 #[derive(Debug)]
 pub enum CookieChange {
-    /// A session began.
+    /// A session began, or has another token.
     Set(Token),
     /// There is no session any more.
     Remove,
+    /// The person signed out: nothing of the session may stay in the browser.
+    SignOut,
 }
 
 impl Visit {
-    /// A request of somebody who is signed in, or of nobody, from the machine at `address`.
-    pub fn new(request_id: RequestId, session: Option<Session>, address: Option<IpAddr>) -> Self {
+    /// A request of somebody who is signed in, or of nobody.
+    pub fn new(request_id: RequestId, found: Found, caller: Caller) -> Self {
         let state = State {
-            session,
+            found,
             cookie: None,
+            device: None,
             problem_status: None,
         };
         Self {
             request_id,
-            address,
+            caller,
             state: Arc::new(Mutex::new(state)),
         }
     }
@@ -54,29 +56,57 @@ impl Visit {
         &self.request_id
     }
 
+    /// Who sends it, before anybody is known.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// Where it comes from.
     pub fn origin(&self) -> Origin {
         Origin {
-            address: self.address,
+            address: self.caller.address,
             session: self.session().map(|session| session.id_hash),
         }
     }
 
     /// Who is signed in at this point of the request.
     pub fn session(&self) -> Option<Session> {
-        self.with(|state| state.session.clone())
+        self.with(|state| match &state.found {
+            Found::Live(session) => Some(Session::clone(session)),
+            Found::Ended(_) | Found::Renewed | Found::Nothing => None,
+        })
     }
 
-    /// A session began; the answer brings its cookie.
-    pub fn began(&self, token: Token) {
-        self.with(|state| state.cookie = Some(CookieChange::Set(token)));
+    /// Why the session that its cookie once opened is no more, where that is known.
+    pub fn end_of_session(&self) -> Option<SessionEnd> {
+        self.with(|state| match state.found {
+            Found::Ended(end) => Some(end),
+            Found::Live(_) | Found::Renewed | Found::Nothing => None,
+        })
+    }
+
+    /// A session began, or was renewed; the answer brings its cookie, and the one by which the browser is known.
+    pub fn began(&self, begun: Begun) {
+        self.with(|state| {
+            state.cookie = Some(CookieChange::Set(begun.token));
+            state.device = Some(begun.device);
+        });
     }
 
     /// The session ended; the answer takes its cookie away.
     pub fn ended(&self) {
+        self.end(CookieChange::Remove);
+    }
+
+    /// The person signed out; the answer takes the cookie away, and what else the browser keeps.
+    pub fn signed_out(&self) {
+        self.end(CookieChange::SignOut);
+    }
+
+    fn end(&self, change: CookieChange) {
         self.with(|state| {
-            state.session = None;
-            state.cookie = Some(CookieChange::Remove);
+            state.found = Found::Nothing;
+            state.cookie = Some(change);
         });
     }
 
@@ -93,6 +123,11 @@ impl Visit {
     /// What the answer does to the cookie. Asked once, when the answer is ready.
     pub fn take_cookie_change(&self) -> Option<CookieChange> {
         self.with(|state| state.cookie.take())
+    }
+
+    /// What makes the browser a known one. Asked once, when the answer is ready.
+    pub fn take_device(&self) -> Option<DeviceToken> {
+        self.with(|state| state.device.take())
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {

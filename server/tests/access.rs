@@ -2,7 +2,7 @@
 //! an administrator. A server function without a row fails the test.
 
 use crate::support::{Answer, App, Browser};
-use app::model::{audit::AuditQuery, viewer::Viewer};
+use app::model::{audit::AuditQuery, session::SessionList, viewer::Viewer};
 use http::{Method, StatusCode};
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
@@ -25,7 +25,7 @@ fn row(path: &'static str, fields: &[(&'static str, &str)], statuses: [u16; 4]) 
     }
 }
 
-fn table(key: &str) -> Vec<Row> {
+fn table(key: &str, session: &str) -> Vec<Row> {
     let key_form = [
         ("form[operation]", "access-table"),
         ("form[name]", "made by the access table"),
@@ -44,6 +44,12 @@ fn table(key: &str) -> Vec<Row> {
         row("/api/sign_in", &wrong, [401; 4]),
         row("/api/sign_out", &[], [200; 4]),
         row("/api/read_viewer", &[], [401, 200, 200, 200]),
+        row("/api/reauthenticate", &[("password", "wrong")], [401; 4]),
+        row("/api/list_own_sessions", &[], [401, 200, 200, 200]),
+        row("/api/list_others_sessions", &[], [401, 403, 403, 200]),
+        // Somebody else's: only who manages security learns that there is one.
+        row("/api/end_session", &[("id", session)], [401, 404, 404, 200]),
+        row("/api/end_other_sessions", &[], [401, 200, 200, 200]),
         row("/api/list_agent_keys", &[], [401, 403, 200, 200]),
         row("/api/find_agent_key", &[("id", key)], [401, 403, 404, 200]),
         row("/api/prepare_agent_key", &[], [401, 403, 200, 200]),
@@ -101,6 +107,12 @@ async fn call(browser: &Browser, row: &Row) -> StatusCode {
         let body = postcard::to_allocvec(&app::questions::audit::ReadAudit { query }).unwrap();
         return browser.post_bytes(function, body).await.status;
     }
+    if function == "list_others_sessions" {
+        let name = "".into();
+        let question = app::questions::sessions::ListOthersSessions { name };
+        let body = postcard::to_allocvec(&question).unwrap();
+        return browser.post_bytes(function, body).await.status;
+    }
     if function == "list_agent_keys" {
         return browser.list(|_| {}).await.status;
     }
@@ -120,7 +132,9 @@ async fn every_server_function_answers_each_person_as_the_table_says() {
     app.engine.put_user("owner", &["apm_agent_key_role"]).await;
     app.engine.put_user("bystander", &[]).await;
     let key = app.engine.kibana_key("elastic", "of elastic").await;
-    let table = table(&key);
+    let bystander = app.as_user("bystander").await;
+    let sessions: SessionList = bystander.post("list_own_sessions", &[]).await.value();
+    let table = table(&key, &sessions.sessions[0].id);
     let rows: BTreeMap<_, _> = table.iter().map(|row| (row.path, row)).collect();
     let mut wrong = Vec::new();
     for (path, _) in server_fn_paths() {
@@ -172,6 +186,7 @@ async fn pages_send_nobody_to_the_sign_in_page() {
         "/settings/users?q=a",
         "/settings/apm-integration",
         "/settings/audit",
+        "/settings/sessions",
         "/settings/no-such-page",
     ] {
         let answer = nobody.get(page).await;
@@ -223,6 +238,8 @@ async fn a_page_that_shows_a_problem_says_so_in_its_status() {
         "/settings/agent-keys",
         "/settings/agent-keys/new",
         "/settings/apm-integration",
+        "/settings/sessions",
+        "/reauthenticate",
     ] {
         assert_eq!(ada.get(page).await.status, StatusCode::OK, "{page}");
     }

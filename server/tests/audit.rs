@@ -73,6 +73,14 @@ pub(crate) async fn work_for_a_day(app: &App) {
     let settings = [("form[server_url]", ""), ("form[api_key_limit]", "100")];
     ok(admin.post("save_apm_settings", &settings).await);
     ok(export(&admin, "jsonl").await);
+    let again = admin
+        .post("reauthenticate", &[("password", PASSWORD)])
+        .await;
+    let admin = Browser {
+        cookie: again.cookie(),
+        ..admin
+    };
+    ok(again);
     ok(admin.post("sign_out", &[]).await);
 }
 

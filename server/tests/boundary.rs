@@ -238,6 +238,11 @@ async fn with_tls_the_cookie_is_secure() {
     let cookie = answer.header("set-cookie").unwrap();
     assert!(cookie.starts_with("__Host-agent-keys="));
     assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"));
+    let all = answer.headers.get_all("set-cookie");
+    let mut all = all.iter().map(|value| value.to_str().unwrap());
+    let device = all.find(|cookie| cookie.starts_with("__Host-agent-keys-device="));
+    let flags = "; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=31536000";
+    assert!(device.unwrap().ends_with(flags));
     let expected = "max-age=31536000; includeSubDomains";
     assert_eq!(answer.header("strict-transport-security"), Some(expected));
     assert_eq!(

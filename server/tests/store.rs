@@ -5,17 +5,20 @@ use app::model::{
     agent_key::KeyId,
     apm_settings::{ApmSettings, ServerUrl},
     audit::{AuditPlace, AuditQuery},
+    session::{SessionEnd, SessionId},
 };
 use serde_json::json;
 use server::{
-    access::{Actor, Gate, Grant, Identity, Permission, SignedIn, identify},
+    access::{Actor, Fresh, Gate, Grant, Identity, Permission, SignedIn, identify},
     audit::{Action, Event, Origin, Outcome, Stamp, Target},
     audit_log::verify::verify,
     config::{Access, KibanaFeature},
     elasticsearch::{Credential, Elasticsearch},
     request_id::RequestId,
+    session::{Found, Session},
     store::{
-        Acknowledged, Attempt, Began, Ending, Intent, NewSession, OperationState, Store, Subjects,
+        Acknowledged, Alive, Attempt, Began, Ending, Intent, NewSession, OperationState,
+        RenewedSession, Store, Subjects, ToEnd,
     },
 };
 use std::path::Path;
@@ -32,6 +35,7 @@ async fn the_story_on_sqlite() {
     let url = format!("sqlite://{}", directory.path().join("named.db").display());
     tell(Store::open(Some(&url.into()), &odd, trail()).await.unwrap()).await;
     assert!(directory.path().join("named.db").exists());
+    tell_of_sessions(store).await;
 }
 
 #[tokio::test]
@@ -49,7 +53,7 @@ async fn the_story_on_postgresql() {
     tell(open().await).await;
     let store = open().await;
     assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 37);
-    store.close().await;
+    tell_of_sessions(store).await;
 }
 
 async fn tell(store: Store) {
@@ -64,7 +68,9 @@ async fn tell(store: Store) {
     // Sessions: begun, found, replaced, touched, ended, and never revived.
     let new = |id_hash| NewSession {
         id_hash,
+        id: id_hash,
         sealed: "sealed",
+        browser: Some("Firefox on Linux".to_owned()),
     };
     store
         .begin_session(&proof, new("first"), None, &stamp(0))
@@ -122,18 +128,11 @@ async fn tell(store: Store) {
         .await
         .unwrap();
     assert!(store.find_session("second").await.unwrap().is_none());
+    // This one stays, for the rest of the story.
     store
         .begin_session(&proof, new("old"), None, &stamp(4))
         .await
         .unwrap();
-    assert_eq!(store.remove_ended_sessions(NOW, NOW).await.unwrap(), 0);
-    assert_eq!(
-        store
-            .remove_ended_sessions(NOW.plus_ms(4), NOW)
-            .await
-            .unwrap(),
-        1
-    );
 
     // Settings: the defaults, then what was saved, twice.
     assert_eq!(
@@ -391,6 +390,126 @@ async fn tell_of_failed_sign_ins(store: &Store) {
     let forget = async |before| store.forget_sign_in_attempts(before).await.unwrap();
     assert_eq!(forget(NOW).await, 0);
     assert_eq!(forget(NOW.plus_ms(60_000)).await, 1);
+}
+
+/// The session that stayed, and others: renewed, listed, ended from elsewhere, and over.
+async fn tell_of_sessions(store: Store) {
+    let (proof, grant) = proof_and_grant().await;
+    let stamp = |after_ms: i64| Stamp {
+        at: NOW.plus_ms(after_ms),
+        request_id: RequestId::new("request-2"),
+        origin: Origin::default(),
+    };
+    let new = |id_hash| NewSession {
+        id_hash,
+        id: id_hash,
+        sealed: "sealed",
+        browser: Some("Firefox on Linux".to_owned()),
+    };
+    // Renewed: found under the new digest alone, by the same name, and once.
+    let renew = async |before| {
+        let renewed = RenewedSession {
+            before,
+            id_hash: "renewed",
+            sealed: "sealed anew",
+        };
+        let lives = store.renew_session(&proof, renewed, &stamp(5)).await;
+        lives.unwrap()
+    };
+    assert!(renew("old").await);
+    assert!(!renew("old").await);
+    assert!(store.find_session("old").await.unwrap().is_none());
+    let ended = async |id_hash| store.find_ended_session(id_hash).await.unwrap();
+    assert!(matches!(ended("old").await, Found::Renewed));
+    let found = store.find_session("renewed").await.unwrap().unwrap();
+    assert_eq!(
+        (
+            found.id.as_str(),
+            found.sealed.as_str(),
+            found.created_at,
+            found.authenticated_at
+        ),
+        ("old", "sealed anew", NOW.plus_ms(4), NOW.plus_ms(5))
+    );
+    // Listed, as long as they live, and ended by those who may.
+    for id_hash in ["third", "fourth"] {
+        store
+            .begin_session(&proof, new(id_hash), None, &stamp(6))
+            .await
+            .unwrap();
+    }
+    let alive = |touched_ms, created_ms| Alive {
+        touched_after: NOW.plus_ms(touched_ms),
+        created_after: NOW.plus_ms(created_ms),
+    };
+    let own = async |alive| {
+        let own = store.own_sessions(proof.identity(), alive).await.unwrap();
+        let ids = own.into_iter().map(|session| session.id);
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(own(alive(0, 0)).await, ["fourth", "third", "old"]);
+    assert_eq!(own(alive(5, 0)).await, ["fourth", "third"]);
+    assert_eq!(own(alive(0, 6)).await, [""; 0]);
+    let name = "".into();
+    let others = store.others_sessions(&grant, &name, alive(0, 0), 10).await;
+    assert_eq!(others.unwrap(), [], "they are all the same person's");
+    let id = |text| SessionId::parse(text).unwrap();
+    let end = async |which| {
+        let ended = store.end_sessions(which, alive(0, 0), &stamp(7)).await;
+        ended.unwrap()
+    };
+    let stranger = Identity {
+        username: "stranger".to_owned(),
+        ..proof.identity().clone()
+    };
+    let session = Session {
+        id_hash: "renewed".to_owned(),
+        id: id("old"),
+        authenticated_at: NOW,
+        identity: proof.identity().clone(),
+        credential: Credential::basic("elastic", crate::support::PASSWORD).unwrap(),
+    };
+    let third = id("third");
+    let of = |identity| ToEnd::OwnSession {
+        identity,
+        id: &third,
+    };
+    assert_eq!(end(of(&stranger)).await, 0);
+    assert_eq!(end(of(proof.identity())).await, 1);
+    assert_eq!(end(of(proof.identity())).await, 0);
+    let fresh = Fresh::of(&session, NOW).unwrap();
+    let anybodys = ToEnd::AnybodysSession {
+        grant: &grant,
+        fresh: &fresh,
+        id: &id("fourth"),
+    };
+    assert_eq!(end(anybodys).await, 1);
+    let but = id("old");
+    let all_but = ToEnd::OtherOwnSessions {
+        identity: proof.identity(),
+        but: &but,
+    };
+    assert_eq!(end(all_but).await, 0);
+    for (id_hash, end) in [
+        ("third", SessionEnd::Elsewhere),
+        ("fourth", SessionEnd::Administrator),
+    ] {
+        assert!(matches!(ended(id_hash).await, Found::Ended(found) if found == end));
+    }
+    assert!(matches!(ended("never was").await, Found::Nothing));
+    // Over: told once, and why they ended is remembered for as long as their cookies may come.
+    let expire = async |touched_ms, created_ms| {
+        let (touched, created) = (NOW.plus_ms(touched_ms), NOW.plus_ms(created_ms));
+        let expired = store.expire_sessions(touched, created, &stamp(8)).await;
+        expired.unwrap()
+    };
+    assert_eq!(expire(4, 3).await, 0);
+    assert_eq!(expire(5, 3).await, 1);
+    assert_eq!(expire(5, 3).await, 0);
+    assert!(matches!(ended("third").await, Found::Ended(_)));
+    assert_eq!(expire(5, 7).await, 0);
+    assert!(matches!(ended("third").await, Found::Nothing));
+    store.close().await;
 }
 
 /// Only Elasticsearch's answers make these, so an engine is asked.

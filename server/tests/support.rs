@@ -202,13 +202,19 @@ pub(crate) fn config(data_dir: &Path) -> Config {
 
 /// What a browser sends with: it follows no redirect, so that a test sees it.
 pub(crate) fn client() -> reqwest::Client {
+    client_with(|builder| builder)
+}
+
+/// The same, with something of its own.
+pub(crate) fn client_with(
+    change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
+    let builder = reqwest::Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .tls_danger_accept_invalid_certs(true)
-        .build()
-        .unwrap()
+        .tls_danger_accept_invalid_certs(true);
+    change(builder).build().unwrap()
 }
 
 /// A browser: keeps its cookie, and says where its forms come from.
@@ -409,8 +415,21 @@ impl Answer {
 
     /// The session's cookie, as the browser will send it; `None` when the answer sets none or takes it away.
     pub(crate) fn cookie(&self) -> Option<String> {
-        let cookie = self.header("set-cookie")?;
-        let pair = cookie.split(';').next().unwrap();
-        (!pair.ends_with('=')).then(|| pair.to_owned())
+        self.set_cookie("agent-keys")
+    }
+
+    /// The cookie by which the browser is known from now on, as it will send it.
+    pub(crate) fn device_cookie(&self) -> Option<String> {
+        self.set_cookie("agent-keys-device")
+    }
+
+    fn set_cookie(&self, wanted: &str) -> Option<String> {
+        let pairs = self.headers.get_all("set-cookie").into_iter();
+        let mut pairs = pairs.map(|value| value.to_str().unwrap().split(';').next().unwrap());
+        let pair = pairs.find(|pair| {
+            let (name, value) = pair.split_once('=').unwrap();
+            name.trim_start_matches("__Host-") == wanted && !value.is_empty()
+        })?;
+        Some(pair.to_owned())
     }
 }

@@ -25,6 +25,7 @@ pub struct Sentences {
 pub fn sentences(kind: &ProblemKind) -> Sentences {
     let (title, text) = match kind {
         ProblemKind::SignedOut => ("You are signed out", "Sign in to go on."),
+        ProblemKind::SessionEnded(end) => (end.sentence(), "Nothing was changed."),
         ProblemKind::SignInEnded => (
             "Elasticsearch no longer accepts your sign-in",
             "Your password may have changed, or your user may be disabled. Nothing was changed. Sign in again.",
@@ -34,6 +35,10 @@ pub fn sentences(kind: &ProblemKind) -> Sentences {
             "Username or password is wrong, the user is disabled, or sign-in is paused after too many attempts. Wait a moment and try again.",
         ),
         ProblemKind::Forbidden(missing) => return forbidden(missing),
+        ProblemKind::ReauthRequired => (
+            "Enter your password again for this",
+            "It was last entered more than five minutes ago. Nothing was changed.",
+        ),
         ProblemKind::CrossOrigin => (
             "This form came from another site",
             "Nothing was changed. Open the page here and try again.",

@@ -93,6 +93,13 @@ pub fn TopbarEnd(
                         <small>" realm " {viewer.realm.clone()}</small>
                     </span>
                 </li>
+                <li>
+                    // The browser goes there by itself: this menu would stay open over a page that the script changes.
+                    <a href="/settings/sessions" rel="external">
+                        <Icon name=IconName::Clock />
+                        <span>"Your sessions"</span>
+                    </a>
+                </li>
             </ul>
         </div>
     }

@@ -16,9 +16,11 @@ pub enum Action {
     UserLogin,
     /// Somebody tried to sign in too often, and was turned away.
     LoginThrottled,
+    /// Somebody who is signed in entered the password again.
+    Reauth,
     /// Somebody signed out.
     UserLogout,
-    /// A session ended without its person asking.
+    /// A session ended without its browser asking.
     SessionEnded,
     /// An agent key was made.
     AgentKeyCreate,
@@ -56,7 +58,7 @@ pub enum Action {
 
 impl Action {
     /// All, in the order in which they are offered.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::AgentKeyCreate,
         Self::AgentKeySecretSent,
         Self::AgentKeySecretAcknowledged,
@@ -65,6 +67,7 @@ impl Action {
         Self::AgentKeyDrift,
         Self::UserLogin,
         Self::LoginThrottled,
+        Self::Reauth,
         Self::UserLogout,
         Self::SessionEnded,
         Self::RoleUpdate,
@@ -84,6 +87,7 @@ impl Action {
         match self {
             Self::UserLogin => "user_login",
             Self::LoginThrottled => "login_throttled",
+            Self::Reauth => "reauth",
             Self::UserLogout => "user_logout",
             Self::SessionEnded => "session_ended",
             Self::AgentKeyCreate => "agent_key_create",
@@ -115,6 +119,7 @@ impl Action {
         match self {
             Self::UserLogin => "Sign in",
             Self::LoginThrottled => "Sign in too often",
+            Self::Reauth => "Enter password again",
             Self::UserLogout => "Sign out",
             Self::SessionEnded => "End session",
             Self::AgentKeyCreate => "Create agent key",

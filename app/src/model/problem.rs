@@ -5,6 +5,7 @@ use super::{
     apm_settings::ApmSettingsErrors,
     audit::PeriodError,
     new_agent_key::NewAgentKeyErrors,
+    session::SessionEnd,
     user::{NewUserErrors, PasswordError},
 };
 use leptos::{
@@ -27,12 +28,16 @@ pub struct Problem {
 pub enum ProblemKind {
     /// 401: nobody is signed in, or the session ended.
     SignedOut,
+    /// 401: the session was ended, and not by its browser.
+    SessionEnded(SessionEnd),
     /// 401: Elasticsearch no longer accepts the person who was signed in.
     SignInEnded,
     /// 401: name and password do not belong together, or the user is disabled. Elasticsearch does not say which, nor do we.
     SignInRejected,
     /// 403: Elasticsearch would refuse; these are missing.
     Forbidden(Vec<MissingPrivilege>),
+    /// 403: for this the password must have been entered a short while ago, and was not (`reauth_required`).
+    ReauthRequired,
     /// 403: a form came from somewhere else than our own pages.
     CrossOrigin,
     /// 404: there is no such thing, or not for this person.
@@ -98,8 +103,10 @@ impl ProblemKind {
     /// The HTTP status of an answer that is this problem.
     pub fn status(&self) -> u16 {
         match self {
-            Self::SignedOut | Self::SignInEnded | Self::SignInRejected => 401,
-            Self::Forbidden(_) | Self::CrossOrigin => 403,
+            Self::SignedOut | Self::SessionEnded(_) | Self::SignInEnded | Self::SignInRejected => {
+                401
+            }
+            Self::Forbidden(_) | Self::ReauthRequired | Self::CrossOrigin => 403,
             Self::NotFound => 404,
             Self::AlreadyDone | Self::ChangedMeanwhile | Self::OwnAccount | Self::ReservedUser => {
                 409
@@ -116,6 +123,17 @@ impl ProblemKind {
             Self::Elasticsearch(fault) => fault.status(),
             Self::Unconfirmed => 504,
             Self::Storage | Self::Offline => 503,
+        }
+    }
+}
+
+impl ProblemKind {
+    /// The word with which the sign-in page is told why the session is no more; `None` when it still is.
+    pub fn end_of_session(&self) -> Option<&'static str> {
+        match self {
+            Self::SignedOut | Self::SignInEnded => Some("ended"),
+            Self::SessionEnded(end) => Some(end.name()),
+            _ => None,
         }
     }
 }

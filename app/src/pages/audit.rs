@@ -62,9 +62,10 @@ fn Header(
         let query = query.at(AuditPlace::Newest);
         ["jsonl", "csv"].map(|format| {
             let name = if format == "csv" { "Export CSV" } else { "Export JSON lines" };
-            // The server answers with a file, not with a page.
+            // The server answers with a file, or asks for the password first: so it is the browser that goes there, and
+            // the link does not say that a file comes back.
             view! {
-                <a class="button" href=address(&format!("{AUDIT}/export.{format}"), &query) rel="external" download>
+                <a class="button" href=address(&format!("{AUDIT}/export.{format}"), &query) rel="external">
                     <Icon name=IconName::Download />
                     {name}
                 </a>

@@ -62,6 +62,8 @@ fn title(path: &str) -> &'static str {
         "Users and roles"
     } else if path.starts_with("/settings/audit") {
         "Audit log"
+    } else if path.starts_with("/settings/sessions") {
+        "Your sessions"
     } else if path.starts_with("/settings/apm-integration") {
         "APM integration"
     } else {

@@ -10,6 +10,8 @@ use super::{
     apm_integration::ApmIntegrationPage,
     audit::AuditPage,
     login::LoginPage,
+    reauthenticate::ReauthenticatePage,
+    sessions::SessionsPage,
     users::{
         UsersPage, create::CreateUserPage, delete::DeleteUserPage,
         reset_password::ResetPasswordPage,
@@ -25,16 +27,27 @@ type Drawn = Result<AnyView, SplitLoaderError>;
 /// A page that arrives when somebody goes there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LazyPage {
-    /// Signing in.
-    Login,
+    /// Signing in, and entering the password again.
+    SignIn(SignInPage),
     /// What concerns one key.
     AgentKey(KeyPage),
     /// APM Server's settings.
     ApmIntegration,
     /// What happened.
     Audit,
+    /// Where people are signed in.
+    Sessions,
     /// What concerns users.
     Users(UserPage),
+}
+
+/// Pages that ask for a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInPage {
+    /// Of somebody who is not signed in.
+    Login,
+    /// Of somebody who is.
+    Reauthenticate,
 }
 
 /// Pages about one key.
@@ -65,10 +78,11 @@ impl ChooseView for LazyPage {
     async fn preload(&self) {
         let url = use_url().get_untracked();
         let loaded = match self {
-            Self::Login => load_login().await,
+            Self::SignIn(_) => load_sign_in().await,
             Self::AgentKey(_) => load_agent_key().await,
             Self::ApmIntegration => load_apm_integration().await,
             Self::Audit => load_audit().await,
+            Self::Sessions => load_sessions().await,
             Self::Users(_) => load_users().await,
         };
         if loaded.is_err() {
@@ -83,10 +97,11 @@ impl ChooseView for LazyPage {
 
     async fn choose(self) -> AnyView {
         let drawn = match self {
-            Self::Login => login().await,
+            Self::SignIn(page) => sign_in(page).await,
             Self::AgentKey(page) => agent_key(page).await,
             Self::ApmIntegration => apm_integration().await,
             Self::Audit => audit().await,
+            Self::Sessions => sessions().await,
             Self::Users(page) => users(page).await,
         };
         // Loaded above, so this cannot fail; if it did, the place of the page would stay empty.
@@ -94,9 +109,12 @@ impl ChooseView for LazyPage {
     }
 }
 
-#[wasm_split(login, fallible, preload(load_login))]
-fn login() -> Drawn {
-    Ok(view! { <LoginPage /> }.into_any())
+#[wasm_split(sign_in, fallible, preload(load_sign_in))]
+fn sign_in(page: SignInPage) -> Drawn {
+    Ok(match page {
+        SignInPage::Login => view! { <LoginPage /> }.into_any(),
+        SignInPage::Reauthenticate => view! { <ReauthenticatePage /> }.into_any(),
+    })
 }
 
 #[wasm_split(agent_key, fallible, preload(load_agent_key))]
@@ -116,6 +134,11 @@ fn apm_integration() -> Drawn {
 #[wasm_split(audit, fallible, preload(load_audit))]
 fn audit() -> Drawn {
     Ok(view! { <AuditPage /> }.into_any())
+}
+
+#[wasm_split(sessions, fallible, preload(load_sessions))]
+fn sessions() -> Drawn {
+    Ok(view! { <SessionsPage /> }.into_any())
 }
 
 #[wasm_split(users, fallible, preload(load_users))]

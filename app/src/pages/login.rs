@@ -9,7 +9,7 @@ use crate::{
         icon::{Icon, IconName, Mark},
         problem::sentences,
     },
-    model::{problem::ProblemKind, viewer::FrontDoor},
+    model::{problem::ProblemKind, session::SessionEnd, viewer::FrontDoor},
     questions::{
         ask,
         session::{SignIn, read_front_door},
@@ -48,7 +48,8 @@ pub fn LoginPage() -> impl IntoView {
     let notice = move || match query.read().get_str("reason") {
         Some("ended") => Some("Your session ended. Sign in again."),
         Some("signed-out") => Some("You are signed out."),
-        _ => None,
+        Some(word) => SessionEnd::parse(word).map(SessionEnd::sentence),
+        None => None,
     };
     let message = move || {
         problem().map_or_else(
@@ -193,8 +194,9 @@ fn FirstTime() -> impl IntoView {
     .into_any()
 }
 
+/// Empties a field of the page: a password that was turned down is typed anew.
 #[cfg(feature = "hydrate")]
-fn empty_field(id: &str) {
+pub(super) fn empty_field(id: &str) {
     use wasm_bindgen::JsCast;
     let field = document().get_element_by_id(id);
     if let Some(field) = field.and_then(|field| field.dyn_into::<web_sys::HtmlInputElement>().ok())
@@ -204,4 +206,4 @@ fn empty_field(id: &str) {
 }
 
 #[cfg(not(feature = "hydrate"))]
-fn empty_field(_id: &str) {}
+pub(super) fn empty_field(_id: &str) {}

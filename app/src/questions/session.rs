@@ -34,6 +34,14 @@ pub async fn sign_in(
     Ok(())
 }
 
+/// Checks the password once more and goes back to `next`, if that is a page of ours.
+#[server(endpoint = "reauthenticate", output = Postcard)]
+pub async fn reauthenticate(password: Secret, next: Option<String>) -> Result<(), Problem> {
+    super::or_sign_in(backend()?.reauthenticate(password).await)?;
+    leptos_axum::redirect(local_path(next.as_deref()));
+    Ok(())
+}
+
 /// Signs out and goes to the sign-in page.
 #[server(endpoint = "sign_out", output = Postcard)]
 pub async fn sign_out() -> Result<(), Problem> {

@@ -180,6 +180,7 @@ fn schema(
     match action {
         Action::UserLogin => (&["authentication"], &["start"], user),
         Action::LoginThrottled => (&["authentication"], &["denied"], user),
+        Action::Reauth => (&["authentication"], &["info"], user),
         Action::UserLogout => (&["authentication"], &["end"], user),
         Action::SessionEnded => (&["session"], &["end"], user),
         Action::AgentKeyCreate => (&["iam"], &["creation", "admin"], key),

@@ -1,7 +1,7 @@
 //! The log as a file: every line exactly as the chain protects it, or a table for a spreadsheet.
 
 use crate::{
-    access::Permission,
+    access::{Fresh, Grant, Permission},
     audit::{Action, Event, Outcome, Target},
     failure::Failure,
     services::{Person, Services},
@@ -48,21 +48,10 @@ pub async fn export(
     format: Format,
 ) -> Result<Export, Failure> {
     let grant = person.grant(services, Permission::ReadAudit).await?;
+    let fresh = person.fresh(services)?;
     let query = query.at(AuditPlace::Newest);
     let period = query.period().map_err(Failure::BadPeriod)?;
-    let filters: serde_json::Map<_, _> = query
-        .parameters()
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
-    let event = Event {
-        actor: Some(grant.identity()),
-        action: Action::AuditExport,
-        outcome: Outcome::Success,
-        target: Target::default(),
-        operation: None,
-        details: json!({ "format": format.name(), "filters": filters }),
-    };
+    let event = handed_out(&grant, &fresh, &query, format);
     let store = services.store.clone();
     store.record(&event, &person.stamp(services)).await?;
     let last = store.audit_head().await?.sequence;
@@ -92,6 +81,23 @@ pub async fn export(
     });
     let head = stream::iter((!head.is_empty()).then(|| Ok(Bytes::from(head))));
     Ok(Box::pin(futures::StreamExt::chain(head, rest)))
+}
+
+/// The event without which nothing is handed out: only for who may, and has just shown that it is they.
+fn handed_out<'a>(grant: &'a Grant, _: &Fresh, query: &AuditQuery, format: Format) -> Event<'a> {
+    let filters: serde_json::Map<_, _> = query
+        .parameters()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    Event {
+        actor: Some(grant.identity()),
+        action: Action::AuditExport,
+        outcome: Outcome::Success,
+        target: Target::default(),
+        operation: None,
+        details: json!({ "format": format.name(), "filters": filters }),
+    }
 }
 
 /// How far the log is read.

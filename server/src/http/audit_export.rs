@@ -2,16 +2,19 @@
 
 use super::{
     Web,
-    pages::{render, to_login},
+    pages::{reason, reauthenticate_for, render, to_login},
     server_functions::{problem_response, wants_page},
     visit_of,
 };
 use crate::{audit_log::export::Format, backend::RequestBackend};
-use app::{model::audit::AuditQuery, pages::audit::AUDIT};
+use app::{
+    model::{audit::AuditQuery, problem::ProblemKind},
+    pages::audit::AUDIT,
+};
 use axum::{
     body::Body,
     extract::{Request, State},
-    response::Response,
+    response::{IntoResponse, Redirect, Response},
 };
 use http::{
     HeaderValue, StatusCode, Uri,
@@ -40,7 +43,7 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
         },
     );
     if visit.session().is_none() && wants_page(&parts.headers) {
-        return to_login(&page, false);
+        return to_login(&page, reason(&parts));
     }
     let backend = RequestBackend::new(&web.services, &visit, web.plain_http);
     let parameters: Vec<_> =
@@ -51,6 +54,12 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
     let query = AuditQuery::from_parameters(pairs);
     match backend.export_audit(query, format).await {
         Ok(export) => file(Body::from_stream(export), format),
+        Err(problem)
+            if problem.kind == ProblemKind::ReauthRequired && wants_page(&parts.headers) =>
+        {
+            // Back to the page, not to the file: the browser would seem to stay where the password was entered.
+            Redirect::to(&reauthenticate_for(&page)).into_response()
+        }
         Err(problem) if wants_page(&parts.headers) => {
             parts.uri = page;
             let mut response = render(web, Request::from_parts(parts, body), None).await;

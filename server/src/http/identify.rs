@@ -1,21 +1,33 @@
 //! Who makes a request: once, before any handler.
 
 use super::{Web, cookie, cookie::Brought, name, server_functions::problem_response};
-use crate::{session, visit::Visit};
+use crate::{
+    session::{self, Caller, Found},
+    visit::{CookieChange, Visit},
+};
 use app::model::problem::{Problem, ProblemKind};
 use axum::{extract::Request, extract::State, middleware::Next, response::Response};
-use http::header::SET_COOKIE;
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue,
+    header::{SET_COOKIE, USER_AGENT},
+};
 
-/// Finds the request's session, and brings the answer's cookie.
+/// What of a session might be left in a browser, besides its cookie.
+const CLEAR: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("clear-site-data"),
+    HeaderValue::from_static("\"cache\", \"storage\""),
+);
+
+/// Finds the request's session, and brings the answer's cookies.
 pub(super) async fn identify(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let request_id = name::request_id(request.extensions());
     let brought = cookie::read(request.headers(), web.tls);
     let found = match &brought {
         Brought::Token(token) => session::find(&web.services, token).await,
-        Brought::Nothing | Brought::Nonsense => Ok(None),
+        Brought::Nothing | Brought::Nonsense => Ok(Found::Nothing),
     };
-    let session = match found {
-        Ok(session) => session,
+    let found = match found {
+        Ok(found) => found,
         Err(error) => {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, "the session could not be looked for");
@@ -25,16 +37,39 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
             });
         }
     };
-    let visit = Visit::new(request_id, session, name::address(request.extensions()));
-    if visit.session().is_none() && !matches!(brought, Brought::Nothing) {
-        // A cookie that opens nothing is of no use to anybody.
+    // A cookie that opens nothing is of no use to anybody. Two stay: one whose end is still to be told, until somebody
+    // signs in; and one that was renewed, for in its place the browser has the new one by the time this answer comes.
+    let useless = matches!(found, Found::Nothing) && !matches!(brought, Brought::Nothing);
+    let caller = caller(request.headers(), request.extensions(), web.tls);
+    let visit = Visit::new(request_id, found, caller);
+    if useless {
         visit.ended();
     }
     request.extensions_mut().insert(visit.clone());
     let mut response = next.run(request).await;
+    let headers = response.headers_mut();
     let change = visit.take_cookie_change();
-    if let Some(value) = change.and_then(|change| cookie::write(&change, web.tls)) {
-        response.headers_mut().append(SET_COOKIE, value);
+    if let Some(CookieChange::SignOut) = change {
+        let (name, value) = CLEAR;
+        headers.insert(name, value);
+    }
+    let session = change.and_then(|change| cookie::write(&change, web.tls));
+    let device = visit.take_device();
+    let device = device.and_then(|device| cookie::write_device(&device, web.tls));
+    for value in session.into_iter().chain(device) {
+        headers.append(SET_COOKIE, value);
     }
     response
+}
+
+/// What a request tells of the browser that sent it.
+pub(super) fn caller(headers: &HeaderMap, extensions: &Extensions, tls: bool) -> Caller {
+    let user_agent = headers
+        .get(USER_AGENT)
+        .and_then(|value| value.to_str().ok());
+    Caller {
+        address: name::address(extensions),
+        user_agent: user_agent.map(str::to_owned),
+        device: cookie::read_device(headers, tls),
+    }
 }

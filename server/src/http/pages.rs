@@ -12,7 +12,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use http::{StatusCode, Uri};
+use http::{StatusCode, Uri, request::Parts};
 use leptos::{context::provide_context, nonce::Nonce};
 use std::sync::Arc;
 use url::form_urlencoded;
@@ -35,9 +35,20 @@ pub(super) async fn login(State(web): State<Web>, request: Request) -> Response 
 pub(super) async fn settings(State(web): State<Web>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if visit_of(&parts).session().is_none() {
-        // With a cookie that no longer opens anything, the person was signed in and wonders why they are not.
-        let ended = cookie::is_brought(&parts.headers);
-        return to_login(&parts.uri, ended);
+        return to_login(&parts.uri, reason(&parts));
+    }
+    render(&web, Request::from_parts(parts, body), None).await
+}
+
+/// Asks for the password again. Whoever has to sign in for that has entered it by then, and goes on at once.
+pub(super) async fn reauthenticate(State(web): State<Web>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if visit_of(&parts).session().is_none() {
+        let query = parts.uri.query().unwrap_or_default();
+        let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
+        let next = next.and_then(|(_, next)| next.parse().ok());
+        let next = next.unwrap_or_else(|| Uri::from_static(LIST));
+        return to_login(&next, reason(&parts));
     }
     render(&web, Request::from_parts(parts, body), None).await
 }
@@ -49,15 +60,33 @@ pub(super) async fn not_found(State(web): State<Web>, request: Request) -> Respo
     render(&web, request, None).await
 }
 
-/// The sign-in page, and back from there.
-pub(super) fn to_login(next: &Uri, ended: bool) -> Response {
-    let next = next.path_and_query().map_or(LIST, |path| path.as_str());
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    if ended {
-        query.append_pair("reason", "ended");
+/// Why nobody is signed in, for a person who was and wonders why they are not.
+pub(super) fn reason(parts: &Parts) -> Option<&'static str> {
+    match visit_of(parts).end_of_session() {
+        Some(end) => Some(end.name()),
+        None => cookie::is_brought(&parts.headers).then_some("ended"),
     }
-    query.append_pair("next", next);
+}
+
+/// The sign-in page, and back from there.
+pub(super) fn to_login(next: &Uri, reason: Option<&str>) -> Response {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(reason) = reason {
+        query.append_pair("reason", reason);
+    }
+    query.append_pair("next", path_of(next));
     Redirect::to(&format!("/login?{}", query.finish())).into_response()
+}
+
+/// Where the password is entered again, and back from there.
+pub(super) fn reauthenticate_for(next: &Uri) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("next", path_of(next));
+    format!("/reauthenticate?{}", query.finish())
+}
+
+fn path_of(next: &Uri) -> &str {
+    next.path_and_query().map_or(LIST, |path| path.as_str())
 }
 
 /// Draws the page at the request's address. With `posted` it is the answer to a form that the browser posted by

@@ -7,7 +7,7 @@
 
 use super::{
     BODY_BYTES_MAX, Web, name,
-    pages::{LIST, render, to_login},
+    pages::{LIST, reauthenticate_for, render, to_login},
     visit_of,
 };
 use crate::backend::RequestBackend;
@@ -63,14 +63,10 @@ pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response
         return answered.into_response();
     }
     let page = page_of_form(&parts, &input);
-    let signed_out = answered.problem.as_ref().is_some_and(|problem| {
-        matches!(
-            problem.kind,
-            ProblemKind::SignedOut | ProblemKind::SignInEnded
-        )
-    });
-    if signed_out {
-        return to_login(&page, true);
+    let problem = answered.problem.as_ref();
+    let reason = problem.and_then(|problem| problem.kind.end_of_session());
+    if reason.is_some() {
+        return to_login(&page, reason);
     }
     if let Some(to) = &answered.redirect {
         return Redirect::to(to).into_response();
@@ -155,7 +151,7 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     let visit = visit_of(parts);
     let backend: Arc<dyn Backend> =
         Arc::new(RequestBackend::new(&web.services, &visit, web.plain_http));
-    let mut request = Request::new(Body::from(input));
+    let mut request = Request::new(Body::from(input.clone()));
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = parts.uri.clone();
     *request.headers_mut() = parts.headers.clone();
@@ -164,15 +160,23 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     request.headers_mut().insert(ACCEPT, bare);
     let context = move || provide_context(Arc::clone(&backend));
     let answered = leptos_axum::handle_server_fns_with_context(context, request).await;
-    let (response, body) = answered.into_response().into_parts();
+    let (mut response, body) = answered.into_response().into_parts();
     // Our own answer: as large as a page of the list, at most.
     let mut body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let page = || page_of_form(parts, &input);
     let problem = is_problem(&response.headers).then(|| Problem {
         request_id: Some(name::request_id(&parts.extensions).as_str().to_owned()),
         ..Problem::de(body.clone())
     });
     if let Some(problem) = &problem {
         body = problem.ser();
+        if problem.kind == ProblemKind::ReauthRequired {
+            // Both kinds of browsers go there, and come back to the page they were on.
+            let to = HeaderValue::from_str(&reauthenticate_for(&page()));
+            response.headers.extend(to.ok().map(|to| (LOCATION, to)));
+            let mark = HeaderValue::from_static("");
+            response.headers.insert(REDIRECT_HEADER, mark);
+        }
     }
     let asked = response.headers.contains_key(REDIRECT_HEADER);
     let redirect = asked.then(|| {
@@ -210,7 +214,7 @@ fn page_of_form(parts: &Parts, input: &[u8]) -> Uri {
 fn own_page(address: &str) -> Option<Uri> {
     let uri: Uri = address.parse().ok()?;
     let path = uri.path();
-    let ours = path == "/login" || path.starts_with("/settings/");
+    let ours = ["/login", "/reauthenticate"].contains(&path) || path.starts_with("/settings/");
     let path_and_query = uri.path_and_query().filter(|_| ours)?;
     path_and_query.as_str().parse().ok()
 }

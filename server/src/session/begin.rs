@@ -1,50 +1,33 @@
 //! Signing in.
 
-use super::{Token, limit, seal};
+use super::{
+    Begun, Caller, Token, browser,
+    check::{Asking, Checked, check},
+    seal,
+};
 use crate::{
-    access,
-    audit::{Action, Event, Origin, Outcome, Stamp, Target},
-    elasticsearch::{self, Credential},
+    audit::{Origin, Stamp},
     failure::Failure,
     services::Services,
-    store::{Attempt, NewSession},
+    store::NewSession,
 };
 use app::model::user::Credentials;
-use serde_json::json;
 
 /// Asks Elasticsearch about name and password, and begins a session. `replaces` is the session that this browser
-/// had: it ends, so that a cookie planted before signing in is worth nothing after it. Who tries too often is paused,
-/// and told what everybody is told whose name or password is wrong.
+/// had: it ends, so that a cookie planted before signing in is worth nothing after it.
 pub async fn begin(
     services: &Services,
     credentials: &Credentials,
     replaces: Option<&str>,
+    caller: &Caller,
     stamp: &Stamp,
-) -> Result<Token, Failure> {
-    let Some(credential) = Credential::basic(&credentials.username, credentials.password.expose())
-    else {
-        return Err(rejected(services, stamp, "cannot be a user").await);
-    };
-    let subjects = limit::subjects(&credentials.username, stamp.origin.address);
-    let _turn = services.turns.wait(&subjects).await;
-    let attempt = services.store.attempt_sign_in(&subjects, stamp.at).await?;
-    if let Attempt::Paused { refusals } = attempt {
-        return Err(paused(services, stamp, refusals).await);
-    }
-    let connection = services
-        .elasticsearch
-        .connect(credential.clone(), stamp.request_id.clone());
-    let proof = match access::identify(&connection).await {
-        Ok(proof) => proof,
-        Err(elasticsearch::Error::Unauthorized) => {
-            services
-                .store
-                .count_failed_sign_in(&subjects, stamp.at)
-                .await?;
-            return Err(rejected(services, stamp, "not accepted").await);
-        }
-        Err(error) => return Err(error.into()),
-    };
+) -> Result<Begun, Failure> {
+    let checked = check(services, credentials, Asking::Nobody, caller, stamp).await?;
+    let Checked {
+        proof,
+        credential,
+        device,
+    } = checked;
     let token = Token::new(&services.random)?;
     let sealed = seal::seal(
         &services.server_key,
@@ -63,47 +46,13 @@ pub async fn begin(
     };
     let new = NewSession {
         id_hash: &id_hash,
+        id: &services.random.identifier_at(stamp.at)?,
         sealed: &sealed,
+        browser: caller.user_agent.as_deref().and_then(browser::describe),
     };
     services
         .store
         .begin_session(&proof, new, replaces, stamp)
         .await?;
-    services.store.forgive_account(&subjects).await?;
-    Ok(token)
-}
-
-/// A flood must not fill the audit log: the first refusal is written down, and then every tenth.
-async fn paused(services: &Services, stamp: &Stamp, refusals: i64) -> Failure {
-    if refusals > 1 && refusals % 10 != 0 {
-        return Failure::SignInRejected;
-    }
-    let event = Event {
-        actor: None,
-        action: Action::LoginThrottled,
-        outcome: Outcome::Failure,
-        target: Target::default(),
-        operation: None,
-        details: json!({ "refusals": refusals }),
-    };
-    match services.store.record(&event, stamp).await {
-        Ok(()) => Failure::SignInRejected,
-        Err(error) => error.into(),
-    }
-}
-
-/// The name that was typed is not written down: people type passwords into the wrong field.
-async fn rejected(services: &Services, stamp: &Stamp, reason: &str) -> Failure {
-    let event = Event {
-        actor: None,
-        action: Action::UserLogin,
-        outcome: Outcome::Failure,
-        target: Target::default(),
-        operation: None,
-        details: json!({ "reason": reason }),
-    };
-    match services.store.record(&event, stamp).await {
-        Ok(()) => Failure::SignInRejected,
-        Err(error) => error.into(),
-    }
+    Ok(Begun { token, device })
 }

@@ -2,11 +2,13 @@
 //!
 //! Two limits, and both must allow an attempt. The *account's* grows with its failures: the first two cost nothing,
 //! then there is a pause that gets longer, as on a ladder. The *address's* refills: ten at once, and then ten a
-//! minute. A name that nobody has is counted like any other, so that the limit does not tell who exists.
+//! minute. A name that nobody has is counted like any other, so that the limit does not tell who exists. A browser in
+//! which the person has signed in before climbs a ladder of its own ([`super::device`]); the address's limit is for it too.
 //!
 //! Failures are counted when they are known. So that a hundred guesses at the same moment do not all pass before the
 //! first is counted, those at one account take [`Turns`], and those from one address nearly so.
 
+use super::device::KnownDevice;
 use crate::store::Subjects;
 use app::model::timestamp::{DAY_MS, Timestamp};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -78,18 +80,24 @@ impl Turns {
 }
 
 /// What an attempt is counted under. Digests, for people type passwords into the wrong field.
-pub fn subjects(username: &str, address: Option<IpAddr>) -> Subjects {
-    let digest = |kind: &str, text: &str| {
+///
+/// A browser that is known to the account has a ladder of its own: it neither waits for what others did to the account
+/// nor does it add to it.
+pub fn subjects(username: &str, address: Option<IpAddr>, device: Option<&KnownDevice>) -> Subjects {
+    let digest = |kind: &str, bytes: &[u8]| {
         let digest = Sha256::new()
             .chain_update(kind)
             .chain_update(b"\0")
-            .chain_update(text)
+            .chain_update(bytes)
             .finalize();
         BASE64_URL_SAFE_NO_PAD.encode(digest)
     };
     Subjects {
-        account: digest("account", username),
-        address: address.map(|address| digest("address", &network(address))),
+        account: match device {
+            Some(device) => digest("device", device.id()),
+            None => digest("account", username.as_bytes()),
+        },
+        address: address.map(|address| digest("address", network(address).as_bytes())),
     }
 }
 
@@ -178,6 +186,20 @@ mod tests {
             }
         }
         assert!((100..=110).contains(&allowed), "{allowed}");
+    }
+
+    #[test]
+    fn a_known_browser_is_counted_for_itself_and_for_its_address() {
+        let address = Some("192.0.2.7".parse().unwrap());
+        let device = KnownDevice::of_test(1);
+        let (known, unknown) = (
+            subjects("ada", address, Some(&device)),
+            subjects("ada", address, None),
+        );
+        assert_ne!(known.account, unknown.account);
+        assert_eq!(known.address, unknown.address);
+        let other = subjects("ada", address, Some(&KnownDevice::of_test(2)));
+        assert_ne!(known.account, other.account);
     }
 
     #[test]

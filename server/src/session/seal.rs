@@ -1,5 +1,6 @@
 //! Tokens, and what they open.
 
+use super::device::{self, DeviceKey};
 use crate::{
     access::Identity,
     audit::chain::{AuditKey, KEY_BYTES},
@@ -114,6 +115,15 @@ impl ServerKey {
             .expand(b"agent-keys audit chain", derived.as_mut_slice())
             .map_err(|_| ServerKeyError::Derive)?;
         Ok(AuditKey::new(derived))
+    }
+
+    /// The key of the cookies by which browsers are known: derived, for the same reason.
+    pub fn device_key(&self) -> Result<DeviceKey, SealError> {
+        let mut derived = Zeroizing::new([0; device::KEY_BYTES]);
+        Hkdf::<Sha256>::new(None, self.0.expose_secret().as_bytes())
+            .expand(b"agent-keys known device", derived.as_mut_slice())
+            .map_err(|_| SealError)?;
+        Ok(DeviceKey::new(derived))
     }
 
     /// The key in `server.key` in the data directory, which must be there.

@@ -250,7 +250,7 @@ fn read(row: &AnyRow) -> Result<StoredEvent, Error> {
 }
 
 /// A pattern that finds `text` anywhere; nothing is searched for as the empty pattern.
-fn pattern(text: &str) -> String {
+pub(super) fn pattern(text: &str) -> String {
     if text.is_empty() {
         return String::new();
     }

@@ -1,13 +1,26 @@
 //! Who is signed in.
 
+mod end;
+mod expire;
+mod list;
+mod renew;
+
 use super::{Error, Store, write::Write};
 use crate::{
     access::{Identity, SignedIn},
     audit::{Action, Event, Outcome, Stamp, Target},
+    session::Found,
 };
-use app::model::timestamp::Timestamp;
+use app::model::{
+    session::{SessionEnd, SessionId},
+    timestamp::Timestamp,
+};
 use serde_json::json;
 use sqlx::Row;
+
+pub use end::ToEnd;
+pub use list::{Alive, ListedSession};
+pub use renew::RenewedSession;
 
 /// How many sessions one person has at most. The one that was not used for the longest time makes room.
 const SESSIONS_MAX: usize = 5;
@@ -17,20 +30,31 @@ const SESSIONS_MAX: usize = 5;
 pub struct NewSession<'a> {
     /// The digest under which it will be found.
     pub id_hash: &'a str,
+    /// Its name outside.
+    pub id: &'a str,
     /// Identity and credential, sealed.
     pub sealed: &'a str,
+    /// The browser in a few words.
+    pub browser: Option<String>,
 }
 
 /// A session that is there.
 #[derive(Debug)]
 pub struct StoredSession {
+    /// Its name outside.
+    pub id: SessionId,
     /// Identity and credential, sealed.
     pub sealed: String,
     /// When the person signed in.
     pub created_at: Timestamp,
     /// When it was last used, to the minute.
     pub touched_at: Timestamp,
+    /// When the password was last entered.
+    pub authenticated_at: Timestamp,
 }
+
+/// Stands for a token in whose place its browser has another, where others have the word for their end.
+const RENEWED: &str = "renewed";
 
 impl Store {
     /// Begins a session for the person whom Elasticsearch has just accepted, and ends the one that this browser had.
@@ -45,20 +69,28 @@ impl Store {
         let identity = proof.identity();
         let mut write = self.write().await?;
         if let Some(old) = replaces {
-            sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
+            let replaced = sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
                 .bind(old)
                 .execute(&mut *write)
                 .await?;
+            if replaced.rows_affected() > 0 {
+                end::remember(&mut write, old, RENEWED, stamp).await?;
+            }
         }
         sqlx::query(
-            "INSERT INTO sessions (id_hash, username, realm, sealed, created_at, touched_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO sessions (id_hash, username, realm, sealed, created_at, touched_at, \
+             handle, browser, address, authenticated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(new.id_hash)
         .bind(identity.username.as_str())
         .bind(identity.realm.as_str())
         .bind(new.sealed)
         .bind(stamp.at.0)
+        .bind(stamp.at.0)
+        .bind(new.id)
+        .bind(new.browser)
+        .bind(stamp.origin.address.map(|address| address.to_string()))
         .bind(stamp.at.0)
         .execute(&mut *write)
         .await?;
@@ -79,17 +111,40 @@ impl Store {
     /// The session of this digest, however old.
     #[tracing::instrument(name = "store.session.find", skip_all)]
     pub async fn find_session(&self, id_hash: &str) -> Result<Option<StoredSession>, Error> {
-        let row =
-            sqlx::query("SELECT sealed, created_at, touched_at FROM sessions WHERE id_hash = $1")
-                .bind(id_hash)
-                .fetch_optional(&self.readers)
-                .await?;
+        let row = sqlx::query(
+            "SELECT handle, sealed, created_at, touched_at, authenticated_at FROM sessions \
+             WHERE id_hash = $1",
+        )
+        .bind(id_hash)
+        .fetch_optional(&self.readers)
+        .await?;
         let Some(row) = row else { return Ok(None) };
+        let handle: String = row.try_get("handle")?;
         Ok(Some(StoredSession {
+            id: SessionId::parse(&handle).unwrap_or_default(),
             sealed: row.try_get("sealed")?,
             created_at: Timestamp(row.try_get("created_at")?),
             touched_at: Timestamp(row.try_get("touched_at")?),
+            authenticated_at: Timestamp(row.try_get("authenticated_at")?),
         }))
+    }
+
+    /// Why the session of this digest is no more, where that is to be said.
+    #[tracing::instrument(name = "store.session.find_ended", skip_all)]
+    pub async fn find_ended_session(&self, id_hash: &str) -> Result<Found, Error> {
+        let row = sqlx::query("SELECT reason FROM ended_sessions WHERE id_hash = $1")
+            .bind(id_hash)
+            .fetch_optional(&self.readers)
+            .await?;
+        let Some(row) = row else {
+            return Ok(Found::Nothing);
+        };
+        let reason: String = row.try_get("reason")?;
+        Ok(match SessionEnd::parse(&reason) {
+            Some(end) => Found::Ended(end),
+            None if reason == RENEWED => Found::Renewed,
+            None => Found::Nothing,
+        })
     }
 
     /// Notes that a session is in use. A session that has ended meanwhile stays ended: an update makes no row.
@@ -125,22 +180,6 @@ impl Store {
         write.commit().await?;
         Ok(ended)
     }
-
-    /// Removes sessions that nobody can use any more. How many.
-    #[tracing::instrument(name = "store.session.remove_ended", skip_all)]
-    pub async fn remove_ended_sessions(
-        &self,
-        touched_before: Timestamp,
-        created_before: Timestamp,
-    ) -> Result<u64, Error> {
-        let removed =
-            sqlx::query("DELETE FROM sessions WHERE touched_at <= $1 OR created_at <= $2")
-                .bind(touched_before.0)
-                .bind(created_before.0)
-                .execute(&self.writer)
-                .await?;
-        Ok(removed.rows_affected())
-    }
 }
 
 /// Ends what is more than [`SESSIONS_MAX`], the new session included.
@@ -161,10 +200,7 @@ async fn end_oldest_sessions(
     .await?;
     for row in others.iter().skip(SESSIONS_MAX - 1) {
         let id_hash: String = row.try_get("id_hash")?;
-        sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
-            .bind(id_hash)
-            .execute(&mut **write)
-            .await?;
+        end::end(write, &id_hash, SessionEnd::TooMany, stamp).await?;
         let event = Event {
             actor: Some(identity),
             action: Action::SessionEnded,

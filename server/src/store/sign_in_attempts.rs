@@ -11,7 +11,7 @@ const SUBJECTS_MAX: i64 = 200_000;
 /// Digests of what is counted.
 #[derive(Clone, Debug)]
 pub struct Subjects {
-    /// Of the account's name, whether or not anybody has it.
+    /// Of the account's name, whether or not anybody has it; or of a browser that the account knows.
     pub account: String,
     /// Of the address, where it is known.
     pub address: Option<String>,

@@ -13,7 +13,7 @@ use crate::{
         user::{User, UserList},
         viewer::Viewer,
     },
-    pages::agent_keys::LIST,
+    pages::{agent_keys::LIST, sessions::SESSIONS},
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_router::{components::Form, hooks::use_query_map, location::Url};
@@ -178,9 +178,19 @@ fn RoleSwitch(user: User, actions: Actions) -> impl IntoView {
 fn RowActions(user: User, is_me: bool, actions: Actions) -> impl IntoView {
     let name = user.username;
     let query = format!("user={}", Url::escape(&name));
+    // One's own stand on that page in any case.
+    let sessions = (!is_me).then(|| format!("{SESSIONS}?person={}", Url::escape(&name)));
     let set_enabled = actions.set_enabled;
     let changeable = !is_me && !user.reserved;
     let of_user = format!(" {name}");
+    let sessions = sessions.map(|sessions| {
+        view! {
+            <a class="row-action" title="Sessions" href=sessions>
+                <Icon name=IconName::Clock />
+                <span>"Sessions" <span class="visually-hidden">" of" {of_user.clone()}</span></span>
+            </a>
+        }
+    });
     let of_user_toggle = of_user.clone();
     let toggle = changeable.then(|| {
         let verb = if user.enabled { "Disable" } else { "Enable" };
@@ -205,6 +215,7 @@ fn RowActions(user: User, is_me: bool, actions: Actions) -> impl IntoView {
         }
     });
     view! {
+        {sessions}
         <a class="row-action" title="Reset password" href=format!("{USERS}/password?{query}")>
             <Icon name=IconName::Lock />
             <span>"Reset password" <span class="visually-hidden">" of" {of_user.clone()}</span></span>

@@ -1,0 +1,54 @@
+//! That somebody has just shown again who they are.
+//!
+//! A browser that is left open is everybody's who passes by. What would do most harm there asks for the password once
+//! more: handing out the audit log, and ending other people's sessions. Such an operation takes a [`Fresh`], as it
+//! takes a grant. When the password was entered stands in the session's row, by the server's clock; the browser has
+//! no say in it. Signing in counts.
+
+use crate::session::Session;
+use app::model::timestamp::Timestamp;
+
+/// How long after the password was entered it need not be entered again.
+pub const FRESH_MS_MAX: i64 = 5 * 60 * 1_000;
+
+/// Proof that the person entered the password at most [`FRESH_MS_MAX`] ago. Only this module makes one.
+#[derive(Debug)]
+pub struct Fresh(());
+
+impl Fresh {
+    /// The proof that a session as it is stored gives.
+    pub fn of(session: &Session, now: Timestamp) -> Option<Self> {
+        is_recent(session.authenticated_at, now).then_some(Self(()))
+    }
+}
+
+/// The distance counts, in both directions: the clocks of two processes differ a little, and one that was set back
+/// must not keep a proof alive for longer.
+fn is_recent(authenticated_at: Timestamp, now: Timestamp) -> bool {
+    now.0.abs_diff(authenticated_at.0) <= FRESH_MS_MAX.unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_797_244_927_000);
+
+    #[test]
+    fn a_proof_is_good_for_five_minutes() {
+        for (after_ms, good) in [
+            (0, true),
+            (FRESH_MS_MAX, true),
+            (FRESH_MS_MAX + 1, false),
+            (i64::MAX - NOW.0, false),
+            // The clock was set back: a little, and by hours.
+            (-1_000, true),
+            (-2 * 60 * 60 * 1_000, false),
+        ] {
+            let now = Timestamp(NOW.0 + after_ms);
+            assert_eq!(is_recent(NOW, now), good, "{after_ms}");
+        }
+        // A session from before this was noted.
+        assert!(!is_recent(Timestamp(0), NOW));
+    }
+}

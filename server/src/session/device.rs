@@ -1,0 +1,172 @@
+//! Browsers in which a person has signed in before.
+//!
+//! Whoever signs in leaves a cookie in that browser which says so, for a year. It opens nothing. But while somebody
+//! guesses at the account, and the account is therefore paused for everybody, a browser with this cookie is not
+//! paused with it: its own wrong passwords are counted on a ladder of its own. So nobody can keep a person out by
+//! guessing, and nobody can guess more with a stolen cookie than without.
+//!
+//! The cookie is `id ‖ issued ‖ mac`: 16 random bytes, milliseconds since 1970, and an HMAC over both and the user
+//! name, with a key derived from the server's. The name itself is not in it, and for another name it is worth nothing.
+
+use crate::random::{Random, RandomError};
+use app::model::timestamp::{DAY_MS, Timestamp};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// How long a browser stays known.
+pub const AGE_MS_MAX: i64 = 365 * DAY_MS;
+/// The bytes of the key: those of one block of SHA-256.
+pub(super) const KEY_BYTES: usize = 64;
+const ID_BYTES: usize = 16;
+const ISSUED_BYTES: usize = 8;
+const VERSION: &[u8] = b"agent-keys device 1";
+
+/// The key of the codes in these cookies. Does not print.
+pub struct DeviceKey(Zeroizing<[u8; KEY_BYTES]>);
+
+impl fmt::Debug for DeviceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeviceKey")
+    }
+}
+
+/// What the cookie of a browser holds. Does not print.
+#[derive(Clone)]
+pub struct DeviceToken(Zeroizing<String>);
+
+impl fmt::Debug for DeviceToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeviceToken")
+    }
+}
+
+impl DeviceToken {
+    /// What a request brings: any text at all.
+    pub fn brought(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
+    /// The cookie's text.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A browser that is known to one person. Only [`DeviceKey::recognise`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownDevice {
+    id: [u8; ID_BYTES],
+}
+
+impl KnownDevice {
+    /// What tells it from others.
+    pub(super) fn id(&self) -> &[u8] {
+        &self.id
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_test(byte: u8) -> Self {
+        Self {
+            id: [byte; ID_BYTES],
+        }
+    }
+}
+
+impl DeviceKey {
+    /// The key of these bytes.
+    pub(super) fn new(bytes: Zeroizing<[u8; KEY_BYTES]>) -> Self {
+        Self(bytes)
+    }
+
+    /// The cookie for a browser in which this person has just signed in.
+    pub fn issue(
+        &self,
+        username: &str,
+        now: Timestamp,
+        random: &Random,
+    ) -> Result<DeviceToken, RandomError> {
+        let (id, issued) = (random.bytes::<ID_BYTES>()?, now.0.to_be_bytes());
+        let mac = self.mac(username, &id, &issued).finalize().into_bytes();
+        let bytes = [id.as_slice(), &issued, &mac].concat();
+        let text = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        Ok(DeviceToken(Zeroizing::new(text)))
+    }
+
+    /// The browser, if this very cookie was given to it for this name, and not too long ago.
+    pub fn recognise(
+        &self,
+        token: &DeviceToken,
+        username: &str,
+        now: Timestamp,
+    ) -> Option<KnownDevice> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(token.text()).ok()?;
+        let (id, rest) = bytes.split_first_chunk::<ID_BYTES>()?;
+        let (issued, mac) = rest.split_first_chunk::<ISSUED_BYTES>()?;
+        self.mac(username, id, issued).verify_slice(mac).ok()?;
+        let issued = Timestamp(i64::from_be_bytes(*issued));
+        (now < issued.plus_ms(AGE_MS_MAX)).then_some(KnownDevice { id: *id })
+    }
+
+    fn mac(&self, username: &str, id: &[u8], issued: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new((&*self.0).into());
+        for part in [VERSION, username.as_bytes(), id, issued] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_797_244_927_000);
+
+    fn key(byte: u8) -> DeviceKey {
+        DeviceKey::new(Zeroizing::new([byte; KEY_BYTES]))
+    }
+
+    fn issued() -> DeviceToken {
+        key(7).issue("ada", NOW, &Random::default()).unwrap()
+    }
+
+    #[test]
+    fn a_browser_is_known_to_one_person_by_one_key_for_a_year() {
+        let token = issued();
+        let known = |key: &DeviceKey, name: &str, after_ms: i64| {
+            key.recognise(&token, name, NOW.plus_ms(after_ms)).is_some()
+        };
+        assert!(known(&key(7), "ada", 0));
+        assert!(known(&key(7), "ada", AGE_MS_MAX - 1));
+        assert!(!known(&key(7), "ada", AGE_MS_MAX));
+        assert!(!known(&key(7), "ben", 0));
+        assert!(!known(&key(7), "ad", 0));
+        assert!(!known(&key(8), "ada", 0));
+    }
+
+    #[test]
+    fn no_changed_cookie_is_known() {
+        let token = issued();
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(token.text()).unwrap();
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            let changed = DeviceToken::brought(&BASE64_URL_SAFE_NO_PAD.encode(changed));
+            assert_eq!(key(7).recognise(&changed, "ada", NOW), None, "byte {at}");
+        }
+        for text in ["", "A", "%00", &token.text()[..40], &"A".repeat(8_000)] {
+            let none = DeviceToken::brought(text);
+            assert_eq!(key(7).recognise(&none, "ada", NOW), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_browsers_are_told_apart() {
+        let device = |token: DeviceToken| key(7).recognise(&token, "ada", NOW).unwrap();
+        assert_ne!(device(issued()), device(issued()));
+    }
+}

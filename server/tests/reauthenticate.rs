@@ -1,0 +1,313 @@
+//! Entering the password again, and what needs it.
+
+use crate::support::{Answer, App, Browser, PASSWORD, requirement};
+use app::model::{
+    problem::ProblemKind,
+    session::{SessionEnd, SessionList},
+};
+use http::{Method, StatusCode};
+use std::time::Duration;
+
+const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
+
+/// Enters the password, and keeps the new cookie.
+async fn enter(browser: &mut Browser, password: &str) -> Answer {
+    let answer = browser
+        .post("reauthenticate", &[("password", password)])
+        .await;
+    if let Some(cookie) = answer.cookie() {
+        browser.cookie = Some(cookie);
+    }
+    answer
+}
+
+async fn file(browser: &Browser, format: &str) -> Answer {
+    let path = format!("/settings/audit/export.{format}");
+    Answer::of(browser.request(Method::GET, &path)).await
+}
+
+async fn session_of(browser: &Browser) -> String {
+    let list: SessionList = browser.post("list_own_sessions", &[]).await.value();
+    let this = list.sessions.into_iter().find(|session| session.is_this);
+    this.unwrap().id
+}
+
+/// Everything that asks for a recently entered password, once.
+async fn sensitive(app: &App, admin: &Browser) -> Vec<Answer> {
+    let ada = app.as_user("ada").await;
+    let id = session_of(&ada).await;
+    vec![
+        file(admin, "jsonl").await,
+        file(admin, "csv").await,
+        admin.post("end_session", &[("id", &id)]).await,
+    ]
+}
+
+#[tokio::test]
+async fn what_does_most_harm_asks_for_a_recent_password() {
+    let app = App::start().await;
+    app.engine.put_user("ada", &[]).await;
+    let mut admin = app.as_admin().await;
+    let mut held = 0;
+    let mut check = |answers: Vec<Answer>, fresh: bool| {
+        for answer in answers {
+            if fresh {
+                assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+            } else {
+                assert_eq!(answer.problem(), ProblemKind::ReauthRequired);
+                assert_eq!(answer.status, StatusCode::FORBIDDEN);
+            }
+            held += 1;
+        }
+    };
+    // Signing in counts, for five minutes and no longer.
+    app.clock.advance(FIVE_MINUTES);
+    check(sensitive(&app, &admin).await, true);
+    app.clock.advance(Duration::from_millis(1));
+    check(sensitive(&app, &admin).await, false);
+    // So does entering the password again.
+    assert_eq!(enter(&mut admin, PASSWORD).await.status, StatusCode::OK);
+    app.clock.advance(FIVE_MINUTES);
+    check(sensitive(&app, &admin).await, true);
+    app.clock.advance(Duration::from_millis(1));
+    check(sensitive(&app, &admin).await, false);
+    // The control: what does not ask for it goes on as before.
+    assert_eq!(admin.post("list_users", &[]).await.status, StatusCode::OK);
+    let exports = app.events().await;
+    let exports = exports
+        .iter()
+        .filter(|event| event.action == "audit_export");
+    assert_eq!(exports.count(), 4, "nothing was handed out without it");
+    requirement("R19", held, 12, None);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_no_proof() {
+    let app = App::start().await;
+    let mut admin = app.as_admin().await;
+    app.clock.advance(Duration::from_secs(360));
+    let before = admin.cookie.clone();
+    let answer = enter(&mut admin, "wrong").await;
+    assert_eq!(answer.problem(), ProblemKind::SignInRejected);
+    assert_eq!(answer.headers.get("set-cookie"), None);
+    assert_eq!(admin.cookie, before);
+    assert_eq!(
+        file(&admin, "csv").await.problem(),
+        ProblemKind::ReauthRequired
+    );
+    // The person stays signed in.
+    assert_eq!(admin.post("read_viewer", &[]).await.status, StatusCode::OK);
+    let events = app.events().await;
+    let event = events.last().unwrap();
+    assert_eq!(
+        (event.action.as_str(), event.outcome.as_str()),
+        ("reauth", "failure")
+    );
+    assert_eq!(event.actor.as_deref(), Some("elastic"));
+}
+
+#[tokio::test]
+async fn a_proof_belongs_to_the_session_in_which_it_was_given() {
+    let app = App::start().await;
+    let mut here = app.as_admin().await;
+    let there = app.as_admin().await;
+    app.clock.advance(Duration::from_secs(360));
+    enter(&mut here, PASSWORD).await;
+    assert_eq!(file(&here, "csv").await.status, StatusCode::OK);
+    assert_eq!(
+        file(&there, "csv").await.problem(),
+        ProblemKind::ReauthRequired
+    );
+    requirement("R19", 1, 1, None);
+}
+
+#[tokio::test]
+async fn the_token_changes_and_the_one_before_opens_nothing() {
+    let app = App::start().await;
+    let mut admin = app.as_admin().await;
+    let mut held = 0;
+    for _ in 0..20 {
+        let before = admin.clone();
+        let id = session_of(&before).await;
+        assert_eq!(enter(&mut admin, PASSWORD).await.status, StatusCode::OK);
+        assert_ne!(admin.cookie, before.cookie);
+        let late = before.post("read_viewer", &[]).await;
+        assert_eq!(late.problem(), ProblemKind::SignedOut);
+        // An answer that was under way must not take the new cookie away.
+        assert_eq!(late.headers.get("set-cookie"), None);
+        let again = before
+            .post("reauthenticate", &[("password", PASSWORD)])
+            .await;
+        assert_eq!(again.problem(), ProblemKind::SignedOut);
+        assert_eq!(session_of(&admin).await, id, "it is the same session");
+        held += 1;
+    }
+    requirement("R14", held, 20, None);
+}
+
+#[tokio::test]
+async fn entering_the_password_does_not_lengthen_a_sessions_life() {
+    let app = App::start().await;
+    let mut admin = app.as_admin().await;
+    for _ in 0..35 {
+        app.clock.advance(Duration::from_secs(20 * 60));
+        assert_eq!(enter(&mut admin, PASSWORD).await.status, StatusCode::OK);
+    }
+    app.clock.advance(Duration::from_secs(20 * 60));
+    let answer = enter(&mut admin, PASSWORD).await;
+    assert_eq!(answer.problem(), ProblemKind::SignedOut);
+    requirement("R15", 1, 1, None);
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_not_revived() {
+    let app = App::start().await;
+    app.engine.put_user("ada", &[]).await;
+    let here = app.as_user("ada").await;
+    for _ in 0..10 {
+        let there = app.as_user("ada").await;
+        let entering = there.post("reauthenticate", &[("password", PASSWORD)]);
+        let (entered, _) = tokio::join!(entering, here.post("end_other_sessions", &[]));
+        here.post("end_other_sessions", &[]).await;
+        let after = Browser {
+            cookie: entered.cookie().or(there.cookie.clone()),
+            ..there
+        };
+        let told = after.post("read_viewer", &[]).await.problem();
+        let ended = ProblemKind::SessionEnded(SessionEnd::Elsewhere);
+        assert_eq!(told, ended);
+    }
+    requirement("R17", 10, 10, None);
+}
+
+#[tokio::test]
+async fn failures_are_counted_as_at_signing_in() {
+    let (app, proxy) = App::behind_proxy().await;
+    app.engine.put_user("ada", &[]).await;
+    let mut ada = app.as_user("ada").await;
+    for _ in 0..3 {
+        enter(&mut ada, "wrong").await;
+    }
+    let asked = proxy.count("GET /_security/_authenticate");
+    // The right password, here and at the front door: nobody is asked.
+    let answer = enter(&mut ada, PASSWORD).await;
+    assert_eq!(answer.problem(), ProblemKind::SignInRejected);
+    let answer = app.nobody().sign_in("ada", PASSWORD).await;
+    assert_eq!(answer.problem(), ProblemKind::SignInRejected);
+    assert_eq!(proxy.count("GET /_security/_authenticate"), asked);
+    app.clock.advance(Duration::from_secs(3));
+    assert_eq!(enter(&mut ada, PASSWORD).await.status, StatusCode::OK);
+    // And the other way round.
+    for _ in 0..3 {
+        app.nobody().sign_in("ada", "wrong").await;
+    }
+    let answer = enter(&mut ada, PASSWORD).await;
+    assert_eq!(answer.problem(), ProblemKind::SignInRejected);
+    requirement("R20", 3, 3, None);
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_elsewhere_is_taken_over() {
+    let app = App::start().await;
+    let mut ada = app.with_key_user("ada").await;
+    let body = serde_json::json!({ "password": "something else" });
+    app.engine
+        .ask(Method::PUT, "/_security/user/ada/_password", Some(body))
+        .await;
+    assert_eq!(
+        enter(&mut ada, "something else").await.status,
+        StatusCode::OK
+    );
+    assert_eq!(ada.list(|_| {}).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn people_are_asked_on_a_page_and_come_back() {
+    let app = App::start().await;
+    let mut admin = app.as_admin().await;
+    let ada = app.with_user("ada", &[]).await;
+    let id = session_of(&ada).await;
+    app.clock.advance(Duration::from_secs(360));
+    let export = admin.get("/settings/audit/export.csv?person=a").await;
+    assert_eq!(export.status, StatusCode::SEE_OTHER);
+    let page = "/reauthenticate?next=%2Fsettings%2Faudit%3Fperson%3Da";
+    assert_eq!(export.header("location"), Some(page));
+    // A form that was posted without a script, and by one.
+    let fields = [("page", "/settings/sessions"), ("id", id.as_str())];
+    let from_sessions = "/reauthenticate?next=%2Fsettings%2Fsessions";
+    let form = admin
+        .submit("/settings/sessions", "end_session", &fields)
+        .await;
+    assert_eq!(form.status, StatusCode::SEE_OTHER);
+    assert_eq!(form.header("location"), Some(from_sessions));
+    let script = admin.post("end_session", &fields).await;
+    assert_eq!(script.problem(), ProblemKind::ReauthRequired);
+    assert_eq!(script.header("location"), Some(from_sessions));
+    assert!(script.headers.contains_key("serverfnredirect"));
+    // The page says whose password, and why.
+    let drawn = admin.get(page).await;
+    assert_eq!(drawn.status, StatusCode::OK);
+    let text = drawn.text();
+    for part in [
+        "Enter your password again",
+        "elastic",
+        "entered in the last five minutes",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(text.contains(r#"name="next" value="/settings/audit?person=a""#));
+    // A wrong one is answered on the page, which still knows where to go.
+    let next = ("next", "/settings/audit?person=a");
+    let fields = [("page", page), next, ("password", "wrong")];
+    let wrong = admin.submit(page, "reauthenticate", &fields).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    let text = wrong.text();
+    assert!(text.contains("The password is wrong") && !text.contains(r#"value="wrong""#));
+    assert!(text.contains(r#"name="next" value="/settings/audit?person=a""#));
+    let fields = [("page", page), next, ("password", PASSWORD)];
+    let right = admin.submit(page, "reauthenticate", &fields).await;
+    assert_eq!(right.status, StatusCode::SEE_OTHER);
+    assert_eq!(right.header("location"), Some("/settings/audit?person=a"));
+    admin.cookie = right.cookie();
+    assert_eq!(file(&admin, "csv").await.status, StatusCode::OK);
+    requirement("R19", 3, 3, None);
+}
+
+#[tokio::test]
+async fn the_page_leads_to_pages_of_ours_and_nowhere_else() {
+    let app = App::start().await;
+    let mut admin = app.as_admin().await;
+    for hostile in [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+    ] {
+        let fields = [("password", PASSWORD), ("next", hostile)];
+        let answer = admin.post("reauthenticate", &fields).await;
+        assert_eq!(
+            answer.header("location"),
+            Some("/settings/agent-keys"),
+            "{hostile}"
+        );
+        admin.cookie = answer.cookie();
+    }
+    let text = admin
+        .get("/reauthenticate?next=https://evil.example/")
+        .await
+        .text();
+    assert!(!text.contains(r#"href="https://evil"#));
+    // Whoever is not signed in enters the password there, which is as good.
+    let nobody = app.nobody();
+    let answer = nobody
+        .get("/reauthenticate?next=%2Fsettings%2Fsessions")
+        .await;
+    assert_eq!(
+        answer.header("location"),
+        Some("/login?next=%2Fsettings%2Fsessions")
+    );
+    let asked = nobody
+        .post("reauthenticate", &[("password", PASSWORD)])
+        .await;
+    assert_eq!(asked.problem(), ProblemKind::SignedOut);
+}
