@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// Version, what it is about, and its SQL. What was ever released is never changed again.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (
         1,
         "first",
@@ -28,6 +28,11 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
         4,
         "sign in attempts",
         include_str!("../../../migrations/0004_sign_in_attempts.sql"),
+    ),
+    (
+        5,
+        "own sessions",
+        include_str!("../../../migrations/0005_own_sessions.sql"),
     ),
 ];
 
