@@ -12,5 +12,6 @@ pub mod icon;
 pub mod meter;
 pub mod moment;
 pub mod problem;
+pub mod search_box;
 pub mod sidenav;
 pub mod topbar;

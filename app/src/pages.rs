@@ -1,5 +1,6 @@
 //! The pages, and the addresses they stand at.
 
+mod address;
 pub mod agent_key;
 pub mod agent_keys;
 pub mod apm_integration;

@@ -5,6 +5,7 @@
 //! the form stood on, drawn with a [`PostedForm`] in its context; [`use_form`] then starts the action
 //! with that outcome. So a page reads `action.value()`, and never asks how the answer came.
 
+use super::icon::{Icon, IconName};
 use crate::model::problem::Problem;
 use leptos::{
     prelude::*,
@@ -49,6 +50,39 @@ where
 /// The field in which a form names the page it stands on. The server answers a browser's own post with that page;
 /// the `Referer` would not do, for after a first refusal it names the post itself.
 pub const PAGE_FIELD: &str = "page";
+
+/// The button that sends a form, and cannot send it twice.
+#[component]
+pub fn SubmitButton(
+    /// What it does.
+    label: &'static str,
+    /// Whether the form is on its way.
+    #[prop(into)]
+    pending: Signal<bool>,
+    /// What is done cannot be undone.
+    #[prop(optional)]
+    danger: bool,
+    /// A picture before the label.
+    #[prop(optional)]
+    icon: Option<IconName>,
+    /// Nobody may send the form.
+    #[prop(optional)]
+    disabled: bool,
+) -> impl IntoView {
+    view! {
+        <button
+            class="button"
+            data-variant=if danger { "danger" } else { "primary" }
+            type="submit"
+            disabled=move || disabled || pending.get()
+            aria-busy=move || pending.get().then_some("true")
+        >
+            {icon.map(|name| view! { <Icon name /> })}
+            {label}
+        </button>
+    }
+    .into_any()
+}
 
 /// The hidden field that every form carries.
 #[component]

@@ -238,6 +238,52 @@ pub fn ProblemPrompt(
     .into_any()
 }
 
+/// In place of a page's content: the person may not see it, and which privileges are missing.
+#[component]
+pub fn DeniedPrompt(
+    /// What is not permitted.
+    title: &'static str,
+    /// Who is signed in.
+    username: String,
+    /// What they lack.
+    missing: Vec<MissingPrivilege>,
+    /// How somebody gets it.
+    advice: &'static str,
+    /// Where looking again leads.
+    again: &'static str,
+) -> impl IntoView {
+    let names: Vec<_> = missing.iter().map(describe).collect();
+    view! {
+        <section class="panel prompt" data-tone="warning" role="alert">
+            <Icon name=IconName::Lock />
+            <h2>{title}</h2>
+            <p>
+                "You are signed in as " <strong><bdi>{username}</bdi></strong> ". This page needs "
+                {names.join(", ")} ". " {advice}
+            </p>
+            <CheckAgain href=again />
+        </section>
+    }
+    .into_any()
+}
+
+/// Looks whether it was mended meanwhile.
+#[component]
+pub fn CheckAgain(
+    /// The page's address.
+    href: &'static str,
+) -> impl IntoView {
+    view! {
+        <div class="button-row">
+            <a class="button" data-variant="primary" href=href rel="external">
+                <Icon name=IconName::Rotate />
+                "Check again"
+            </a>
+        </div>
+    }
+    .into_any()
+}
+
 /// A problem beside a form that stays as it is.
 #[component]
 pub fn ProblemCallout(

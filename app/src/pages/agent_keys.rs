@@ -9,7 +9,10 @@ mod summary;
 pub mod table;
 mod toolbar;
 
-use super::layout::{is_dialog, use_viewer};
+use super::{
+    address::with_parameters,
+    layout::{is_dialog, use_viewer},
+};
 use crate::{
     components::{
         badge::Tone,
@@ -34,7 +37,6 @@ use leptos_meta::Title;
 use leptos_router::{
     components::Outlet,
     hooks::{use_location, use_query_map},
-    location::Url,
     params::ParamsMap,
 };
 use pages::Pages;
@@ -225,16 +227,7 @@ fn list_query(parameters: &ParamsMap) -> KeyListQuery {
 
 /// The address of the list with this query.
 pub fn list_href(query: &KeyListQuery) -> String {
-    let parameters: Vec<String> = query
-        .parameters()
-        .iter()
-        .map(|(name, value)| format!("{name}={}", Url::escape(value)))
-        .collect();
-    if parameters.is_empty() {
-        LIST.to_owned()
-    } else {
-        format!("{LIST}?{}", parameters.join("&"))
-    }
+    with_parameters(LIST, &query.parameters())
 }
 
 /// The query part of an address with its `?`, so that a dialog keeps the list behind it as it is.

@@ -7,7 +7,7 @@ use crate::{
         callout::{Announce, Callout},
         code::SnippetBlock,
         field::{FieldErrors, FieldKind, TextField},
-        form::{FormPage, use_form},
+        form::{FormPage, SubmitButton, use_form},
         icon::IconName,
         meter::KeyLimitMeter,
         problem::{ProblemCallout, ProblemPrompt, describe},
@@ -233,14 +233,7 @@ fn Settings(
                                     view! { <span class="small muted" id="save-reason">"To save you need " {reason} "."</span> }
                                 })}
                             <span class="push-end"></span>
-                            <button
-                                class="button"
-                                data-variant="primary"
-                                type="submit"
-                                disabled=move || read_only || save.pending().get()
-                            >
-                                "Save"
-                            </button>
+                            <SubmitButton label="Save" pending=save.pending() disabled=read_only />
                         </div>
                     </div>
                 </ActionForm>

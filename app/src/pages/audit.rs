@@ -3,16 +3,15 @@
 mod filters;
 mod table;
 
-use super::layout::use_viewer;
+use super::{address::with_parameters, layout::use_viewer};
 use crate::{
     components::{
         badge::Tone,
         callout::{Announce, Callout},
         icon::{Icon, IconName},
-        problem::{ProblemPrompt, Sentences, describe, sentences},
+        problem::{DeniedPrompt, ProblemPrompt, Sentences, sentences},
     },
     model::{
-        access::MissingPrivilege,
         audit::{self, AuditPlace, AuditQuery},
         problem::{Problem, ProblemKind},
         viewer::Viewer,
@@ -22,7 +21,7 @@ use crate::{
 use filters::Filters;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{hooks::use_query_map, location::Url, params::ParamsMap};
+use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use table::EventTable;
 
 /// The page's address.
@@ -65,7 +64,7 @@ fn Header(
             // The server answers with a file, or asks for the password first: so it is the browser that goes there, and
             // the link does not say that a file comes back.
             view! {
-                <a class="button" href=address(&format!("{AUDIT}/export.{format}"), &query) rel="external">
+                <a class="button" href=with_parameters(&format!("{AUDIT}/export.{format}"), &query.parameters()) rel="external">
                     <Icon name=IconName::Download />
                     {name}
                 </a>
@@ -106,7 +105,17 @@ fn Content(
         Err(Problem {
             kind: ProblemKind::Forbidden(missing),
             ..
-        }) => view! { <Header export=None /> <Denied viewer missing /> }.into_any(),
+        }) => view! {
+            <Header export=None />
+            <DeniedPrompt
+                title="You do not have permission to see the audit log"
+                username=viewer.username
+                missing
+                advice="Ask an administrator."
+                again=AUDIT
+            />
+        }
+        .into_any(),
         // The form stays, so that the days can be corrected.
         Err(Problem {
             kind: kind @ ProblemKind::AuditPeriod(_),
@@ -124,33 +133,10 @@ fn Content(
             .into_any()
         }
         Err(problem) => {
-            let retry = address(AUDIT, &current);
+            let retry = with_parameters(AUDIT, &current.parameters());
             view! { <Header export=None /> <ProblemPrompt problem retry /> }.into_any()
         }
     }
-}
-
-/// The person may not see the log: what is missing.
-#[component]
-fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl IntoView {
-    let names: Vec<_> = missing.iter().map(describe).collect();
-    view! {
-        <section class="panel prompt" data-tone="warning" role="alert">
-            <Icon name=IconName::Lock />
-            <h2>"You do not have permission to see the audit log"</h2>
-            <p>
-                "You are signed in as " <strong>{viewer.username}</strong> ". This page needs "
-                {names.join(", ")} ". Ask an administrator."
-            </p>
-            <div class="button-row">
-                <a class="button" data-variant="primary" href=AUDIT rel="external">
-                    <Icon name=IconName::Rotate />
-                    "Check again"
-                </a>
-            </div>
-        </section>
-    }
-    .into_any()
 }
 
 /// The page's query in the words of an address.
@@ -160,18 +146,4 @@ fn audit_query(parameters: &ParamsMap) -> AuditQuery {
     ];
     let values = NAMES.map(|name| (name, parameters.get(name).unwrap_or_default()));
     AuditQuery::from_parameters(values.iter().map(|(name, value)| (*name, value.as_str())))
-}
-
-/// The address of `path` with this query.
-fn address(path: &str, query: &AuditQuery) -> String {
-    let parameters: Vec<String> = query
-        .parameters()
-        .iter()
-        .map(|(name, value)| format!("{name}={}", Url::escape(value)))
-        .collect();
-    if parameters.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{path}?{}", parameters.join("&"))
-    }
 }

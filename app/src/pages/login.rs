@@ -9,7 +9,11 @@ use crate::{
         icon::{Icon, IconName, Mark},
         problem::sentences,
     },
-    model::{problem::ProblemKind, session::SessionEnd, viewer::FrontDoor},
+    model::{
+        problem::{Problem, ProblemKind},
+        session::SessionEnd,
+        viewer::FrontDoor,
+    },
     questions::{
         ask,
         session::{SignIn, read_front_door},
@@ -31,20 +35,7 @@ pub fn LoginPage() -> impl IntoView {
         .get_untracked()
         .map(|input| input.username)
         .unwrap_or_default();
-    let wrong = Signal::derive(move || {
-        let rejected = problem().is_some_and(|problem| problem.kind == ProblemKind::SignInRejected);
-        if rejected {
-            vec!["Enter the password again.".to_owned()]
-        } else {
-            Vec::new()
-        }
-    });
-    // A password that was turned down is typed anew, not mended.
-    Effect::new(move || {
-        if problem().is_some() {
-            empty_field("password");
-        }
-    });
+    let wrong = wrong_password(problem);
     let notice = move || match query.read().get_str("reason") {
         Some("ended") => Some("Your session ended. Sign in again."),
         Some("signed-out") => Some("You are signed out."),
@@ -194,9 +185,24 @@ fn FirstTime() -> impl IntoView {
     .into_any()
 }
 
-/// Empties a field of the page: a password that was turned down is typed anew.
+/// What the field `password` is told when the password was turned down. It is emptied then, to be typed anew.
+pub(super) fn wrong_password(
+    problem: impl Fn() -> Option<Problem> + Copy + Send + Sync + 'static,
+) -> Signal<Vec<String>> {
+    Effect::new(move || {
+        if problem().is_some() {
+            empty_field("password");
+        }
+    });
+    Signal::derive(move || {
+        let rejected = problem().is_some_and(|problem| problem.kind == ProblemKind::SignInRejected);
+        let sentence = rejected.then(|| "Enter the password again.".to_owned());
+        sentence.into_iter().collect()
+    })
+}
+
 #[cfg(feature = "hydrate")]
-pub(super) fn empty_field(id: &str) {
+fn empty_field(id: &str) {
     use wasm_bindgen::JsCast;
     let field = document().get_element_by_id(id);
     if let Some(field) = field.and_then(|field| field.dyn_into::<web_sys::HtmlInputElement>().ok())
@@ -206,4 +212,4 @@ pub(super) fn empty_field(id: &str) {
 }
 
 #[cfg(not(feature = "hydrate"))]
-pub(super) fn empty_field(_id: &str) {}
+fn empty_field(_id: &str) {}

@@ -1,6 +1,6 @@
 //! Entering the password again, before what would do most harm from a browser that somebody left open.
 
-use super::login::empty_field;
+use super::login::wrong_password;
 use crate::{
     components::{
         badge::Tone,
@@ -28,19 +28,7 @@ pub fn ReauthenticatePage() -> impl IntoView {
     let reauthenticate = use_form::<Reauthenticate>();
     let problem = move || reauthenticate.value().get().and_then(Result::err);
     let next = move || query.read().get("next");
-    let wrong = Signal::derive(move || {
-        let rejected = problem().is_some_and(|problem| problem.kind == ProblemKind::SignInRejected);
-        if rejected {
-            vec!["Enter the password again.".to_owned()]
-        } else {
-            Vec::new()
-        }
-    });
-    Effect::new(move || {
-        if problem().is_some() {
-            empty_field("password");
-        }
-    });
+    let wrong = wrong_password(problem);
     // Only a page of ours: the server checks where the form leads, and this link leads there too.
     let back = move || {
         next()

@@ -8,8 +8,8 @@ use crate::{
         badge::Tone,
         callout::{Announce, Callout},
         form::{FormPage, use_form},
-        icon::{Icon, IconName},
         problem::{ProblemCallout, ProblemPrompt},
+        search_box::SearchBox,
     },
     model::{audit::SearchText, session::SessionList},
     questions::{
@@ -184,17 +184,12 @@ fn OtherPeople(list: SessionList, name: SearchText, actions: Actions) -> impl In
             <search>
                 <Form method="GET" action=SESSIONS>
                     <div class="toolbar">
-                        <div class="input" data-size="sm">
-                            <Icon name=IconName::Search />
-                            <input
-                                type="search"
-                                name="person"
-                                aria-label="Search people"
-                                placeholder="Search by user"
-                                value=String::from(name)
-                            />
-                            <button type="submit" class="visually-hidden">"Search"</button>
-                        </div>
+                        <SearchBox
+                            name="person"
+                            label="Search people"
+                            placeholder="Search by user"
+                            value=String::from(name)
+                        />
                     </div>
                 </Form>
             </search>

@@ -8,7 +8,7 @@ use crate::{
         callout::Callout,
         dialog::{Dialog, DialogHead, DialogShape},
         field::{FieldErrors, TextField},
-        form::{FormPage, use_form},
+        form::{FormPage, SubmitButton, use_form},
         icon::IconName,
         problem::ProblemCallout,
         topbar::initials,
@@ -109,15 +109,7 @@ fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl Int
 fn Submit(create: ServerAction<CreateAgentKey>, may: bool) -> impl IntoView {
     may.then(|| {
         view! {
-            <button
-                class="button"
-                data-variant="primary"
-                type="submit"
-                disabled=move || create.pending().get()
-                aria-busy=move || create.pending().get().then_some("true")
-            >
-                "Create APM agent key"
-            </button>
+            <SubmitButton label="Create APM agent key" pending=create.pending() />
         }
     })
     .into_any()

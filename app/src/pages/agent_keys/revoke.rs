@@ -6,8 +6,8 @@ use crate::{
         badge::Tone,
         callout::Callout,
         dialog::{Dialog, DialogHead, DialogShape},
-        form::{FormPage, use_form},
-        icon::{Icon, IconName},
+        form::{FormPage, SubmitButton, use_form},
+        icon::IconName,
         problem::ProblemCallout,
     },
     model::agent_key::{AgentKey, KeyStatus},
@@ -102,16 +102,12 @@ fn Question(key: AgentKey, revoke: ServerAction<RevokeAgentKey>, close: String) 
                 {(!ended)
                     .then(|| {
                         view! {
-                            <button
-                                class="button"
-                                data-variant="danger"
-                                type="submit"
-                                disabled=move || revoke.pending().get()
-                                aria-busy=move || revoke.pending().get().then_some("true")
-                            >
-                                <Icon name=IconName::Revoke />
-                                "Revoke key"
-                            </button>
+                            <SubmitButton
+                                label="Revoke key"
+                                pending=revoke.pending()
+                                danger=true
+                                icon=IconName::Revoke
+                            />
                         }
                     })}
             </div>

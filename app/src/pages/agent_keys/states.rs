@@ -6,7 +6,7 @@ use crate::{
         badge::Tone,
         code::CodeBlock,
         icon::{Icon, IconName},
-        problem::describe,
+        problem::{CheckAgain, DeniedPrompt},
     },
     model::{
         access::{MissingPrivilege, Permit},
@@ -72,22 +72,14 @@ pub(super) fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl Int
             }
         })
         .collect();
-    let summary: Vec<_> = missing.iter().map(describe).collect();
     view! {
-        <section class="panel prompt" data-tone="warning" role="alert">
-            <Icon name=IconName::Lock />
-            <h2>"You do not have permission to manage agent keys"</h2>
-            <p>
-                "You are signed in as " <strong>{who.clone()}</strong> ". This page needs "
-                {summary.join(", ")} ". Someone who manages security can add it in a minute."
-            </p>
-            <div class="button-row">
-                <a class="button" data-variant="primary" href=LIST rel="external">
-                    <Icon name=IconName::Rotate />
-                    "Check again"
-                </a>
-            </div>
-        </section>
+        <DeniedPrompt
+            title="You do not have permission to manage agent keys"
+            username=who.clone()
+            missing
+            advice="Someone who manages security can add it in a minute."
+            again=LIST
+        />
         <div class="split" data-aside="wide">
             <div data-part="columns">
                 <section class="panel">
@@ -144,12 +136,7 @@ pub(super) fn ApiKeysDisabled() -> impl IntoView {
             <p>
                 "Agent keys are Elasticsearch API keys. This cluster refuses to create or list them until someone with access to its configuration turns them on."
             </p>
-            <div class="button-row">
-                <a class="button" data-variant="primary" href=LIST rel="external">
-                    <Icon name=IconName::Rotate />
-                    "Check again"
-                </a>
-            </div>
+            <CheckAgain href=LIST />
         </section>
         <section class="panel">
             <header><h2>"Turn API keys on"</h2></header>

@@ -2,7 +2,10 @@
 
 use super::LIST;
 use crate::{
-    components::icon::{Icon, IconName},
+    components::{
+        icon::{Icon, IconName},
+        search_box::SearchBox,
+    },
     model::key_list::{FacetValue, KeyListPage, KeyListQuery, StatusFilter},
 };
 use leptos::{html, prelude::*};
@@ -56,18 +59,13 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
             <Form method="GET" action=LIST on:submit=move |_| searched.0.set_value(true)>
                 <div class="toolbar">
                     {kept}
-                    <div class="input" data-size="sm">
-                        <Icon name=IconName::Search />
-                        <input
-                            node_ref=field
-                            type="search"
-                            name="q"
-                            aria-label="Search keys"
-                            placeholder="Search by name, id or label"
-                            value=current.search.clone()
-                        />
-                        <button type="submit" class="visually-hidden">"Search"</button>
-                    </div>
+                    <SearchBox
+                        name="q"
+                        label="Search keys"
+                        placeholder="Search by name, id or label"
+                        value=current.search.clone()
+                        field
+                    />
                     <div class="row" role="group" aria-label="Filters">
                         <Filter name="status" label="Status" choices=status />
                         <Filter name="owner" label="Owner" choices=choices(summary.owners, &current.owner) />

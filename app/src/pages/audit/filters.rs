@@ -11,18 +11,8 @@ use leptos_router::components::Form;
 /// The form.
 #[component]
 pub(super) fn Filters(current: AuditQuery) -> impl IntoView {
-    let actions = Action::ALL
-        .map(|action| {
-            let chosen = current.action == Some(action);
-            view! { <option value=action.name() selected=chosen>{action.label()}</option> }
-        })
-        .collect_view();
-    let outcomes = Outcome::ALL
-        .map(|outcome| {
-            let chosen = current.outcome == Some(outcome);
-            view! { <option value=outcome.name() selected=chosen>{outcome.label()}</option> }
-        })
-        .collect_view();
+    let actions = Action::ALL.map(|action| (action.name(), action.label()));
+    let outcomes = Outcome::ALL.map(|outcome| (outcome.name(), outcome.label()));
     let clear = current.is_filtered().then(|| {
         view! { <a class="button" data-variant="quiet" data-size="sm" href=AUDIT>"Clear all"</a> }
     });
@@ -32,26 +22,18 @@ pub(super) fn Filters(current: AuditQuery) -> impl IntoView {
                 <div class="audit-filters">
                     <Field name="person" label="Person" kind="search" value=current.person.into() />
                     <Field name="target" label="Target" kind="search" value=current.target.into() />
-                    <div class="field">
-                        <label for="action">"Action"</label>
-                        <div class="input" data-size="sm">
-                            <select id="action" name="action">
-                                <option value="">"Any"</option>
-                                {actions}
-                            </select>
-                            <Icon name=IconName::Down size="sm" />
-                        </div>
-                    </div>
-                    <div class="field">
-                        <label for="outcome">"Outcome"</label>
-                        <div class="input" data-size="sm">
-                            <select id="outcome" name="outcome">
-                                <option value="">"Any"</option>
-                                {outcomes}
-                            </select>
-                            <Icon name=IconName::Down size="sm" />
-                        </div>
-                    </div>
+                    <Choice
+                        name="action"
+                        label="Action"
+                        options=actions.to_vec()
+                        chosen=current.action.map(Action::name)
+                    />
+                    <Choice
+                        name="outcome"
+                        label="Outcome"
+                        options=outcomes.to_vec()
+                        chosen=current.outcome.map(Outcome::name)
+                    />
                     <Field name="from" label="From (UTC)" kind="date" value=current.from.into() />
                     <Field name="to" label="To (UTC)" kind="date" value=current.to.into() />
                     <div class="row">
@@ -77,6 +59,35 @@ fn Field(
             <label for=name>{label}</label>
             <div class="input" data-size="sm">
                 <input id=name name=name type=kind value=value />
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// One of the options, or any. An option is its word in the address and its label.
+#[component]
+fn Choice(
+    name: &'static str,
+    label: &'static str,
+    options: Vec<(&'static str, &'static str)>,
+    chosen: Option<&'static str>,
+) -> impl IntoView {
+    let options: Vec<_> = options
+        .into_iter()
+        .map(|(word, label)| {
+            view! { <option value=word selected=chosen == Some(word)>{label}</option> }
+        })
+        .collect();
+    view! {
+        <div class="field">
+            <label for=name>{label}</label>
+            <div class="input" data-size="sm">
+                <select id=name name=name>
+                    <option value="">"Any"</option>
+                    {options}
+                </select>
+                <Icon name=IconName::Down size="sm" />
             </div>
         </div>
     }

@@ -5,7 +5,7 @@ use crate::{
     components::{
         dialog::{Dialog, DialogHead, DialogShape},
         field::{FieldKind, TextField},
-        form::{FormPage, use_form},
+        form::{FormPage, SubmitButton, use_form},
         problem::ProblemCallout,
     },
     model::{
@@ -124,9 +124,7 @@ pub fn CreateUserPage() -> impl IntoView {
                 </div>
                 <div data-part="foot">
                     <a class="button" data-variant="quiet" href=USERS>"Cancel"</a>
-                    <button class="button" data-variant="primary" type="submit" disabled=move || create.pending().get()>
-                        "Create user"
-                    </button>
+                    <SubmitButton label="Create user" pending=create.pending() />
                 </div>
             </ActionForm>
         </Dialog>

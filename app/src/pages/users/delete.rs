@@ -6,7 +6,7 @@ use crate::{
         badge::Tone,
         callout::Callout,
         dialog::{Dialog, DialogHead, DialogShape},
-        form::{FormPage, use_form},
+        form::{FormPage, SubmitButton, use_form},
         icon::IconName,
         problem::ProblemCallout,
     },
@@ -46,9 +46,7 @@ pub fn DeleteUserPage() -> impl IntoView {
                 </div>
                 <div data-part="foot">
                     <a class="button" autofocus href=USERS>"Cancel"</a>
-                    <button class="button" data-variant="danger" type="submit" disabled=move || delete.pending().get()>
-                        "Delete user"
-                    </button>
+                    <SubmitButton label="Delete user" pending=delete.pending() danger=true />
                 </div>
             </ActionForm>
         </Dialog>

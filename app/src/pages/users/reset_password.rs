@@ -5,7 +5,7 @@ use crate::{
     components::{
         dialog::{Dialog, DialogHead, DialogShape},
         field::{FieldKind, TextField},
-        form::{FormPage, use_form},
+        form::{FormPage, SubmitButton, use_form},
         problem::ProblemCallout,
     },
     model::problem::{Problem, ProblemKind},
@@ -59,9 +59,7 @@ pub fn ResetPasswordPage() -> impl IntoView {
                 </div>
                 <div data-part="foot">
                     <a class="button" data-variant="quiet" href=USERS>"Cancel"</a>
-                    <button class="button" data-variant="primary" type="submit" disabled=move || reset.pending().get()>
-                        "Set password"
-                    </button>
+                    <SubmitButton label="Set password" pending=reset.pending() />
                 </div>
             </ActionForm>
         </Dialog>

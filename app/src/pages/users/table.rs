@@ -6,6 +6,7 @@ use crate::{
         badge::{Badge, Tone},
         form::FormPage,
         icon::{Icon, IconName},
+        search_box::SearchBox,
         topbar::initials,
     },
     model::{
@@ -60,17 +61,12 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> im
             <search>
                 <Form method="GET" action=USERS>
                     <div class="toolbar">
-                        <div class="input" data-size="sm">
-                            <Icon name=IconName::Search />
-                            <input
-                                type="search"
-                                name="q"
-                                aria-label="Search users"
-                                placeholder="Search by user or name"
-                                value=search
-                            />
-                            <button type="submit" class="visually-hidden">"Search"</button>
-                        </div>
+                        <SearchBox
+                            name="q"
+                            label="Search users"
+                            placeholder="Search by user or name"
+                            value=search
+                        />
                         <span class="small muted" role="status">{count} " of " {total} " users"</span>
                     </div>
                 </Form>
