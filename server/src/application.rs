@@ -133,6 +133,7 @@ impl Application {
             services: services.clone(),
             tls,
             plain_http: !tls && !config.listen.ip().is_loopback(),
+            trusted_proxies: config.trusted_proxies,
         };
         let router = http::router(web);
         let listener = http::listener::listen(config.listen, config.tls.as_ref(), router).await?;

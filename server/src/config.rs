@@ -7,7 +7,7 @@
 
 mod source;
 
-use crate::{audit::ship::Destination, elasticsearch::Credential};
+use crate::{audit::ship::Destination, elasticsearch::Credential, http::caller::TrustedProxies};
 use secrecy::{ExposeSecret, SecretString};
 use source::Values;
 use std::{
@@ -31,6 +31,9 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// `insecure_http`, `AGENT_KEYS_INSECURE_HTTP`: `true` allows plain HTTP beyond this machine. Default `false`.
     pub insecure_http: bool,
+    /// `trusted_proxies`, `AGENT_KEYS_TRUSTED_PROXIES`: networks, separated by commas, of the proxies whose
+    /// `X-Forwarded-For` and `X-Forwarded-Proto` count. Default: none.
+    pub trusted_proxies: TrustedProxies,
     /// `data_dir`, `AGENT_KEYS_DATA_DIR`: databases and keys. Default `./data`; made if missing.
     pub data_dir: PathBuf,
     /// `database_url`, `AGENT_KEYS_DATABASE_URL` (a secret): `sqlite://…` or `postgres://…`.
@@ -181,6 +184,7 @@ impl Config {
             listen: values.address("listen", loopback(5680))?,
             tls: tls_files(&mut values)?,
             insecure_http: values.switch("insecure_http", false)?,
+            trusted_proxies: trusted_proxies(&mut values)?,
             data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),
             database_url: database_url(&mut values)?,
             server_key: server_key(&mut values)?,
@@ -228,6 +232,16 @@ fn tls_files(values: &mut Values) -> Result<Option<TlsFiles>, Error> {
             missing: "AGENT_KEYS_TLS_CERT_FILE",
         }),
     }
+}
+
+fn trusted_proxies(values: &mut Values) -> Result<TrustedProxies, Error> {
+    let Some((name, text)) = values.named_text("trusted_proxies") else {
+        return Ok(TrustedProxies::default());
+    };
+    TrustedProxies::parse(&text).map_err(|_| Error::Invalid {
+        name,
+        reason: "use the proxies' networks, separated by commas, such as 10.1.0.0/16, fd00:1::/64; not everybody's",
+    })
 }
 
 fn database_url(values: &mut Values) -> Result<Option<SecretString>, Error> {

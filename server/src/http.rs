@@ -1,6 +1,7 @@
 //! The web: addresses, and what every request passes on its way.
 
 mod audit_export;
+pub mod caller;
 mod cookie;
 mod headers;
 mod health;
@@ -21,6 +22,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{any, get},
 };
+use caller::{Caller, TrustedProxies};
 use http::{Response, StatusCode};
 use std::{any::Any, time::Duration};
 use tower_http::{
@@ -38,10 +40,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Web {
     /// The use cases' own.
     pub services: Services,
-    /// Whether browsers reach us by TLS.
+    /// Whether our own listener speaks TLS.
     pub tls: bool,
-    /// Whether passwords travel unprotected beyond this machine.
+    /// Whether it lets passwords travel unprotected beyond this machine.
     pub plain_http: bool,
+    /// Whose word on a request's origin counts.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Every address there is.
@@ -85,8 +89,10 @@ fn with_middleware(router: Router, web: Web) -> Router {
         .layer(from_fn(legible::make_legible))
         // Whatever answered above, panics and refusals included, carries the browser's instructions.
         .layer(from_fn_with_state(web.clone(), headers::protect))
-        // Outermost: everything that is logged below has the request's name.
-        .layer(from_fn_with_state(web, name::name))
+        // Everything that is logged below has the request's name.
+        .layer(from_fn_with_state(web.clone(), name::name))
+        // Outermost: whoever asks below for the request's origin is told the same.
+        .layer(from_fn_with_state(web, caller::find))
 }
 
 fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
@@ -103,7 +109,7 @@ fn visit_of(parts: &http::request::Parts) -> Visit {
         let nobody: Option<Session> = None;
         let (id, address) = (
             name::request_id(&parts.extensions),
-            name::address(&parts.extensions),
+            Caller::of(&parts.extensions).address,
         );
         Visit::new(id, nobody, address)
     })

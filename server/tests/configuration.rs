@@ -116,6 +116,22 @@ fn mistakes_are_named_and_values_are_not_told() {
             "AGENT_KEYS_INSECURE_HTTP: use true or false",
         ),
         (
+            read([("AGENT_KEYS_TRUSTED_PROXIES", secret)]),
+            "AGENT_KEYS_TRUSTED_PROXIES: use the proxies' networks",
+        ),
+        (
+            read([("AGENT_KEYS_TRUSTED_PROXIES", "10.0.0.0/8, 0.0.0.0/0")]),
+            "AGENT_KEYS_TRUSTED_PROXIES: use the proxies' networks",
+        ),
+        (
+            read([("AGENT_KEYS_TRUSTED_PROXIES", "10.0.0.0/33")]),
+            "AGENT_KEYS_TRUSTED_PROXIES: use the proxies' networks",
+        ),
+        (
+            read_file("trusted_proxies = \"10.0.0.1,\"", []),
+            "trusted_proxies: use the proxies' networks",
+        ),
+        (
             read([("AGENT_KEYS_DATABASE_URL", "mysql://u:hunter2@h/d")]),
             "AGENT_KEYS_DATABASE_URL: begin with",
         ),

@@ -17,6 +17,7 @@ mod faults;
 mod forms;
 mod ledger;
 mod list;
+mod proxies;
 mod revoke;
 mod settings;
 mod sign_in;

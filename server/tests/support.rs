@@ -20,6 +20,7 @@ use server::{
     audit::{Trail, ship::Destination},
     clock::Clock,
     config::{Access, Config, Elasticsearch, KibanaFeature, LogFormat, TlsFiles},
+    http::caller::TrustedProxies,
     random::Random,
     session::ServerKey,
     store::{Store, StoredEvent},
@@ -55,6 +56,8 @@ pub(crate) struct Setup {
     pub(crate) database_url: Option<String>,
     /// Whether the lines of the audit log also go to `audit.jsonl` in the data directory.
     pub(crate) audit_log: bool,
+    /// Whose word on a request's origin counts.
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 /// What events are written down with where no application does it.
@@ -93,6 +96,7 @@ impl App {
                 kibana_space: "default".to_owned(),
             },
             tls: setup.tls,
+            trusted_proxies: setup.trusted_proxies,
             database_url: setup.database_url.map(Into::into),
             audit_log: setup
                 .audit_log
@@ -182,6 +186,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         tls: None,
         insecure_http: false,
+        trusted_proxies: TrustedProxies::default(),
         data_dir: data_dir.to_owned(),
         database_url: None,
         server_key: None,

@@ -11,9 +11,10 @@ use std::{
 };
 
 /// Every setting's name in the file.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "listen",
     "insecure_http",
+    "trusted_proxies",
     "data_dir",
     "log",
     "log_format",

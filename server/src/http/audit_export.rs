@@ -2,6 +2,7 @@
 
 use super::{
     Web,
+    caller::Caller,
     pages::{render, to_login},
     server_functions::{problem_response, wants_page},
     visit_of,
@@ -42,7 +43,11 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
     if visit.session().is_none() && wants_page(&parts.headers) {
         return to_login(&page, false);
     }
-    let backend = RequestBackend::new(&web.services, &visit, web.plain_http);
+    let backend = RequestBackend::new(
+        &web.services,
+        &visit,
+        Caller::of(&parts.extensions).plain_http,
+    );
     let parameters: Vec<_> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).collect();
     let pairs = parameters

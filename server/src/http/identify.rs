@@ -1,6 +1,8 @@
 //! Who makes a request: once, before any handler.
 
-use super::{Web, cookie, cookie::Brought, name, server_functions::problem_response};
+use super::{
+    Web, caller::Caller, cookie, cookie::Brought, name, server_functions::problem_response,
+};
 use crate::{session, visit::Visit};
 use app::model::problem::{Problem, ProblemKind};
 use axum::{extract::Request, extract::State, middleware::Next, response::Response};
@@ -9,7 +11,8 @@ use http::header::SET_COOKIE;
 /// Finds the request's session, and brings the answer's cookie.
 pub(super) async fn identify(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let request_id = name::request_id(request.extensions());
-    let brought = cookie::read(request.headers(), web.tls);
+    let caller = Caller::of(request.extensions());
+    let brought = cookie::read(request.headers(), caller.tls);
     let found = match &brought {
         Brought::Token(token) => session::find(&web.services, token).await,
         Brought::Nothing | Brought::Nonsense => Ok(None),
@@ -25,7 +28,7 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
             });
         }
     };
-    let visit = Visit::new(request_id, session, name::address(request.extensions()));
+    let visit = Visit::new(request_id, session, caller.address);
     if visit.session().is_none() && !matches!(brought, Brought::Nothing) {
         // A cookie that opens nothing is of no use to anybody.
         visit.ended();
@@ -33,7 +36,7 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
     request.extensions_mut().insert(visit.clone());
     let mut response = next.run(request).await;
     let change = visit.take_cookie_change();
-    if let Some(value) = change.and_then(|change| cookie::write(&change, web.tls)) {
+    if let Some(value) = change.and_then(|change| cookie::write(&change, caller.tls)) {
         response.headers_mut().append(SET_COOKIE, value);
     }
     response

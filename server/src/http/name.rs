@@ -3,15 +3,12 @@
 use super::Web;
 use crate::request_id::RequestId;
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     middleware::Next,
     response::Response,
 };
 use http::{Extensions, HeaderValue};
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Instant,
-};
+use std::time::Instant;
 use tracing::Instrument;
 
 /// Names the request, and tells the name in the answer.
@@ -45,12 +42,6 @@ pub(super) async fn name(State(web): State<Web>, mut request: Request, next: Nex
     }
     .instrument(span)
     .await
-}
-
-/// The other end of the request's connection. A proxy in between is what is seen of everybody behind it.
-pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
-    let ConnectInfo(address) = extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(address.ip().to_canonical())
 }
 
 /// The name of the request with these extensions.

@@ -6,7 +6,9 @@
 //! is, and is never stored on the way.
 
 use super::{
-    BODY_BYTES_MAX, Web, name,
+    BODY_BYTES_MAX, Web,
+    caller::Caller,
+    name,
     pages::{LIST, render, to_login},
     visit_of,
 };
@@ -153,8 +155,11 @@ impl IntoResponse for Answered {
 
 async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     let visit = visit_of(parts);
-    let backend: Arc<dyn Backend> =
-        Arc::new(RequestBackend::new(&web.services, &visit, web.plain_http));
+    let backend: Arc<dyn Backend> = Arc::new(RequestBackend::new(
+        &web.services,
+        &visit,
+        Caller::of(&parts.extensions).plain_http,
+    ));
     let mut request = Request::new(Body::from(input));
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = parts.uri.clone();
