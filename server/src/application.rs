@@ -134,9 +134,12 @@ impl Application {
             tls,
             plain_http: !tls && !config.listen.ip().is_loopback(),
             trusted_proxies: config.trusted_proxies,
+            bounds: config.bounds,
         };
         let router = http::router(web);
-        let listener = http::listener::listen(config.listen, config.tls.as_ref(), router).await?;
+        let listener =
+            http::listener::listen(config.listen, config.tls.as_ref(), &config.bounds, router)
+                .await?;
         housekeeping::recover(&services).await?;
         let housekeeping = tokio::spawn(housekeeping::keep(services.clone(), config.service));
         let anchors = Anchors::new(&config.data_dir);
@@ -178,6 +181,11 @@ impl Application {
         self.engine
             .as_ref()
             .and_then(embedded::Engine::first_password)
+    }
+
+    /// Connections of browsers that are open.
+    pub fn connections(&self) -> usize {
+        self.listener.places().taken()
     }
 
     /// The use cases' own, for tests that look behind the pages.

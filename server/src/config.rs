@@ -7,11 +7,16 @@
 
 mod source;
 
-use crate::{audit::ship::Destination, elasticsearch::Credential, http::caller::TrustedProxies};
+use crate::{
+    audit::ship::Destination,
+    elasticsearch::Credential,
+    http::{bounds::Bounds, caller::TrustedProxies},
+};
 use secrecy::{ExposeSecret, SecretString};
 use source::Values;
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 use url::Url;
@@ -34,6 +39,9 @@ pub struct Config {
     /// `trusted_proxies`, `AGENT_KEYS_TRUSTED_PROXIES`: networks, separated by commas, of the proxies whose
     /// `X-Forwarded-For` and `X-Forwarded-Proto` count. Default: none.
     pub trusted_proxies: TrustedProxies,
+    /// `connections_max`, `AGENT_KEYS_CONNECTIONS_MAX`: connections of browsers that may be open at once. Default 512.
+    /// The other bounds are no settings.
+    pub bounds: Bounds,
     /// `data_dir`, `AGENT_KEYS_DATA_DIR`: databases and keys. Default `./data`; made if missing.
     pub data_dir: PathBuf,
     /// `database_url`, `AGENT_KEYS_DATABASE_URL` (a secret): `sqlite://…` or `postgres://…`.
@@ -185,6 +193,7 @@ impl Config {
             tls: tls_files(&mut values)?,
             insecure_http: values.switch("insecure_http", false)?,
             trusted_proxies: trusted_proxies(&mut values)?,
+            bounds: bounds(&mut values)?,
             data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),
             database_url: database_url(&mut values)?,
             server_key: server_key(&mut values)?,
@@ -241,6 +250,24 @@ fn trusted_proxies(values: &mut Values) -> Result<TrustedProxies, Error> {
     TrustedProxies::parse(&text).map_err(|_| Error::Invalid {
         name,
         reason: "use the proxies' networks, separated by commas, such as 10.1.0.0/16, fd00:1::/64; not everybody's",
+    })
+}
+
+fn bounds(values: &mut Values) -> Result<Bounds, Error> {
+    /// Fewer would lock out one person with two browsers; no machine has files for more.
+    const RANGE: RangeInclusive<usize> = 16..=100_000;
+    let bounds = Bounds::default();
+    let Some((name, text)) = values.named_text("connections_max") else {
+        return Ok(bounds);
+    };
+    let number = text.parse().ok().filter(|number| RANGE.contains(number));
+    let connections_max = number.ok_or(Error::Invalid {
+        name,
+        reason: "use a number from 16 to 100000",
+    })?;
+    Ok(Bounds {
+        connections_max,
+        ..bounds
     })
 }
 

@@ -1,6 +1,7 @@
 //! The web: addresses, and what every request passes on its way.
 
 mod audit_export;
+pub mod bounds;
 pub mod caller;
 mod cookie;
 mod headers;
@@ -10,6 +11,7 @@ mod legible;
 pub mod listener;
 mod name;
 mod pages;
+pub mod places;
 mod same_origin;
 mod server_functions;
 mod site;
@@ -22,18 +24,15 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{any, get},
 };
+use bounds::{BODY_BYTES_MAX, Bounds};
 use caller::{Caller, TrustedProxies};
 use http::{Response, StatusCode};
 use std::{any::Any, time::Duration};
 use tower_http::{
-    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyTimeoutLayer,
-    timeout::TimeoutLayer,
+    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
 };
 
-/// The largest body of a request.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -46,6 +45,8 @@ pub struct Web {
     pub plain_http: bool,
     /// Whose word on a request's origin counts.
     pub trusted_proxies: TrustedProxies,
+    /// How much a caller may take.
+    pub bounds: Bounds,
 }
 
 /// Every address there is.
@@ -75,14 +76,15 @@ fn with_middleware(router: Router, web: Web) -> Router {
         // Forms come from our own pages, or not at all. Innermost: a refusal is an answer like any other.
         .layer(from_fn(same_origin::refuse_unmarked))
         .layer(same_origin::refuse_cross_origin())
-        // Nothing is read beyond the limit, and nobody may send a body drop by drop.
-        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         // A handler that takes too long is given up; changes go on in tasks of their own.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             HANDLER_TIMEOUT,
         ))
+        // Nothing is read beyond the limit, and nobody may send a body drop by drop.
+        .layer(from_fn_with_state(web.clone(), bounds::take_body))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(from_fn(bounds::refuse_long_address))
         // A mistake of ours in one request stays in that request.
         .layer(CatchPanicLayer::custom(after_panic))
         // What was refused above, or went wrong, is told in the language of whoever asked.

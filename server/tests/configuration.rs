@@ -132,6 +132,14 @@ fn mistakes_are_named_and_values_are_not_told() {
             "trusted_proxies: use the proxies' networks",
         ),
         (
+            read([("AGENT_KEYS_CONNECTIONS_MAX", secret)]),
+            "AGENT_KEYS_CONNECTIONS_MAX: use a number",
+        ),
+        (
+            read([("AGENT_KEYS_CONNECTIONS_MAX", "0")]),
+            "AGENT_KEYS_CONNECTIONS_MAX: use a number",
+        ),
+        (
             read([("AGENT_KEYS_DATABASE_URL", "mysql://u:hunter2@h/d")]),
             "AGENT_KEYS_DATABASE_URL: begin with",
         ),

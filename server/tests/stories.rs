@@ -12,6 +12,7 @@ mod audit_chain;
 mod binary;
 mod boundary;
 mod configuration;
+mod connections;
 mod create;
 mod faults;
 mod forms;

@@ -20,7 +20,7 @@ use server::{
     audit::{Trail, ship::Destination},
     clock::Clock,
     config::{Access, Config, Elasticsearch, KibanaFeature, LogFormat, TlsFiles},
-    http::caller::TrustedProxies,
+    http::{bounds::Bounds, caller::TrustedProxies},
     random::Random,
     session::ServerKey,
     store::{Store, StoredEvent},
@@ -58,6 +58,8 @@ pub(crate) struct Setup {
     pub(crate) audit_log: bool,
     /// Whose word on a request's origin counts.
     pub(crate) trusted_proxies: TrustedProxies,
+    /// How much a caller may take, where it is not the usual.
+    pub(crate) bounds: Option<Bounds>,
 }
 
 /// What events are written down with where no application does it.
@@ -97,6 +99,7 @@ impl App {
             },
             tls: setup.tls,
             trusted_proxies: setup.trusted_proxies,
+            bounds: setup.bounds.unwrap_or_default(),
             database_url: setup.database_url.map(Into::into),
             audit_log: setup
                 .audit_log
@@ -187,6 +190,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         tls: None,
         insecure_http: false,
         trusted_proxies: TrustedProxies::default(),
+        bounds: Bounds::default(),
         data_dir: data_dir.to_owned(),
         database_url: None,
         server_key: None,
@@ -330,6 +334,15 @@ impl Browser {
         self.post("create_agent_key", &key_form(operation, name))
             .await
     }
+}
+
+/// A certificate for a day, and its key.
+pub(crate) fn self_signed(directory: &Path) -> TlsFiles {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (directory.join("cert.pem"), directory.join("key.pem"));
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    TlsFiles { cert, key }
 }
 
 /// Waits until something is so.

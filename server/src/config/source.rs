@@ -11,10 +11,11 @@ use std::{
 };
 
 /// Every setting's name in the file.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "listen",
     "insecure_http",
     "trusted_proxies",
+    "connections_max",
     "data_dir",
     "log",
     "log_format",

@@ -1,9 +1,9 @@
 //! The listener: bounded in time, with or without TLS, and ended in peace.
 
-use super::tls;
+use super::{bounds::Bounds, places::Places, tls};
 use crate::config::TlsFiles;
 use axum::Router;
-use axum_server::{Handle, Server};
+use axum_server::{Handle, Server, tls_rustls::RustlsAcceptor};
 use std::{
     io,
     net::{SocketAddr, TcpListener},
@@ -13,11 +13,11 @@ use tokio::task::JoinHandle;
 
 pub use super::tls::TlsError;
 
-const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 100;
 const STREAMS_MAX: u32 = 128;
+/// Streams that a browser opens and gives up before we have seen them.
+const RESET_STREAMS_MAX: usize = 20;
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// The listener cannot be had.
@@ -41,6 +41,7 @@ pub enum ListenError {
 pub struct Listener {
     address: SocketAddr,
     handle: Handle<SocketAddr>,
+    places: Places,
     serving: JoinHandle<io::Result<()>>,
     reloading: Option<JoinHandle<()>>,
 }
@@ -49,6 +50,7 @@ pub struct Listener {
 pub async fn listen(
     address: SocketAddr,
     tls_files: Option<&TlsFiles>,
+    bounds: &Bounds,
     router: Router,
 ) -> Result<Listener, ListenError> {
     let failed = |source| ListenError::Bind { address, source };
@@ -61,6 +63,7 @@ pub async fn listen(
     let address = listener.local_addr().map_err(failed)?;
     let handle = Handle::new();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let places = Places::new(bounds);
     let mut reloading = None;
     let serving = match tls {
         Some((files, config)) => {
@@ -68,17 +71,23 @@ pub async fn listen(
                 files,
                 config.clone(),
             )));
-            let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
-            tokio::spawn(limited(server, &handle).serve(service))
+            let acceptor = RustlsAcceptor::new(config)
+                .handshake_timeout(bounds.tls_handshake_timeout)
+                .acceptor(places.clone());
+            let server = axum_server::from_tcp(listener).map_err(failed)?;
+            let server = limited(server.acceptor(acceptor), &handle, bounds);
+            tokio::spawn(server.serve(service))
         }
         None => {
             let server = axum_server::from_tcp(listener).map_err(failed)?;
-            tokio::spawn(limited(server, &handle).serve(service))
+            let server = limited(server.acceptor(places.clone()), &handle, bounds);
+            tokio::spawn(server.serve(service))
         }
     };
     Ok(Listener {
         address,
         handle,
+        places,
         serving,
         reloading,
     })
@@ -87,25 +96,31 @@ pub async fn listen(
 fn limited<A>(
     mut server: Server<SocketAddr, A>,
     handle: &Handle<SocketAddr>,
+    bounds: &Bounds,
 ) -> Server<SocketAddr, A> {
     let http = server.http_builder();
     http.http1()
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(bounds.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX);
     http.http2()
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(16 * 1024)
-        .keep_alive_interval(Duration::from_secs(30));
+        .max_pending_accept_reset_streams(RESET_STREAMS_MAX);
     server
         .handle(handle.clone())
-        .first_request_timeout(FIRST_REQUEST_TIMEOUT)
+        .first_request_timeout(bounds.first_request_timeout)
 }
 
 impl Listener {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its places.
+    pub fn places(&self) -> &Places {
+        &self.places
     }
 
     /// Accepts nothing new, and lets what is under way finish, for at most half a minute.

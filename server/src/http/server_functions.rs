@@ -6,7 +6,8 @@
 //! is, and is never stored on the way.
 
 use super::{
-    BODY_BYTES_MAX, Web,
+    Web,
+    bounds::BODY_BYTES_MAX,
     caller::Caller,
     name,
     pages::{LIST, render, to_login},

@@ -1,0 +1,304 @@
+//! Callers that take more than their part: slow ones, silent ones, long ones, and too many.
+
+use crate::support::{App, Setup, client, eventually, requirement, self_signed};
+use http::{Method, StatusCode};
+use server::http::bounds::Bounds;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+
+/// Connections of each bad kind.
+const EACH: usize = 70;
+/// What a bad one may take of each part, in these tests.
+const LIMIT: Duration = Duration::from_secs(1);
+
+fn quick() -> Bounds {
+    Bounds {
+        tls_handshake_timeout: LIMIT,
+        first_request_timeout: LIMIT,
+        header_timeout: LIMIT,
+        body_timeout: LIMIT,
+        idle_timeout: LIMIT * 2,
+        ..Bounds::default()
+    }
+}
+
+fn patient() -> Bounds {
+    let hour = Duration::from_secs(3_600);
+    Bounds {
+        tls_handshake_timeout: hour,
+        first_request_timeout: hour,
+        header_timeout: hour,
+        body_timeout: hour,
+        idle_timeout: hour,
+        ..Bounds::default()
+    }
+}
+
+async fn app(bounds: Bounds) -> App {
+    let setup = Setup {
+        bounds: Some(bounds),
+        ..Setup::default()
+    };
+    App::start_with(setup).await
+}
+
+/// What a bad caller sends first, and then again and again.
+#[derive(Clone, Copy, Debug)]
+struct Slow {
+    first: &'static str,
+    drop: &'static str,
+}
+
+const SILENT: Slow = Slow {
+    first: "",
+    drop: "",
+};
+const HEADERS: Slow = Slow {
+    first: "GET /login HTTP/1.1\r\nHost: x\r\n",
+    drop: "X-Drop: 1\r\n",
+};
+const BODY: Slow = Slow {
+    first: "POST /api/sign_in HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\
+            Content-Type: application/x-www-form-urlencoded\r\n\r\n",
+    drop: "x",
+};
+
+/// A bad caller: how long it was let in; `None` when it still is after `patience`.
+async fn be_slow(address: SocketAddr, slow: Slow, patience: Duration) -> Option<Duration> {
+    let began = Instant::now();
+    let Ok(mut stream) = TcpStream::connect(address).await else {
+        return Some(began.elapsed());
+    };
+    let mut answer = [0; 1_024];
+    let _ = stream.write_all(slow.first.as_bytes()).await;
+    while began.elapsed() < patience {
+        match timeout(Duration::from_millis(200), stream.read(&mut answer)).await {
+            Ok(Ok(0) | Err(_)) => return Some(began.elapsed()),
+            Ok(Ok(_)) => {}
+            Err(_) => {
+                let _ = stream.write_all(slow.drop.as_bytes()).await;
+            }
+        }
+    }
+    None
+}
+
+struct Seen {
+    /// How many bad callers were sent away in time, of how many.
+    sent_away: (usize, usize),
+    /// How many good ones were answered, of how many.
+    served: (usize, usize),
+    /// The slowest twentieth of their answers began here.
+    p95: Duration,
+}
+
+/// Bad callers of every kind, and good ones beside them.
+async fn besiege(app: &App) -> Seen {
+    let address = app.application.address();
+    let patience = LIMIT + Duration::from_secs(2);
+    let bad: Vec<_> = [SILENT, HEADERS, BODY]
+        .into_iter()
+        .flat_map(|slow| (0..EACH).map(move |_| slow))
+        .map(|slow| tokio::spawn(be_slow(address, slow, patience)))
+        .collect();
+    sleep(Duration::from_millis(200)).await;
+    let (mut took, mut asked) = (Vec::new(), 0);
+    while !bad.iter().all(|bad| bad.is_finished()) {
+        asked += 1;
+        let began = Instant::now();
+        // Each on a connection of its own, as a new visitor comes.
+        let live = format!("{}/login", app.application.url());
+        if client()
+            .get(live)
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status() == 200)
+        {
+            took.push(began.elapsed());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    took.sort();
+    let of = bad.len();
+    let bad = futures::future::join_all(bad).await;
+    Seen {
+        sent_away: (
+            bad.iter()
+                .filter(|let_in| matches!(let_in, Ok(Some(_))))
+                .count(),
+            of,
+        ),
+        served: (took.len(), asked),
+        p95: took
+            .get(took.len() * 95 / 100)
+            .copied()
+            .unwrap_or(Duration::MAX),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_callers_are_sent_away_and_good_ones_served() {
+    let bounded = app(quick()).await;
+    let seen = besiege(&bounded).await;
+    println!("good callers' p95 {} ms", seen.p95.as_millis());
+    assert_eq!(seen.sent_away.0, seen.sent_away.1, "bad ones sent away");
+    assert_eq!(seen.served.0, seen.served.1, "good ones served");
+    assert!(seen.p95 < Duration::from_millis(500), "{:?}", seen.p95);
+    eventually("every place is free again", async || {
+        bounded.application.connections() == 0
+    })
+    .await;
+    requirement("R42", seen.sent_away.0, seen.sent_away.1, None);
+}
+
+/// The control: the same siege, where nothing protects.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_time_limits_is_seen() {
+    let seen = besiege(&app(patient()).await).await;
+    assert_eq!(seen.sent_away.0, 0, "nobody was sent away");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beyond_the_limit_connections_are_closed_and_those_inside_are_not_harmed() {
+    let bounds = Bounds {
+        connections_max: 40,
+        ..patient()
+    };
+    let app = app(bounds).await;
+    let address = app.application.address();
+    let inside = app.nobody();
+    assert_eq!(inside.get("/health/live").await.text(), "live");
+    let mut held = Vec::new();
+    for _ in 0..39 {
+        held.push(TcpStream::connect(address).await.unwrap());
+    }
+    eventually("every place is taken", async || {
+        app.application.connections() == 40
+    })
+    .await;
+    let mut closed = 0;
+    for _ in 0..20 {
+        let brief = Duration::from_secs(1);
+        let let_in = be_slow(address, HEADERS, brief).await;
+        closed += usize::from(let_in.is_some_and(|let_in| let_in < brief));
+        // Whoever is inside stays, and is answered on the connection it has.
+        assert_eq!(inside.get("/health/live").await.text(), "live");
+    }
+    assert_eq!(closed, 20);
+    assert_eq!(app.application.connections(), 40);
+    // The detector sees a server that is full: a new visitor is not served.
+    let live = format!("{}/health/live", app.application.url());
+    assert!(client().get(&live).send().await.is_err());
+    // A place that is given back is somebody else's.
+    held.truncate(10);
+    eventually("a new visitor is served", async || {
+        client().get(&live).send().await.is_ok()
+    })
+    .await;
+    requirement("R42", closed, 20, None);
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_comes_and_a_connection_that_says_nothing_more_are_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let setup = Setup {
+        tls: Some(self_signed(directory.path())),
+        bounds: Some(quick()),
+        ..Setup::default()
+    };
+    let app = App::start_with(setup).await;
+    let let_in = be_slow(app.application.address(), SILENT, LIMIT * 3).await;
+    assert!(let_in.is_some_and(|let_in| let_in >= LIMIT), "{let_in:?}");
+    // One that has been answered, by HTTP/2, and then stays silent.
+    let browser = app.nobody();
+    assert_eq!(browser.get("/health/live").await.text(), "live");
+    assert_eq!(app.application.connections(), 1);
+    eventually("the silent one is closed", async || {
+        app.application.connections() == 0
+    })
+    .await;
+    requirement("R42", 2, 2, None);
+}
+
+/// Sends these bytes; the first line of the answer, and how many bytes were sent until it came.
+async fn send(app: &App, head: &str, chunk: &[u8], chunks: usize) -> (String, usize) {
+    let stream = TcpStream::connect(app.application.address()).await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    write.write_all(head.as_bytes()).await.unwrap();
+    let chunk = chunk.to_vec();
+    let sending = tokio::spawn(async move {
+        for number in 0..chunks {
+            if write.write_all(&chunk).await.is_err() {
+                return number * chunk.len();
+            }
+            tokio::task::yield_now().await;
+        }
+        chunks * chunk.len()
+    });
+    let mut answer = vec![0; 4_096];
+    let count = timeout(Duration::from_secs(5), read.read(&mut answer)).await;
+    let count = count.unwrap().unwrap_or(0);
+    drop(read);
+    let line = String::from_utf8_lossy(&answer[..count]);
+    let line = line.lines().next().unwrap_or_default().to_owned();
+    (
+        line,
+        timeout(Duration::from_secs(5), sending)
+            .await
+            .unwrap()
+            .unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn too_much_is_refused_before_it_is_read() {
+    let app = App::start().await;
+    let get = |headers: &str| format!("GET /health/live HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+    let many = |count: usize| get(&"X-A: 1\r\n".repeat(count));
+    let long = |length: usize| get(&format!("X-A: {}\r\n", "a".repeat(length)));
+    let cases = [
+        (get(""), "200"),
+        (many(90), "200"),
+        (many(1_000), "431"),
+        (long(15_000), "200"),
+        (long(17_000), "431"),
+    ];
+    let of = cases.len();
+    for (head, expected) in cases {
+        let (line, _) = send(&app, &head, b"", 0).await;
+        assert!(line.contains(expected), "{expected}: {line:?}");
+    }
+    for (length, expected) in [
+        (8_000, StatusCode::NOT_FOUND),
+        (8_300, StatusCode::URI_TOO_LONG),
+    ] {
+        let path = format!("/pkg/{}", "a".repeat(length));
+        let answer = app
+            .nobody()
+            .request(Method::GET, &path)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), expected, "{length}");
+    }
+    // An upload without an end is cut off near its beginning.
+    let head = "POST /api/sign_in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\n\r\n";
+    let chunk = [b"4000\r\n".as_slice(), &[b'x'; 0x4000], b"\r\n"].concat();
+    let (line, sent) = send(&app, head, &chunk, 10_000).await;
+    assert!(line.contains("413"), "{line:?}");
+    // What the sockets of both sides hold was also sent.
+    assert!(sent < 16 * 1024 * 1024, "{sent}");
+    // And one that announces its size, at once.
+    let head = "POST /api/sign_in HTTP/1.1\r\nHost: x\r\nContent-Length: 10737418240\r\n\r\n";
+    let (line, _) = send(&app, head, b"", 0).await;
+    assert!(line.contains("413"), "{line:?}");
+    requirement("R43", of + 4, of + 4, None);
+}
