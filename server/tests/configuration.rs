@@ -100,6 +100,17 @@ fn a_secret_may_come_from_a_file() {
 }
 
 #[test]
+fn the_service_user_may_come_from_the_environment() {
+    let config = read([
+        ("AGENT_KEYS_SERVICE_USERNAME", "keeper"),
+        ("AGENT_KEYS_SERVICE_PASSWORD", "hunter2"),
+    ]);
+    assert_eq!(config.unwrap().service.unwrap().username(), "keeper");
+    let error = read([("AGENT_KEYS_SERVICE_USERNAME", "keeper")]).unwrap_err();
+    assert!(error.to_string().contains("AGENT_KEYS_SERVICE_PASSWORD"));
+}
+
+#[test]
 fn mistakes_are_named_and_values_are_not_told() {
     let secret = "hunter2";
     let cases = [

@@ -195,7 +195,7 @@ fn key_of(variable: &str) -> Option<Option<String>> {
         return None;
     }
     let lower = rest.to_ascii_lowercase();
-    let sections = ["tls", "embedded", "elasticsearch", "access"];
+    let sections = ["tls", "embedded", "elasticsearch", "service", "access"];
     let dotted = lower
         .split_once('_')
         .filter(|(section, _)| sections.contains(section))
