@@ -13,6 +13,7 @@ use crate::{
         self, Web,
         listener::{ListenError, Listener},
     },
+    metrics::Metrics,
     random::Random,
     services::{Parts, Services},
     session::{ServerKey, ServerKeyError, limit::Turns},
@@ -73,6 +74,7 @@ pub enum StartError {
 /// The application, running.
 pub struct Application {
     listener: Listener,
+    metrics: Option<Listener>,
     tls: bool,
     services: Services,
     engine: Option<embedded::Engine>,
@@ -125,6 +127,7 @@ impl Application {
             gate,
             server_key,
             turns: Turns::default(),
+            metrics: Metrics::default(),
             clock,
             random,
         });
@@ -137,15 +140,29 @@ impl Application {
             bounds: config.bounds,
         };
         let router = http::router(web);
-        let listener =
-            http::listener::listen(config.listen, config.tls.as_ref(), &config.bounds, router)
-                .await?;
+        let listener = http::listener::listen(
+            "AGENT_KEYS_LISTEN",
+            config.listen,
+            config.tls.as_ref(),
+            &config.bounds,
+            router,
+        )
+        .await?;
+        let metrics = match config.metrics_listen {
+            Some(address) => {
+                let router = http::metrics::router(services.clone(), listener.places().clone());
+                let setting = "AGENT_KEYS_METRICS_LISTEN";
+                Some(http::listener::listen(setting, address, None, &config.bounds, router).await?)
+            }
+            None => None,
+        };
         housekeeping::recover(&services).await?;
         let housekeeping = tokio::spawn(housekeeping::keep(services.clone(), config.service));
         let anchors = Anchors::new(&config.data_dir);
         let anchoring = tokio::spawn(anchor::go_on(services.clone(), anchors.clone()));
         Ok(Self {
             listener,
+            metrics,
             tls,
             services,
             engine,
@@ -164,6 +181,11 @@ impl Application {
     pub fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         format!("{scheme}://{}", self.address())
+    }
+
+    /// Where `/metrics` is, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(Listener::address)
     }
 
     /// Where the embedded engine listens; `None` with a cluster.
@@ -199,6 +221,9 @@ impl Application {
         self.housekeeping.abort();
         self.anchoring.abort();
         self.listener.stop().await;
+        if let Some(metrics) = self.metrics {
+            metrics.stop().await;
+        }
         if tokio::time::timeout(DRAIN, self.services.drain())
             .await
             .is_err()

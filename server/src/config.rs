@@ -42,6 +42,9 @@ pub struct Config {
     /// `connections_max`, `AGENT_KEYS_CONNECTIONS_MAX`: connections of browsers that may be open at once. Default 512.
     /// The other bounds are no settings.
     pub bounds: Bounds,
+    /// `metrics.listen`, `AGENT_KEYS_METRICS_LISTEN`: an address of its own where `/metrics` is answered. It asks
+    /// nobody who they are. Default: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// `data_dir`, `AGENT_KEYS_DATA_DIR`: databases and keys. Default `./data`; made if missing.
     pub data_dir: PathBuf,
     /// `database_url`, `AGENT_KEYS_DATABASE_URL` (a secret): `sqlite://…` or `postgres://…`.
@@ -194,6 +197,7 @@ impl Config {
             insecure_http: values.switch("insecure_http", false)?,
             trusted_proxies: trusted_proxies(&mut values)?,
             bounds: bounds(&mut values)?,
+            metrics_listen: values.address_if_given("metrics.listen")?,
             data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),
             database_url: database_url(&mut values)?,
             server_key: server_key(&mut values)?,

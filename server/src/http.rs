@@ -9,6 +9,7 @@ mod health;
 mod identify;
 mod legible;
 pub mod listener;
+pub(crate) mod metrics;
 mod name;
 mod pages;
 pub mod places;

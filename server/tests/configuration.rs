@@ -151,6 +151,10 @@ fn mistakes_are_named_and_values_are_not_told() {
             "AGENT_KEYS_CONNECTIONS_MAX: use a number",
         ),
         (
+            read([("AGENT_KEYS_METRICS_LISTEN", secret)]),
+            "AGENT_KEYS_METRICS_LISTEN: use an IP address",
+        ),
+        (
             read([("AGENT_KEYS_DATABASE_URL", "mysql://u:hunter2@h/d")]),
             "AGENT_KEYS_DATABASE_URL: begin with",
         ),

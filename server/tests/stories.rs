@@ -18,6 +18,7 @@ mod faults;
 mod forms;
 mod ledger;
 mod list;
+mod metrics;
 mod proxies;
 mod revoke;
 mod settings;

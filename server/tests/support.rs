@@ -60,6 +60,8 @@ pub(crate) struct Setup {
     pub(crate) trusted_proxies: TrustedProxies,
     /// How much a caller may take, where it is not the usual.
     pub(crate) bounds: Option<Bounds>,
+    /// Where `/metrics` is.
+    pub(crate) metrics_listen: Option<std::net::SocketAddr>,
 }
 
 /// What events are written down with where no application does it.
@@ -100,6 +102,7 @@ impl App {
             tls: setup.tls,
             trusted_proxies: setup.trusted_proxies,
             bounds: setup.bounds.unwrap_or_default(),
+            metrics_listen: setup.metrics_listen,
             database_url: setup.database_url.map(Into::into),
             audit_log: setup
                 .audit_log
@@ -191,6 +194,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         insecure_http: false,
         trusted_proxies: TrustedProxies::default(),
         bounds: Bounds::default(),
+        metrics_listen: None,
         data_dir: data_dir.to_owned(),
         database_url: None,
         server_key: None,

@@ -1,11 +1,16 @@
 //! How a request travels and what is accepted as an answer.
 
 use super::{Credential, Error, queue::Queue};
-use crate::request_id::RequestId;
+use crate::{metrics::Calls, request_id::RequestId};
 use http::{Method, StatusCode, header};
 use reqwest::{Certificate, Client, redirect, retry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{error::Error as _, io, path::PathBuf, time::Duration};
+use std::{
+    error::Error as _,
+    io,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use url::Url;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,6 +32,7 @@ pub struct Elasticsearch {
     url: Url,
     embedded: bool,
     queue: Queue,
+    calls: Calls,
 }
 
 /// The client could not be made.
@@ -72,6 +78,7 @@ impl Elasticsearch {
             url,
             embedded,
             queue: Queue::default(),
+            calls: Calls::default(),
         })
     }
 
@@ -83,6 +90,11 @@ impl Elasticsearch {
     /// Whether it is our own engine.
     pub fn is_embedded(&self) -> bool {
         self.embedded
+    }
+
+    /// How often it was asked, and what came of it.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     /// This Elasticsearch, used in one person's name for one request.
@@ -206,6 +218,27 @@ impl Connection {
         query: &[(&str, &str)],
         body: Option<&B>,
     ) -> Result<Answer, Error> {
+        let operation = operation(&method, path);
+        let began = Instant::now();
+        let result = self.exchange(effect, method, path, query, body).await;
+        let outcome = match result.as_ref().map(Answer::success) {
+            Ok(Ok(())) => "success",
+            Ok(Err(error)) => error.name(),
+            Err(error) => error.name(),
+        };
+        let calls = &self.elasticsearch.calls;
+        calls.ended(operation, outcome, began.elapsed());
+        result
+    }
+
+    async fn exchange<B: Serialize + ?Sized>(
+        &self,
+        effect: Effect,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&B>,
+    ) -> Result<Answer, Error> {
         let (timeout, bytes_max) = match effect {
             Effect::Reads => (READ_TIMEOUT, READ_ANSWER_BYTES_MAX),
             Effect::Writes => (WRITE_TIMEOUT, WRITE_ANSWER_BYTES_MAX),
@@ -243,6 +276,26 @@ impl Connection {
             url.query_pairs_mut().extend_pairs(query);
         }
         Ok(url)
+    }
+}
+
+/// What is asked for, without whom it is about.
+fn operation(method: &Method, path: &[&str]) -> &'static str {
+    match (method.as_str(), path) {
+        ("GET", []) => "info",
+        ("GET", ["_security", "_authenticate"]) => "authenticate",
+        ("POST", ["_security", "user", "_has_privileges"]) => "has_privileges",
+        ("POST", ["_security", "_query", "api_key"]) => "query_api_keys",
+        ("POST", ["_security", "api_key"]) => "create_api_key",
+        ("DELETE", ["_security", "api_key"]) => "invalidate_api_keys",
+        ("GET", ["_security", "role", _]) => "get_role",
+        ("PUT", ["_security", "role", _]) => "put_role",
+        ("GET", ["_security", "user", ..]) => "get_users",
+        ("PUT", ["_security", "user", _]) => "put_user",
+        ("DELETE", ["_security", "user", _]) => "delete_user",
+        ("PUT", ["_security", "user", _, "_password"]) => "set_password",
+        ("PUT", ["_security", "user", _, "_enable" | "_disable"]) => "set_enabled",
+        _ => "other",
     }
 }
 

@@ -24,8 +24,10 @@ const DRAIN: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The address cannot be listened on.
-    #[error("AGENT_KEYS_LISTEN: cannot listen on {address}: {source}")]
+    #[error("{setting}: cannot listen on {address}: {source}")]
     Bind {
+        /// Who named it.
+        setting: &'static str,
         /// Which address.
         address: SocketAddr,
         /// Why.
@@ -46,14 +48,19 @@ pub struct Listener {
     reloading: Option<JoinHandle<()>>,
 }
 
-/// Begins to accept requests at `address`. When this returns, connections are answered.
+/// Begins to accept requests at `address`, which `setting` names. When this returns, connections are answered.
 pub async fn listen(
+    setting: &'static str,
     address: SocketAddr,
     tls_files: Option<&TlsFiles>,
     bounds: &Bounds,
     router: Router,
 ) -> Result<Listener, ListenError> {
-    let failed = |source| ListenError::Bind { address, source };
+    let failed = |source| ListenError::Bind {
+        setting,
+        address,
+        source,
+    };
     let tls = match tls_files {
         Some(files) => Some((files.clone(), tls::load(files).await?)),
         None => None,

@@ -1,6 +1,6 @@
 //! The request's name, its span, and one line about it when it has been answered.
 
-use super::Web;
+use super::{Web, server_functions::route_of};
 use crate::request_id::RequestId;
 use axum::{
     extract::{Request, State},
@@ -27,12 +27,17 @@ pub(super) async fn name(State(web): State<Web>, mut request: Request, next: Nex
         http.request.method = %request.method(),
         url.path = request.uri().path(),
     );
+    let route = route_of(&request);
     async move {
         let began = Instant::now();
         let mut response = next.run(request).await;
+        let took = began.elapsed();
+        web.services
+            .metrics
+            .answered(&route, response.status(), took);
         tracing::info!(
             http.response.status_code = response.status().as_u16(),
-            duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "answered"
         );
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {

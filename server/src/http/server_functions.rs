@@ -21,7 +21,7 @@ use app::{
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use http::{
@@ -105,6 +105,18 @@ pub(super) fn wants_page(headers: &HeaderMap) -> bool {
 /// Whether an answer is a problem.
 pub(super) fn is_problem(headers: &HeaderMap) -> bool {
     headers.contains_key(ERROR_HEADER)
+}
+
+/// The template of the request's address: of a server function, its path. Never what somebody typed.
+pub(super) fn route_of(request: &Request) -> String {
+    let path = request.uri().path();
+    let function = server_fn_paths().find(|(known, _)| *known == path);
+    let template = request.extensions().get::<MatchedPath>();
+    function
+        .map(|(known, _)| known)
+        .or(template.map(MatchedPath::as_str))
+        .unwrap_or("none")
+        .to_owned()
 }
 
 enum Known {

@@ -6,6 +6,7 @@ use crate::{
     audit::{Action, Event, Origin, Outcome, Stamp, Target},
     elasticsearch::{self, Credential},
     failure::Failure,
+    metrics::SignIn,
     services::Services,
     store::{Attempt, NewSession},
 };
@@ -21,6 +22,39 @@ pub async fn begin(
     replaces: Option<&str>,
     stamp: &Stamp,
 ) -> Result<Token, Failure> {
+    let began = try_to_begin(services, credentials, replaces, stamp).await;
+    services.metrics.sign_in(match &began {
+        Ok(_) => SignIn::Accepted,
+        Err(Refusal::Rejected) => SignIn::Rejected,
+        Err(Refusal::Paused) => SignIn::Paused,
+        Err(Refusal::Failed(_)) => SignIn::Failed,
+    });
+    began.map_err(|refusal| match refusal {
+        // Nobody is told the difference.
+        Refusal::Rejected | Refusal::Paused => Failure::SignInRejected,
+        Refusal::Failed(failure) => failure,
+    })
+}
+
+/// Why no session began.
+enum Refusal {
+    Rejected,
+    Paused,
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+async fn try_to_begin(
+    services: &Services,
+    credentials: &Credentials,
+    replaces: Option<&str>,
+    stamp: &Stamp,
+) -> Result<Token, Refusal> {
     let Some(credential) = Credential::basic(&credentials.username, credentials.password.expose())
     else {
         return Err(rejected(services, stamp, "cannot be a user").await);
@@ -74,9 +108,9 @@ pub async fn begin(
 }
 
 /// A flood must not fill the audit log: the first refusal is written down, and then every tenth.
-async fn paused(services: &Services, stamp: &Stamp, refusals: i64) -> Failure {
+async fn paused(services: &Services, stamp: &Stamp, refusals: i64) -> Refusal {
     if refusals > 1 && refusals % 10 != 0 {
-        return Failure::SignInRejected;
+        return Refusal::Paused;
     }
     let event = Event {
         actor: None,
@@ -87,13 +121,13 @@ async fn paused(services: &Services, stamp: &Stamp, refusals: i64) -> Failure {
         details: json!({ "refusals": refusals }),
     };
     match services.store.record(&event, stamp).await {
-        Ok(()) => Failure::SignInRejected,
+        Ok(()) => Refusal::Paused,
         Err(error) => error.into(),
     }
 }
 
 /// The name that was typed is not written down: people type passwords into the wrong field.
-async fn rejected(services: &Services, stamp: &Stamp, reason: &str) -> Failure {
+async fn rejected(services: &Services, stamp: &Stamp, reason: &str) -> Refusal {
     let event = Event {
         actor: None,
         action: Action::UserLogin,
@@ -103,7 +137,7 @@ async fn rejected(services: &Services, stamp: &Stamp, reason: &str) -> Failure {
         details: json!({ "reason": reason }),
     };
     match services.store.record(&event, stamp).await {
-        Ok(()) => Failure::SignInRejected,
+        Ok(()) => Refusal::Rejected,
         Err(error) => error.into(),
     }
 }
