@@ -117,7 +117,7 @@ impl Application {
             shipper.map_err(StartError::AuditLog)?,
         );
         let (engine, store) = tokio::join!(
-            connect(config.elasticsearch, engine_file, &clock, hashing),
+            connect(config.elasticsearch, engine_file, &clock, hashing, random),
             Store::open(config.database_url.as_ref(), &config.data_dir, trail),
         );
         let (engine, elasticsearch) = engine?;
@@ -243,10 +243,11 @@ async fn connect(
     engine_file: PathBuf,
     clock: &Clock,
     hashing: PasswordHashing,
+    random: Random,
 ) -> Result<(Option<embedded::Engine>, Elasticsearch), StartError> {
     match settings {
         config::Elasticsearch::Cluster { url, ca_file } => {
-            Ok((None, Elasticsearch::new(url, ca_file, false)?))
+            Ok((None, Elasticsearch::new(url, ca_file, false, random)?))
         }
         config::Elasticsearch::Embedded {
             listen,
@@ -260,7 +261,7 @@ async fn connect(
                 .await
                 .map_err(|source| StartError::Engine { source })?;
             let url = Url::parse(&format!("http://{}/", reachable(engine.address())))?;
-            let elasticsearch = Elasticsearch::new(url, None, true)?;
+            let elasticsearch = Elasticsearch::new(url, None, true, random)?;
             Ok((Some(engine), elasticsearch))
         }
     }

@@ -13,6 +13,7 @@ use server::{
     audit_log::verify::verify,
     config::{Access, KibanaFeature},
     elasticsearch::{Credential, Elasticsearch},
+    random::Random,
     request_id::RequestId,
     store::{
         Acknowledged, Attempt, Began, Ending, Intent, NewSession, OperationState, Store, Subjects,
@@ -397,7 +398,7 @@ async fn tell_of_failed_sign_ins(store: &Store) {
 async fn proof_and_grant() -> (SignedIn, Grant) {
     let engine = crate::support::engine::Engine::start(&server::clock::Clock::manual(NOW)).await;
     let url = format!("{}/", engine.url()).parse().unwrap();
-    let elasticsearch = Elasticsearch::new(url, None, true).unwrap();
+    let elasticsearch = Elasticsearch::new(url, None, true, Random::default()).unwrap();
     let credential = Credential::basic("elastic", crate::support::PASSWORD).unwrap();
     let connection = elasticsearch.connect(credential, RequestId::new("request-0"));
     let proof = identify(&connection).await.unwrap();

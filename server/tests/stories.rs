@@ -19,6 +19,7 @@ mod forms;
 mod ledger;
 mod list;
 mod metrics;
+mod outage;
 mod proxies;
 mod revoke;
 mod settings;

@@ -1,7 +1,11 @@
 //! How a request travels and what is accepted as an answer.
 
-use super::{Credential, Error, queue::Queue};
-use crate::{metrics::Calls, request_id::RequestId};
+use super::{
+    Credential, Error,
+    breaker::{Breaker, Next},
+    queue::Queue,
+};
+use crate::{metrics::Calls, random::Random, request_id::RequestId};
 use http::{Method, StatusCode, header};
 use reqwest::{Certificate, Client, redirect, retry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -33,6 +37,8 @@ pub struct Elasticsearch {
     embedded: bool,
     queue: Queue,
     calls: Calls,
+    breaker: Breaker,
+    random: Random,
 }
 
 /// The client could not be made.
@@ -59,7 +65,12 @@ pub enum StartError {
 
 impl Elasticsearch {
     /// A client of the Elasticsearch at `url`. With `ca_file`, only its certificates are trusted.
-    pub fn new(url: Url, ca_file: Option<PathBuf>, embedded: bool) -> Result<Self, StartError> {
+    pub fn new(
+        url: Url,
+        ca_file: Option<PathBuf>,
+        embedded: bool,
+        random: Random,
+    ) -> Result<Self, StartError> {
         let builder = Client::builder()
             .redirect(redirect::Policy::none())
             .retry(retry::never())
@@ -79,6 +90,8 @@ impl Elasticsearch {
             embedded,
             queue: Queue::default(),
             calls: Calls::default(),
+            breaker: Breaker::default(),
+            random,
         })
     }
 
@@ -90,6 +103,11 @@ impl Elasticsearch {
     /// Whether it is our own engine.
     pub fn is_embedded(&self) -> bool {
         self.embedded
+    }
+
+    /// Whether calls fail at once, because it cannot be reached.
+    pub fn is_given_up(&self) -> bool {
+        self.breaker.is_open()
     }
 
     /// How often it was asked, and what came of it.
@@ -108,15 +126,44 @@ impl Elasticsearch {
 
     /// Whether anything answers there in Elasticsearch's name. Sends no credential.
     pub async fn is_reachable(&self) -> bool {
-        const TIMEOUT: Duration = Duration::from_secs(2);
-        let answer = self
-            .http
-            .get(self.url.clone())
-            .timeout(TIMEOUT)
-            .send()
-            .await;
-        answer.is_ok_and(|answer| is_elasticsearch(&answer))
+        if !self.breaker.admits(Effect::Reads, Instant::now()) {
+            return false;
+        }
+        let is_there = is_there(&self.http, &self.url).await;
+        if is_there {
+            self.breaker.answered();
+        }
+        is_there
     }
+
+    /// What an exchange says about whether Elasticsearch is there.
+    fn note<T>(&self, result: &Result<T, Error>, took: Duration) {
+        match result {
+            Ok(_) => self.breaker.answered(),
+            Err(Error::Unreachable) => {
+                if self.breaker.failed(Instant::now(), took) == Next::Look {
+                    let (http, url) = (self.http.clone(), self.url.clone());
+                    let breaker = self.breaker.downgrade();
+                    let random = self.random;
+                    tokio::spawn(async move {
+                        let ask = || {
+                            let (http, url) = (http.clone(), url.clone());
+                            async move { is_there(&http, &url).await }
+                        };
+                        breaker.look_for_the_end(random, ask).await;
+                    });
+                }
+            }
+            // Neither tells: it may never have been asked, or may be there and slow.
+            Err(_) => {}
+        }
+    }
+}
+
+async fn is_there(http: &Client, url: &Url) -> bool {
+    const TIMEOUT: Duration = Duration::from_secs(2);
+    let answer = http.get(url.clone()).timeout(TIMEOUT).send().await;
+    answer.is_ok_and(|answer| is_elasticsearch(&answer))
 }
 
 fn read_certificates(path: PathBuf) -> Result<Vec<Certificate>, StartError> {
@@ -220,14 +267,22 @@ impl Connection {
     ) -> Result<Answer, Error> {
         let operation = operation(&method, path);
         let began = Instant::now();
-        let result = self.exchange(effect, method, path, query, body).await;
+        let elasticsearch = &self.elasticsearch;
+        let result = if elasticsearch.breaker.admits(effect, began) {
+            let result = self.exchange(effect, method, path, query, body).await;
+            elasticsearch.note(&result, began.elapsed());
+            result
+        } else {
+            Err(Error::Unreachable)
+        };
         let outcome = match result.as_ref().map(Answer::success) {
             Ok(Ok(())) => "success",
             Ok(Err(error)) => error.name(),
             Err(error) => error.name(),
         };
-        let calls = &self.elasticsearch.calls;
-        calls.ended(operation, outcome, began.elapsed());
+        elasticsearch
+            .calls
+            .ended(operation, outcome, began.elapsed());
         result
     }
 

@@ -50,6 +50,11 @@ async fn answer(State(watched): State<Watched>) -> Response {
         .elasticsearch
         .calls()
         .register(&mut registry);
+    registry.register(
+        "elasticsearch_given_up",
+        "Whether calls of Elasticsearch fail at once, because it cannot be reached",
+        ConstGauge::new(i64::from(watched.services.elasticsearch.is_given_up())),
+    );
     register_process(&mut registry, &watched.places);
     let known = register_stored(&mut registry, &watched.services).await;
     if let Err(error) = &known {
