@@ -40,10 +40,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The embedded engine cannot start.
-    #[error(
-        "the embedded engine cannot start: {source}. Set AGENT_KEYS_EMBEDDED_LISTEN to another address, or \
-         AGENT_KEYS_ELASTICSEARCH_URL to use a cluster instead"
-    )]
+    #[error("the embedded engine cannot start: {source}")]
     Engine {
         /// Why.
         source: embedded::StartError,
@@ -118,7 +115,12 @@ impl Application {
         );
         let (engine, store) = tokio::join!(
             connect(config.elasticsearch, engine_file, &clock, hashing, random),
-            Store::open(config.database_url.as_ref(), &config.data_dir, trail),
+            Store::open_with(
+                config.database_url.as_ref(),
+                &config.data_dir,
+                trail,
+                config.durability
+            ),
         );
         let (engine, elasticsearch) = engine?;
         let services = Services::new(Parts {

@@ -11,6 +11,7 @@ use crate::{
     audit::ship::Destination,
     elasticsearch::Credential,
     http::{bounds::Bounds, caller::TrustedProxies},
+    store::Durability,
 };
 use secrecy::{ExposeSecret, SecretString};
 use source::Values;
@@ -59,6 +60,9 @@ pub struct Config {
     /// (a secret): a user with `manage_api_key` in whose name keys that nobody has the secret of are found and
     /// revoked every minute. Default: none; that waits for the next person who opens the list.
     pub service: Option<Credential>,
+    /// No setting: only tests take it away.
+    #[doc(hidden)]
+    pub durability: Durability,
     /// How rights are judged.
     pub access: Access,
     /// `log`, `AGENT_KEYS_LOG`: what is logged, as in `info` or `server=debug,info`. Default `info`.
@@ -203,6 +207,7 @@ impl Config {
             server_key: server_key(&mut values)?,
             elasticsearch: elasticsearch(&mut values)?,
             service: service(&mut values)?,
+            durability: Durability::Full,
             access: access(&mut values)?,
             log: values.text("log").unwrap_or_else(|| "info".to_owned()),
             log_format: values.choice(

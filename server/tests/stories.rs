@@ -14,6 +14,7 @@ mod boundary;
 mod configuration;
 mod connections;
 mod create;
+mod durability;
 mod faults;
 mod forms;
 mod ledger;

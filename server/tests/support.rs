@@ -5,6 +5,7 @@ pub(crate) mod engine;
 pub(crate) mod events;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
+pub(crate) mod trace;
 
 use app::model::{
     problem::{Problem, ProblemKind},
@@ -23,7 +24,7 @@ use server::{
     http::{bounds::Bounds, caller::TrustedProxies},
     random::Random,
     session::ServerKey,
-    store::{Store, StoredEvent},
+    store::{Durability, Store, StoredEvent},
 };
 use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
@@ -203,6 +204,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
             elastic_password: Some(PASSWORD.into()),
         },
         service: None,
+        durability: Durability::Full,
         access: Access {
             kibana_feature: KibanaFeature::Require,
             kibana_space: "default".to_owned(),
@@ -366,6 +368,22 @@ pub(crate) fn requirement(id: &str, held: usize, of: usize, seed: Option<u64>) {
     let word = if held == of { "pass" } else { "fail" };
     let seed = seed.map_or_else(|| "-".to_owned(), |seed| seed.to_string());
     println!("{id} {word} {held}/{of} seed={seed}");
+}
+
+/// How many rounds: few, or many where somebody has the time.
+pub(crate) fn soak(few: usize, many: usize) -> usize {
+    if std::env::var_os("AGENT_KEYS_SOAK").is_some() {
+        many
+    } else {
+        few
+    }
+}
+
+/// Randomness that can be repeated from its seed, which is printed.
+pub(crate) fn seeded() -> fastrand::Rng {
+    let seed = fastrand::u64(..);
+    println!("seed={seed}");
+    fastrand::Rng::with_seed(seed)
 }
 
 /// The form for a new key, filled in.
