@@ -251,14 +251,13 @@ async fn the_intent_is_on_the_disk_before_elasticsearch_is_asked_and_the_outcome
         ((creations, creations), (creations, creations))
     );
     assert_eq!((life.forgotten, life.keys), (0, creations));
-    // The control: without the sync, both are seen to be missing.
-    let life = live("normal", 1, creations).await.unwrap();
-    assert_eq!(
-        (life.trace.sent.0, life.trace.answered.0),
-        (creations, creations)
-    );
-    assert_eq!((life.trace.sent.1, life.trace.answered.1), (0, 0));
-    assert_eq!(life.forgotten, creations, "the power cut takes it all");
+    // The control: without the sync, both are seen to be missing, and the power cut takes it all. Few, because SQLite
+    // brings a log that grows long to the disk by itself.
+    let few = 8;
+    let life = live("normal", 1, few).await.unwrap();
+    let Trace { sent, answered, .. } = life.trace;
+    assert_eq!((sent, answered), ((few, 0), (few, 0)));
+    assert_eq!(life.forgotten, few);
     requirement("R49", creations, creations, None);
 }
 
@@ -397,6 +396,20 @@ async fn everything(store: &Store) -> Result<String, server::store::Error> {
     Ok(format!("{records:?} {counted:?} {settings:?} {open:?}"))
 }
 
+/// Writes noise over one of the first `pages` pages.
+fn lose_a_page(database: &Path, pages: u64, random: &mut fastrand::Rng) {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(database)
+        .unwrap();
+    let noise: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
+        .take(4_096)
+        .collect();
+    let place = random.u64(0..pages) * 4_096;
+    file.seek(SeekFrom::Start(place)).unwrap();
+    file.write_all(&noise).unwrap();
+}
+
 #[tokio::test]
 async fn a_page_that_the_disk_lost_is_never_passed_over_in_silence() {
     let rounds = soak(50, 1_000);
@@ -424,14 +437,7 @@ async fn a_page_that_the_disk_lost_is_never_passed_over_in_silence() {
         std::fs::create_dir(&data_dir).unwrap();
         let copy = data_dir.join(DATABASE);
         std::fs::copy(&original, &copy).unwrap();
-        let mut file = std::fs::OpenOptions::new().write(true).open(&copy).unwrap();
-        let noise: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
-            .take(4_096)
-            .collect();
-        file.seek(SeekFrom::Start(random.u64(0..pages) * 4_096))
-            .unwrap();
-        file.write_all(&noise).unwrap();
-        drop(file);
+        lose_a_page(&copy, pages, &mut random);
         match Store::open(None, &data_dir, trail()).await {
             Err(error) => {
                 let told = error.to_string();
@@ -451,7 +457,7 @@ async fn a_page_that_the_disk_lost_is_never_passed_over_in_silence() {
         }
     }
     println!(
-        "of {rounds}: refused {refused}, answered with an error {failed}, not touched {whole}"
+        "of {rounds}: refused {refused}, answered with an error {failed}, answered the same {whole}"
     );
     assert!(refused > 0, "the control: damage is seen");
     // The other control: a copy that nobody touched opens.
@@ -459,6 +465,77 @@ async fn a_page_that_the_disk_lost_is_never_passed_over_in_silence() {
         .await
         .unwrap();
     assert_eq!(everything(&store).await.unwrap(), expected);
+    requirement("R51", rounds, rounds, None);
+}
+
+/// An embedded engine on this file.
+async fn engine_on(file: &Path) -> Result<embedded::Engine, embedded::StartError> {
+    let mut config = embedded::Config::new("127.0.0.1:0".parse().unwrap(), file.to_owned());
+    config.elastic_password = Some(PASSWORD.into());
+    config.password_hashing = embedded::PasswordHashing::FastForTests;
+    embedded::Engine::start(config).await
+}
+
+/// What an engine answers about keys, users and roles; `None` when it says that it cannot.
+async fn answers(engine: &embedded::Engine) -> Option<String> {
+    let mut all = String::new();
+    for question in [
+        "_security/api_key?active_only=false",
+        "_security/user",
+        "_security/role",
+    ] {
+        let url = format!("http://{}/{question}", engine.address());
+        let request = client().get(url).basic_auth("elastic", Some(PASSWORD));
+        let answer = request.send().await.unwrap();
+        if !answer.status().is_success() {
+            return None;
+        }
+        all += &answer.text().await.unwrap();
+    }
+    Some(all)
+}
+
+#[tokio::test]
+async fn nor_does_the_engine_pass_over_it() {
+    let rounds = soak(20, 500);
+    let mut random = seeded();
+    let directory = tempfile::tempdir().unwrap();
+    let original = directory.path().join("engine.db");
+    let engine = engine_on(&original).await.unwrap();
+    for number in 0..40 {
+        let url = format!("http://{}/_security/api_key", engine.address());
+        let body = serde_json::json!({ "name": format!("key-{number}") });
+        let request = client().post(url).basic_auth("elastic", Some(PASSWORD));
+        let answer = request.json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    let expected = answers(&engine).await.unwrap();
+    assert_eq!(expected.matches("\"key-").count(), 40);
+    engine.stop().await;
+    let pages = std::fs::metadata(&original).unwrap().len() / 4_096;
+    let (mut refused, mut failed, mut whole) = (0, 0, 0);
+    for round in 0..rounds {
+        let copy = directory.path().join(format!("round-{round}.db"));
+        std::fs::copy(&original, &copy).unwrap();
+        lose_a_page(&copy, pages, &mut random);
+        match engine_on(&copy).await {
+            Err(_) => refused += 1,
+            Ok(engine) => {
+                match answers(&engine).await {
+                    None => failed += 1,
+                    Some(found) => {
+                        assert_eq!(found, expected, "round {round}");
+                        whole += 1;
+                    }
+                }
+                engine.stop().await;
+            }
+        }
+    }
+    println!(
+        "of {rounds}: refused {refused}, answered with an error {failed}, answered the same {whole}"
+    );
+    assert!(refused + failed > 0, "the control: damage is seen");
     requirement("R51", rounds, rounds, None);
 }
 
