@@ -1,6 +1,6 @@
 //! Callers that take more than their part: slow ones, silent ones, long ones, and too many.
 
-use crate::support::{App, Setup, client, eventually, requirement, self_signed};
+use crate::support::{App, Setup, client, eventually, requirement, self_signed, soak};
 use http::{Method, StatusCode};
 use server::http::bounds::Bounds;
 use std::{
@@ -13,10 +13,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Connections of each bad kind.
-const EACH: usize = 70;
 /// What a bad one may take of each part, in these tests.
 const LIMIT: Duration = Duration::from_secs(1);
+
+/// Connections of each bad kind.
+fn each() -> usize {
+    soak(60, 500)
+}
 
 fn quick() -> Bounds {
     Bounds {
@@ -25,7 +28,8 @@ fn quick() -> Bounds {
         header_timeout: LIMIT,
         body_timeout: LIMIT,
         idle_timeout: LIMIT * 2,
-        ..Bounds::default()
+        // Room for the bad ones and the good ones.
+        connections_max: 4 * each() + 100,
     }
 }
 
@@ -37,7 +41,7 @@ fn patient() -> Bounds {
         header_timeout: hour,
         body_timeout: hour,
         idle_timeout: hour,
-        ..Bounds::default()
+        connections_max: 4 * each() + 100,
     }
 }
 
@@ -68,6 +72,12 @@ const BODY: Slow = Slow {
     first: "POST /api/sign_in HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\
             Content-Type: application/x-www-form-urlencoded\r\n\r\n",
     drop: "x",
+};
+
+/// The beginning of HTTP/2, with empty settings, and nothing after it.
+const SILENT_HTTP2: Slow = Slow {
+    first: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
+    drop: "",
 };
 
 /// A bad caller: how long it was let in; `None` when it still is after `patience`.
@@ -103,9 +113,9 @@ struct Seen {
 async fn besiege(app: &App) -> Seen {
     let address = app.application.address();
     let patience = LIMIT + Duration::from_secs(2);
-    let bad: Vec<_> = [SILENT, HEADERS, BODY]
+    let bad: Vec<_> = [SILENT, HEADERS, BODY, SILENT_HTTP2]
         .into_iter()
-        .flat_map(|slow| (0..EACH).map(move |_| slow))
+        .flat_map(|slow| (0..each()).map(move |_| slow))
         .map(|slow| tokio::spawn(be_slow(address, slow, patience)))
         .collect();
     sleep(Duration::from_millis(200)).await;
@@ -231,7 +241,7 @@ async fn a_handshake_that_never_comes_and_a_connection_that_says_nothing_more_ar
     let app = App::start_with(setup).await;
     let let_in = be_slow(app.application.address(), SILENT, LIMIT * 3).await;
     assert!(let_in.is_some_and(|let_in| let_in >= LIMIT), "{let_in:?}");
-    // One that has been answered, by HTTP/2, and then stays silent.
+    // One that has been answered, and then stays silent.
     let browser = app.nobody();
     assert_eq!(browser.get("/health/live").await.text(), "live");
     assert_eq!(app.application.connections(), 1);
@@ -240,6 +250,65 @@ async fn a_handshake_that_never_comes_and_a_connection_that_says_nothing_more_ar
     })
     .await;
     requirement("R42", 2, 2, None);
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_moves_is_closed_whatever_it_waits_for() {
+    let bounds = Bounds {
+        idle_timeout: LIMIT,
+        ..patient()
+    };
+    let app = app(bounds).await;
+    let address = app.application.address();
+    for slow in [SILENT, SILENT_HTTP2] {
+        let let_in = be_slow(address, slow, LIMIT * 3).await;
+        assert!(let_in.is_some_and(|let_in| let_in >= LIMIT), "{let_in:?}");
+    }
+    // The control: drops are movement, and another bound's to judge.
+    assert_eq!(be_slow(address, HEADERS, LIMIT * 2).await, None);
+    requirement("R42", 2, 2, None);
+}
+
+/// Streams that are begun and given up at once, in one breath. Whether the server ends the connection.
+async fn reset_rapidly(address: SocketAddr, streams: u32) -> bool {
+    const HEADERS: [u8; 6] = [0x82, 0x86, 0x84, 0x41, 0x01, b'x'];
+    const CANCEL: [u8; 4] = [0, 0, 0, 8];
+    let mut bytes = SILENT_HTTP2.first.as_bytes().to_vec();
+    for number in 0..streams {
+        let stream = (2 * number + 1).to_be_bytes();
+        bytes.extend([0, 0, 6, 1, 5]);
+        bytes.extend(stream);
+        bytes.extend(HEADERS);
+        bytes.extend([0, 0, 4, 3, 0]);
+        bytes.extend(stream);
+        bytes.extend(CANCEL);
+    }
+    let (mut read, mut write) = TcpStream::connect(address).await.unwrap().into_split();
+    let sending = tokio::spawn(async move {
+        let _ = write.write_all(&bytes).await;
+        // Kept open: who ends it is the question.
+        sleep(LIMIT * 2).await;
+    });
+    let ended = timeout(LIMIT, async {
+        let mut answers = [0; 4_096];
+        while read.read(&mut answers).await.is_ok_and(|count| count > 0) {}
+    });
+    let ended = ended.await.is_ok();
+    sending.abort();
+    ended
+}
+
+#[tokio::test]
+async fn streams_that_are_given_up_at_once_end_their_connection() {
+    let app = app(patient()).await;
+    let address = app.application.address();
+    assert!(reset_rapidly(address, 100_000).await);
+    let began = Instant::now();
+    assert_eq!(app.nobody().get("/health/live").await.text(), "live");
+    assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
+    // The control: a browser may change its mind.
+    assert!(!reset_rapidly(address, 10).await);
+    requirement("R43", 2, 2, None);
 }
 
 /// Sends these bytes; the first line of the answer, and how many bytes were sent until it came.
