@@ -9,12 +9,14 @@ use std::{
     net::{SocketAddr, TcpListener},
     time::Duration,
 };
-use tokio::task::JoinHandle;
+use tokio::{net::TcpSocket, task::JoinHandle};
 
 pub use super::tls::TlsError;
 
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 100;
+/// Connections that wait to be accepted.
+const QUEUE_MAX: u32 = 1_024;
 const STREAMS_MAX: u32 = 128;
 /// Streams that a browser opens and gives up before we have seen them.
 const RESET_STREAMS_MAX: usize = 20;
@@ -65,8 +67,7 @@ pub async fn listen(
         Some(files) => Some((files.clone(), tls::load(files).await?)),
         None => None,
     };
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let handle = Handle::new();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -98,6 +99,18 @@ pub async fn listen(
         serving,
         reloading,
     })
+}
+
+/// With a longer queue than the standard library asks for: whoever does not fit in waits a second before the next try.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // So that a restart need not wait for the last connections of the process before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE_MAX)?.into_std()
 }
 
 fn limited<A>(
