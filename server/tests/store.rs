@@ -106,6 +106,13 @@ async fn tell(store: Store) {
         operation: None,
         details: json!({ "reason": "signed_out" }),
     };
+    let count = async |touched| {
+        store
+            .count_sessions(NOW.plus_ms(touched), NOW)
+            .await
+            .unwrap()
+    };
+    assert_eq!((count(499).await, count(500).await), (1, 0));
     assert!(
         store
             .end_session("second", &event, &stamp(2))
@@ -214,6 +221,8 @@ async fn tell(store: Store) {
     );
     end(OperationState::Created).await;
     assert_eq!(begin().await, Began::Before(OperationState::Created));
+    let counted = store.count_operations().await.unwrap();
+    assert_eq!(counted, [(OperationState::Created, 1)]);
     let otherwise = intent(Action::AgentKeyCreate, "op", "another request");
     let began = store.begin_operation(&grant, otherwise, &stamp(7)).await;
     assert_eq!(began.unwrap(), Began::Otherwise);
