@@ -56,8 +56,13 @@ pub(crate) enum OpenError {
     File(#[from] std::io::Error),
     #[error("{0}")]
     Database(#[from] sqlx::Error),
+    #[error(
+        "a newer version wrote it, which has its migration {0}: start that version, or put a backup back from before \
+         the update"
+    )]
+    Newer(i64),
     #[error("{0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(sqlx::migrate::MigrateError),
     #[error("what is stored cannot be read: {0}")]
     Content(String),
 }
@@ -73,7 +78,10 @@ impl Store {
             .max_lifetime(None)
             .connect_with(options.clone())
             .await?;
-        migrations::migrator().run(&writer).await?;
+        migrations::migrator()
+            .run(&writer)
+            .await
+            .map_err(of_migration)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))
@@ -112,6 +120,13 @@ impl Store {
     /// A transaction that holds the write lock from the start, so it never has to be retried.
     pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+}
+
+fn of_migration(error: sqlx::migrate::MigrateError) -> OpenError {
+    match error {
+        sqlx::migrate::MigrateError::VersionMissing(version) => OpenError::Newer(version),
+        error => OpenError::Migration(error),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
         self, Web,
         listener::{ListenError, Listener},
     },
+    metrics::Metrics,
     random::Random,
     services::{Parts, Services},
     session::{ServerKey, ServerKeyError, limit::Turns},
@@ -39,10 +40,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The embedded engine cannot start.
-    #[error(
-        "the embedded engine cannot start: {source}. Set AGENT_KEYS_EMBEDDED_LISTEN to another address, or \
-         AGENT_KEYS_ELASTICSEARCH_URL to use a cluster instead"
-    )]
+    #[error("the embedded engine cannot start: {source}")]
     Engine {
         /// Why.
         source: embedded::StartError,
@@ -73,6 +71,7 @@ pub enum StartError {
 /// The application, running.
 pub struct Application {
     listener: Listener,
+    metrics: Option<Listener>,
     tls: bool,
     services: Services,
     engine: Option<embedded::Engine>,
@@ -115,8 +114,13 @@ impl Application {
             shipper.map_err(StartError::AuditLog)?,
         );
         let (engine, store) = tokio::join!(
-            connect(config.elasticsearch, engine_file, &clock, hashing),
-            Store::open(config.database_url.as_ref(), &config.data_dir, trail),
+            connect(config.elasticsearch, engine_file, &clock, hashing, random),
+            Store::open_with(
+                config.database_url.as_ref(),
+                &config.data_dir,
+                trail,
+                config.durability
+            ),
         );
         let (engine, elasticsearch) = engine?;
         let services = Services::new(Parts {
@@ -125,6 +129,7 @@ impl Application {
             gate,
             server_key,
             turns: Turns::default(),
+            metrics: Metrics::default(),
             clock,
             random,
         });
@@ -133,15 +138,33 @@ impl Application {
             services: services.clone(),
             tls,
             plain_http: !tls && !config.listen.ip().is_loopback(),
+            trusted_proxies: config.trusted_proxies,
+            bounds: config.bounds,
         };
         let router = http::router(web);
-        let listener = http::listener::listen(config.listen, config.tls.as_ref(), router).await?;
+        let listener = http::listener::listen(
+            "AGENT_KEYS_LISTEN",
+            config.listen,
+            config.tls.as_ref(),
+            &config.bounds,
+            router,
+        )
+        .await?;
+        let metrics = match config.metrics_listen {
+            Some(address) => {
+                let router = http::metrics::router(services.clone(), listener.places().clone());
+                let setting = "AGENT_KEYS_METRICS_LISTEN";
+                Some(http::listener::listen(setting, address, None, &config.bounds, router).await?)
+            }
+            None => None,
+        };
         housekeeping::recover(&services).await?;
         let housekeeping = tokio::spawn(housekeeping::keep(services.clone(), config.service));
         let anchors = Anchors::new(&config.data_dir);
         let anchoring = tokio::spawn(anchor::go_on(services.clone(), anchors.clone()));
         Ok(Self {
             listener,
+            metrics,
             tls,
             services,
             engine,
@@ -162,6 +185,11 @@ impl Application {
         format!("{scheme}://{}", self.address())
     }
 
+    /// Where `/metrics` is, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(Listener::address)
+    }
+
     /// Where the embedded engine listens; `None` with a cluster.
     pub fn engine_address(&self) -> Option<SocketAddr> {
         self.engine.as_ref().map(embedded::Engine::address)
@@ -179,6 +207,11 @@ impl Application {
             .and_then(embedded::Engine::first_password)
     }
 
+    /// Connections of browsers that are open.
+    pub fn connections(&self) -> usize {
+        self.listener.places().taken()
+    }
+
     /// The use cases' own, for tests that look behind the pages.
     #[doc(hidden)]
     pub fn services(&self) -> &Services {
@@ -190,6 +223,9 @@ impl Application {
         self.housekeeping.abort();
         self.anchoring.abort();
         self.listener.stop().await;
+        if let Some(metrics) = self.metrics {
+            metrics.stop().await;
+        }
         if tokio::time::timeout(DRAIN, self.services.drain())
             .await
             .is_err()
@@ -209,10 +245,11 @@ async fn connect(
     engine_file: PathBuf,
     clock: &Clock,
     hashing: PasswordHashing,
+    random: Random,
 ) -> Result<(Option<embedded::Engine>, Elasticsearch), StartError> {
     match settings {
         config::Elasticsearch::Cluster { url, ca_file } => {
-            Ok((None, Elasticsearch::new(url, ca_file, false)?))
+            Ok((None, Elasticsearch::new(url, ca_file, false, random)?))
         }
         config::Elasticsearch::Embedded {
             listen,
@@ -226,7 +263,7 @@ async fn connect(
                 .await
                 .map_err(|source| StartError::Engine { source })?;
             let url = Url::parse(&format!("http://{}/", reachable(engine.address())))?;
-            let elasticsearch = Elasticsearch::new(url, None, true)?;
+            let elasticsearch = Elasticsearch::new(url, None, true, random)?;
             Ok((Some(engine), elasticsearch))
         }
     }

@@ -43,7 +43,7 @@ pub struct Stamp {
 /// Where a request comes from, as far as it is known.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
-    /// The other end of the connection: the browser's machine, or the last proxy.
+    /// The browser's machine, or the last proxy that the settings do not name.
     pub address: Option<IpAddr>,
     /// The digest under which the session is stored. A code of it is written down, never the digest itself.
     pub session: Option<String>,

@@ -177,19 +177,19 @@ impl Backend for RequestBackend {
     async fn sign_in(&self, credentials: Credentials) -> Result<(), Problem> {
         let before = self.visit.session().map(|session| session.id_hash);
         let stamp = self.stamp();
-        let caller = self.visit.caller();
+        let browser = self.visit.browser();
         let (services, before) = (&self.services, before.as_deref());
-        let began = session::begin(services, &credentials, before, caller, &stamp).await;
+        let began = session::begin(services, &credentials, before, browser, &stamp).await;
         self.visit.began(self.answer(began).await?);
         Ok(())
     }
 
     async fn reauthenticate(&self, password: Secret) -> Result<(), Problem> {
-        let (caller, stamp) = (self.visit.caller(), self.stamp());
+        let (browser, stamp) = (self.visit.browser(), self.stamp());
         let result = match self.person() {
             Ok(person) => {
                 let session = person.session();
-                session::reauthenticate(&self.services, session, password, caller, &stamp).await
+                session::reauthenticate(&self.services, session, password, browser, &stamp).await
             }
             Err(failure) => Err(failure),
         };

@@ -7,11 +7,17 @@
 
 mod source;
 
-use crate::{audit::ship::Destination, elasticsearch::Credential};
+use crate::{
+    audit::ship::Destination,
+    elasticsearch::Credential,
+    http::{bounds::Bounds, caller::TrustedProxies},
+    store::Durability,
+};
 use secrecy::{ExposeSecret, SecretString};
 use source::Values;
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 use url::Url;
@@ -31,6 +37,15 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// `insecure_http`, `AGENT_KEYS_INSECURE_HTTP`: `true` allows plain HTTP beyond this machine. Default `false`.
     pub insecure_http: bool,
+    /// `trusted_proxies`, `AGENT_KEYS_TRUSTED_PROXIES`: networks, separated by commas, of the proxies whose
+    /// `X-Forwarded-For` and `X-Forwarded-Proto` count. Default: none.
+    pub trusted_proxies: TrustedProxies,
+    /// `connections_max`, `AGENT_KEYS_CONNECTIONS_MAX`: connections of browsers that may be open at once. Default 512.
+    /// The other bounds are no settings.
+    pub bounds: Bounds,
+    /// `metrics.listen`, `AGENT_KEYS_METRICS_LISTEN`: an address of its own where `/metrics` is answered. It asks
+    /// nobody who they are. Default: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// `data_dir`, `AGENT_KEYS_DATA_DIR`: databases and keys. Default `./data`; made if missing.
     pub data_dir: PathBuf,
     /// `database_url`, `AGENT_KEYS_DATABASE_URL` (a secret): `sqlite://…` or `postgres://…`.
@@ -45,6 +60,9 @@ pub struct Config {
     /// (a secret): a user with `manage_api_key` in whose name keys that nobody has the secret of are found and
     /// revoked every minute. Default: none; that waits for the next person who opens the list.
     pub service: Option<Credential>,
+    /// No setting: only tests take it away.
+    #[doc(hidden)]
+    pub durability: Durability,
     /// How rights are judged.
     pub access: Access,
     /// `log`, `AGENT_KEYS_LOG`: what is logged, as in `info` or `server=debug,info`. Default `info`.
@@ -181,11 +199,15 @@ impl Config {
             listen: values.address("listen", loopback(5680))?,
             tls: tls_files(&mut values)?,
             insecure_http: values.switch("insecure_http", false)?,
+            trusted_proxies: trusted_proxies(&mut values)?,
+            bounds: bounds(&mut values)?,
+            metrics_listen: values.address_if_given("metrics.listen")?,
             data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),
             database_url: database_url(&mut values)?,
             server_key: server_key(&mut values)?,
             elasticsearch: elasticsearch(&mut values)?,
             service: service(&mut values)?,
+            durability: Durability::Full,
             access: access(&mut values)?,
             log: values.text("log").unwrap_or_else(|| "info".to_owned()),
             log_format: values.choice(
@@ -228,6 +250,34 @@ fn tls_files(values: &mut Values) -> Result<Option<TlsFiles>, Error> {
             missing: "AGENT_KEYS_TLS_CERT_FILE",
         }),
     }
+}
+
+fn trusted_proxies(values: &mut Values) -> Result<TrustedProxies, Error> {
+    let Some((name, text)) = values.named_text("trusted_proxies") else {
+        return Ok(TrustedProxies::default());
+    };
+    TrustedProxies::parse(&text).map_err(|_| Error::Invalid {
+        name,
+        reason: "use the proxies' networks, separated by commas, such as 10.1.0.0/16, fd00:1::/64; not everybody's",
+    })
+}
+
+fn bounds(values: &mut Values) -> Result<Bounds, Error> {
+    /// Fewer would lock out one person with two browsers; no machine has files for more.
+    const RANGE: RangeInclusive<usize> = 16..=100_000;
+    let bounds = Bounds::default();
+    let Some((name, text)) = values.named_text("connections_max") else {
+        return Ok(bounds);
+    };
+    let number = text.parse().ok().filter(|number| RANGE.contains(number));
+    let connections_max = number.ok_or(Error::Invalid {
+        name,
+        reason: "use a number from 16 to 100000",
+    })?;
+    Ok(Bounds {
+        connections_max,
+        ..bounds
+    })
 }
 
 fn database_url(values: &mut Values) -> Result<Option<SecretString>, Error> {

@@ -7,6 +7,7 @@
 
 pub mod api_key;
 pub mod authenticate;
+pub mod breaker;
 pub mod connection;
 pub mod credential;
 pub mod error;

@@ -7,7 +7,7 @@ use crate::{
     failure::Failure,
     request_id::RequestId,
     services::{Person, Services},
-    session::{Caller, Found, IDLE_MS_MAX, LIFE_MS_MAX, Session},
+    session::{Browser, Found, IDLE_MS_MAX, LIFE_MS_MAX, Session},
     visit::Visit,
 };
 use app::model::{
@@ -88,7 +88,7 @@ async fn reconcile(services: &Services, credential: &Credential) -> Result<(), F
         identity,
         credential: credential.clone(),
     };
-    let visit = Visit::new(request_id, Found::Nothing, Caller::default());
+    let visit = Visit::new(request_id, Found::Nothing, Browser::default());
     let person = Person::new(services, session, &visit);
     agent_keys::reconcile::reconcile(services, &person).await;
     Ok(())

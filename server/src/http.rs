@@ -1,14 +1,18 @@
 //! The web: addresses, and what every request passes on its way.
 
 mod audit_export;
+pub mod bounds;
+pub mod caller;
 mod cookie;
 mod headers;
 mod health;
 mod identify;
 mod legible;
 pub mod listener;
+pub(crate) mod metrics;
 mod name;
 mod pages;
+pub mod places;
 mod same_origin;
 mod server_functions;
 mod site;
@@ -21,27 +25,29 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{any, get},
 };
+use bounds::{BODY_BYTES_MAX, Bounds};
+use caller::{Caller, TrustedProxies};
 use http::{Response, StatusCode};
 use std::{any::Any, time::Duration};
 use tower_http::{
-    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyTimeoutLayer,
-    timeout::TimeoutLayer,
+    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
 };
 
-/// The largest body of a request.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Web {
     /// The use cases' own.
     pub services: Services,
-    /// Whether browsers reach us by TLS.
+    /// Whether our own listener speaks TLS.
     pub tls: bool,
-    /// Whether passwords travel unprotected beyond this machine.
+    /// Whether it lets passwords travel unprotected beyond this machine.
     pub plain_http: bool,
+    /// Whose word on a request's origin counts.
+    pub trusted_proxies: TrustedProxies,
+    /// How much a caller may take.
+    pub bounds: Bounds,
 }
 
 /// Every address there is.
@@ -72,22 +78,25 @@ fn with_middleware(router: Router, web: Web) -> Router {
         // Forms come from our own pages, or not at all. Innermost: a refusal is an answer like any other.
         .layer(from_fn(same_origin::refuse_unmarked))
         .layer(same_origin::refuse_cross_origin())
-        // Nothing is read beyond the limit, and nobody may send a body drop by drop.
-        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         // A handler that takes too long is given up; changes go on in tasks of their own.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             HANDLER_TIMEOUT,
         ))
+        // Nothing is read beyond the limit, and nobody may send a body drop by drop.
+        .layer(from_fn_with_state(web.clone(), bounds::take_body))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(from_fn(bounds::refuse_long_address))
         // A mistake of ours in one request stays in that request.
         .layer(CatchPanicLayer::custom(after_panic))
         // What was refused above, or went wrong, is told in the language of whoever asked.
         .layer(from_fn(legible::make_legible))
         // Whatever answered above, panics and refusals included, carries the browser's instructions.
         .layer(from_fn_with_state(web.clone(), headers::protect))
-        // Outermost: everything that is logged below has the request's name.
-        .layer(from_fn_with_state(web, name::name))
+        // Everything that is logged below has the request's name.
+        .layer(from_fn_with_state(web.clone(), name::name))
+        // Outermost: whoever asks below for the request's origin is told the same.
+        .layer(from_fn_with_state(web, caller::find))
 }
 
 fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
@@ -102,7 +111,8 @@ fn visit_of(parts: &http::request::Parts) -> Visit {
     // The layer above has put it there for every address that asks.
     parts.extensions.get::<Visit>().cloned().unwrap_or_else(|| {
         let id = name::request_id(&parts.extensions);
-        let caller = identify::caller(&parts.headers, &parts.extensions, false);
-        Visit::new(id, Found::Nothing, caller)
+        let caller = Caller::of(&parts.extensions);
+        let browser = identify::browser(&parts.headers, caller);
+        Visit::new(id, Found::Nothing, browser)
     })
 }

@@ -24,6 +24,7 @@ pub mod elasticsearch;
 pub mod failure;
 pub mod housekeeping;
 pub mod http;
+pub mod metrics;
 mod operation;
 pub mod problem;
 pub mod random;

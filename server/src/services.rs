@@ -6,6 +6,7 @@ use crate::{
     clock::Clock,
     elasticsearch::{Connection, Elasticsearch},
     failure::Failure,
+    metrics::Metrics,
     random::Random,
     request_id::RequestId,
     session::{ServerKey, Session, limit::Turns},
@@ -40,6 +41,8 @@ pub struct Parts {
     pub server_key: ServerKey,
     /// Who may try to sign in now.
     pub turns: Turns,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The time.
     pub clock: Clock,
     /// Randomness.

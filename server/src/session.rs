@@ -74,7 +74,7 @@ pub enum Found {
 
 /// What a browser says of itself, and where it is.
 #[derive(Clone, Debug, Default)]
-pub struct Caller {
+pub struct Browser {
     /// The other end of the connection.
     pub address: Option<IpAddr>,
     /// Its `User-Agent`, as it came.

@@ -20,6 +20,8 @@ use crate::{audit::Trail, random::RandomError};
 use sqlx::AnyPool;
 
 pub use audit::{AuditHead, StoredEvent};
+#[doc(hidden)]
+pub use open::Durability;
 pub use open::OpenError;
 pub(crate) use open::{make_private_dir, sqlite_path};
 pub use operations::{Began, Ending, Intent, OpenOperation, OperationState};

@@ -3,7 +3,7 @@
 use crate::{
     audit::Origin,
     request_id::RequestId,
-    session::{Begun, Caller, Found, Session, Token, device::DeviceToken},
+    session::{Begun, Browser, Found, Session, Token, device::DeviceToken},
 };
 use app::model::session::SessionEnd;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Debug)]
 pub struct Visit {
     request_id: RequestId,
-    caller: Caller,
+    browser: Browser,
     state: Arc<Mutex<State>>,
 }
 
@@ -37,7 +37,7 @@ pub enum CookieChange {
 
 impl Visit {
     /// A request of somebody who is signed in, or of nobody.
-    pub fn new(request_id: RequestId, found: Found, caller: Caller) -> Self {
+    pub fn new(request_id: RequestId, found: Found, browser: Browser) -> Self {
         let state = State {
             found,
             cookie: None,
@@ -46,7 +46,7 @@ impl Visit {
         };
         Self {
             request_id,
-            caller,
+            browser,
             state: Arc::new(Mutex::new(state)),
         }
     }
@@ -57,14 +57,14 @@ impl Visit {
     }
 
     /// Who sends it, before anybody is known.
-    pub fn caller(&self) -> &Caller {
-        &self.caller
+    pub fn browser(&self) -> &Browser {
+        &self.browser
     }
 
     /// Where it comes from.
     pub fn origin(&self) -> Origin {
         Origin {
-            address: self.caller.address,
+            address: self.browser.address,
             session: self.session().map(|session| session.id_hash),
         }
     }

@@ -227,7 +227,7 @@ async fn hostile_names_are_drawn_as_text() {
 #[tokio::test]
 async fn with_tls_the_cookie_is_secure() {
     let directory = tempfile::tempdir().unwrap();
-    let files = self_signed(directory.path());
+    let files = crate::support::self_signed(directory.path());
     let setup = crate::support::Setup {
         tls: Some(files.clone()),
         ..Default::default()
@@ -254,7 +254,7 @@ async fn with_tls_the_cookie_is_secure() {
 #[tokio::test]
 async fn a_certificate_that_is_replaced_is_served() {
     let directory = tempfile::tempdir().unwrap();
-    let files = self_signed(directory.path());
+    let files = crate::support::self_signed(directory.path());
     let setup = crate::support::Setup {
         tls: Some(files.clone()),
         ..Default::default()
@@ -265,7 +265,7 @@ async fn a_certificate_that_is_replaced_is_served() {
     std::fs::write(&files.cert, "half a certificate").unwrap();
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(certificate(&app).await, before);
-    self_signed(directory.path());
+    crate::support::self_signed(directory.path());
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(500)).await;
         if certificate(&app).await != before {
@@ -287,14 +287,6 @@ async fn certificate(app: &App) -> Vec<u8> {
     let answer = client.get(live).send().await.unwrap();
     let about = answer.extensions().get::<reqwest::tls::TlsInfo>().unwrap();
     about.peer_certificate().unwrap().to_vec()
-}
-
-fn self_signed(directory: &std::path::Path) -> server::config::TlsFiles {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (cert, key) = (directory.join("cert.pem"), directory.join("key.pem"));
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    std::fs::write(&cert, made.cert.pem()).unwrap();
-    server::config::TlsFiles { cert, key }
 }
 
 #[tokio::test]

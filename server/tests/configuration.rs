@@ -100,6 +100,17 @@ fn a_secret_may_come_from_a_file() {
 }
 
 #[test]
+fn the_service_user_may_come_from_the_environment() {
+    let config = read([
+        ("AGENT_KEYS_SERVICE_USERNAME", "keeper"),
+        ("AGENT_KEYS_SERVICE_PASSWORD", "hunter2"),
+    ]);
+    assert_eq!(config.unwrap().service.unwrap().username(), "keeper");
+    let error = read([("AGENT_KEYS_SERVICE_USERNAME", "keeper")]).unwrap_err();
+    assert!(error.to_string().contains("AGENT_KEYS_SERVICE_PASSWORD"));
+}
+
+#[test]
 fn mistakes_are_named_and_values_are_not_told() {
     let secret = "hunter2";
     let cases = [
@@ -114,6 +125,34 @@ fn mistakes_are_named_and_values_are_not_told() {
         (
             read([("AGENT_KEYS_INSECURE_HTTP", secret)]),
             "AGENT_KEYS_INSECURE_HTTP: use true or false",
+        ),
+        (
+            read([("AGENT_KEYS_TRUSTED_PROXIES", secret)]),
+            "AGENT_KEYS_TRUSTED_PROXIES: use the proxies' networks",
+        ),
+        (
+            read([("AGENT_KEYS_TRUSTED_PROXIES", "10.0.0.0/8, 0.0.0.0/0")]),
+            "AGENT_KEYS_TRUSTED_PROXIES: use the proxies' networks",
+        ),
+        (
+            read([("AGENT_KEYS_TRUSTED_PROXIES", "10.0.0.0/33")]),
+            "AGENT_KEYS_TRUSTED_PROXIES: use the proxies' networks",
+        ),
+        (
+            read_file("trusted_proxies = \"10.0.0.1,\"", []),
+            "trusted_proxies: use the proxies' networks",
+        ),
+        (
+            read([("AGENT_KEYS_CONNECTIONS_MAX", secret)]),
+            "AGENT_KEYS_CONNECTIONS_MAX: use a number",
+        ),
+        (
+            read([("AGENT_KEYS_CONNECTIONS_MAX", "0")]),
+            "AGENT_KEYS_CONNECTIONS_MAX: use a number",
+        ),
+        (
+            read([("AGENT_KEYS_METRICS_LISTEN", secret)]),
+            "AGENT_KEYS_METRICS_LISTEN: use an IP address",
         ),
         (
             read([("AGENT_KEYS_DATABASE_URL", "mysql://u:hunter2@h/d")]),

@@ -14,6 +14,7 @@ use server::{
     audit_log::verify::verify,
     config::{Access, KibanaFeature},
     elasticsearch::{Credential, Elasticsearch},
+    random::Random,
     request_id::RequestId,
     session::{Found, Session},
     store::{
@@ -111,6 +112,13 @@ async fn tell(store: Store) {
         operation: None,
         details: json!({ "reason": "signed_out" }),
     };
+    let count = async |touched| {
+        store
+            .count_sessions(NOW.plus_ms(touched), NOW)
+            .await
+            .unwrap()
+    };
+    assert_eq!((count(499).await, count(500).await), (1, 0));
     assert!(
         store
             .end_session("second", &event, &stamp(2))
@@ -212,6 +220,8 @@ async fn tell(store: Store) {
     );
     end(OperationState::Created).await;
     assert_eq!(begin().await, Began::Before(OperationState::Created));
+    let counted = store.count_operations().await.unwrap();
+    assert_eq!(counted, [(OperationState::Created, 1)]);
     let otherwise = intent(Action::AgentKeyCreate, "op", "another request");
     let began = store.begin_operation(&grant, otherwise, &stamp(7)).await;
     assert_eq!(began.unwrap(), Began::Otherwise);
@@ -516,7 +526,7 @@ async fn tell_of_sessions(store: Store) {
 async fn proof_and_grant() -> (SignedIn, Grant) {
     let engine = crate::support::engine::Engine::start(&server::clock::Clock::manual(NOW)).await;
     let url = format!("{}/", engine.url()).parse().unwrap();
-    let elasticsearch = Elasticsearch::new(url, None, true).unwrap();
+    let elasticsearch = Elasticsearch::new(url, None, true, Random::default()).unwrap();
     let credential = Credential::basic("elastic", crate::support::PASSWORD).unwrap();
     let connection = elasticsearch.connect(credential, RequestId::new("request-0"));
     let proof = identify(&connection).await.unwrap();

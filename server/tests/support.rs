@@ -5,6 +5,7 @@ pub(crate) mod engine;
 pub(crate) mod events;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
+pub(crate) mod trace;
 
 use app::model::{
     problem::{Problem, ProblemKind},
@@ -20,9 +21,10 @@ use server::{
     audit::{Trail, ship::Destination},
     clock::Clock,
     config::{Access, Config, Elasticsearch, KibanaFeature, LogFormat, TlsFiles},
+    http::{bounds::Bounds, caller::TrustedProxies},
     random::Random,
     session::ServerKey,
-    store::{Store, StoredEvent},
+    store::{Durability, Store, StoredEvent},
 };
 use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
@@ -55,6 +57,12 @@ pub(crate) struct Setup {
     pub(crate) database_url: Option<String>,
     /// Whether the lines of the audit log also go to `audit.jsonl` in the data directory.
     pub(crate) audit_log: bool,
+    /// Whose word on a request's origin counts.
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// How much a caller may take, where it is not the usual.
+    pub(crate) bounds: Option<Bounds>,
+    /// Where `/metrics` is.
+    pub(crate) metrics_listen: Option<std::net::SocketAddr>,
 }
 
 /// What events are written down with where no application does it.
@@ -93,6 +101,9 @@ impl App {
                 kibana_space: "default".to_owned(),
             },
             tls: setup.tls,
+            trusted_proxies: setup.trusted_proxies,
+            bounds: setup.bounds.unwrap_or_default(),
+            metrics_listen: setup.metrics_listen,
             database_url: setup.database_url.map(Into::into),
             audit_log: setup
                 .audit_log
@@ -182,6 +193,9 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         tls: None,
         insecure_http: false,
+        trusted_proxies: TrustedProxies::default(),
+        bounds: Bounds::default(),
+        metrics_listen: None,
         data_dir: data_dir.to_owned(),
         database_url: None,
         server_key: None,
@@ -190,6 +204,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
             elastic_password: Some(PASSWORD.into()),
         },
         service: None,
+        durability: Durability::Full,
         access: Access {
             kibana_feature: KibanaFeature::Require,
             kibana_space: "default".to_owned(),
@@ -333,6 +348,15 @@ impl Browser {
     }
 }
 
+/// A certificate for a day, and its key.
+pub(crate) fn self_signed(directory: &Path) -> TlsFiles {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (directory.join("cert.pem"), directory.join("key.pem"));
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    TlsFiles { cert, key }
+}
+
 /// Waits until something is so.
 pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
@@ -350,6 +374,22 @@ pub(crate) fn requirement(id: &str, held: usize, of: usize, seed: Option<u64>) {
     let word = if held == of { "pass" } else { "fail" };
     let seed = seed.map_or_else(|| "-".to_owned(), |seed| seed.to_string());
     println!("{id} {word} {held}/{of} seed={seed}");
+}
+
+/// How many rounds: few, or many where somebody has the time.
+pub(crate) fn soak(few: usize, many: usize) -> usize {
+    if std::env::var_os("AGENT_KEYS_SOAK").is_some() {
+        many
+    } else {
+        few
+    }
+}
+
+/// Randomness that can be repeated from its seed, which is printed.
+pub(crate) fn seeded() -> fastrand::Rng {
+    let seed = fastrand::u64(..);
+    println!("seed={seed}");
+    fastrand::Rng::with_seed(seed)
 }
 
 /// The form for a new key, filled in.

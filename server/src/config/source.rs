@@ -11,13 +11,16 @@ use std::{
 };
 
 /// Every setting's name in the file.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 17] = [
     "listen",
     "insecure_http",
+    "trusted_proxies",
+    "connections_max",
     "data_dir",
     "log",
     "log_format",
     "audit_log",
+    "metrics.listen",
     "tls.cert_file",
     "tls.key_file",
     "embedded.listen",
@@ -110,13 +113,18 @@ impl Values {
     }
 
     pub(super) fn address(&mut self, key: &str, default: SocketAddr) -> Result<SocketAddr, Error> {
+        Ok(self.address_if_given(key)?.unwrap_or(default))
+    }
+
+    pub(super) fn address_if_given(&mut self, key: &str) -> Result<Option<SocketAddr>, Error> {
         let Some((name, value)) = self.named_text(key) else {
-            return Ok(default);
+            return Ok(None);
         };
-        value.parse().map_err(|_| Error::Invalid {
+        let address = value.parse().map_err(|_| Error::Invalid {
             name,
             reason: "use an IP address and a port, such as 127.0.0.1:5680",
-        })
+        })?;
+        Ok(Some(address))
     }
 
     pub(super) fn switch(&mut self, key: &str, default: bool) -> Result<bool, Error> {
@@ -193,7 +201,14 @@ fn key_of(variable: &str) -> Option<Option<String>> {
         return None;
     }
     let lower = rest.to_ascii_lowercase();
-    let sections = ["tls", "embedded", "elasticsearch", "access"];
+    let sections = [
+        "metrics",
+        "tls",
+        "embedded",
+        "elasticsearch",
+        "service",
+        "access",
+    ];
     let dotted = lower
         .split_once('_')
         .filter(|(section, _)| sections.contains(section))

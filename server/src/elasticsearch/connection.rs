@@ -1,11 +1,20 @@
 //! How a request travels and what is accepted as an answer.
 
-use super::{Credential, Error, queue::Queue};
-use crate::request_id::RequestId;
+use super::{
+    Credential, Error,
+    breaker::{Breaker, Next},
+    queue::Queue,
+};
+use crate::{metrics::Calls, random::Random, request_id::RequestId};
 use http::{Method, StatusCode, header};
 use reqwest::{Certificate, Client, redirect, retry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{error::Error as _, io, path::PathBuf, time::Duration};
+use std::{
+    error::Error as _,
+    io,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use url::Url;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,6 +36,9 @@ pub struct Elasticsearch {
     url: Url,
     embedded: bool,
     queue: Queue,
+    calls: Calls,
+    breaker: Breaker,
+    random: Random,
 }
 
 /// The client could not be made.
@@ -53,7 +65,12 @@ pub enum StartError {
 
 impl Elasticsearch {
     /// A client of the Elasticsearch at `url`. With `ca_file`, only its certificates are trusted.
-    pub fn new(url: Url, ca_file: Option<PathBuf>, embedded: bool) -> Result<Self, StartError> {
+    pub fn new(
+        url: Url,
+        ca_file: Option<PathBuf>,
+        embedded: bool,
+        random: Random,
+    ) -> Result<Self, StartError> {
         let builder = Client::builder()
             .redirect(redirect::Policy::none())
             .retry(retry::never())
@@ -72,6 +89,9 @@ impl Elasticsearch {
             url,
             embedded,
             queue: Queue::default(),
+            calls: Calls::default(),
+            breaker: Breaker::default(),
+            random,
         })
     }
 
@@ -85,6 +105,16 @@ impl Elasticsearch {
         self.embedded
     }
 
+    /// Whether calls fail at once, because it cannot be reached.
+    pub fn is_given_up(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// How often it was asked, and what came of it.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
     /// This Elasticsearch, used in one person's name for one request.
     pub fn connect(&self, credential: Credential, request_id: RequestId) -> Connection {
         Connection {
@@ -96,15 +126,44 @@ impl Elasticsearch {
 
     /// Whether anything answers there in Elasticsearch's name. Sends no credential.
     pub async fn is_reachable(&self) -> bool {
-        const TIMEOUT: Duration = Duration::from_secs(2);
-        let answer = self
-            .http
-            .get(self.url.clone())
-            .timeout(TIMEOUT)
-            .send()
-            .await;
-        answer.is_ok_and(|answer| is_elasticsearch(&answer))
+        if !self.breaker.admits(Effect::Reads, Instant::now()) {
+            return false;
+        }
+        let is_there = is_there(&self.http, &self.url).await;
+        if is_there {
+            self.breaker.answered();
+        }
+        is_there
     }
+
+    /// What an exchange says about whether Elasticsearch is there.
+    fn note<T>(&self, result: &Result<T, Error>, took: Duration) {
+        match result {
+            Ok(_) => self.breaker.answered(),
+            Err(Error::Unreachable) => {
+                if self.breaker.failed(Instant::now(), took) == Next::Look {
+                    let (http, url) = (self.http.clone(), self.url.clone());
+                    let breaker = self.breaker.downgrade();
+                    let random = self.random;
+                    tokio::spawn(async move {
+                        let ask = || {
+                            let (http, url) = (http.clone(), url.clone());
+                            async move { is_there(&http, &url).await }
+                        };
+                        breaker.look_for_the_end(random, ask).await;
+                    });
+                }
+            }
+            // Neither tells: it may never have been asked, or may be there and slow.
+            Err(_) => {}
+        }
+    }
+}
+
+async fn is_there(http: &Client, url: &Url) -> bool {
+    const TIMEOUT: Duration = Duration::from_secs(2);
+    let answer = http.get(url.clone()).timeout(TIMEOUT).send().await;
+    answer.is_ok_and(|answer| is_elasticsearch(&answer))
 }
 
 fn read_certificates(path: PathBuf) -> Result<Vec<Certificate>, StartError> {
@@ -206,6 +265,35 @@ impl Connection {
         query: &[(&str, &str)],
         body: Option<&B>,
     ) -> Result<Answer, Error> {
+        let operation = operation(&method, path);
+        let began = Instant::now();
+        let elasticsearch = &self.elasticsearch;
+        let result = if elasticsearch.breaker.admits(effect, began) {
+            let result = self.exchange(effect, method, path, query, body).await;
+            elasticsearch.note(&result, began.elapsed());
+            result
+        } else {
+            Err(Error::Unreachable)
+        };
+        let outcome = match result.as_ref().map(Answer::success) {
+            Ok(Ok(())) => "success",
+            Ok(Err(error)) => error.name(),
+            Err(error) => error.name(),
+        };
+        elasticsearch
+            .calls
+            .ended(operation, outcome, began.elapsed());
+        result
+    }
+
+    async fn exchange<B: Serialize + ?Sized>(
+        &self,
+        effect: Effect,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&B>,
+    ) -> Result<Answer, Error> {
         let (timeout, bytes_max) = match effect {
             Effect::Reads => (READ_TIMEOUT, READ_ANSWER_BYTES_MAX),
             Effect::Writes => (WRITE_TIMEOUT, WRITE_ANSWER_BYTES_MAX),
@@ -243,6 +331,26 @@ impl Connection {
             url.query_pairs_mut().extend_pairs(query);
         }
         Ok(url)
+    }
+}
+
+/// What is asked for, without whom it is about.
+fn operation(method: &Method, path: &[&str]) -> &'static str {
+    match (method.as_str(), path) {
+        ("GET", []) => "info",
+        ("GET", ["_security", "_authenticate"]) => "authenticate",
+        ("POST", ["_security", "user", "_has_privileges"]) => "has_privileges",
+        ("POST", ["_security", "_query", "api_key"]) => "query_api_keys",
+        ("POST", ["_security", "api_key"]) => "create_api_key",
+        ("DELETE", ["_security", "api_key"]) => "invalidate_api_keys",
+        ("GET", ["_security", "role", _]) => "get_role",
+        ("PUT", ["_security", "role", _]) => "put_role",
+        ("GET", ["_security", "user", ..]) => "get_users",
+        ("PUT", ["_security", "user", _]) => "put_user",
+        ("DELETE", ["_security", "user", _]) => "delete_user",
+        ("PUT", ["_security", "user", _, "_password"]) => "set_password",
+        ("PUT", ["_security", "user", _, "_enable" | "_disable"]) => "set_enabled",
+        _ => "other",
     }
 }
 

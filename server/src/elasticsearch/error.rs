@@ -60,6 +60,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// Which of these it is, without what it holds.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
+            Self::TimedOut => "timed_out",
+            Self::Interrupted => "interrupted",
+            Self::Busy => "busy",
+            Self::Gateway(_) => "gateway",
+            Self::WrongProduct => "wrong_product",
+            Self::BadAnswer(_) => "bad_answer",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::Invalid { .. } => "invalid",
+            Self::NotFound => "not_found",
+            Self::ApiKeysDisabled => "api_keys_disabled",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
     /// Whether a change was certainly not made: it never left this machine, or Elasticsearch itself refused it.
     /// Everything else may have happened, a 5xx of Elasticsearch's own included: a primary may have written.
     pub fn surely_nothing_happened(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::{
     Web,
+    caller::Caller,
     pages::{reason, reauthenticate_for, render, to_login},
     server_functions::{problem_response, wants_page},
     visit_of,
@@ -45,7 +46,11 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
     if visit.session().is_none() && wants_page(&parts.headers) {
         return to_login(&page, reason(&parts));
     }
-    let backend = RequestBackend::new(&web.services, &visit, web.plain_http);
+    let backend = RequestBackend::new(
+        &web.services,
+        &visit,
+        Caller::of(&parts.extensions).plain_http,
+    );
     let parameters: Vec<_> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).collect();
     let pairs = parameters

@@ -1,14 +1,16 @@
 //! Who makes a request: once, before any handler.
 
-use super::{Web, cookie, cookie::Brought, name, server_functions::problem_response};
+use super::{
+    Web, caller::Caller, cookie, cookie::Brought, name, server_functions::problem_response,
+};
 use crate::{
-    session::{self, Caller, Found},
+    session::{self, Browser, Found},
     visit::{CookieChange, Visit},
 };
 use app::model::problem::{Problem, ProblemKind};
 use axum::{extract::Request, extract::State, middleware::Next, response::Response};
 use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue,
     header::{SET_COOKIE, USER_AGENT},
 };
 
@@ -21,7 +23,8 @@ const CLEAR: (HeaderName, HeaderValue) = (
 /// Finds the request's session, and brings the answer's cookies.
 pub(super) async fn identify(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let request_id = name::request_id(request.extensions());
-    let brought = cookie::read(request.headers(), web.tls);
+    let caller = Caller::of(request.extensions());
+    let brought = cookie::read(request.headers(), caller.tls);
     let found = match &brought {
         Brought::Token(token) => session::find(&web.services, token).await,
         Brought::Nothing | Brought::Nonsense => Ok(Found::Nothing),
@@ -40,8 +43,8 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
     // A cookie that opens nothing is of no use to anybody. Two stay: one whose end is still to be told, until somebody
     // signs in; and one that was renewed, for in its place the browser has the new one by the time this answer comes.
     let useless = matches!(found, Found::Nothing) && !matches!(brought, Brought::Nothing);
-    let caller = caller(request.headers(), request.extensions(), web.tls);
-    let visit = Visit::new(request_id, found, caller);
+    let browser = browser(request.headers(), caller);
+    let visit = Visit::new(request_id, found, browser);
     if useless {
         visit.ended();
     }
@@ -53,9 +56,9 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
         let (name, value) = CLEAR;
         headers.insert(name, value);
     }
-    let session = change.and_then(|change| cookie::write(&change, web.tls));
+    let session = change.and_then(|change| cookie::write(&change, caller.tls));
     let device = visit.take_device();
-    let device = device.and_then(|device| cookie::write_device(&device, web.tls));
+    let device = device.and_then(|device| cookie::write_device(&device, caller.tls));
     for value in session.into_iter().chain(device) {
         headers.append(SET_COOKIE, value);
     }
@@ -63,13 +66,13 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
 }
 
 /// What a request tells of the browser that sent it.
-pub(super) fn caller(headers: &HeaderMap, extensions: &Extensions, tls: bool) -> Caller {
+pub(super) fn browser(headers: &HeaderMap, caller: Caller) -> Browser {
     let user_agent = headers
         .get(USER_AGENT)
         .and_then(|value| value.to_str().ok());
-    Caller {
-        address: name::address(extensions),
+    Browser {
+        address: caller.address,
         user_agent: user_agent.map(str::to_owned),
-        device: cookie::read_device(headers, tls),
+        device: cookie::read_device(headers, caller.tls),
     }
 }

@@ -37,6 +37,7 @@ fn sentence(mut response: Response, id: &RequestId) -> Response {
             "Agent Keys cannot use its own storage. Nothing was changed. Try again in a moment."
         }
         StatusCode::PAYLOAD_TOO_LARGE => "That is more than a form may hold. Nothing was changed.",
+        StatusCode::REQUEST_TIMEOUT => "The form took too long to arrive. Nothing was changed.",
         _ => "Agent Keys cannot answer this.",
     };
     *response.body_mut() = Body::from(format!("{what}\nRequest {id}\n"));

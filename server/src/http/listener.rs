@@ -1,31 +1,35 @@
 //! The listener: bounded in time, with or without TLS, and ended in peace.
 
-use super::tls;
+use super::{bounds::Bounds, places::Places, tls};
 use crate::config::TlsFiles;
 use axum::Router;
-use axum_server::{Handle, Server};
+use axum_server::{Handle, Server, tls_rustls::RustlsAcceptor};
 use std::{
     io,
     net::{SocketAddr, TcpListener},
     time::Duration,
 };
-use tokio::task::JoinHandle;
+use tokio::{net::TcpSocket, task::JoinHandle};
 
 pub use super::tls::TlsError;
 
-const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 100;
+/// Connections that wait to be accepted.
+const QUEUE_MAX: u32 = 1_024;
 const STREAMS_MAX: u32 = 128;
+/// Streams that a browser opens and gives up before we have seen them.
+const RESET_STREAMS_MAX: usize = 20;
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// The listener cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The address cannot be listened on.
-    #[error("AGENT_KEYS_LISTEN: cannot listen on {address}: {source}")]
+    #[error("{setting}: cannot listen on {address}: {source}")]
     Bind {
+        /// Who named it.
+        setting: &'static str,
         /// Which address.
         address: SocketAddr,
         /// Why.
@@ -41,26 +45,33 @@ pub enum ListenError {
 pub struct Listener {
     address: SocketAddr,
     handle: Handle<SocketAddr>,
+    places: Places,
     serving: JoinHandle<io::Result<()>>,
     reloading: Option<JoinHandle<()>>,
 }
 
-/// Begins to accept requests at `address`. When this returns, connections are answered.
+/// Begins to accept requests at `address`, which `setting` names. When this returns, connections are answered.
 pub async fn listen(
+    setting: &'static str,
     address: SocketAddr,
     tls_files: Option<&TlsFiles>,
+    bounds: &Bounds,
     router: Router,
 ) -> Result<Listener, ListenError> {
-    let failed = |source| ListenError::Bind { address, source };
+    let failed = |source| ListenError::Bind {
+        setting,
+        address,
+        source,
+    };
     let tls = match tls_files {
         Some(files) => Some((files.clone(), tls::load(files).await?)),
         None => None,
     };
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let handle = Handle::new();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let places = Places::new(bounds);
     let mut reloading = None;
     let serving = match tls {
         Some((files, config)) => {
@@ -68,44 +79,68 @@ pub async fn listen(
                 files,
                 config.clone(),
             )));
-            let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
-            tokio::spawn(limited(server, &handle).serve(service))
+            let acceptor = RustlsAcceptor::new(config)
+                .handshake_timeout(bounds.tls_handshake_timeout)
+                .acceptor(places.clone());
+            let server = axum_server::from_tcp(listener).map_err(failed)?;
+            let server = limited(server.acceptor(acceptor), &handle, bounds);
+            tokio::spawn(server.serve(service))
         }
         None => {
             let server = axum_server::from_tcp(listener).map_err(failed)?;
-            tokio::spawn(limited(server, &handle).serve(service))
+            let server = limited(server.acceptor(places.clone()), &handle, bounds);
+            tokio::spawn(server.serve(service))
         }
     };
     Ok(Listener {
         address,
         handle,
+        places,
         serving,
         reloading,
     })
 }
 
+/// With a longer queue than the standard library asks for: whoever does not fit in waits a second before the next try.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // So that a restart need not wait for the last connections of the process before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE_MAX)?.into_std()
+}
+
 fn limited<A>(
     mut server: Server<SocketAddr, A>,
     handle: &Handle<SocketAddr>,
+    bounds: &Bounds,
 ) -> Server<SocketAddr, A> {
     let http = server.http_builder();
     http.http1()
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(bounds.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX);
     http.http2()
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(16 * 1024)
-        .keep_alive_interval(Duration::from_secs(30));
+        .max_pending_accept_reset_streams(RESET_STREAMS_MAX);
     server
         .handle(handle.clone())
-        .first_request_timeout(FIRST_REQUEST_TIMEOUT)
+        .first_request_timeout(bounds.first_request_timeout)
 }
 
 impl Listener {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its places.
+    pub fn places(&self) -> &Places {
+        &self.places
     }
 
     /// Accepts nothing new, and lets what is under way finish, for at most half a minute.

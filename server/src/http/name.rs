@@ -1,17 +1,14 @@
 //! The request's name, its span, and one line about it when it has been answered.
 
-use super::Web;
+use super::{Web, server_functions::route_of};
 use crate::request_id::RequestId;
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     middleware::Next,
     response::Response,
 };
 use http::{Extensions, HeaderValue};
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Instant,
-};
+use std::time::Instant;
 use tracing::Instrument;
 
 /// Names the request, and tells the name in the answer.
@@ -30,12 +27,17 @@ pub(super) async fn name(State(web): State<Web>, mut request: Request, next: Nex
         http.request.method = %request.method(),
         url.path = request.uri().path(),
     );
+    let route = route_of(&request);
     async move {
         let began = Instant::now();
         let mut response = next.run(request).await;
+        let took = began.elapsed();
+        web.services
+            .metrics
+            .answered(&route, response.status(), took);
         tracing::info!(
             http.response.status_code = response.status().as_u16(),
-            duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "answered"
         );
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -45,12 +47,6 @@ pub(super) async fn name(State(web): State<Web>, mut request: Request, next: Nex
     }
     .instrument(span)
     .await
-}
-
-/// The other end of the request's connection. A proxy in between is what is seen of everybody behind it.
-pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
-    let ConnectInfo(address) = extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(address.ip().to_canonical())
 }
 
 /// The name of the request with these extensions.

@@ -1,6 +1,6 @@
 //! Pages: rendered whole, for browsers with and without JavaScript.
 
-use super::{Web, cookie, site::Site, visit_of};
+use super::{Web, caller::Caller, cookie, site::Site, visit_of};
 use crate::backend::RequestBackend;
 use app::{
     backend::Backend,
@@ -94,8 +94,11 @@ fn path_of(next: &Uri) -> &str {
 pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedForm>) -> Response {
     let (parts, _) = request.into_parts();
     let visit = visit_of(&parts);
-    let backend: Arc<dyn Backend> =
-        Arc::new(RequestBackend::new(&web.services, &visit, web.plain_http));
+    let backend: Arc<dyn Backend> = Arc::new(RequestBackend::new(
+        &web.services,
+        &visit,
+        Caller::of(&parts.extensions).plain_http,
+    ));
     let nonce = parts.extensions.get::<Nonce>().cloned();
     let site = Site::embedded().files();
     let for_context = site.clone();

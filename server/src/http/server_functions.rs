@@ -6,7 +6,10 @@
 //! is, and is never stored on the way.
 
 use super::{
-    BODY_BYTES_MAX, Web, name,
+    Web,
+    bounds::BODY_BYTES_MAX,
+    caller::Caller,
+    name,
     pages::{LIST, reauthenticate_for, render, to_login},
     visit_of,
 };
@@ -18,7 +21,7 @@ use app::{
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use http::{
@@ -100,6 +103,18 @@ pub(super) fn is_problem(headers: &HeaderMap) -> bool {
     headers.contains_key(ERROR_HEADER)
 }
 
+/// The template of the request's address: of a server function, its path. Never what somebody typed.
+pub(super) fn route_of(request: &Request) -> String {
+    let path = request.uri().path();
+    let function = server_fn_paths().find(|(known, _)| *known == path);
+    let template = request.extensions().get::<MatchedPath>();
+    function
+        .map(|(known, _)| known)
+        .or(template.map(MatchedPath::as_str))
+        .unwrap_or("none")
+        .to_owned()
+}
+
 enum Known {
     Yes,
     OtherMethod,
@@ -149,8 +164,11 @@ impl IntoResponse for Answered {
 
 async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     let visit = visit_of(parts);
-    let backend: Arc<dyn Backend> =
-        Arc::new(RequestBackend::new(&web.services, &visit, web.plain_http));
+    let backend: Arc<dyn Backend> = Arc::new(RequestBackend::new(
+        &web.services,
+        &visit,
+        Caller::of(&parts.extensions).plain_http,
+    ));
     let mut request = Request::new(Body::from(input.clone()));
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = parts.uri.clone();

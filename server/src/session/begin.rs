@@ -1,7 +1,7 @@
 //! Signing in.
 
 use super::{
-    Begun, Caller, Token, browser,
+    Begun, Browser, Token, browser,
     check::{Asking, Checked, check},
     seal,
 };
@@ -19,10 +19,10 @@ pub async fn begin(
     services: &Services,
     credentials: &Credentials,
     replaces: Option<&str>,
-    caller: &Caller,
+    browser: &Browser,
     stamp: &Stamp,
 ) -> Result<Begun, Failure> {
-    let checked = check(services, credentials, Asking::Nobody, caller, stamp).await?;
+    let checked = check(services, credentials, Asking::Nobody, browser, stamp).await?;
     let Checked {
         proof,
         credential,
@@ -48,7 +48,7 @@ pub async fn begin(
         id_hash: &id_hash,
         id: &services.random.identifier_at(stamp.at)?,
         sealed: &sealed,
-        browser: caller.user_agent.as_deref().and_then(browser::describe),
+        browser: browser.user_agent.as_deref().and_then(browser::describe),
     };
     services
         .store

@@ -1,11 +1,12 @@
 //! Whether name and password belong together, within the limits.
 
-use super::{Caller, device::DeviceToken, limit};
+use super::{Browser, device::DeviceToken, limit};
 use crate::{
     access::{self, Identity, SignedIn},
     audit::{Action, Event, Outcome, Stamp, Target},
     elasticsearch::{self, Credential},
     failure::Failure,
+    metrics::SignIn,
     services::Services,
     store::Attempt,
 };
@@ -28,23 +29,57 @@ pub(super) struct Checked {
     pub(super) device: DeviceToken,
 }
 
+/// Why nobody is the wiser.
+enum Refusal {
+    Rejected,
+    Paused,
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 /// Asks Elasticsearch about name and password. Who tries too often is paused, and told what everybody is told whose
 /// name or password is wrong.
 pub(super) async fn check(
     services: &Services,
     credentials: &Credentials,
     asking: Asking<'_>,
-    caller: &Caller,
+    browser: &Browser,
     stamp: &Stamp,
 ) -> Result<Checked, Failure> {
+    let checked = try_to_check(services, credentials, asking, browser, stamp).await;
+    services.metrics.sign_in(match &checked {
+        Ok(_) => SignIn::Accepted,
+        Err(Refusal::Rejected) => SignIn::Rejected,
+        Err(Refusal::Paused) => SignIn::Paused,
+        Err(Refusal::Failed(_)) => SignIn::Failed,
+    });
+    checked.map_err(|refusal| match refusal {
+        // Nobody is told the difference.
+        Refusal::Rejected | Refusal::Paused => Failure::SignInRejected,
+        Refusal::Failed(failure) => failure,
+    })
+}
+
+async fn try_to_check(
+    services: &Services,
+    credentials: &Credentials,
+    asking: Asking<'_>,
+    browser: &Browser,
+    stamp: &Stamp,
+) -> Result<Checked, Refusal> {
     let username = &credentials.username;
     let Some(credential) = Credential::basic(username, credentials.password.expose()) else {
         return Err(rejected(services, asking, stamp, "cannot be a user").await);
     };
     let devices = services.server_key.device_key()?;
-    let brought = caller.device.as_ref();
+    let brought = browser.device.as_ref();
     let known = brought.and_then(|token| devices.recognise(token, username, stamp.at));
-    let subjects = limit::subjects(username, caller.address, known.as_ref());
+    let subjects = limit::subjects(username, browser.address, known.as_ref());
     let _turn = services.turns.wait(&subjects).await;
     let attempt = services.store.attempt_sign_in(&subjects, stamp.at).await?;
     if let Attempt::Paused { refusals } = attempt {
@@ -75,27 +110,27 @@ pub(super) async fn check(
 }
 
 /// A flood must not fill the audit log: the first refusal is written down, and then every tenth.
-async fn paused(services: &Services, asking: Asking<'_>, stamp: &Stamp, refusals: i64) -> Failure {
+async fn paused(services: &Services, asking: Asking<'_>, stamp: &Stamp, refusals: i64) -> Refusal {
     if refusals > 1 && refusals % 10 != 0 {
-        return Failure::SignInRejected;
+        return Refusal::Paused;
     }
     let details = json!({ "refusals": refusals });
     let event = failure(asking, Action::LoginThrottled, details);
     match services.store.record(&event, stamp).await {
-        Ok(()) => Failure::SignInRejected,
+        Ok(()) => Refusal::Paused,
         Err(error) => error.into(),
     }
 }
 
 /// The name that was typed is not written down: people type passwords into the wrong field.
-async fn rejected(services: &Services, asking: Asking<'_>, stamp: &Stamp, reason: &str) -> Failure {
+async fn rejected(services: &Services, asking: Asking<'_>, stamp: &Stamp, reason: &str) -> Refusal {
     let action = match asking {
         Asking::Nobody => Action::UserLogin,
         Asking::Again(_) => Action::Reauth,
     };
     let event = failure(asking, action, json!({ "reason": reason }));
     match services.store.record(&event, stamp).await {
-        Ok(()) => Failure::SignInRejected,
+        Ok(()) => Refusal::Rejected,
         Err(error) => error.into(),
     }
 }

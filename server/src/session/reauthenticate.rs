@@ -1,7 +1,7 @@
 //! Entering the password again.
 
 use super::{
-    Begun, Caller, Session, Token,
+    Begun, Browser, Session, Token,
     check::{Asking, check},
     seal,
 };
@@ -16,7 +16,7 @@ pub async fn reauthenticate(
     services: &Services,
     session: &Session,
     password: Secret,
-    caller: &Caller,
+    browser: &Browser,
     stamp: &Stamp,
 ) -> Result<Begun, Failure> {
     let credentials = Credentials {
@@ -24,7 +24,7 @@ pub async fn reauthenticate(
         password,
     };
     let asking = Asking::Again(&session.identity);
-    let checked = check(services, &credentials, asking, caller, stamp).await?;
+    let checked = check(services, &credentials, asking, browser, stamp).await?;
     let token = Token::new(&services.random)?;
     let sealed = seal::seal(
         &services.server_key,

@@ -21,7 +21,7 @@ use std::{
     fmt,
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -94,6 +94,12 @@ pub enum ServerKeyError {
         /// Which file.
         path: PathBuf,
     },
+    /// Whoever can read it opens every session that is stored.
+    #[error("everybody on this machine can read the server's key {path}: chmod 600 it; if somebody may have, remove it to get a new one", path = path.display())]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
+    },
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -129,7 +135,12 @@ impl ServerKey {
     /// The key in `server.key` in the data directory, which must be there.
     pub fn load(data_dir: &Path) -> Result<Self, ServerKeyError> {
         const CHARACTERS_MIN: usize = 43;
+        const EVERYBODY: u32 = 0o007;
         let path = data_dir.join(FILE);
+        let exposed = fs::metadata(&path).is_ok_and(|about| about.mode() & EVERYBODY != 0);
+        if exposed {
+            return Err(ServerKeyError::Exposed { path });
+        }
         let text = fs::read_to_string(&path).map(Zeroizing::new);
         let text = text.map_err(|source| ServerKeyError::File {
             path: path.clone(),

@@ -4,7 +4,7 @@ use super::{Engine, Error, Store, migrations};
 use crate::audit::Trail;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    AnyConnection, AnyPool, Executor,
+    AnyConnection, AnyPool, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
     migrate::MigrateError,
 };
@@ -38,11 +38,34 @@ const POSTGRES_TRIGGERS: &str = "\
     CREATE OR REPLACE TRIGGER audit_events_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events \
     FOR EACH STATEMENT EXECUTE FUNCTION audit_events_stay()";
 
+/// What a test takes away to see that it is missed.
+const SQLITE_WITHOUT_SYNC: &str = "PRAGMA synchronous = NORMAL";
+
+/// Whether a commit survives a power cut.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// It does.
+    #[default]
+    Full,
+    /// It may not. No setting asks for this: it is the control of the tests that show the other.
+    MissedByTests,
+}
+
 /// What a database is opened for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    Serve,
+    Serve(Durability),
     Read,
+}
+
+impl Purpose {
+    fn durability(self) -> Durability {
+        match self {
+            Self::Serve(durability) => durability,
+            Self::Read => Durability::Full,
+        }
+    }
 }
 
 /// The database cannot be used. None of these prints the address: it may hold a password.
@@ -59,9 +82,21 @@ pub enum OpenError {
     /// The address is none, or the database behind it does not answer.
     #[error("AGENT_KEYS_DATABASE_URL: the database cannot be opened")]
     Connect(#[source] sqlx::Error),
+    /// The file is not a whole database.
+    #[error(
+        "the database is damaged: {0}. Nothing of it was changed. Put a backup back with `agent-keys restore FILE`, \
+         which keeps what is there"
+    )]
+    Damaged(String),
+    /// A version of ours that does not exist yet wrote it.
+    #[error(
+        "the database was written by a newer version of Agent Keys, which has its migration {0}: start that version, \
+         or put a backup back from before the update"
+    )]
+    Newer(i64),
     /// The tables cannot be brought up to date.
     #[error("the database's tables cannot be brought up to date")]
-    Migrate(#[from] MigrateError),
+    Migrate(#[source] MigrateError),
     /// The audit log cannot be chained or protected.
     #[error("the database's audit log cannot be protected")]
     Protect(#[from] Error),
@@ -74,8 +109,22 @@ impl Store {
         data_dir: &Path,
         trail: Trail,
     ) -> Result<Self, OpenError> {
-        let store = Self::connect(url, data_dir, trail, Purpose::Serve).await?;
-        migrations::migrator().run(&store.writer).await?;
+        Self::open_with(url, data_dir, trail, Durability::Full).await
+    }
+
+    /// The same, as durable as a test wants it.
+    #[doc(hidden)]
+    pub async fn open_with(
+        url: Option<&SecretString>,
+        data_dir: &Path,
+        trail: Trail,
+        durability: Durability,
+    ) -> Result<Self, OpenError> {
+        let store = Self::connect(url, data_dir, trail, Purpose::Serve(durability)).await?;
+        migrations::migrator()
+            .run(&store.writer)
+            .await
+            .map_err(of_migration)?;
         store.chain_events_without_code().await?;
         store.let_events_only_be_added().await?;
         Ok(store)
@@ -121,7 +170,7 @@ impl Store {
     }
 
     async fn open_sqlite(path: &Path, trail: Trail, purpose: Purpose) -> Result<Self, OpenError> {
-        if purpose == Purpose::Serve {
+        if purpose != Purpose::Read {
             make_private_file(path)?;
         }
         let absolute = fs::canonicalize(path).map_err(|source| OpenError::File {
@@ -139,8 +188,11 @@ impl Store {
         }
         let options = AnyConnectOptions::from_str(&url.as_str().replacen("file:", "sqlite:", 1))
             .map_err(OpenError::Connect)?;
-        let writer = sqlite_pool(1, options.clone()).await?;
-        let readers = sqlite_pool(SQLITE_READERS_MAX, options).await?;
+        if purpose != Purpose::Read {
+            check_file(&options).await?;
+        }
+        let writer = sqlite_pool(1, options.clone(), purpose.durability()).await?;
+        let readers = sqlite_pool(SQLITE_READERS_MAX, options, purpose.durability()).await?;
         Ok(Self {
             readers,
             writer,
@@ -175,6 +227,7 @@ pub(crate) fn sqlite_path(url: &str) -> &Path {
 async fn sqlite_pool(
     connections_max: u32,
     options: AnyConnectOptions,
+    durability: Durability,
 ) -> Result<AnyPool, OpenError> {
     AnyPoolOptions::new()
         .max_connections(connections_max)
@@ -182,15 +235,53 @@ async fn sqlite_pool(
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
-        .after_connect(|connection: &mut AnyConnection, _| {
+        .after_connect(move |connection: &mut AnyConnection, _| {
             Box::pin(async move {
                 connection.execute(SQLITE_PRAGMAS).await?;
+                if durability == Durability::MissedByTests {
+                    connection.execute(SQLITE_WITHOUT_SYNC).await?;
+                }
                 Ok(())
             })
         })
         .connect_with(options)
         .await
         .map_err(OpenError::Connect)
+}
+
+/// Looks at every page of the file: what is damaged must not be found out years later, row by row.
+async fn check_file(options: &AnyConnectOptions) -> Result<(), OpenError> {
+    let mut connection = AnyConnection::connect_with(options)
+        .await
+        .map_err(of_connection)?;
+    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(of_connection)?;
+    connection.close().await.map_err(of_connection)?;
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(OpenError::Damaged(found))
+    }
+}
+
+/// SQLite has two ways to say that a file is not what it was.
+fn of_connection(error: sqlx::Error) -> OpenError {
+    const CORRUPT: &str = "11";
+    const NOT_A_DATABASE: &str = "26";
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.as_deref() {
+        Some(CORRUPT | NOT_A_DATABASE) => OpenError::Damaged(error.to_string()),
+        _ => OpenError::Connect(error),
+    }
+}
+
+fn of_migration(error: MigrateError) -> OpenError {
+    match error {
+        MigrateError::VersionMissing(version) => OpenError::Newer(version),
+        error => OpenError::Migrate(error),
+    }
 }
 
 /// Makes the directory (only for this user) and the file (likewise), unless they are there. SQLite gives the files

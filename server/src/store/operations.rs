@@ -75,7 +75,8 @@ impl OperationState {
         }
     }
 
-    pub(super) fn name(self) -> &'static str {
+    /// As it is stored.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Intended => "intended",
             Self::Created => "created",
@@ -321,6 +322,17 @@ impl Store {
         }
         write.commit().await?;
         Ok(open)
+    }
+
+    /// How many operations there are in each state. States that no operation is in are not among them.
+    #[tracing::instrument(name = "store.operation.count", skip_all)]
+    pub async fn count_operations(&self) -> Result<Vec<(OperationState, i64)>, Error> {
+        let rows = sqlx::query("SELECT state, COUNT(*) AS count FROM operations GROUP BY state")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((state(row)?, row.try_get("count")?)))
+            .collect()
     }
 
     /// Creations and revocations without a known end, oldest first, at most `rows_max`: those that were given up, and

@@ -180,6 +180,23 @@ impl Store {
         write.commit().await?;
         Ok(ended)
     }
+
+    /// How many sessions were touched and created after these moments.
+    #[tracing::instrument(name = "store.session.count", skip_all)]
+    pub async fn count_sessions(
+        &self,
+        touched_after: Timestamp,
+        created_after: Timestamp,
+    ) -> Result<i64, Error> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS count FROM sessions WHERE touched_at > $1 AND created_at > $2",
+        )
+        .bind(touched_after.0)
+        .bind(created_after.0)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get("count")?)
+    }
 }
 
 /// Ends what is more than [`SESSIONS_MAX`], the new session included.

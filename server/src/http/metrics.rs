@@ -1,0 +1,121 @@
+//! What is counted, as text that Prometheus reads, on a listener of its own.
+
+use super::places::Places;
+use crate::{
+    services::Services,
+    session::{IDLE_MS_MAX, LIFE_MS_MAX},
+    store,
+};
+use axum::{
+    Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{StatusCode, header::CONTENT_TYPE};
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{
+        counter::ConstCounter,
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+        info::Info,
+    },
+    registry::Registry,
+};
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What is looked at when somebody asks.
+#[derive(Clone, Debug)]
+struct Watched {
+    services: Services,
+    /// The places of the listener for browsers.
+    places: Places,
+}
+
+/// The one address of this listener.
+pub(crate) fn router(services: Services, places: Places) -> Router {
+    let watched = Watched { services, places };
+    Router::new()
+        .route("/metrics", get(answer))
+        .with_state(watched)
+}
+
+async fn answer(State(watched): State<Watched>) -> Response {
+    let mut registry = Registry::with_prefix("agent_keys");
+    watched.services.metrics.register(&mut registry);
+    watched
+        .services
+        .elasticsearch
+        .calls()
+        .register(&mut registry);
+    registry.register(
+        "elasticsearch_given_up",
+        "Whether calls of Elasticsearch fail at once, because it cannot be reached",
+        ConstGauge::new(i64::from(watched.services.elasticsearch.is_given_up())),
+    );
+    register_process(&mut registry, &watched.places);
+    let known = register_stored(&mut registry, &watched.services).await;
+    if let Err(error) = &known {
+        let error: &dyn std::error::Error = error;
+        tracing::error!(error, "the database could not be counted");
+    }
+    registry.register(
+        "database_up",
+        "Whether our own database answered",
+        ConstGauge::new(i64::from(known.is_ok())),
+    );
+    let mut text = String::new();
+    match encode(&mut text, &registry) {
+        Ok(()) => ([(CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn register_process(registry: &mut Registry, places: &Places) {
+    let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "The binary", build);
+    registry.register(
+        "connections",
+        "Connections of browsers that are open",
+        ConstGauge::new(i64::try_from(places.taken()).unwrap_or(i64::MAX)),
+    );
+    registry.register(
+        "connections_refused",
+        "Connections of browsers that found no place",
+        ConstCounter::new(places.refused()),
+    );
+}
+
+/// What the database knows. Nothing is registered when it does not answer.
+async fn register_stored(registry: &mut Registry, services: &Services) -> Result<(), store::Error> {
+    let now = services.clock.now();
+    let head = services.store.audit_head().await?;
+    let sessions = services
+        .store
+        .count_sessions(now.plus_ms(-IDLE_MS_MAX), now.plus_ms(-LIFE_MS_MAX))
+        .await?;
+    let counted = services.store.count_operations().await?;
+    let operations = Family::<[(&str, &str); 1], Gauge>::default();
+    for (state, count) in counted {
+        let label = [("state", state.name())];
+        operations.get_or_create(&label).set(count);
+    }
+    registry.register(
+        "audit_sequence",
+        "The number of the audit log's last event",
+        ConstGauge::new(head.sequence),
+    );
+    registry.register(
+        "sessions",
+        "Sessions that are alive",
+        ConstGauge::new(sessions),
+    );
+    registry.register(
+        "operations",
+        "Changes that were asked of Elasticsearch, by how far they came",
+        operations,
+    );
+    Ok(())
+}

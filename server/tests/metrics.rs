@@ -1,0 +1,164 @@
+//! What is counted, where it is told, and what it never tells.
+
+use crate::support::{App, PASSWORD, Setup, client, proxy::Fault, proxy::Proxy, requirement};
+use app::model::agent_key::CreatedAgentKey;
+use http::StatusCode;
+use std::sync::Arc;
+
+async fn start() -> (App, Proxy) {
+    let clock = server::clock::Clock::manual(crate::support::NOW);
+    let engine = Arc::new(crate::support::engine::Engine::start(&clock).await);
+    let proxy = Proxy::start(engine.address()).await;
+    let setup = Setup {
+        elasticsearch: Some(proxy.url()),
+        metrics_listen: Some("127.0.0.1:0".parse().unwrap()),
+        ..Setup::default()
+    };
+    (App::start_at(engine, clock, setup).await, proxy)
+}
+
+async fn read(app: &App) -> String {
+    let address = app.application.metrics_address().unwrap();
+    let answer = client()
+        .get(format!("http://{address}/metrics"))
+        .send()
+        .await;
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.text().await.unwrap()
+}
+
+/// The value of the series whose name and labels are these.
+fn value(text: &str, series: &str) -> i64 {
+    let found = text
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    found.map_or(0, |value| value.parse().unwrap())
+}
+
+#[tokio::test]
+async fn what_happens_is_counted() {
+    let (app, proxy) = start().await;
+    let ada = app.with_key_user("ada").await;
+    app.nobody().sign_in("ada", "wrong").await;
+    ada.create("one").await;
+    ada.get("/settings/agent-keys").await;
+    ada.get("/settings/agent-keys/nothing/of/ours").await;
+    let text = read(&app).await;
+    let expected = [
+        ("agent_keys_sign_ins_total{outcome=\"accepted\"}", 1),
+        ("agent_keys_sign_ins_total{outcome=\"rejected\"}", 1),
+        (
+            "agent_keys_http_requests_total{route=\"/api/create_agent_key\",status=\"200\"}",
+            1,
+        ),
+        (
+            "agent_keys_http_requests_total{route=\"/api/sign_in\",status=\"401\"}",
+            1,
+        ),
+        (
+            "agent_keys_http_request_duration_seconds_count{route=\"/api/sign_in\"}",
+            2,
+        ),
+        (
+            "agent_keys_elasticsearch_calls_total{operation=\"create_api_key\",outcome=\"success\"}",
+            1,
+        ),
+        (
+            "agent_keys_elasticsearch_calls_total{operation=\"authenticate\",outcome=\"unauthorized\"}",
+            1,
+        ),
+        ("agent_keys_sessions", 1),
+        ("agent_keys_database_up", 1),
+        ("agent_keys_connections_refused_total", 0),
+    ];
+    for (series, count) in expected {
+        assert_eq!(value(&text, series), count, "{series} in\n{text}");
+    }
+    assert!(
+        value(
+            &text,
+            "agent_keys_http_requests_total{route=\"/settings/{*page}\",status=\"200\"}"
+        ) >= 1
+    );
+    let sequence = app.store().audit_head().await.unwrap().sequence;
+    assert_eq!(value(&text, "agent_keys_audit_sequence"), sequence);
+    assert!(text.contains("agent_keys_build_info{version=\""));
+    assert!(text.contains("agent_keys_operations{state=\""), "{text}");
+    assert!(!text.contains("operation=\"other\""), "{text}");
+    assert!(text.ends_with("# EOF\n"));
+    proxy.fail("POST /_security/_query", Fault::Hangup);
+    ada.list(|_| {}).await;
+    let text = read(&app).await;
+    let broken = "agent_keys_elasticsearch_calls_total{operation=\"query_api_keys\",outcome=\"interrupted\"}";
+    assert!(value(&text, broken) >= 1, "{text}");
+    // Without the database, what the process knows is still told.
+    app.store().close().await;
+    let text = read(&app).await;
+    assert_eq!(value(&text, "agent_keys_database_up"), 0);
+    assert!(text.contains("agent_keys_http_requests_total"));
+}
+
+#[tokio::test]
+async fn nobody_is_named_in_what_is_counted() {
+    let (app, _proxy) = start().await;
+    let ada = app.with_key_user("canary-user").await;
+    let created: CreatedAgentKey = ada.create("canary-key").await.value();
+    let id = created.id.as_str();
+    ada.post("find_agent_key", &[("id", id)]).await;
+    ada.post("revoke_agent_key", &[("id", id)]).await;
+    ada.get(&format!("/settings/agent-keys/{id}?q=canary-search"))
+        .await;
+    ada.get("/canary-nowhere").await;
+    ada.get("/pkg/canary-file").await;
+    ada.get("/api/canary-function").await;
+    app.nobody()
+        .sign_in("canary-nobody", "canary-password")
+        .await;
+    let method = http::Method::from_bytes(b"CANARY").unwrap();
+    let _ = ada.request(method, "/login").send().await;
+    let admin = app.as_admin().await;
+    let fields = [
+        ("form[username]", "canary-new"),
+        ("form[password]", "canary-password"),
+    ];
+    admin.post("create_user", &fields).await;
+    admin.post("read_user", &[("username", "canary-new")]).await;
+    let text = read(&app).await;
+    let cookie = ada.cookie.clone().unwrap();
+    let canaries = [
+        "canary",
+        "CANARY",
+        "elastic\"",
+        PASSWORD,
+        id,
+        created.api_key.expose(),
+        created.encoded.expose(),
+        cookie.split_once('=').unwrap().1,
+        "127.0.0.1",
+    ];
+    let held = canaries.iter().filter(|canary| !text.contains(**canary));
+    let held = held.count();
+    assert_eq!(held, canaries.len(), "{text}");
+    // The control: what was done left its traces, and the detector finds what is there.
+    assert!(text.contains("/api/revoke_agent_key") && text.contains("create_api_key"));
+    assert!(
+        app.events()
+            .await
+            .iter()
+            .any(|event| event.record.contains("canary-key"))
+    );
+    requirement("R10", held, canaries.len(), None);
+}
+
+#[tokio::test]
+async fn it_is_not_told_where_browsers_connect_nor_unless_asked_for() {
+    let (app, _proxy) = start().await;
+    let public = app.as_admin().await.get("/metrics").await;
+    assert_eq!(public.status, StatusCode::NOT_FOUND);
+    assert!(!public.text().contains("agent_keys_http"));
+    let address = app.application.metrics_address().unwrap();
+    let other = client().get(format!("http://{address}/login")).send().await;
+    assert_eq!(other.unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(App::start().await.application.metrics_address(), None);
+}
