@@ -11,6 +11,7 @@ use crate::model::{
     problem::{ElasticsearchFault, Problem, ProblemKind},
 };
 use leptos::prelude::*;
+use leptos_router::{hooks::use_location, location::Url};
 
 /// What a person reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +206,23 @@ fn is_passing(kind: &ProblemKind) -> bool {
     )
 }
 
+/// The sign-in page, for somebody whose session ended. A browser with a script goes there by itself: the server's own
+/// redirect is lost where it meets a change of pages that is still under way.
+fn sign_in_again(kind: &ProblemKind) -> Option<String> {
+    let reason = kind.end_of_session()?;
+    let here = use_location();
+    let (path, search) = (here.pathname.get_untracked(), here.search.get_untracked());
+    let mark = if search.is_empty() { "" } else { "?" };
+    let next = Url::escape(&format!("{path}{mark}{search}"));
+    let address = format!("/login?reason={reason}&next={next}");
+    let to = address.clone();
+    Effect::new(move || {
+        // A browser that refuses still has the button.
+        let _ = window().location().assign(&to);
+    });
+    Some(address)
+}
+
 /// A problem in place of a page's content, with a way to try again.
 #[component]
 pub fn ProblemPrompt(
@@ -221,15 +239,21 @@ pub fn ProblemPrompt(
         ProblemKind::Elasticsearch(_) | ProblemKind::Offline => IconName::Unplug,
         _ => IconName::Warn,
     };
+    let sign_in = sign_in_again(&problem.kind);
+    let way_out = match (&sign_in, is_passing(&problem.kind)) {
+        (Some(_), _) => "Sign in",
+        (None, true) => "Try again",
+        (None, false) => "Check again",
+    };
     view! {
         <section class="panel prompt" data-tone="warning" role="alert">
             <Icon name=icon />
             <h2>{title}</h2>
             <p>{text}</p>
             <div class="button-row">
-                <a class="button" data-variant="primary" href=retry rel="external">
+                <a class="button" data-variant="primary" href=sign_in.unwrap_or(retry) rel="external">
                     <Icon name=IconName::Rotate />
-                    {if is_passing(&problem.kind) { "Try again" } else { "Check again" }}
+                    {way_out}
                 </a>
             </div>
             <ProblemDetails problem />
@@ -291,6 +315,7 @@ pub fn ProblemCallout(
     problem: Problem,
 ) -> impl IntoView {
     let Sentences { title, text } = sentences(&problem.kind);
+    sign_in_again(&problem.kind);
     view! {
         <Callout tone=Tone::Danger announce=Announce::Alert>
             <strong>{title}</strong>
