@@ -5,7 +5,7 @@ use crate::support::{
     engine::Engine,
     eventually, key_form,
     proxy::{Fault, Proxy},
-    requirement,
+    requirement, soak,
 };
 use app::model::{
     agent_key::{AgentKey, CreatedAgentKey, Delivery},
@@ -311,11 +311,7 @@ impl Drop for Process {
 /// Creations under way, and the process killed in the middle of them, again and again.
 #[tokio::test]
 async fn no_key_is_forgotten_when_the_process_is_killed() {
-    let kills = if std::env::var_os("AGENT_KEYS_SOAK").is_some() {
-        200
-    } else {
-        12
-    };
+    let kills = soak(12, 200);
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     let engine = Engine::start(&Clock::System).await;

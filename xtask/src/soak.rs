@@ -42,6 +42,7 @@ pub(crate) fn soak(workspace: &Workspace) -> Result<()> {
         bail!("a test failed; the table stays as it was");
     }
     let file = workspace.path("docs/requirements.md");
+    fs::create_dir_all(workspace.path("docs")).context("the folder docs cannot be made")?;
     fs::write(&file, table(&said))
         .with_context(|| format!("{} cannot be written", file.display()))?;
     println!("written to {}", file.display());
