@@ -13,6 +13,7 @@ pub mod reauthenticate;
 pub mod sessions;
 pub mod users;
 
+use agent_key::AgentKeyPage;
 use agent_keys::AgentKeysPage;
 use layout::SettingsLayout;
 use lazy::{KeyPage, LazyPage, SignInPage, UserPage};
@@ -45,7 +46,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!(":id/revoke") view=LazyPage::AgentKey(KeyPage::Revoke) ssr=SsrMode::Async />
                     </ParentRoute>
                     <ParentRoute path=path!("agent-keys/:id") view=Outlet ssr=SsrMode::Async>
-                        <Route path=path!("") view=LazyPage::AgentKey(KeyPage::Details) ssr=SsrMode::Async />
+                        <Route path=path!("") view=AgentKeyPage ssr=SsrMode::Async />
                     </ParentRoute>
                     <Route path=path!("apm-integration") view=LazyPage::ApmIntegration ssr=SsrMode::Async />
                     <Route path=path!("sessions") view=LazyPage::Sessions ssr=SsrMode::Async />

@@ -1,11 +1,10 @@
 //! The pages whose code the browser loads when it first needs it.
 //!
-//! The list is where people work, so the module that every page loads holds the list, the frame around all pages, and
-//! nothing else. The functions marked `wasm_split` are where the rest is cut off: what only they reach is put into files of
+//! The list is where people work, and from it they look at keys: the module that every page loads holds both, the frame
+//! around all pages, and nothing else. The functions marked `wasm_split` are where the rest is cut off: what only they reach is put into files of
 //! its own. The server is not cut; there they are ordinary functions.
 
 use super::{
-    agent_key::AgentKeyPage,
     agent_keys::{create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage},
     apm_integration::ApmIntegrationPage,
     audit::AuditPage,
@@ -29,7 +28,7 @@ type Drawn = Result<AnyView, SplitLoaderError>;
 pub enum LazyPage {
     /// Signing in, and entering the password again.
     SignIn(SignInPage),
-    /// What concerns one key.
+    /// What is done with one key.
     AgentKey(KeyPage),
     /// APM Server's settings.
     ApmIntegration,
@@ -50,11 +49,9 @@ pub enum SignInPage {
     Reauthenticate,
 }
 
-/// Pages about one key.
+/// Pages where a key is made or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPage {
-    /// What is known of it.
-    Details,
     /// The form for a new one.
     Create,
     /// The question before it is revoked.
@@ -120,7 +117,6 @@ fn sign_in(page: SignInPage) -> Drawn {
 #[wasm_split(agent_key, fallible, preload(load_agent_key))]
 fn agent_key(page: KeyPage) -> Drawn {
     Ok(match page {
-        KeyPage::Details => view! { <AgentKeyPage /> }.into_any(),
         KeyPage::Create => view! { <CreateAgentKeyPage /> }.into_any(),
         KeyPage::Revoke => view! { <RevokeAgentKeyPage /> }.into_any(),
     })
