@@ -12,11 +12,13 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout that this program was built from.
+    /// Finds the checkout that cargo was called in: several may share a target folder, and so this program.
     ///
     /// Honours `CARGO_TARGET_DIR`, as cargo does.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        let own = env::var_os("CARGO_MANIFEST_DIR")
+            .context("this is `cargo xtask`: only cargo knows which checkout is meant")?;
+        let root = Path::new(&own)
             .parent()
             .context("xtask lies in no workspace; run it from a checkout")?
             .to_path_buf();
