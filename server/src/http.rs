@@ -13,6 +13,7 @@ pub(crate) mod metrics;
 mod name;
 mod pages;
 pub mod places;
+mod problems;
 mod same_origin;
 mod server_functions;
 mod site;

@@ -4,7 +4,7 @@ use super::{
     Web,
     caller::Caller,
     pages::{reason, reauthenticate_for, render, to_login},
-    server_functions::{problem_response, wants_page},
+    problems::{problem_response, wants_page},
     visit_of,
 };
 use crate::{audit_log::export::Format, backend::RequestBackend};

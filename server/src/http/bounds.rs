@@ -1,6 +1,6 @@
 //! How much a caller may take of us before anybody looks at what they want.
 
-use super::{Web, server_functions::problem_response};
+use super::{Web, problems::problem_response};
 use app::model::problem::ProblemKind;
 use axum::{
     body::{Body, to_bytes},

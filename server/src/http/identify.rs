@@ -1,8 +1,6 @@
 //! Who makes a request: once, before any handler.
 
-use super::{
-    Web, caller::Caller, cookie, cookie::Brought, name, server_functions::problem_response,
-};
+use super::{Web, caller::Caller, cookie, cookie::Brought, name, problems::problem_response};
 use crate::{
     session::{self, Browser, Found},
     visit::{CookieChange, Visit},

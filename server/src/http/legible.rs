@@ -3,7 +3,7 @@
 
 use super::{
     name,
-    server_functions::{is_problem, problem_response, wants_page},
+    problems::{is_problem, problem_response, wants_page},
 };
 use crate::request_id::RequestId;
 use app::model::problem::{Problem, ProblemKind};

@@ -1,13 +1,14 @@
 //! The request's name, its span, and one line about it when it has been answered.
 
-use super::{Web, server_functions::route_of};
+use super::Web;
 use crate::request_id::RequestId;
 use axum::{
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
 use http::{Extensions, HeaderValue};
+use leptos::server_fn::axum::server_fn_paths;
 use std::time::Instant;
 use tracing::Instrument;
 
@@ -55,4 +56,16 @@ pub(super) fn request_id(extensions: &Extensions) -> RequestId {
         .get::<RequestId>()
         .cloned()
         .unwrap_or_else(|| RequestId::new("unnamed"))
+}
+
+/// The template of the request's address: of a server function, its path. Never what somebody typed.
+fn route_of(request: &Request) -> String {
+    let path = request.uri().path();
+    let function = server_fn_paths().find(|(known, _)| *known == path);
+    let template = request.extensions().get::<MatchedPath>();
+    function
+        .map(|(known, _)| known)
+        .or(template.map(MatchedPath::as_str))
+        .unwrap_or("none")
+        .to_owned()
 }

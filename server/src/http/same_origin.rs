@@ -1,6 +1,6 @@
 //! Changes come from our own pages. Server functions check nothing themselves, so it is done here for all of them.
 
-use super::{cookie, name, server_functions::problem_response};
+use super::{cookie, name, problems::problem_response};
 use app::model::problem::{Problem, ProblemKind};
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use http::header::ORIGIN;

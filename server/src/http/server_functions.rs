@@ -11,6 +11,7 @@ use super::{
     caller::Caller,
     name,
     pages::{LIST, reauthenticate_for, render, to_login},
+    problems::{is_problem, problem_response, status_of, wants_page},
     visit_of,
 };
 use crate::backend::RequestBackend;
@@ -21,12 +22,12 @@ use app::{
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{MatchedPath, Request, State},
+    extract::{Request, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use http::{
-    HeaderMap, HeaderValue, StatusCode, Uri,
-    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, REFERER},
+    HeaderValue, StatusCode, Uri,
+    header::{ACCEPT, CONTENT_LENGTH, LOCATION, REFERER},
     request::Parts,
 };
 use leptos::{
@@ -36,8 +37,6 @@ use leptos::{
 };
 use std::sync::Arc;
 
-/// Marks the answer of a server function that is a problem. The browser half looks for it.
-const ERROR_HEADER: &str = "serverfnerror";
 /// Marks the answer of a server function that asks the browser half to go elsewhere.
 const REDIRECT_HEADER: &str = "serverfnredirect";
 
@@ -88,31 +87,6 @@ pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response
     let mut response = render(&web, request, Some(posted)).await;
     *response.status_mut() = status;
     response
-}
-
-/// Whether the browser wants a page: it posted a form by itself, or follows an address.
-pub(super) fn wants_page(headers: &HeaderMap) -> bool {
-    headers
-        .get(ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"))
-}
-
-/// Whether an answer is a problem.
-pub(super) fn is_problem(headers: &HeaderMap) -> bool {
-    headers.contains_key(ERROR_HEADER)
-}
-
-/// The template of the request's address: of a server function, its path. Never what somebody typed.
-pub(super) fn route_of(request: &Request) -> String {
-    let path = request.uri().path();
-    let function = server_fn_paths().find(|(known, _)| *known == path);
-    let template = request.extensions().get::<MatchedPath>();
-    function
-        .map(|(known, _)| known)
-        .or(template.map(MatchedPath::as_str))
-        .unwrap_or("none")
-        .to_owned()
 }
 
 enum Known {
@@ -235,21 +209,4 @@ fn own_page(address: &str) -> Option<Uri> {
     let ours = ["/login", "/reauthenticate"].contains(&path) || path.starts_with("/settings/");
     let path_and_query = uri.path_and_query().filter(|_| ours)?;
     path_and_query.as_str().parse().ok()
-}
-
-/// A problem as an answer of its own, for where no server function ran.
-pub(super) fn problem_response(problem: &Problem) -> Response {
-    let mut response = Response::new(Body::from(problem.ser()));
-    *response.status_mut() = status_of(problem);
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static(PostcardEncoding::CONTENT_TYPE),
-    );
-    headers.insert(ERROR_HEADER, HeaderValue::from_static("1"));
-    response
-}
-
-fn status_of(problem: &Problem) -> StatusCode {
-    StatusCode::from_u16(problem.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
