@@ -244,9 +244,18 @@ async fn sqlite_pool(
                 Ok(())
             })
         })
+        .after_release(|connection, _| Box::pin(is_at_rest(connection)))
         .connect_with(options)
         .await
         .map_err(OpenError::Connect)
+}
+
+/// Whether a connection may be used again. When the disk is full, SQLite gives a transaction up by itself; the driver
+/// then fails to, and would believe for ever that one is under way.
+async fn is_at_rest(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    // What was asked of it before is done by then.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Looks at every page of the file: what is damaged must not be found out years later, row by row.
