@@ -4,6 +4,7 @@ pub(crate) mod attacker;
 pub(crate) mod engine;
 pub(crate) mod events;
 pub(crate) mod postgres;
+pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod trace;
 
