@@ -95,12 +95,9 @@ async fn a_cheap_hash_is_made_anew_at_the_next_sign_in() {
 }
 
 #[tokio::test]
-async fn more_than_can_wait_are_sent_away() {
-    // Each of these costs a hash, and 256 may wait.
-    let crowd = soak(0, 400);
-    if crowd == 0 {
-        return;
-    }
+async fn a_crowd_waits_and_who_cannot_is_sent_away() {
+    // Each of these costs a hash. Two are made at once, and 256 may wait.
+    let crowd = soak(12, 400);
     let engine =
         TestEngine::start_with(|config| config.password_hashing = PasswordHashing::Standard).await;
     let tasks: Vec<_> = (0..crowd)
@@ -115,7 +112,7 @@ async fn more_than_can_wait_are_sent_away() {
     }
     println!("of {crowd} at once: {statuses:?}");
     assert!(statuses.keys().all(|status| [401, 429].contains(status)));
-    assert!(statuses.contains_key(&429));
+    assert_eq!(statuses.contains_key(&429), crowd > 258);
     assert_eq!(engine.elastic().status_of_me().await, 200);
     requirement("R22", crowd, crowd);
 }
