@@ -44,6 +44,8 @@ pub struct Parts {
     pub turns: Turns,
     /// What is counted.
     pub metrics: Metrics,
+    /// How long events of the audit log are kept.
+    pub audit_retention_days: u32,
     /// The time.
     pub clock: Clock,
     /// Randomness.

@@ -118,6 +118,7 @@ async fn everything_that_can_happen_is_written_down_with_what_every_event_has() 
         Action::AgentKeyNeverDelivered,
         Action::AgentKeyDrift,
         Action::AppRecovered,
+        Action::AuditRetentionCut,
     ];
     let all: BTreeSet<_> = Action::ALL
         .into_iter()

@@ -9,6 +9,7 @@
 mod access;
 mod audit;
 mod audit_chain;
+mod audit_retention;
 mod binary;
 mod boundary;
 mod configuration;
