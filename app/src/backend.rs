@@ -6,12 +6,13 @@ use crate::model::{
     audit::{AuditPage, AuditQuery, SearchText},
     key_list::{KeyListPage, KeyListQuery},
     new_agent_key::{NewAgentKey, OperationId},
+    password::NewPassword,
     problem::Problem,
     role::AgentKeyRole,
     secret::Secret,
     session::{EndedSession, SessionId, SessionList},
     timestamp::Timestamp,
-    user::{Credentials, NewPassword, NewUser, UserList, Username},
+    user::{Credentials, NewUser, UserList, Username},
     viewer::{FrontDoor, Viewer},
 };
 use async_trait::async_trait;

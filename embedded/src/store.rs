@@ -76,6 +76,7 @@ impl Store {
             .acquire_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))
             .idle_timeout(None)
             .max_lifetime(None)
+            .after_release(|connection, _| Box::pin(is_at_rest(connection)))
             .connect_with(options.clone())
             .await?;
         migrations::migrator()
@@ -121,6 +122,14 @@ impl Store {
     pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
+}
+
+/// Whether a connection may be used again. When the disk is full, SQLite gives a transaction up by itself; the driver
+/// then fails to, and would believe for ever that one is under way.
+async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // What was asked of it before is done by then.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 fn of_migration(error: sqlx::migrate::MigrateError) -> OpenError {

@@ -130,6 +130,7 @@ impl Application {
             server_key,
             turns: Turns::default(),
             metrics: Metrics::default(),
+            audit_retention_days: config.audit_retention_days,
             clock,
             random,
         });

@@ -26,6 +26,8 @@ pub use source::Environment;
 
 /// The file that is read when it exists and `--config` names no other.
 pub const FILE_DEFAULT: &str = "agent-keys.toml";
+/// How long an event of the audit log is kept: a year, and some weeks to look at the same month of the year before.
+pub const AUDIT_RETENTION_DAYS: u32 = 400;
 
 /// Everything the application is told from outside.
 #[derive(Debug)]
@@ -72,6 +74,9 @@ pub struct Config {
     /// `audit_log`, `AGENT_KEYS_AUDIT_LOG`: where each event of the audit log also goes as a line of JSON, for
     /// whatever collects lines: `stdout`, or the path of a file that is appended to. Default: nowhere.
     pub audit_log: Option<Destination>,
+    /// `audit_retention_days`, `AGENT_KEYS_AUDIT_RETENTION_DAYS`: the age at which events of the audit log are
+    /// removed. Default [`AUDIT_RETENTION_DAYS`].
+    pub audit_retention_days: u32,
 }
 
 /// Certificate chain and private key, both PEM.
@@ -219,6 +224,7 @@ impl Config {
                 "stdout" => Destination::Stdout,
                 path => Destination::File(path.into()),
             }),
+            audit_retention_days: audit_retention_days(&mut values)?,
         };
         let plain_http = config.tls.is_none() && !config.insecure_http;
         if plain_http && !config.listen.ip().is_loopback() {
@@ -277,6 +283,19 @@ fn bounds(values: &mut Values) -> Result<Bounds, Error> {
     Ok(Bounds {
         connections_max,
         ..bounds
+    })
+}
+
+fn audit_retention_days(values: &mut Values) -> Result<u32, Error> {
+    /// Less than a month tells nothing of an incident by the time it is found; a hundred years are as good as ever.
+    const RANGE: RangeInclusive<u32> = 30..=36_500;
+    let Some((name, text)) = values.named_text("audit_retention_days") else {
+        return Ok(AUDIT_RETENTION_DAYS);
+    };
+    let number = text.parse().ok().filter(|number| RANGE.contains(number));
+    number.ok_or(Error::Invalid {
+        name,
+        reason: "use a number of days from 30 to 36500",
     })
 }
 

@@ -42,6 +42,7 @@ pub async fn tidy(services: &Services, service: Option<&Credential>) {
     report("sessions", expire_sessions(services).await);
     report("attempts to sign in", forget_attempts(services).await);
     report("unseen secrets", note_unseen_secrets(services).await);
+    report("old events", cut_old_events(services).await);
     if let Some(credential) = service {
         report("open operations", reconcile(services, credential).await);
     }
@@ -71,6 +72,19 @@ async fn note_unseen_secrets(services: &Services) -> Result<(), Failure> {
     let stamp = stamp(services)?;
     let before = stamp.at.plus_ms(-agent_keys::delivery::ACKNOWLEDGE_MS_MAX);
     services.store.note_unseen_secrets(before, &stamp).await?;
+    Ok(())
+}
+
+/// Some at a time, so that nobody waits long for a writer.
+async fn cut_old_events(services: &Services) -> Result<(), Failure> {
+    const ROWS_MAX: i64 = 10_000;
+    let stamp = stamp(services)?;
+    let kept_ms = i64::from(services.audit_retention_days) * DAY_MS;
+    let before = stamp.at.plus_ms(-kept_ms);
+    services
+        .store
+        .cut_audit_events(before, ROWS_MAX, &stamp)
+        .await?;
     Ok(())
 }
 

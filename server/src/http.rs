@@ -73,8 +73,9 @@ pub fn router(web: Web) -> Router {
 }
 
 /// What every request passes, from the outside in. Each layer wraps those above it in this function, so the last
-/// one is the first that a request meets.
-fn with_middleware(router: Router, web: Web) -> Router {
+/// one is the first that a request meets. Tests put routes of their own into it.
+#[doc(hidden)]
+pub fn with_middleware(router: Router, web: Web) -> Router {
     router
         // Forms come from our own pages, or not at all. Innermost: a refusal is an answer like any other.
         .layer(from_fn(same_origin::refuse_unmarked))

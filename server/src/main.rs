@@ -1,6 +1,7 @@
 //! The binary `agent-keys`: command line, logs, signals.
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use secrecy::ExposeSecret;
 use server::{
     application::Application,
@@ -107,6 +108,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     begin_logging(&config)?;
+    leave_no_core_dump();
     // Before anything is started, so that a signal in the first moments is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -137,6 +139,17 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+/// A core dump would hold passwords and new keys. Where the kernel does not let us forbid it, it is only said.
+fn leave_no_core_dump() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core dumps could not be switched off");
+    }
 }
 
 async fn reset_password(config: &Config, user: &str) -> Result<(), Box<dyn Error>> {

@@ -14,7 +14,7 @@ use crate::{
     visit::Visit,
 };
 use std::sync::Arc;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use tokio_util::task::TaskTracker;
 
 /// What lasts as long as the process. Cheap to clone.
@@ -27,6 +27,7 @@ pub struct Services {
 struct Inner {
     parts: Parts,
     tasks: TaskTracker,
+    changing_a_user: Mutex<()>,
 }
 
 /// The parts, by name.
@@ -43,6 +44,8 @@ pub struct Parts {
     pub turns: Turns,
     /// What is counted.
     pub metrics: Metrics,
+    /// How long events of the audit log are kept.
+    pub audit_retention_days: u32,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -68,7 +71,11 @@ impl Services {
     pub fn new(parts: Parts) -> Self {
         let tasks = TaskTracker::new();
         Self {
-            inner: Arc::new(Inner { parts, tasks }),
+            inner: Arc::new(Inner {
+                parts,
+                tasks,
+                changing_a_user: Mutex::default(),
+            }),
         }
     }
 
@@ -88,6 +95,11 @@ impl Services {
     pub fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         use tracing::Instrument;
         self.inner.tasks.spawn(work.in_current_span());
+    }
+
+    /// Waits until no other user is being changed, and lets none be changed until the turn is dropped.
+    pub(crate) async fn turn_to_change_a_user(&self) -> MutexGuard<'_, ()> {
+        self.inner.changing_a_user.lock().await
     }
 
     /// Waits for every change that is under way.

@@ -19,7 +19,7 @@ mod write;
 use crate::{audit::Trail, random::RandomError};
 use sqlx::AnyPool;
 
-pub use audit::{AuditHead, StoredEvent};
+pub use audit::{AuditCut, AuditHead, StoredEvent};
 #[doc(hidden)]
 pub use open::Durability;
 pub use open::OpenError;

@@ -12,7 +12,12 @@ pub mod reset_password;
 pub mod set_enabled;
 
 use crate::{
-    audit::Target, elasticsearch::user::get::StoredUser, failure::Failure, services::Person,
+    access::Grant,
+    audit::{Action, Target},
+    elasticsearch::user::get::StoredUser,
+    failure::Failure,
+    operation::{self, Changed},
+    services::{Person, Services},
 };
 use app::model::user::Username;
 
@@ -34,9 +39,32 @@ fn not_own_account(person: &Person, username: &Username) -> Result<(), Failure> 
     Ok(())
 }
 
-fn target(username: &Username) -> Target {
-    Target {
+/// Carries out the change of a user when those before it have ended. Elasticsearch knows no version of a user and
+/// only replaces a whole one, so two changes at once would undo each other; and of two administrators who delete each
+/// other, the second must find out that they are none any more.
+///
+/// This is the order within this process. Somebody who changes the user past it, in Kibana, is noticed when they do so
+/// after our write and before we have looked at it; between our last look and our write there is one request's time.
+async fn change<C, F>(
+    services: &Services,
+    person: &Person,
+    grant: Grant,
+    action: Action,
+    username: &Username,
+    change: C,
+) -> Result<(), Failure>
+where
+    C: FnOnce(Person) -> F + Send + 'static,
+    F: Future<Output = Result<Changed<()>, Failure>> + Send,
+{
+    let target = Target {
         id: None,
         name: Some(username.as_str().to_owned()),
-    }
+    };
+    let services_ = services.clone();
+    let in_turn = move |person| async move {
+        let _turn = services_.turn_to_change_a_user().await;
+        change(person).await
+    };
+    operation::carry_out(services, person, grant, action, target, in_turn).await
 }

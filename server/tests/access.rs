@@ -34,7 +34,7 @@ fn table(key: &str, session: &str) -> Vec<Row> {
     ];
     let user_form = [
         ("form[username]", "newcomer"),
-        ("form[password]", "long enough"),
+        ("form[password]", "long enough by far"),
     ];
     let settings_form = [("form[server_url]", ""), ("form[api_key_limit]", "100")];
     let wrong = [("username", "elastic"), ("password", "wrong")];
@@ -80,7 +80,7 @@ fn table(key: &str, session: &str) -> Vec<Row> {
         ),
         row(
             "/api/reset_password",
-            &[bystander, ("password", "long enough")],
+            &[bystander, ("password", "long enough by far")],
             [401, 403, 403, 200],
         ),
         row("/api/delete_user", &[bystander], [401, 403, 403, 200]),

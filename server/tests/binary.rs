@@ -158,10 +158,13 @@ async fn the_logs_tell_no_secret_however_much_they_tell() {
     admin.get("/settings/agent-keys").await;
     let user = [
         ("form[username]", "newcomer"),
-        ("form[password]", "hunter2hunter2"),
+        ("form[password]", "hunter2hunter2 times 2"),
     ];
     assert_eq!(admin.post("create_user", &user).await.status, 200);
-    running.browser().sign_in("elastic", "hunter2hunter2").await;
+    running
+        .browser()
+        .sign_in("elastic", "hunter2hunter2 times 2")
+        .await;
     let cookie = admin.cookie.clone().unwrap();
     let token = cookie.split_once('=').unwrap().1;
     running.stop();

@@ -33,6 +33,7 @@ fn without_settings_everything_has_a_default() {
     assert_eq!(config.access.kibana_space, "default");
     assert!(config.tls.is_none() && config.database_url.is_none());
     assert_eq!(config.audit_log, None);
+    assert_eq!(config.audit_retention_days, 400);
     let Elasticsearch::Embedded {
         listen,
         elastic_password,

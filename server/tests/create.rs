@@ -334,3 +334,45 @@ async fn the_form_is_prepared_with_an_operation_of_its_own() {
         StatusCode::OK
     );
 }
+
+#[tokio::test]
+async fn the_answer_with_a_secret_is_kept_nowhere() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let page = "/settings/agent-keys/new";
+    let rounds = 10;
+    let mut held = 0;
+    for round in 0..rounds {
+        let operation = format!("op-{round}");
+        let form = key_form(&operation, "kept nowhere");
+        let request = |accept: &str| {
+            ada.request(http::Method::POST, "/api/create_agent_key")
+                .header("origin", &ada.url)
+                .header("referer", format!("{}{page}", ada.url))
+                .header("accept", accept)
+                .header("accept-encoding", "gzip, br")
+                .header("if-none-match", "*")
+                .header("range", "bytes=0-10")
+                .form(&form)
+        };
+        // By the script, and by a browser without one.
+        let accept = ["application/x-postcard", "text/html"][round % 2];
+        let answer = crate::support::Answer::of(request(accept)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(answer.header("referrer-policy"), Some("same-origin"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        // Nothing to ask for it again by, and no compression, whose length would tell of what is in it.
+        for absent in ["etag", "last-modified", "location", "content-encoding"] {
+            assert_eq!(answer.header(absent), None, "{accept}");
+        }
+        // The control: this is the answer with the secret.
+        let keys = app.engine.keys().await;
+        let ids = keys.iter().map(|key| key["id"].as_str().unwrap());
+        let encoded = |id: &str| BASE64_STANDARD.encode(format!("{id}:"))[..28].to_owned();
+        let shown = ids.filter(|id| answer.text().contains(&encoded(id)));
+        assert_eq!(shown.count(), 1, "{accept}");
+        held += 1;
+    }
+    crate::support::requirement("R9", held, rounds, None);
+}

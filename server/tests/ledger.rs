@@ -1,9 +1,10 @@
 //! The key-operation ledger: what is remembered of a key whatever goes wrong, and what is done about it.
 
 use crate::support::{
-    App, Browser, PASSWORD, Setup, client,
+    App, Browser, PASSWORD, Setup,
     engine::Engine,
     eventually, key_form,
+    process::Process,
     proxy::{Fault, Proxy},
     requirement, soak,
 };
@@ -16,9 +17,6 @@ use http::StatusCode;
 use server::{clock::Clock, elasticsearch::Credential, housekeeping};
 use std::{
     collections::BTreeSet,
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -260,54 +258,6 @@ async fn a_key_that_this_database_does_not_know_is_said_to_be_so() {
     requirement("R7", rounds, rounds, None);
 }
 
-/// The binary, in front of an engine that outlives it.
-struct Process {
-    child: Child,
-    url: String,
-}
-
-impl Process {
-    fn start(data_dir: &Path, elasticsearch: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_agent-keys"))
-            .env_clear()
-            .env("AGENT_KEYS_LISTEN", "127.0.0.1:0")
-            .env("AGENT_KEYS_DATA_DIR", data_dir)
-            .env("AGENT_KEYS_ELASTICSEARCH_URL", elasticsearch)
-            .env("AGENT_KEYS_LOG", "off")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line.split_whitespace().nth(5).unwrap().to_owned();
-        Self { child, url }
-    }
-
-    async fn browser(&self) -> Browser {
-        let mut browser = Browser {
-            url: self.url.clone(),
-            cookie: None,
-            http: client(),
-        };
-        assert_eq!(
-            browser.sign_in("ada", PASSWORD).await.status,
-            StatusCode::OK
-        );
-        browser
-    }
-}
-
-/// `kill -9`, also when a test fails.
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Creations under way, and the process killed in the middle of them, again and again.
 #[tokio::test]
 async fn no_key_is_forgotten_when_the_process_is_killed() {
@@ -322,7 +272,7 @@ async fn no_key_is_forgotten_when_the_process_is_killed() {
     // How long a creation takes that nothing disturbs, on this machine and now.
     let undisturbed = {
         let process = Process::start(directory.path(), &proxy.url());
-        let browser = process.browser().await;
+        let browser = process.as_user("ada").await;
         let began = Instant::now();
         browser.create_as("undisturbed", "in safety").await;
         began.elapsed()
@@ -330,7 +280,7 @@ async fn no_key_is_forgotten_when_the_process_is_killed() {
     let mut received = BTreeSet::new();
     for kill in 0..kills {
         let process = Process::start(directory.path(), &proxy.url());
-        let browser = process.browser().await;
+        let browser = process.as_user("ada").await;
         proxy.delay(Duration::from_millis(random.u64(0..40)));
         let creations: Vec<_> = (0..4)
             .map(|number| {
@@ -358,7 +308,7 @@ async fn no_key_is_forgotten_when_the_process_is_killed() {
     proxy.delay(Duration::ZERO);
     proxy.settled().await;
     let process = Process::start(directory.path(), &proxy.url());
-    let browser = process.browser().await;
+    let browser = process.as_user("ada").await;
     // One look is enough.
     browser.list(|query| query.rows = 100).await;
     let mut shown = Vec::new();

@@ -31,7 +31,7 @@ async fn the_story_on_sqlite() {
     tell(open().await).await;
     // Opened again, it is all still there, and nothing is migrated twice.
     let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 37);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 33);
     let odd = directory.path().join("with space and %25?.db");
     let url = format!("sqlite://{}", directory.path().join("named.db").display());
     tell(Store::open(Some(&url.into()), &odd, trail()).await.unwrap()).await;
@@ -53,7 +53,7 @@ async fn the_story_on_postgresql() {
     };
     tell(open().await).await;
     let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 37);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 33);
     tell_of_sessions(store).await;
 }
 
@@ -288,7 +288,31 @@ async fn tell(store: Store) {
     assert_eq!(verify(&store, &[]).await.unwrap().rows, 30);
     tell_of_delivery(&store, &grant).await;
     tell_of_failed_sign_ins(&store).await;
+    tell_of_old_events(&store).await;
     store.close().await;
+}
+
+/// What is too old goes, and what is left verifies. Without it, nothing may be removed.
+async fn tell_of_old_events(store: &Store) {
+    let stamp = Stamp {
+        at: NOW.plus_ms(1_000_000),
+        request_id: RequestId::new("request-3"),
+        origin: Origin::default(),
+    };
+    assert_eq!(store.audit_cut().await.unwrap(), None);
+    let cut = async |before| store.cut_audit_events(before, 5, &stamp).await.unwrap();
+    let first = store.audit_events(0, 1).await.unwrap()[0].at;
+    assert_eq!(cut(first).await, 0, "it is not older than itself");
+    let before = verify(store, &[]).await.unwrap();
+    assert_eq!(cut(first.plus_ms(1)).await, 1);
+    assert_eq!(cut(stamp.at).await, 5);
+    assert_eq!(store.audit_cut().await.unwrap().unwrap().sequence, 6);
+    let after = verify(store, &[]).await.unwrap();
+    // Two events about it.
+    assert_eq!(
+        (after.last, after.rows),
+        (before.last + 2, before.rows - 6 + 2)
+    );
 }
 
 /// A key's secret on its way, and operations whose end nobody saw. Seven events.

@@ -4,6 +4,7 @@ pub(crate) mod attacker;
 pub(crate) mod engine;
 pub(crate) mod events;
 pub(crate) mod postgres;
+pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod trace;
 
@@ -212,6 +213,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         log: "off".to_owned(),
         log_format: LogFormat::Text,
         audit_log: None,
+        audit_retention_days: server::config::AUDIT_RETENTION_DAYS,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::support::{App, PASSWORD};
 use app::model::{
+    password::PasswordError,
     problem::ProblemKind,
     role::{AgentKeyRole, DiffSide, RoleState},
-    user::{PasswordError, UserList, UsernameError},
+    user::{UserList, UsernameError},
 };
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -152,7 +153,10 @@ async fn a_user_is_created_disabled_enabled_given_a_password_and_deleted() {
     assert_eq!(enable("false").await, StatusCode::UNAUTHORIZED);
     assert_eq!(dana.list(|_| {}).await.problem(), ProblemKind::SignInEnded);
     assert_eq!(enable("true").await, StatusCode::OK);
-    let fields = [("username", "d.whitfield"), ("password", "another one")];
+    let fields = [
+        ("username", "d.whitfield"),
+        ("password", "another good one here"),
+    ];
     assert_eq!(
         admin.post("reset_password", &fields).await.status,
         StatusCode::OK
@@ -163,7 +167,7 @@ async fn a_user_is_created_disabled_enabled_given_a_password_and_deleted() {
     );
     assert_eq!(
         app.nobody()
-            .sign_in("d.whitfield", "another one")
+            .sign_in("d.whitfield", "another good one here")
             .await
             .status,
         StatusCode::OK
@@ -202,7 +206,10 @@ async fn a_new_user_is_judged_by_field() {
     assert!(bad.email && bad.full_name);
     app.engine.put_user("taken", &["viewer"]).await;
     for taken in ["taken", "elastic"] {
-        let fields = [("form[username]", taken), ("form[password]", "long enough")];
+        let fields = [
+            ("form[username]", taken),
+            ("form[password]", "long enough by far"),
+        ];
         assert!(errors(&fields).await.username_taken, "{taken}");
     }
     assert_eq!(app.engine.user("taken").await["roles"], json!(["viewer"]));

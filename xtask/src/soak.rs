@@ -25,6 +25,7 @@ pub(crate) fn soak(workspace: &Workspace) -> Result<()> {
     let mut tests = command::cargo(workspace);
     tests
         .args(["test", "--package", "server", "--test", "stories"])
+        .args(["--package", "embedded", "--test", "conformance"])
         .args(["--", "--nocapture"])
         .env("AGENT_KEYS_SOAK", "1")
         .stdout(Stdio::piped());

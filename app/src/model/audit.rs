@@ -54,11 +54,13 @@ pub enum Action {
     ApmSettingsChange,
     /// The audit log was exported.
     AuditExport,
+    /// Events of the audit log were removed because of their age.
+    AuditRetentionCut,
 }
 
 impl Action {
     /// All, in the order in which they are offered.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::AgentKeyCreate,
         Self::AgentKeySecretSent,
         Self::AgentKeySecretAcknowledged,
@@ -79,6 +81,7 @@ impl Action {
         Self::UserPasswordChange,
         Self::ApmSettingsChange,
         Self::AuditExport,
+        Self::AuditRetentionCut,
         Self::AppRecovered,
     ];
 
@@ -106,6 +109,7 @@ impl Action {
             Self::UserPasswordChange => "user_password_change",
             Self::ApmSettingsChange => "apm_settings_change",
             Self::AuditExport => "audit_export",
+            Self::AuditRetentionCut => "audit_retention_cut",
         }
     }
 
@@ -138,6 +142,7 @@ impl Action {
             Self::UserPasswordChange => "Reset password",
             Self::ApmSettingsChange => "Change APM settings",
             Self::AuditExport => "Export audit log",
+            Self::AuditRetentionCut => "Remove old events",
         }
     }
 }

@@ -1,12 +1,9 @@
 //! What can go wrong, as the browser may know it: closed, without free text from below.
 
 use super::{
-    access::MissingPrivilege,
-    apm_settings::ApmSettingsErrors,
-    audit::PeriodError,
-    new_agent_key::NewAgentKeyErrors,
-    session::SessionEnd,
-    user::{NewUserErrors, PasswordError},
+    access::MissingPrivilege, apm_settings::ApmSettingsErrors, audit::PeriodError,
+    new_agent_key::NewAgentKeyErrors, password::PasswordError, session::SessionEnd,
+    user::NewUserErrors,
 };
 use leptos::{
     prelude::FromServerFnError,

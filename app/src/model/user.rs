@@ -1,13 +1,13 @@
 //! Elasticsearch's native users.
 
-use super::{role::AGENT_KEY_ROLE, secret::Secret};
+use super::{
+    password::{NewPassword, PasswordError},
+    role::AGENT_KEY_ROLE,
+    secret::Secret,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The shortest password Elasticsearch takes, in characters.
-pub const PASSWORD_CHARACTERS_MIN: usize = 6;
-/// The longest password that is sent, in bytes.
-pub const PASSWORD_BYTES_MAX: usize = 4_096;
 /// The longest user name, in characters.
 pub const USERNAME_CHARACTERS_MAX: usize = 507;
 
@@ -85,46 +85,6 @@ impl fmt::Display for UsernameError {
             Self::OuterSpace => "Remove the space at the start or end.",
             Self::NotPrintableAscii => "Use letters, digits and signs without accents.",
             Self::Colon => "Leave out “:”. Nobody could sign in with it.",
-        })
-    }
-}
-
-/// A new password, exactly as typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewPassword(Secret);
-
-/// Why a password cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PasswordError {
-    /// Shorter than [`PASSWORD_CHARACTERS_MIN`].
-    TooShort,
-    /// Longer than [`PASSWORD_BYTES_MAX`].
-    TooLong,
-}
-
-impl NewPassword {
-    /// Judges a new password; nothing is trimmed.
-    pub fn parse(password: Secret) -> Result<Self, PasswordError> {
-        if password.expose().chars().count() < PASSWORD_CHARACTERS_MIN {
-            Err(PasswordError::TooShort)
-        } else if password.expose().len() > PASSWORD_BYTES_MAX {
-            Err(PasswordError::TooLong)
-        } else {
-            Ok(Self(password))
-        }
-    }
-
-    /// The password.
-    pub fn secret(&self) -> &Secret {
-        &self.0
-    }
-}
-
-impl fmt::Display for PasswordError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooShort => "Use at least 6 characters.",
-            Self::TooLong => "Use at most 4,096 bytes.",
         })
     }
 }
@@ -216,13 +176,5 @@ mod tests {
             Username::parse(&"a".repeat(508)),
             Err(UsernameError::TooLong)
         );
-    }
-
-    #[test]
-    fn a_password_is_counted_in_characters_and_capped_in_bytes() {
-        let parse = |text: &str| NewPassword::parse(Secret::new(text.to_owned()));
-        assert!(parse("      ").is_ok());
-        assert_eq!(parse("ééééé"), Err(PasswordError::TooShort));
-        assert_eq!(parse(&"a".repeat(4_097)), Err(PasswordError::TooLong));
     }
 }

@@ -12,8 +12,9 @@ use crate::model::{problem::Problem, secret::Secret, user::UserList};
 use crate::{
     backend::backend,
     model::{
+        password::NewPassword,
         problem::ProblemKind,
-        user::{NewPassword, NewUser, NewUserErrors, Username},
+        user::{NewUser, NewUserErrors, Username},
     },
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
@@ -85,7 +86,7 @@ pub async fn delete_user(username: String) -> Result<(), Problem> {
 /// Gives a user a new password and goes back to the list, which says so.
 #[server(endpoint = "reset_password", output = Postcard)]
 pub async fn reset_password(username: String, password: Secret) -> Result<(), Problem> {
-    let password = NewPassword::parse(password).map_err(ProblemKind::NewPassword)?;
+    let password = NewPassword::parse(password, &username).map_err(ProblemKind::NewPassword)?;
     or_sign_in(backend()?.reset_password(known(&username)?, password).await)?;
     leptos_axum::redirect(&format!("/settings/users?password={}", encode(&username)));
     Ok(())
@@ -94,7 +95,7 @@ pub async fn reset_password(username: String, password: Secret) -> Result<(), Pr
 #[cfg(feature = "server")]
 fn parse_new_user(form: NewUserForm) -> Result<NewUser, NewUserErrors> {
     let username = Username::parse(&form.username);
-    let password = NewPassword::parse(form.password);
+    let password = NewPassword::parse(form.password, &form.username);
     let full_name = form.full_name.trim();
     let email = form.email.trim();
     let plain = |text: &str, characters_max: usize| {

@@ -78,6 +78,9 @@ pub(crate) async fn basic(
     let user = shared.store.user(username).await?;
     let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
     let fits = shared.passwords.verify(username, password, stored).await?;
+    if let Some(outdated) = stored.filter(|stored| fits && shared.passwords.is_outdated(stored)) {
+        renew(shared, username, password, outdated).await;
+    }
     Ok(user.filter(|user| fits && user.enabled).map(|user| {
         let (roles, missing) = shared.store.resolve(&user.roles);
         Arc::new(Subject::of_user(
@@ -87,6 +90,21 @@ pub(crate) async fn basic(
             missing,
         ))
     }))
+}
+
+/// Hashes the password anew, as dear as hashes are now: only at this moment is it known. Whoever signs in does not
+/// fail for it; the next time will do as well.
+async fn renew(shared: &Shared, username: &str, password: &SecretString, outdated: &str) {
+    let renewed = async {
+        let hash = shared.passwords.hash(password).await?;
+        shared
+            .store
+            .replace_password_hash(username, outdated, &hash)
+            .await
+    };
+    if let Err(error) = renewed.await {
+        tracing::warn!(?error, "a password could not be hashed anew");
+    }
 }
 
 fn refused(detail: String) -> ApiError {

@@ -104,6 +104,13 @@ impl Passwords {
             .map_err(|error| ApiError::Internal(error.to_string()))
     }
 
+    /// Whether a stored hash is cheaper to guess at than those that are made now.
+    pub(crate) fn is_outdated(&self, stored: &str) -> bool {
+        let cost = PasswordHash::new(stored).map(|hash| Params::try_from(&hash));
+        let now = self.hasher.params();
+        matches!(cost, Ok(Ok(cost)) if cost.m_cost() < now.m_cost() || cost.t_cost() < now.t_cost())
+    }
+
     /// Whether the password fits the stored hash. `None` stands for a user who is not there,
     /// and takes as long as one who is.
     pub(crate) async fn verify(

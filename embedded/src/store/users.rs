@@ -145,6 +145,24 @@ impl Store {
         Ok(changed)
     }
 
+    /// Puts another hash of the same password in the place of this one, unless the password was changed meanwhile.
+    pub(crate) async fn replace_password_hash(
+        &self,
+        username: &str,
+        outdated: &str,
+        renewed: &str,
+    ) -> Result<(), ApiError> {
+        let mut write = self.write().await?;
+        sqlx::query("UPDATE users SET password_hash = ? WHERE username = ? AND password_hash = ?")
+            .bind(renewed)
+            .bind(username)
+            .bind(outdated)
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
     /// Gives a reserved user its first password, unless it has one already.
     /// Answers whether it was given.
     pub(crate) async fn set_first_password(

@@ -29,6 +29,21 @@ pub(crate) struct Person {
     extra: Vec<(String, String)>,
 }
 
+/// Says how often a requirement was seen to hold, for the table in `docs/requirements.md`.
+pub(crate) fn requirement(id: &str, held: usize, of: usize) {
+    let word = if held == of { "pass" } else { "fail" };
+    println!("{id} {word} {held}/{of} seed=-");
+}
+
+/// How many rounds: few, or many where somebody has the time.
+pub(crate) fn soak(few: usize, many: usize) -> usize {
+    if std::env::var_os("AGENT_KEYS_SOAK").is_some() {
+        many
+    } else {
+        few
+    }
+}
+
 /// A key that was created.
 pub(crate) struct Key {
     pub(crate) id: String,

@@ -199,6 +199,7 @@ fn schema(
         Action::AppRecovered => (&["process"], &["info"], key),
         Action::ApmSettingsChange => (&["configuration"], &["change"], key),
         Action::AuditExport => (&["iam"], &["access"], key),
+        Action::AuditRetentionCut => (&["iam"], &["deletion"], key),
     }
 }
 

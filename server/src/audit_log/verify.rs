@@ -2,7 +2,7 @@
 
 use crate::{
     audit::{anchor::Anchor, chain::AuditKey},
-    store::{self, Store, StoredEvent},
+    store::{self, AuditCut, Store, StoredEvent},
 };
 use serde_json::Value;
 use std::collections::HashMap;
@@ -43,6 +43,9 @@ pub enum Wrong {
     /// The chain was written anew.
     #[error("row {0} is another than the one that was anchored: the log was written anew")]
     NotAnchored(i64),
+    /// The beginning was removed, and not because of its age.
+    #[error("the log says that it was cut after row {0}, and Agent Keys did not do that")]
+    FalseCut(i64),
     /// What the next event would be tied to is not the last one.
     #[error(
         "the end of the chain was edited: the next row would not follow the last one, but row {0}"
@@ -59,6 +62,7 @@ impl Wrong {
             | Self::Moved { row, .. }
             | Self::Cut(row)
             | Self::NotAnchored(row)
+            | Self::FalseCut(row)
             | Self::End(row) => row,
         }
     }
@@ -75,16 +79,42 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-/// Walks the whole chain. Events that are written meanwhile are part of it, or not yet.
+/// Walks the whole chain. Events that are written meanwhile are part of it, or not yet; when old ones are removed
+/// meanwhile, it begins anew.
 #[tracing::instrument(name = "audit_log.chain.verify", skip_all)]
 pub async fn verify(store: &Store, anchors: &[Anchor]) -> Result<Verified, Error> {
+    loop {
+        let cut = store.audit_cut().await?;
+        let walked = walk(store, anchors, cut.as_ref()).await;
+        if walked.is_ok() || store.audit_cut().await? == cut {
+            return walked;
+        }
+    }
+}
+
+async fn walk(
+    store: &Store,
+    anchors: &[Anchor],
+    cut: Option<&AuditCut>,
+) -> Result<Verified, Error> {
     // Read first: what comes later only makes the log longer.
     let head = store.audit_head().await?;
     let anchored: HashMap<_, _> = anchors
         .iter()
         .map(|anchor| (anchor.sequence, anchor.mac.as_str()))
         .collect();
-    let (mut last, mut previous) = (0, head.origin);
+    let key = store.trail().key();
+    let (mut last, mut previous) = match cut {
+        None => (0, head.origin),
+        Some(cut) if cut.code != key.cut_code(cut.sequence, &cut.mac) => {
+            return Err(Wrong::FalseCut(cut.sequence).into());
+        }
+        Some(cut) => (cut.sequence, cut.mac.clone()),
+    };
+    let begins_after = last;
+    if anchored.get(&last).is_some_and(|mac| *mac != previous) {
+        return Err(Wrong::NotAnchored(last).into());
+    }
     // Before the first number, in case somebody has put something there.
     let mut after = i64::MIN;
     loop {
@@ -92,7 +122,7 @@ pub async fn verify(store: &Store, anchors: &[Anchor]) -> Result<Verified, Error
         let Some(end) = events.last() else { break };
         after = end.sequence;
         for event in &events {
-            verify_one(store.trail().key(), event, last + 1, &previous)?;
+            verify_one(key, event, last + 1, &previous)?;
             last = event.sequence;
             previous.clone_from(&event.mac);
             if anchored.get(&last).is_some_and(|mac| *mac != event.mac) {
@@ -113,7 +143,7 @@ pub async fn verify(store: &Store, anchors: &[Anchor]) -> Result<Verified, Error
         return Err(Wrong::End(end).into());
     }
     Ok(Verified {
-        rows: last,
+        rows: last - begins_after,
         last,
         anchors: anchors.len(),
     })

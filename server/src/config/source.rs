@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every setting's name in the file.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "listen",
     "insecure_http",
     "trusted_proxies",
@@ -20,6 +20,7 @@ const NAMES: [&str; 17] = [
     "log",
     "log_format",
     "audit_log",
+    "audit_retention_days",
     "metrics.listen",
     "tls.cert_file",
     "tls.key_file",

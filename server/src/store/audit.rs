@@ -1,5 +1,7 @@
 //! What happened, in order.
 
+mod cut;
+
 use super::{Error, Store, write::Write};
 use crate::audit::{
     Event, Stamp,
@@ -11,6 +13,8 @@ use app::model::{
 };
 use sqlx::{Row, any::AnyRow};
 use std::ops::Deref;
+
+pub use cut::AuditCut;
 
 /// Every column of the events that the rest of the statement chooses.
 macro_rules! select {

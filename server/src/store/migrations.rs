@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// Version, what it is about, and its SQL. What was ever released is never changed again.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (
         1,
         "first",
@@ -33,6 +33,11 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
         5,
         "own sessions",
         include_str!("../../../migrations/0005_own_sessions.sql"),
+    ),
+    (
+        8,
+        "audit retention",
+        include_str!("../../../migrations/0008_audit_retention.sql"),
     ),
 ];
 

@@ -24,19 +24,30 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF";
 
-/// Events are only ever added. In words that SQLite knows.
+/// Events are only ever added, until the log is cut there because of their age. In words that SQLite knows.
 const SQLITE_TRIGGERS: &str = "\
     CREATE TRIGGER IF NOT EXISTS audit_events_stay BEFORE UPDATE ON audit_events \
     BEGIN SELECT RAISE(ABORT, 'audit events are only ever added'); END; \
-    CREATE TRIGGER IF NOT EXISTS audit_events_remain BEFORE DELETE ON audit_events \
+    DROP TRIGGER IF EXISTS audit_events_remain; \
+    CREATE TRIGGER IF NOT EXISTS audit_events_remain_until_cut BEFORE DELETE ON audit_events \
+    WHEN OLD.sequence > COALESCE((SELECT sequence FROM audit_cut WHERE id = 1), 0) \
     BEGIN SELECT RAISE(ABORT, 'audit events are only ever added'); END";
 /// The same for PostgreSQL. The lock makes processes that start together take turns.
 const POSTGRES_TRIGGERS: &str = "\
     LOCK TABLE audit_head IN EXCLUSIVE MODE; \
     CREATE OR REPLACE FUNCTION audit_events_stay() RETURNS trigger LANGUAGE plpgsql AS \
     $$ BEGIN RAISE EXCEPTION 'audit events are only ever added'; END $$; \
-    CREATE OR REPLACE TRIGGER audit_events_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events \
-    FOR EACH STATEMENT EXECUTE FUNCTION audit_events_stay()";
+    CREATE OR REPLACE FUNCTION audit_events_remain_until_cut() RETURNS trigger LANGUAGE plpgsql AS \
+    $$ BEGIN \
+        IF OLD.sequence > COALESCE((SELECT sequence FROM audit_cut WHERE id = 1), 0) THEN \
+            RAISE EXCEPTION 'audit events are only ever added'; \
+        END IF; \
+        RETURN OLD; \
+    END $$; \
+    CREATE OR REPLACE TRIGGER audit_events_stay BEFORE UPDATE OR TRUNCATE ON audit_events \
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_events_stay(); \
+    CREATE OR REPLACE TRIGGER audit_events_remain_until_cut BEFORE DELETE ON audit_events \
+    FOR EACH ROW EXECUTE FUNCTION audit_events_remain_until_cut()";
 
 /// What a test takes away to see that it is missed.
 const SQLITE_WITHOUT_SYNC: &str = "PRAGMA synchronous = NORMAL";
@@ -244,9 +255,18 @@ async fn sqlite_pool(
                 Ok(())
             })
         })
+        .after_release(|connection, _| Box::pin(is_at_rest(connection)))
         .connect_with(options)
         .await
         .map_err(OpenError::Connect)
+}
+
+/// Whether a connection may be used again. When the disk is full, SQLite gives a transaction up by itself; the driver
+/// then fails to, and would believe for ever that one is under way.
+async fn is_at_rest(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    // What was asked of it before is done by then.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Looks at every page of the file: what is damaged must not be found out years later, row by row.

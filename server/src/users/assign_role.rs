@@ -1,19 +1,20 @@
 //! Giving a user the agent key role, or taking it away.
 
-use super::{changeable, target};
+use super::{change, changeable};
 use crate::{
     access::Permission,
     audit::Action,
     elasticsearch::user::{get::StoredUser, put::UserBody},
     failure::Failure,
-    operation::{self, Changed},
+    operation::Changed,
     services::{Person, Services},
 };
 use app::model::{role::AGENT_KEY_ROLE, user::Username};
 use serde_json::json;
 
 /// Changes this one role and nothing else. Elasticsearch only knows how to replace a whole user, so everything is
-/// read, written back, and read again: if it is not what was written, somebody else wrote too.
+/// read when it is this change's turn, written back, and read again: if it is not what was written, somebody else
+/// wrote too.
 #[tracing::instrument(name = "users.user.assign_role", skip_all)]
 pub async fn assign_role(
     services: &Services,
@@ -23,28 +24,25 @@ pub async fn assign_role(
 ) -> Result<(), Failure> {
     let grant = person.grant(services, Permission::ManageSecurity).await?;
     let user = changeable(person, &username).await?;
-    let held = user.roles.iter().any(|role| role == AGENT_KEY_ROLE);
-    if held == assigned {
+    if holds_role(&user) == assigned {
         return Ok(());
     }
-    let target = target(&username);
-    let change = move |person| replace_roles(person, user, assigned);
-    operation::carry_out(
-        services,
-        person,
-        grant,
-        Action::UserRolesChange,
-        target,
-        change,
-    )
-    .await
+    let action = Action::UserRolesChange;
+    let name = username.clone();
+    let replace = move |person| replace_roles(person, name, assigned);
+    change(services, person, grant, action, &username, replace).await
+}
+
+fn holds_role(user: &StoredUser) -> bool {
+    user.roles.iter().any(|role| role == AGENT_KEY_ROLE)
 }
 
 async fn replace_roles(
     person: Person,
-    before: StoredUser,
+    username: Username,
     assigned: bool,
 ) -> Result<Changed<()>, Failure> {
+    let before = changeable(&person, &username).await?;
     let mut wanted = before.clone();
     wanted.roles.retain(|role| role != AGENT_KEY_ROLE);
     if assigned {

@@ -1,12 +1,12 @@
 //! Creating a user.
 
-use super::target;
+use super::change;
 use crate::{
     access::Permission,
     audit::Action,
     elasticsearch::user::put::UserBody,
     failure::Failure,
-    operation::{self, Changed},
+    operation::Changed,
     services::{Person, Services},
 };
 use app::model::{role::AGENT_KEY_ROLE, user::NewUser};
@@ -20,8 +20,13 @@ pub async fn create(services: &Services, person: &Person, new: NewUser) -> Resul
     if person.elasticsearch().get_user(name).await?.is_some() {
         return Err(Failure::UsernameTaken);
     }
-    let target = target(&new.username);
-    let change = move |person: Person| async move {
+    let username = new.username.clone();
+    let create = move |person: Person| async move {
+        // Somebody may have made one of this name while this change waited for its turn.
+        let name = new.username.as_str();
+        if person.elasticsearch().get_user(name).await?.is_some() {
+            return Err(Failure::UsernameTaken);
+        }
         let roles: Vec<_> = new
             .agent_key_role
             .then(|| AGENT_KEY_ROLE.to_owned())
@@ -37,7 +42,7 @@ pub async fn create(services: &Services, person: &Person, new: NewUser) -> Resul
         };
         let created = person
             .elasticsearch()
-            .put_user(new.username.as_str(), &body)
+            .put_user(name, &body)
             .await
             .map_err(Failure::of_write)?;
         if !created {
@@ -48,5 +53,6 @@ pub async fn create(services: &Services, person: &Person, new: NewUser) -> Resul
             details: json!({ "roles": roles }),
         })
     };
-    operation::carry_out(services, person, grant, Action::UserCreate, target, change).await
+    let action = Action::UserCreate;
+    change(services, person, grant, action, &username, create).await
 }

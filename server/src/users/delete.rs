@@ -1,11 +1,11 @@
 //! Deleting a user.
 
-use super::{changeable, not_own_account, target};
+use super::{change, changeable, not_own_account};
 use crate::{
     access::Permission,
     audit::Action,
     failure::Failure,
-    operation::{self, Changed},
+    operation::Changed,
     services::{Person, Services},
 };
 use app::model::user::Username;
@@ -20,11 +20,11 @@ pub async fn delete(
     let grant = person.grant(services, Permission::ManageSecurity).await?;
     not_own_account(person, &username)?;
     changeable(person, &username).await?;
-    let target = target(&username);
-    let change = move |person: Person| async move {
+    let name = username.clone();
+    let delete = move |person: Person| async move {
         let found = person
             .elasticsearch()
-            .delete_user(username.as_str())
+            .delete_user(name.as_str())
             .await
             .map_err(Failure::of_write)?;
         if !found {
@@ -32,5 +32,6 @@ pub async fn delete(
         }
         Ok(Changed::plain(()))
     };
-    operation::carry_out(services, person, grant, Action::UserDelete, target, change).await
+    let action = Action::UserDelete;
+    change(services, person, grant, action, &username, delete).await
 }

@@ -1,14 +1,14 @@
 //! Giving a user a new password.
 
-use super::target;
+use super::change;
 use crate::{
     access::Permission,
     audit::Action,
     failure::Failure,
-    operation::{self, Changed},
+    operation::Changed,
     services::{Person, Services},
 };
-use app::model::user::{NewPassword, Username};
+use app::model::{password::NewPassword, user::Username};
 
 /// Gives a user a new password. The one thing that can be changed about a reserved user, too.
 #[tracing::instrument(name = "users.user.reset_password", skip_all)]
@@ -23,15 +23,15 @@ pub async fn reset_password(
     if user.is_none() {
         return Err(Failure::NotFound);
     }
-    let target = target(&username);
-    let change = move |person: Person| async move {
+    let name = username.clone();
+    let set = move |person: Person| async move {
         person
             .elasticsearch()
-            .set_user_password(username.as_str(), password.secret())
+            .set_user_password(name.as_str(), password.secret())
             .await
             .map_err(Failure::of_write)?;
         Ok(Changed::plain(()))
     };
     let action = Action::UserPasswordChange;
-    operation::carry_out(services, person, grant, action, target, change).await
+    change(services, person, grant, action, &username, set).await
 }

@@ -1,11 +1,11 @@
 //! Letting a user sign in, or no longer.
 
-use super::{changeable, not_own_account, target};
+use super::{change, changeable, not_own_account};
 use crate::{
     access::Permission,
     audit::Action,
     failure::Failure,
-    operation::{self, Changed},
+    operation::Changed,
     services::{Person, Services},
 };
 use app::model::user::Username;
@@ -23,11 +23,11 @@ pub async fn set_enabled(
         not_own_account(person, &username)?;
     }
     changeable(person, &username).await?;
-    let target = target(&username);
-    let change = move |person: Person| async move {
+    let name = username.clone();
+    let set = move |person: Person| async move {
         person
             .elasticsearch()
-            .set_user_enabled(username.as_str(), enabled)
+            .set_user_enabled(name.as_str(), enabled)
             .await
             .map_err(Failure::of_write)?;
         Ok(Changed::plain(()))
@@ -37,5 +37,5 @@ pub async fn set_enabled(
     } else {
         Action::UserDisable
     };
-    operation::carry_out(services, person, grant, action, target, change).await
+    change(services, person, grant, action, &username, set).await
 }

@@ -31,7 +31,7 @@ impl Attacker {
 
     /// On SQLite.
     pub(crate) async fn drop_triggers(&mut self) {
-        self.run("DROP TRIGGER audit_events_stay; DROP TRIGGER audit_events_remain")
+        self.run("DROP TRIGGER audit_events_stay; DROP TRIGGER audit_events_remain_until_cut")
             .await;
     }
 

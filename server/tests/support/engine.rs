@@ -16,13 +16,18 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts one that lives by `clock`.
     pub(crate) async fn start(clock: &Clock) -> Self {
+        Self::start_hashing(clock, embedded::PasswordHashing::FastForTests).await
+    }
+
+    /// The same, with passwords that cost this much.
+    pub(crate) async fn start_hashing(clock: &Clock, hashing: embedded::PasswordHashing) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = embedded::Config::new(
             "127.0.0.1:0".parse().unwrap(),
             directory.path().join("engine.db"),
         );
         config.elastic_password = Some(PASSWORD.into());
-        config.password_hashing = embedded::PasswordHashing::FastForTests;
+        config.password_hashing = hashing;
         if let Clock::Manual(clock) = clock {
             config.clock = clock.clone();
         }

@@ -25,6 +25,24 @@ pub(crate) enum Fault {
     AnswerAfterwards(&'static str),
     /// The engine never hears of it, and this is answered.
     Answer(&'static str),
+    /// The engine does what was asked, and its answer waits until the gate is open.
+    Late(Gate),
+}
+
+/// What holds answers up. Clones are the same gate.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate(Arc<watch::Sender<bool>>);
+
+impl Gate {
+    /// Lets everything through, now and later.
+    pub(crate) fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    async fn passed(&self) {
+        let mut open = self.0.subscribe();
+        open.wait_for(|open| *open).await.unwrap();
+    }
 }
 
 struct Plan {
@@ -171,6 +189,11 @@ async fn serve(
         }
         Some(Fault::Answer(answer)) => {
             let _ = client.write_all(answer.as_bytes()).await;
+        }
+        Some(Fault::Late(gate)) => {
+            let answer = ask(engine, &request).await;
+            gate.passed().await;
+            let _ = client.write_all(&answer).await;
         }
     }
     let _ = client.shutdown().await;

@@ -37,7 +37,7 @@ pub(super) const PROMISES: &[Promise] = &[
     promise(8, "A secret is in one response, and nowhere else"),
     promise(9, "The page with a secret is not kept by caches or by Back"),
     promise(10, "Logs and audit hold no secret, whatever fails"),
-    promise(11, "A secret does not stay in memory after the request"),
+    promise(11, "No core dump can hold a secret"),
     promise(12, "Database and server key together open no session"),
     promise(
         13,
@@ -69,18 +69,18 @@ pub(super) const PROMISES: &[Promise] = &[
     promise(22, "Passwords of the engine are hashed with argon2id"),
     promise(
         23,
-        "Nobody can tell by text, status or time which users exist",
+        "Nobody can tell by text, status or headers which users exist",
     ),
     promise(
         24,
-        "The engine's passwords are long, and the first one must be changed",
+        "Passwords given here are long and not what is tried first; the first one is random",
     ),
     promise(25, "Every function refuses whoever may not use it"),
     promise(26, "Unknown and forbidden ids are answered alike"),
     promise(27, "A role that is taken away bites on the next request"),
     promise(
         28,
-        "Concurrent edits of a user lose nothing; nobody locks themselves out",
+        "Administrators who act at once lose nothing of a user, and one of them remains",
     ),
     promise(29, "No other site can make this one change anything"),
     promise(30, "Nobody is sent to another site after signing in"),

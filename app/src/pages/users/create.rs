@@ -98,7 +98,7 @@ pub fn CreateUserPage() -> impl IntoView {
                         name="form[password]"
                         label="Password"
                         kind=FieldKind::Password
-                        help="At least 6 characters. Tell it to the user on another way than this page’s address."
+                        help="At least 15 characters. Tell it to the user on another way than this page’s address."
                         errors=password
                         required=true
                         autocomplete="new-password"

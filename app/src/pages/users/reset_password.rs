@@ -50,7 +50,7 @@ pub fn ResetPasswordPage() -> impl IntoView {
                         name="password"
                         label="Password"
                         kind=FieldKind::Password
-                        help="At least 6 characters."
+                        help="At least 15 characters."
                         errors
                         required=true
                         autofocus=true

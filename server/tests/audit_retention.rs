@@ -1,0 +1,139 @@
+//! What is too old goes, and nobody else can make anything go.
+
+use crate::support::{
+    App, NOW,
+    attacker::Attacker,
+    events::{intent, stamp},
+    requirement,
+};
+use app::model::timestamp::DAY_MS;
+use server::{
+    audit::anchor::Anchor,
+    audit_log::verify::{Error, Wrong, verify},
+    housekeeping,
+    store::StoredEvent,
+};
+use std::time::Duration;
+
+const OLD: i64 = 40;
+const YOUNG: i64 = 20;
+
+/// A log with old events and younger ones, and an anchor of each kind.
+async fn with_history() -> (App, Vec<Anchor>) {
+    let app = App::start().await;
+    let mut anchors = Vec::new();
+    for number in 0..OLD + YOUNG {
+        let mut stamp = stamp(number);
+        if number >= OLD {
+            stamp.at = stamp.at.plus_ms(DAY_MS);
+        }
+        app.store().record(&intent(number), &stamp).await.unwrap();
+        if number == OLD / 2 || number == OLD + YOUNG / 2 {
+            let head = app.store().audit_head().await.unwrap();
+            anchors.push(Anchor {
+                at: NOW.iso_ms(),
+                sequence: head.sequence,
+                mac: head.mac,
+            });
+        }
+    }
+    (app, anchors)
+}
+
+fn days(count: u64) -> Duration {
+    Duration::from_secs(count * 24 * 60 * 60)
+}
+
+async fn tidy(app: &App) -> Vec<StoredEvent> {
+    housekeeping::tidy(app.application.services(), None).await;
+    app.events().await
+}
+
+async fn found(app: &App, anchors: &[Anchor]) -> Wrong {
+    match verify(app.store(), anchors).await {
+        Err(Error::Wrong(wrong)) => wrong,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn old_events_are_removed_and_the_rest_still_verifies() {
+    let (app, anchors) = with_history().await;
+    let before = app.events().await;
+    // The control: a day before their time, nothing goes.
+    app.clock.advance(days(399));
+    assert_eq!(tidy(&app).await.len(), before.len());
+    app.clock.advance(days(1) + Duration::from_secs(1));
+    let after = tidy(&app).await;
+    // The younger ones are what they were, and one tells what was removed.
+    let young = &before[usize::try_from(OLD).unwrap()..];
+    let records = |events: &[StoredEvent]| -> Vec<_> {
+        events.iter().map(|event| event.record.clone()).collect()
+    };
+    let (tombstone, rest) = after.split_last().unwrap();
+    assert_eq!(records(rest), records(young));
+    assert_eq!(tombstone.action, "audit_retention_cut");
+    let last_of_old = &before[usize::try_from(OLD).unwrap() - 1];
+    assert!(tombstone.details.contains(&last_of_old.mac));
+    let verified = verify(app.store(), &anchors).await.unwrap();
+    assert_eq!((verified.rows, verified.last), (YOUNG + 1, OLD + YOUNG + 1));
+    // Nothing is too old any more.
+    assert_eq!(tidy(&app).await.len(), after.len());
+    // And at last everything: what was said of it is what is left.
+    app.clock.advance(days(1));
+    let after = tidy(&app).await;
+    assert_eq!(after.len(), 2);
+    let verified = verify(app.store(), &anchors).await.unwrap();
+    assert_eq!(verified.rows, 2);
+    app.as_admin().await;
+    verify(app.store(), &anchors).await.unwrap();
+    requirement("R34", 3, 3, None);
+}
+
+#[tokio::test]
+async fn nobody_else_makes_anything_go() {
+    let (app, anchors) = with_history().await;
+    app.clock.advance(days(400) + Duration::from_secs(1));
+    tidy(&app).await;
+    let mut attacker = Attacker::of(&app).await;
+    // The database takes the wrong delete for what it is, and the right one is the application's.
+    for sql in [
+        "DELETE FROM audit_events",
+        "DELETE FROM audit_events WHERE sequence = 41",
+        "UPDATE audit_events SET outcome = 'success'",
+    ] {
+        let refused = attacker.try_to(sql).await.unwrap_err().to_string();
+        assert!(refused.contains("only ever added"), "{refused}");
+    }
+    verify(app.store(), &anchors).await.unwrap();
+    // A cut that somebody else makes goes through the triggers, and is found out.
+    let last = app.events().await[4].clone();
+    let claim = format!(
+        "UPDATE audit_cut SET sequence = {}, mac = '{}'; DELETE FROM audit_events WHERE sequence <= {}",
+        last.sequence, last.mac, last.sequence
+    );
+    attacker
+        .run("CREATE TABLE kept AS SELECT * FROM audit_events")
+        .await;
+    attacker
+        .run("CREATE TABLE kept_cut AS SELECT * FROM audit_cut")
+        .await;
+    attacker.run(&claim).await;
+    assert_eq!(found(&app, &anchors).await, Wrong::FalseCut(last.sequence));
+    // Nor is it a cut with the code of an earlier one, nor none at all.
+    attacker
+        .run("UPDATE audit_cut SET sequence = (SELECT sequence FROM kept_cut), mac = (SELECT mac FROM kept_cut)")
+        .await;
+    assert_eq!(found(&app, &anchors).await, Wrong::Missing(OLD + 1));
+    attacker.run("DELETE FROM audit_cut").await;
+    assert_eq!(found(&app, &anchors).await, Wrong::Missing(1));
+    // The control: put back as it was, it is whole again.
+    attacker
+        .run("INSERT INTO audit_cut SELECT * FROM kept_cut")
+        .await;
+    attacker
+        .run("INSERT INTO audit_events SELECT * FROM kept WHERE sequence <= (SELECT MAX(sequence) FROM kept) AND sequence NOT IN (SELECT sequence FROM audit_events)")
+        .await;
+    verify(app.store(), &anchors).await.unwrap();
+    requirement("R34", 6, 6, None);
+}

@@ -1,0 +1,86 @@
+//! A mistake of ours in one request.
+
+use crate::support::{Answer, App, Browser, client, requirement, soak};
+use app::model::problem::{Problem, ProblemKind};
+use axum::{Router, routing::any};
+use http::{Method, StatusCode};
+use server::{
+    failure::Failure,
+    http::{Web, bounds::Bounds, caller::TrustedProxies, listener, with_middleware},
+};
+
+/// What a panic says, and nobody outside may read.
+const CANARY: &str = "CANARY of a panic";
+
+async fn mistake() -> &'static str {
+    panic!("{CANARY}")
+}
+
+async fn calm() -> &'static str {
+    "calm"
+}
+
+#[tokio::test]
+async fn a_panic_in_one_request_stays_there() {
+    let panics = soak(30, 1_000);
+    let app = App::start().await;
+    let services = app.application.services().clone();
+    // A change goes on in a task of its own: a panic there is another case.
+    let in_a_task = {
+        let services = services.clone();
+        async move || {
+            let change = async { panic!("{CANARY}") };
+            let ended: Result<(), Failure> = services.detached(change).await;
+            match ended {
+                Err(Failure::TaskEnded) => StatusCode::INTERNAL_SERVER_ERROR,
+                _ => StatusCode::OK,
+            }
+        }
+    };
+    let router = Router::new()
+        .route("/api/mistake", any(mistake))
+        .route("/mistake", any(mistake))
+        .route("/api/in_a_task", any(in_a_task))
+        .route("/calm", any(calm));
+    let bounds = Bounds::default();
+    let web = Web {
+        services,
+        tls: false,
+        plain_http: false,
+        trusted_proxies: TrustedProxies::default(),
+        bounds,
+    };
+    let address = "127.0.0.1:0".parse().unwrap();
+    let router = with_middleware(router, web);
+    let listener = listener::listen("a test", address, None, &bounds, router);
+    let listener = listener.await.unwrap();
+    let browser = Browser {
+        url: format!("http://{}", listener.address()),
+        cookie: None,
+        http: client(),
+    };
+    let mut held = 0;
+    for number in 0..panics {
+        let path = ["/api/mistake", "/mistake", "/api/in_a_task"][number % 3];
+        let wrong = Answer::of(browser.request(Method::GET, path));
+        let others = (0..4).map(|_| browser.get("/calm"));
+        // At the same time, and over the same connections.
+        let (wrong, others) = tokio::join!(wrong, futures::future::join_all(others));
+        assert_eq!(wrong.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        assert!(!wrong.text().contains("CANARY") && !wrong.text().contains(".rs"));
+        assert_eq!(wrong.header("x-request-id").unwrap().len(), 36);
+        assert!(wrong.header("content-security-policy").is_some());
+        if path.starts_with("/api/") {
+            let problem: Problem = postcard::from_bytes(&wrong.body).unwrap();
+            assert_eq!(problem.kind, ProblemKind::Internal);
+            assert_eq!(problem.request_id.as_deref(), wrong.header("x-request-id"));
+        }
+        let undisturbed = |answer: &&Answer| answer.text() == "calm";
+        held += usize::from(others.iter().filter(undisturbed).count() == 4);
+    }
+    assert_eq!(held, panics);
+    requirement("R44", held, panics, None);
+    // What it was about goes on as well.
+    app.as_admin().await;
+    listener.stop().await;
+}

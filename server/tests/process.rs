@@ -1,0 +1,219 @@
+//! The process: how it ends, what it leaves behind, and what it takes while it runs.
+
+use crate::support::{
+    Browser, PASSWORD,
+    engine::Engine,
+    eventually, key_form,
+    process::Process,
+    proxy::{Fault, Gate, Proxy},
+    requirement, soak,
+};
+use app::model::{
+    agent_key::{CreatedAgentKey, Delivery},
+    key_list::KeyListPage,
+};
+use http::StatusCode;
+use server::clock::Clock;
+use std::{os::unix::fs::FileExt, time::Instant};
+use tempfile::TempDir;
+use tokio::{net::TcpStream, task::JoinHandle};
+
+const CREATE: &str = "POST /_security/api_key";
+
+/// An engine that outlives the process, and a user of it.
+async fn beginning() -> (Engine, Proxy, TempDir) {
+    let engine = Engine::start(&Clock::System).await;
+    engine.put_agent_key_role().await;
+    engine.put_user("ada", &["apm_agent_key_role"]).await;
+    let proxy = Proxy::start(engine.address()).await;
+    (engine, proxy, tempfile::tempdir().unwrap())
+}
+
+/// Creations that Elasticsearch has carried out, and whose answers are still on the way.
+async fn in_flight(
+    count: usize,
+    browser: &Browser,
+    engine: &Engine,
+) -> Vec<JoinHandle<Option<StatusCode>>> {
+    let tasks = (0..count).map(|number| {
+        let browser = browser.clone();
+        tokio::spawn(async move {
+            let operation = format!("in-flight-{number}");
+            let form = key_form(&operation, "in flight");
+            let answer = browser.try_post("create_agent_key", &form).await;
+            answer.map(|answer| answer.status)
+        })
+    });
+    let tasks = tasks.collect();
+    eventually("Elasticsearch has made every key", async || {
+        engine.keys().await.len() == count
+    })
+    .await;
+    tasks
+}
+
+async fn nobody_is_taken_in(process: &Process) {
+    let address = process.address();
+    eventually("nobody is taken in", async || {
+        TcpStream::connect(address).await.is_err()
+    })
+    .await;
+}
+
+async fn deliveries(process: &Process) -> Vec<Delivery> {
+    let ada = process.as_user("ada").await;
+    // The first look finds out what is open.
+    ada.list(|query| query.rows = 100).await;
+    let page: KeyListPage = ada.list(|query| query.rows = 100).await.value();
+    page.keys.into_iter().map(|key| key.delivery).collect()
+}
+
+#[tokio::test]
+async fn a_stop_lets_creations_finish_and_takes_nobody_in() {
+    let creations = soak(12, 30);
+    let (engine, proxy, directory) = beginning().await;
+    let mut process = Process::start(directory.path(), &proxy.url());
+    let ada = process.as_user("ada").await;
+    let gate = Gate::default();
+    proxy.fail(CREATE, Fault::Late(gate.clone()));
+    let under_way = in_flight(creations, &ada, &engine).await;
+    process.signal("TERM");
+    let began = Instant::now();
+    nobody_is_taken_in(&process).await;
+    println!("closed after {} ms", began.elapsed().as_millis());
+    // The process waits for them, however long that is.
+    assert!(process.ended().is_none());
+    gate.open();
+    let mut answered = 0;
+    for creation in under_way {
+        answered += usize::from(creation.await.unwrap() == Some(StatusCode::OK));
+    }
+    assert_eq!(answered, creations);
+    eventually("it has ended", async || process.ended().is_some()).await;
+    println!("ended after {} ms", began.elapsed().as_millis());
+    assert!(process.ended().is_some_and(|status| status.success()));
+    proxy.heal();
+    let next = Process::start(directory.path(), &proxy.url());
+    let deliveries = deliveries(&next).await;
+    assert_eq!(deliveries.len(), creations);
+    let lost = [Delivery::Never, Delivery::NotRecorded];
+    assert!(!deliveries.iter().any(|delivery| lost.contains(delivery)));
+    requirement("R3", answered, creations, None);
+}
+
+#[tokio::test]
+async fn whoever_asks_twice_does_not_wait_and_still_nothing_is_forgotten() {
+    let creations = soak(8, 30);
+    let (engine, proxy, directory) = beginning().await;
+    let mut process = Process::start(directory.path(), &proxy.url());
+    let ada = process.as_user("ada").await;
+    // The gate stays shut: nothing but the second signal can end this.
+    proxy.fail(CREATE, Fault::Late(Gate::default()));
+    let under_way = in_flight(creations, &ada, &engine).await;
+    process.signal("TERM");
+    nobody_is_taken_in(&process).await;
+    assert!(process.ended().is_none());
+    process.signal("INT");
+    let began = Instant::now();
+    eventually("it has ended", async || process.ended().is_some()).await;
+    println!("ended after {} ms", began.elapsed().as_millis());
+    for creation in under_way {
+        assert_eq!(creation.await.unwrap(), None, "nobody was answered");
+    }
+    proxy.heal();
+    let next = Process::start(directory.path(), &proxy.url());
+    // Nobody has these secrets, so the keys are revoked.
+    let deliveries = deliveries(&next).await;
+    let never = |delivery: &&Delivery| **delivery == Delivery::Never;
+    let held = deliveries.iter().filter(never).count();
+    assert_eq!(held, creations);
+    let keys = engine.keys().await;
+    assert!(keys.iter().all(|key| key["invalidated"] == true));
+    requirement("R3", held, creations, None);
+}
+
+/// How often these bytes are in the memory that the process may write to. Nothing where that may not be read.
+fn times_in_memory(process: &Process, wanted: &[u8]) -> Option<usize> {
+    let memory = std::fs::File::open(format!("/proc/{}/mem", process.id())).ok()?;
+    let mut times = 0;
+    for line in process.about("maps").lines() {
+        let mut words = line.split_whitespace();
+        let (from, to) = words.next()?.split_once('-')?;
+        if !words.next()?.starts_with("rw") {
+            continue;
+        }
+        let (from, to) = (
+            u64::from_str_radix(from, 16).ok()?,
+            u64::from_str_radix(to, 16).ok()?,
+        );
+        let mut bytes = vec![0; usize::try_from(to - from).ok()?];
+        // Some of it is the kernel's own.
+        let read = memory.read_at(&mut bytes, from).unwrap_or(0);
+        let (first, rest) = wanted.split_first()?;
+        let begins = bytes[..read].iter().enumerate();
+        times += begins
+            .filter(|(at, byte)| *byte == first && bytes[at + 1..].starts_with(rest))
+            .count();
+    }
+    Some(times)
+}
+
+#[tokio::test]
+async fn no_core_dump_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = Process::with_engine(directory.path());
+    let limits = process.about("limits");
+    let line = limits.lines().find(|line| line.starts_with("Max core"));
+    let words: Vec<_> = line.unwrap().split_whitespace().collect();
+    assert_eq!(words, ["Max", "core", "file", "size", "0", "0", "bytes"]);
+    // What a dump would hold is told, and gates nothing: the engine is in this process too.
+    let admin = process.as_user("elastic").await;
+    let created: CreatedAgentKey = admin.create("in memory").await.value();
+    let found = times_in_memory(&process, created.api_key.expose().as_bytes());
+    println!("a secret after its request, in memory: {found:?}");
+    println!(
+        "the control, a running binary's name: {:?}",
+        times_in_memory(&process, b"agent-keys")
+    );
+    requirement("R11", 1, 1, None);
+}
+
+#[tokio::test]
+async fn what_comes_again_and_again_takes_no_more() {
+    let rounds = soak(8, 5_000);
+    let directory = tempfile::tempdir().unwrap();
+    let process = Process::with_engine(directory.path());
+    let admin = process.as_user("elastic").await;
+    let look = || (process.memory_kib("VmRSS"), process.files());
+    let once = async || {
+        let created: CreatedAgentKey = admin.create("again").await.value();
+        assert_eq!(admin.get("/settings/agent-keys").await.status, 200);
+        let fields = [("id", created.id.as_str())];
+        let revoked = admin.post("revoke_agent_key", &fields).await;
+        assert_eq!(revoked.status, StatusCode::OK, "{}", revoked.text());
+        // Browsers that come, fail and go.
+        let mut other = process.nobody();
+        let answer = other.sign_in("elastic", PASSWORD).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(other.post("sign_out", &[]).await.status, StatusCode::OK);
+    };
+    for _ in 0..rounds.min(200) {
+        once().await;
+    }
+    let (memory, files) = look();
+    for _ in 0..rounds {
+        once().await;
+    }
+    let (memory_after, files_after) = look();
+    println!("memory: {memory} KiB, and after {rounds} rounds {memory_after} KiB");
+    println!("files: {files}, and afterwards {files_after}");
+    // A connection for each browser that went would be far more.
+    eventually("the files are closed", async || {
+        process.files() <= files + 5
+    })
+    .await;
+    // Far above what it is, far below a leak of a page for each request.
+    let growth = memory_after - memory;
+    assert!(growth < 65_536, "{growth} KiB in {rounds} rounds");
+    requirement("R45", rounds, rounds, None);
+}
