@@ -53,7 +53,7 @@ async fn counted(data_dir: &Path, username: &str) -> (i64, i64, i64) {
 #[tokio::test]
 async fn neither_a_flood_of_names_nor_a_kill_makes_failures_forgotten() {
     const NAMES_EACH: usize = 10;
-    let machines = soak(10, 2_000);
+    let machines = soak(10, 1_000);
     let engine = Engine::start(&Clock::System).await;
     engine.put_user("ada", &[]).await;
     let proxy = Proxy::start(engine.address()).await;
@@ -146,7 +146,7 @@ const REASONS: [&str; 4] = ["unknown", "mistyped", "disabled", "locked-up"];
 
 #[tokio::test]
 async fn nobody_can_tell_from_a_refusal_who_exists() {
-    let rounds = soak(5, 100);
+    let rounds = soak(5, 50);
     // What a password really costs takes too long for the short version; the times then say nothing.
     let hashing = match rounds {
         5 => embedded::PasswordHashing::FastForTests,

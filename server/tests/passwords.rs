@@ -104,15 +104,22 @@ async fn many_who_sign_in_at_once_take_no_more_memory_than_two() {
             crate::support::client_with(|builder| builder.local_address(Some(address.into())));
         async move {
             let name = format!("person-{number}");
-            browser.sign_in(&name, PASSWORD).await.status
+            browser.sign_in(&name, PASSWORD).await
         }
     });
-    let statuses = futures::future::join_all(tries).await;
-    let refused = StatusCode::UNAUTHORIZED;
-    assert!(
-        statuses.iter().all(|status| *status == refused),
-        "{statuses:?}"
-    );
+    let answers = futures::future::join_all(tries).await;
+    let refused = answers
+        .iter()
+        .filter(|answer| answer.status == StatusCode::UNAUTHORIZED);
+    println!("of {people} at once, {} had their turn", refused.count());
+    // Whoever cannot have one in time is told to come back.
+    for answer in &answers {
+        match answer.status.as_u16() {
+            401 | 504 => {}
+            503 => assert_eq!(answer.header("retry-after"), Some("2")),
+            other => panic!("{other}"),
+        }
+    }
     let growth = process.memory_kib("VmHWM") - before;
     println!("{people} at once: the peak grew by {growth} KiB from {before} KiB");
     // One was there before; the rest is room for everything else.

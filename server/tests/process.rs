@@ -180,7 +180,7 @@ async fn no_core_dump_is_left() {
 
 #[tokio::test]
 async fn what_comes_again_and_again_takes_no_more() {
-    let rounds = soak(8, 5_000);
+    let rounds = soak(8, 1_000);
     let directory = tempfile::tempdir().unwrap();
     let process = Process::with_engine(directory.path());
     let admin = process.as_user("elastic").await;

@@ -43,6 +43,7 @@ async fn a_key_that_cannot_be_recorded_is_revoked_and_its_secret_not_shown() {
         let operation = format!("op-{number}");
         let answer = ada.create_as(&operation, "unrecorded").await;
         assert_eq!(answer.problem(), ProblemKind::Storage);
+        assert_eq!(answer.header("retry-after"), Some("2"));
         assert!(!shows_a_secret(&answer.text()));
     }
     let keys = app.engine.keys().await;

@@ -6,8 +6,8 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{
     HeaderName, HeaderValue, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-        X_CONTENT_TYPE_OPTIONS,
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER,
+        STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use leptos::nonce::Nonce;
@@ -48,7 +48,13 @@ pub(super) async fn protect(State(web): State<Web>, mut request: Request, next: 
     );
     request.extensions_mut().insert(Nonce::from_value(nonce));
     let mut response = next.run(request).await;
+    let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
+    if unavailable {
+        // In seconds: whatever is too busy or away is looked for again by then.
+        let soon = HeaderValue::from_static("2");
+        headers.entry(RETRY_AFTER).or_insert(soon);
+    }
     for (name, value) in FIXED {
         headers.insert(name, value);
     }
