@@ -16,7 +16,7 @@ use std::sync::{
 async fn nobody_sees_that_the_database_is_locked() {
     const WRITERS: i64 = 16;
     const READERS: usize = 64;
-    let each = i64::try_from(soak(5, 1_000)).unwrap();
+    let each = i64::try_from(soak(5, 300)).unwrap();
     let app = App::start().await;
     let store = app.store().clone();
     let over = Arc::new(AtomicBool::new(false));
