@@ -76,6 +76,7 @@ pub struct Application {
     services: Services,
     engine: Option<embedded::Engine>,
     housekeeping: JoinHandle<()>,
+    connection: JoinHandle<()>,
     anchors: Anchors,
     anchoring: JoinHandle<()>,
 }
@@ -161,6 +162,7 @@ impl Application {
         };
         housekeeping::recover(&services).await?;
         let housekeeping = tokio::spawn(housekeeping::keep(services.clone(), config.service));
+        let connection = tokio::spawn(housekeeping::connection::write_down(services.clone()));
         let anchors = Anchors::new(&config.data_dir);
         let anchoring = tokio::spawn(anchor::go_on(services.clone(), anchors.clone()));
         Ok(Self {
@@ -170,6 +172,7 @@ impl Application {
             services,
             engine,
             housekeeping,
+            connection,
             anchors,
             anchoring,
         })
@@ -222,6 +225,7 @@ impl Application {
     /// Ends everything in peace: requests first, then the changes they left behind, then what those need.
     pub async fn stop(self) {
         self.housekeeping.abort();
+        self.connection.abort();
         self.anchoring.abort();
         self.listener.stop().await;
         if let Some(metrics) = self.metrics {

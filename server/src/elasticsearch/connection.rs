@@ -2,7 +2,7 @@
 
 use super::{
     Credential, Error,
-    breaker::{Breaker, Next},
+    breaker::{Breaker, Circuit, Next},
     queue::Queue,
 };
 use crate::{metrics::Calls, random::Random, request_id::RequestId};
@@ -15,12 +15,15 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
+use tokio::{sync::watch, time::timeout};
 use url::Url;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a reader looks for the end of an outage. Whoever waits longer gains nothing: a task looks for it as well.
+const LOOK_TIMEOUT: Duration = Duration::from_millis(200);
 /// The largest answer to a change.
 const WRITE_ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// The largest answer to a question: a page of keys, or all users.
@@ -110,6 +113,16 @@ impl Elasticsearch {
         self.breaker.is_open()
     }
 
+    /// Tells when it is given up, and when it is there again.
+    pub fn watch(&self) -> watch::Receiver<Circuit> {
+        self.breaker.watch()
+    }
+
+    /// For how long it has answered nothing; `None` when the last question was answered.
+    pub fn silent_for(&self) -> Option<Duration> {
+        self.breaker.silent_for(Instant::now())
+    }
+
     /// How often it was asked, and what came of it.
     pub fn calls(&self) -> &Calls {
         &self.calls
@@ -136,12 +149,26 @@ impl Elasticsearch {
         is_there
     }
 
-    /// What an exchange says about whether Elasticsearch is there.
-    fn note<T>(&self, result: &Result<T, Error>, took: Duration) {
+    /// Whether this call may be made. While it is given up, one reader a second looks first whether that is over; nobody
+    /// waits for a connection then.
+    async fn admits(&self, effect: Effect) -> bool {
+        match effect {
+            _ if !self.is_given_up() => true,
+            Effect::Writes => false,
+            Effect::Reads => timeout(LOOK_TIMEOUT, self.is_reachable())
+                .await
+                .unwrap_or(false),
+        }
+    }
+
+    /// What an exchange that began at `began` says about whether Elasticsearch is there.
+    fn note<T>(&self, result: &Result<T, Error>, began: Instant) {
         match result {
             Ok(_) => self.breaker.answered(),
+            Err(Error::TimedOut) => self.breaker.unanswered(began),
             Err(Error::Unreachable) => {
-                if self.breaker.failed(Instant::now(), took) == Next::Look {
+                self.breaker.unanswered(began);
+                if self.breaker.failed(Instant::now(), began.elapsed()) == Next::Look {
                     let (http, url) = (self.http.clone(), self.url.clone());
                     let breaker = self.breaker.downgrade();
                     let random = self.random;
@@ -268,9 +295,10 @@ impl Connection {
         let operation = operation(&method, path);
         let began = Instant::now();
         let elasticsearch = &self.elasticsearch;
-        let result = if elasticsearch.breaker.admits(effect, began) {
+        let result = if elasticsearch.admits(effect).await {
+            let began = Instant::now();
             let result = self.exchange(effect, method, path, query, body).await;
-            elasticsearch.note(&result, began.elapsed());
+            elasticsearch.note(&result, began);
             result
         } else {
             Err(Error::Unreachable)
