@@ -1,5 +1,7 @@
 //! One story that calls every method of the store, told on SQLite and on PostgreSQL.
 
+mod remembered_lists;
+
 use crate::support::{NOW, postgres::Postgres, trail};
 use app::model::{
     agent_key::KeyId,
@@ -31,7 +33,7 @@ async fn the_story_on_sqlite() {
     tell(open().await).await;
     // Opened again, it is all still there, and nothing is migrated twice.
     let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 33);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 35);
     let odd = directory.path().join("with space and %25?.db");
     let url = format!("sqlite://{}", directory.path().join("named.db").display());
     tell(Store::open(Some(&url.into()), &odd, trail()).await.unwrap()).await;
@@ -53,7 +55,7 @@ async fn the_story_on_postgresql() {
     };
     tell(open().await).await;
     let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 33);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 35);
     tell_of_sessions(store).await;
 }
 
@@ -543,6 +545,7 @@ async fn tell_of_sessions(store: Store) {
     assert!(matches!(ended("third").await, Found::Ended(_)));
     assert_eq!(expire(5, 7).await, 0);
     assert!(matches!(ended("third").await, Found::Nothing));
+    assert_eq!(store.forget_unused_lists().await.unwrap(), 1);
     store.close().await;
 }
 

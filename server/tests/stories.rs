@@ -16,6 +16,7 @@ mod configuration;
 mod connections;
 mod contention;
 mod create;
+mod degraded;
 mod durability;
 mod edits;
 mod elsewhere;
