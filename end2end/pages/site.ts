@@ -90,7 +90,7 @@ export class Site {
 
   /** What stands above a page that shows what is remembered. */
   get outage(): Locator {
-    return this.page.getByRole('main').getByRole('alert').filter({ hasText: 'No answer since' });
+    return this.page.getByRole('main').getByRole('alert').filter({ hasText: 'no answer since' });
   }
 
   get signInPage(): SignInPage {

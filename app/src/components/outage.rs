@@ -33,9 +33,8 @@ pub fn OutageBanner(
         <div class="callout" data-tone="warning" data-variant="banner" role="alert">
             <Icon name=IconName::Unplug />
             <div>
-                <h2>{title}</h2>
+                <h2>{title} ": no answer since " {outage.since.time_of_day()}</h2>
                 <p>
-                    "No answer since " {outage.since.time_of_day()} ". "
                     {what} " is as of " <strong>{read_at.date_and_second()}</strong> " and read-only. "
                     {more}
                     "Agents are not affected by this page; APM Server may be."

@@ -113,6 +113,9 @@ fn Header(
     .into_any()
 }
 
+/// Why nothing can be changed; the banner above says the same to everybody who sees it.
+const NOT_NOW: &str = "Not while Elasticsearch does not answer";
+
 /// The way to the form, or why there is none.
 #[component]
 fn CreateLink(permit: Permit) -> impl IntoView {
@@ -148,12 +151,13 @@ fn CreateLink(permit: Permit) -> impl IntoView {
                 class="button"
                 data-variant="primary"
                 disabled
+                title=NOT_NOW
                 aria-describedby="create-unknown"
             >
                 <Icon name=IconName::Plus />
                 "Create APM agent key"
             </button>
-            <p class="small muted" id="create-unknown">"Not while Elasticsearch does not answer."</p>
+            <p class="visually-hidden" id="create-unknown">{NOT_NOW}</p>
         }
         .into_any(),
     }
