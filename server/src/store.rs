@@ -8,6 +8,7 @@
 
 mod apm_settings;
 mod audit;
+mod audit_streams;
 mod migrations;
 mod open;
 mod operations;

@@ -290,6 +290,8 @@ async fn tell(store: Store) {
     assert_eq!(verify(&store, &[]).await.unwrap().rows, 30);
     tell_of_delivery(&store, &grant).await;
     tell_of_failed_sign_ins(&store).await;
+    remembered_lists::tell(&store, &grant).await;
+    tell_of_audit_streams(&store).await;
     tell_of_old_events(&store).await;
     store.close().await;
 }
@@ -400,6 +402,17 @@ async fn tell_of_delivery(store: &Store, grant: &Grant) {
     }
     // Nothing is under way any more.
     assert_eq!(store.abandon_operations(&stamp(13)).await.unwrap(), 0);
+}
+
+/// How far the log was sent, to each target, and never back.
+async fn tell_of_audit_streams(store: &Store) {
+    let sent = async |target| store.sent_events(target).await.unwrap();
+    assert_eq!(sent("one").await, 0);
+    for (sequence, expected) in [(7, 7), (5, 7), (9, 9)] {
+        store.note_sent_events("one", sequence, NOW).await.unwrap();
+        assert_eq!(sent("one").await, expected);
+    }
+    assert_eq!(sent("another").await, 0);
 }
 
 /// Failures are counted, pause, are forgiven and forgotten. No events: those are the caller's.

@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod audit_chain;
 mod audit_retention;
+mod audit_stream;
 mod binary;
 mod boundary;
 mod configuration;

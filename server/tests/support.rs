@@ -228,6 +228,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         log_format: LogFormat::Text,
         audit_log: None,
         audit_retention_days: server::config::AUDIT_RETENTION_DAYS,
+        audit_stream: None,
     }
 }
 
