@@ -125,10 +125,21 @@ async fn read(services: &Services, after: i64) -> Result<Vec<(i64, Document)>, E
         .await?
         .into_iter()
         .peekable();
-    let mut previous = match events.next_if(|event| event.sequence <= after) {
-        Some(event) => event.mac,
-        None => services.store.audit_head().await?.origin,
+    let before = events.next_if(|event| event.sequence <= after);
+    let Some(first) = events.peek().map(|event| event.sequence) else {
+        return Ok(Vec::new());
     };
+    let mut previous = match before {
+        Some(event) => event.mac,
+        None => tied_to(services, first).await?,
+    };
+    if after > 0 && first > after + 1 {
+        tracing::error!(
+            after,
+            first,
+            "events were removed because of their age before they were sent"
+        );
+    }
     let mut bytes = 0;
     let mut batch = Vec::new();
     for event in events {
@@ -141,6 +152,14 @@ async fn read(services: &Services, after: i64) -> Result<Vec<(i64, Document)>, E
         previous = event.mac;
     }
     Ok(batch)
+}
+
+/// The code that the first event of the log is tied to.
+async fn tied_to(services: &Services, first: i64) -> Result<String, Error> {
+    match services.store.audit_cut().await? {
+        Some(cut) if cut.sequence + 1 == first => Ok(cut.mac),
+        _ => Ok(services.store.audit_head().await?.origin),
+    }
 }
 
 /// The line that collectors get, too. An event from before events had identifiers is known by its code.
