@@ -24,7 +24,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -161,11 +161,13 @@ async fn happen(application: &Application, numbers: std::ops::Range<i64>) {
     }
 }
 
+/// The longer it was away, the longer it takes until somebody looks for it again.
 async fn arrive(target: &Target, count: usize) {
-    eventually("all events arrive", async || {
-        target.with(|inside| inside.documents.len() == count)
-    })
-    .await;
+    let patience = Instant::now() + Duration::from_secs(soak(20, 150) as u64);
+    while target.with(|inside| inside.documents.len()) != count {
+        assert!(Instant::now() < patience, "{count} events do not arrive");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(20);
 /// After a failure. Doubled after each.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Events could not be sent. They will be.
 #[derive(Debug, thiserror::Error)]
