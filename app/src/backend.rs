@@ -1,7 +1,7 @@
 //! The one trait between the pages and everything behind them.
 
 use crate::model::{
-    agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
+    agent_key::{CreatedAgentKey, FoundAgentKey, KeyId, RevokedAgentKey},
     apm_settings::{ApmIntegration, ApmSettings},
     audit::{AuditPage, AuditQuery, SearchText},
     key_list::{KeyListPage, KeyListQuery},
@@ -39,7 +39,7 @@ pub trait Backend: Send + Sync {
     /// Ends the session, if there is one.
     async fn sign_out(&self) -> Result<(), Problem>;
 
-    /// Who is signed in, and what they may do.
+    /// Who is signed in, and what they may do. While Elasticsearch does not answer, that is nothing.
     async fn viewer(&self) -> Result<Viewer, Problem>;
 
     /// This person's live sessions.
@@ -54,11 +54,11 @@ pub trait Backend: Send + Sync {
     /// Ends this person's sessions but the one in use. How many.
     async fn end_other_sessions(&self) -> Result<u64, Problem>;
 
-    /// One page of the agent keys this person may see.
+    /// One page of the agent keys this person may see. While Elasticsearch does not answer, what is remembered of them.
     async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem>;
 
-    /// One agent key.
-    async fn find_agent_key(&self, id: KeyId) -> Result<AgentKey, Problem>;
+    /// One agent key. While Elasticsearch does not answer, what is remembered of it.
+    async fn find_agent_key(&self, id: KeyId) -> Result<FoundAgentKey, Problem>;
 
     /// What the form for a new key needs.
     async fn prepare_agent_key(&self) -> Result<AgentKeyPreparation, Problem>;

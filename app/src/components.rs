@@ -11,6 +11,7 @@ pub mod form;
 pub mod icon;
 pub mod meter;
 pub mod moment;
+pub mod outage;
 pub mod problem;
 pub mod search_box;
 pub mod sidenav;

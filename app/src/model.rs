@@ -9,6 +9,7 @@ pub mod key_list;
 pub mod key_name;
 pub mod labels;
 pub mod new_agent_key;
+pub mod outage;
 pub mod password;
 pub mod privilege;
 pub mod problem;

@@ -88,6 +88,11 @@ export class Site {
     return this.page.getByRole('heading', { level: 1, name });
   }
 
+  /** What stands above a page that shows what is remembered. */
+  get outage(): Locator {
+    return this.page.getByRole('main').getByRole('alert').filter({ hasText: 'no answer since' });
+  }
+
   get signInPage(): SignInPage {
     return new SignInPage(this);
   }

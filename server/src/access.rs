@@ -186,6 +186,8 @@ impl Actor {
                 permission,
             }),
             Permit::Missing(missing) => Err(missing.clone()),
+            // Never of an answer, and here is one.
+            Permit::Unknown => Err(Vec::new()),
         }
     }
 }

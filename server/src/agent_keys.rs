@@ -9,7 +9,9 @@ pub mod list;
 pub mod prepare;
 mod query;
 mod read;
+mod recall;
 pub mod reconcile;
+pub mod remember;
 pub mod revoke;
 
 pub(crate) use query::active_keys_by_owner;

@@ -3,10 +3,10 @@
 use crate::{
     access::Gate,
     audit::{Trail, anchor::Anchors, ship::Shipper},
-    audit_log::anchor,
+    audit_log::{anchor, stream},
     clock::Clock,
     config::{self, Config},
-    elasticsearch::{self, Elasticsearch},
+    elasticsearch::{self, Elasticsearch, data_stream::DataStream},
     failure::Failure,
     housekeeping,
     http::{
@@ -76,8 +76,10 @@ pub struct Application {
     services: Services,
     engine: Option<embedded::Engine>,
     housekeeping: JoinHandle<()>,
+    connection: JoinHandle<()>,
     anchors: Anchors,
     anchoring: JoinHandle<()>,
+    streaming: Option<JoinHandle<()>>,
 }
 
 impl Application {
@@ -107,6 +109,7 @@ impl Application {
             Some(key) => ServerKey::given(key),
             None => ServerKey::load_or_make(&config.data_dir, &random)?,
         };
+        let audit_stream = config.audit_stream.map(data_stream).transpose()?;
         let shipper = config.audit_log.map(Shipper::start).transpose();
         let trail = Trail::new(
             server_key.audit_key()?,
@@ -161,8 +164,10 @@ impl Application {
         };
         housekeeping::recover(&services).await?;
         let housekeeping = tokio::spawn(housekeeping::keep(services.clone(), config.service));
+        let connection = tokio::spawn(housekeeping::connection::write_down(services.clone()));
         let anchors = Anchors::new(&config.data_dir);
         let anchoring = tokio::spawn(anchor::go_on(services.clone(), anchors.clone()));
+        let streaming = audit_stream.map(|to| tokio::spawn(stream::go_on(services.clone(), to)));
         Ok(Self {
             listener,
             metrics,
@@ -170,8 +175,10 @@ impl Application {
             services,
             engine,
             housekeeping,
+            connection,
             anchors,
             anchoring,
+            streaming,
         })
     }
 
@@ -222,7 +229,11 @@ impl Application {
     /// Ends everything in peace: requests first, then the changes they left behind, then what those need.
     pub async fn stop(self) {
         self.housekeeping.abort();
+        self.connection.abort();
         self.anchoring.abort();
+        if let Some(streaming) = self.streaming {
+            streaming.abort();
+        }
         self.listener.stop().await;
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
@@ -239,6 +250,17 @@ impl Application {
         anchor::anchor_the_end(&self.services, self.anchors).await;
         self.services.store.close().await;
     }
+}
+
+fn data_stream(settings: config::AuditStream) -> Result<DataStream, elasticsearch::StartError> {
+    let config::AuditStream {
+        url,
+        name,
+        api_key,
+        ca_file,
+    } = settings;
+    let setting = "AGENT_KEYS_AUDIT_STREAM_CA_FILE";
+    DataStream::new(url, &name, &api_key, ca_file, setting)
 }
 
 async fn connect(

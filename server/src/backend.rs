@@ -20,7 +20,8 @@ use crate::{
 use app::{
     backend::{AgentKeyPreparation, Backend},
     model::{
-        agent_key::{AgentKey, CreatedAgentKey, KeyId, RevokedAgentKey},
+        access::Access,
+        agent_key::{CreatedAgentKey, FoundAgentKey, KeyId, RevokedAgentKey},
         apm_settings::{ApmIntegration, ApmSettings},
         audit::{AuditPage, AuditQuery, SearchText},
         key_list::{KeyListPage, KeyListQuery},
@@ -99,8 +100,13 @@ impl RequestBackend {
             Ok(value) => return Ok(value),
             Err(failure) => failure,
         };
-        if let Failure::Elasticsearch(elasticsearch::Error::Unauthorized) = failure {
-            self.end_sign_in().await;
+        match failure {
+            Failure::Elasticsearch(elasticsearch::Error::Unauthorized) => {
+                self.forget().await;
+                self.end_sign_in().await;
+            }
+            Failure::Elasticsearch(elasticsearch::Error::Forbidden) => self.forget().await,
+            _ => {}
         }
         let kind = problem_kind(&failure);
         let error: &dyn std::error::Error = &failure;
@@ -115,6 +121,19 @@ impl RequestBackend {
             kind,
             request_id: Some(self.visit.request_id().as_str().to_owned()),
         })
+    }
+
+    /// Elasticsearch refuses this person something, so it may be the list as well.
+    async fn forget(&self) {
+        let Some(person) = &self.person else { return };
+        let identity = &person.session().identity;
+        if let Err(error) = self.services.store.forget_list(identity).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(
+                error,
+                "the list of a person who is refused could not be forgotten"
+            );
+        }
     }
 
     /// Elasticsearch no longer accepts this person's password, so the session is worth nothing.
@@ -138,15 +157,21 @@ impl RequestBackend {
         let person = self.person()?;
         let (actor, info) =
             tokio::join!(person.actor(&self.services), person.elasticsearch().info());
-        let actor = actor?;
-        let identity = actor.identity();
+        let (access, outage) = match actor {
+            Ok(actor) => (actor.access().clone(), None),
+            Err(failure) => match self.services.outage(&failure) {
+                Some(outage) => (Access::unknown(), Some(outage)),
+                None => return Err(failure),
+            },
+        };
+        // Who it is, the session knows.
+        let identity = &person.session().identity;
         // Agent key users lack the privilege to see name and version, and do not need it.
         let about = info.ok().map(|info| ClusterAbout {
             name: info.cluster_name,
             version: info.version.number,
         });
-        let access = actor.access().clone();
-        let needs_help = !access.list.is_granted();
+        let needs_help = !access.list.is_granted() && outage.is_none();
         let role_request = needs_help.then(|| role::request(self.services.gate.space()));
         Ok(Viewer {
             role_request,
@@ -158,6 +183,7 @@ impl RequestBackend {
                 url: self.services.elasticsearch.address().to_owned(),
                 embedded: self.services.elasticsearch.is_embedded(),
                 about,
+                outage,
             },
         })
     }
@@ -236,8 +262,8 @@ impl Backend for RequestBackend {
         ask!(self, agent_keys::list::list, query)
     }
 
-    async fn find_agent_key(&self, id: KeyId) -> Result<AgentKey, Problem> {
-        ask!(self, agent_keys::find::find, &id)
+    async fn find_agent_key(&self, id: KeyId) -> Result<FoundAgentKey, Problem> {
+        ask!(self, agent_keys::find::look_at, &id)
     }
 
     async fn prepare_agent_key(&self) -> Result<AgentKeyPreparation, Problem> {

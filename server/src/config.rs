@@ -5,6 +5,7 @@
 //! file: add `_FILE` (or `_file`) to its name. A name that nobody knows is an error, so that a typing mistake
 //! never silently means the default. Errors name the setting and never print its value.
 
+mod audit_stream;
 mod source;
 
 use crate::{
@@ -22,6 +23,7 @@ use std::{
 };
 use url::Url;
 
+pub use audit_stream::AuditStream;
 pub use source::Environment;
 
 /// The file that is read when it exists and `--config` names no other.
@@ -77,6 +79,8 @@ pub struct Config {
     /// `audit_retention_days`, `AGENT_KEYS_AUDIT_RETENTION_DAYS`: the age at which events of the audit log are
     /// removed. Default [`AUDIT_RETENTION_DAYS`].
     pub audit_retention_days: u32,
+    /// Where each event of the audit log also goes as a document. Default: nowhere.
+    pub audit_stream: Option<AuditStream>,
 }
 
 /// Certificate chain and private key, both PEM.
@@ -225,6 +229,7 @@ impl Config {
                 path => Destination::File(path.into()),
             }),
             audit_retention_days: audit_retention_days(&mut values)?,
+            audit_stream: audit_stream::read(&mut values)?,
         };
         let plain_http = config.tls.is_none() && !config.insecure_http;
         if plain_http && !config.listen.ip().is_loopback() {
@@ -337,6 +342,13 @@ fn elasticsearch(values: &mut Values) -> Result<Elasticsearch, Error> {
             elastic_password,
         });
     };
+    let reason = "leave out user and password: each person signs in with their own";
+    let url = elasticsearch_url(name, &text, reason)?;
+    Ok(Elasticsearch::Cluster { url, ca_file })
+}
+
+/// The address of an Elasticsearch, with a slash at its end. `no_user` says why it holds no user.
+fn elasticsearch_url(name: String, text: &str, no_user: &'static str) -> Result<Url, Error> {
     let invalid = |reason| Error::Invalid {
         name: name.clone(),
         reason,
@@ -348,9 +360,7 @@ fn elasticsearch(values: &mut Values) -> Result<Elasticsearch, Error> {
         return Err(invalid("begin with https:// or http:// and a host"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid(
-            "leave out user and password: each person signs in with their own",
-        ));
+        return Err(invalid(no_user));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(invalid("leave out ? and #"));
@@ -360,7 +370,7 @@ fn elasticsearch(values: &mut Values) -> Result<Elasticsearch, Error> {
         let path = format!("{}/", url.path());
         url.set_path(&path);
     }
-    Ok(Elasticsearch::Cluster { url, ca_file })
+    Ok(url)
 }
 
 fn service(values: &mut Values) -> Result<Option<Credential>, Error> {

@@ -10,6 +10,7 @@ pub mod authenticate;
 pub mod breaker;
 pub mod connection;
 pub mod credential;
+pub mod data_stream;
 pub mod error;
 pub mod has_privileges;
 pub mod info;

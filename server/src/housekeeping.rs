@@ -1,5 +1,7 @@
 //! What nobody asks for and somebody has to do: once at the start and then every minute.
 
+pub mod connection;
+
 use crate::{
     access, agent_keys,
     audit::{Origin, Stamp},
@@ -40,6 +42,7 @@ pub async fn recover(services: &Services) -> Result<(), Failure> {
 /// One round. What fails is logged and tried again in the next one.
 pub async fn tidy(services: &Services, service: Option<&Credential>) {
     report("sessions", expire_sessions(services).await);
+    report("remembered lists", forget_lists(services).await);
     report("attempts to sign in", forget_attempts(services).await);
     report("unseen secrets", note_unseen_secrets(services).await);
     report("old events", cut_old_events(services).await);
@@ -59,6 +62,12 @@ async fn expire_sessions(services: &Services) -> Result<(), Failure> {
         .store
         .expire_sessions(touched, created, &stamp)
         .await?;
+    Ok(())
+}
+
+/// Nobody can look at the list of a person who has no session.
+async fn forget_lists(services: &Services) -> Result<(), Failure> {
+    services.store.forget_unused_lists().await?;
     Ok(())
 }
 
@@ -108,7 +117,7 @@ async fn reconcile(services: &Services, credential: &Credential) -> Result<(), F
     Ok(())
 }
 
-fn stamp(services: &Services) -> Result<Stamp, Failure> {
+pub(crate) fn stamp(services: &Services) -> Result<Stamp, Failure> {
     let name = services.random.identifier(&services.clock)?;
     Ok(Stamp {
         at: services.clock.now(),

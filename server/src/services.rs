@@ -1,10 +1,10 @@
 //! What every use case works with, and the person for whom it works.
 
 use crate::{
-    access::{Actor, Fresh, Gate, Grant, Permission},
+    access::{Actor, Fresh, Gate, Grant, Identity, Permission},
     audit::{Origin, Stamp},
     clock::Clock,
-    elasticsearch::{Connection, Elasticsearch},
+    elasticsearch::{self, Connection, Elasticsearch},
     failure::Failure,
     metrics::Metrics,
     random::Random,
@@ -12,6 +12,11 @@ use crate::{
     session::{ServerKey, Session, limit::Turns},
     store::Store,
     visit::Visit,
+};
+use app::model::{
+    access::{Access, Reach},
+    outage::Outage,
+    problem::ElasticsearchFault,
 };
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -28,6 +33,7 @@ struct Inner {
     parts: Parts,
     tasks: TaskTracker,
     changing_a_user: Mutex<()>,
+    turn: Mutex<()>,
 }
 
 /// The parts, by name.
@@ -75,7 +81,49 @@ impl Services {
                 parts,
                 tasks,
                 changing_a_user: Mutex::default(),
+                turn: Mutex::default(),
             }),
+        }
+    }
+
+    /// The outage that this failure is a part of, if it is one: Elasticsearch is away, or as good as.
+    pub fn outage(&self, failure: &Failure) -> Option<Outage> {
+        let fault = match failure {
+            Failure::Elasticsearch(elasticsearch::Error::Unreachable) => {
+                ElasticsearchFault::Unreachable
+            }
+            Failure::Elasticsearch(elasticsearch::Error::TimedOut) => ElasticsearchFault::TimedOut,
+            _ => return None,
+        };
+        let now = self.clock.now();
+        let silent_for = self.elasticsearch.silent_for().unwrap_or_default();
+        let silent_ms = i64::try_from(silent_for.as_millis()).unwrap_or(i64::MAX);
+        Some(Outage {
+            fault,
+            since: now.plus_ms(-silent_ms),
+            now,
+        })
+    }
+
+    /// Forgets what is remembered for this person beyond what they may see. What cannot be forgotten now is at the
+    /// next request.
+    async fn forget_beyond(&self, identity: &Identity, access: &Access) {
+        let forgotten = async {
+            let Some(mark) = self.store.list_mark(identity).await? else {
+                return Ok(());
+            };
+            let sees_less = mark.reach == Reach::Everybody && access.list_reach == Reach::Own;
+            if sees_less || !access.list.is_granted() {
+                self.store.forget_list(identity).await?;
+            }
+            Ok::<_, crate::store::Error>(())
+        };
+        if let Err(error) = forgotten.await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(
+                error,
+                "what a person may no longer see could not be forgotten"
+            );
         }
     }
 
@@ -102,6 +150,12 @@ impl Services {
         self.inner.changing_a_user.lock().await
     }
 
+    /// A turn among what is done in the background: one after the other, so that it never takes Elasticsearch away from
+    /// those who wait for it.
+    pub async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.inner.turn.lock().await
+    }
+
     /// Waits for every change that is under way.
     pub async fn drain(&self) {
         self.inner.tasks.close();
@@ -121,8 +175,8 @@ struct PersonInner {
     connection: Connection,
     request_id: RequestId,
     origin: Origin,
-    /// Asked once for the whole request, whichever question comes first.
-    actor: OnceCell<Actor>,
+    /// Asked once for the whole request, whichever question comes first: nobody waits twice for the same silence.
+    actor: OnceCell<Result<Actor, elasticsearch::Error>>,
 }
 
 impl Person {
@@ -166,14 +220,14 @@ impl Person {
     /// What this person may do.
     pub async fn actor(&self, services: &Services) -> Result<&Actor, Failure> {
         let inner = &self.inner;
-        let ask = || {
-            Actor::ask(
-                &inner.connection,
-                inner.session.identity.clone(),
-                &services.gate,
-            )
+        let identity = &inner.session.identity;
+        let ask = async || {
+            let actor = Actor::ask(&inner.connection, identity.clone(), &services.gate).await?;
+            services.forget_beyond(identity, actor.access()).await;
+            Ok(actor)
         };
-        Ok(inner.actor.get_or_try_init(ask).await?)
+        let actor = inner.actor.get_or_init(ask).await;
+        Ok(actor.as_ref().map_err(elasticsearch::Error::clone)?)
     }
 
     /// The permission, or the failure that names what is missing.

@@ -3,14 +3,16 @@
 //! There is one SQL text for both: `$1` for arguments, and only the column types TEXT and BIGINT. What differs is
 //! how a connection is opened and how a transaction begins, and that is in `open.rs`. Every method that writes in
 //! a person's name takes their [`Grant`](crate::access::Grant), or at sign-in the proof that they are who they say;
-//! only ending one's own session needs no permission.
+//! only ending one's own session, and forgetting, need no permission.
 //! "Not found" is `Ok(None)`: what that means is the caller's question.
 
 mod apm_settings;
 mod audit;
+mod audit_streams;
 mod migrations;
 mod open;
 mod operations;
+mod remembered_lists;
 mod secrets;
 mod sessions;
 mod sign_in_attempts;
@@ -25,6 +27,7 @@ pub use open::Durability;
 pub use open::OpenError;
 pub(crate) use open::{make_private_dir, sqlite_path};
 pub use operations::{Began, Ending, Intent, OpenOperation, OperationState};
+pub use remembered_lists::{ListMark, RememberedList};
 pub use secrets::{Acknowledged, Creation};
 pub use sessions::{Alive, ListedSession, NewSession, RenewedSession, StoredSession, ToEnd};
 pub use sign_in_attempts::{Attempt, Subjects};

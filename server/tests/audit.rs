@@ -119,6 +119,7 @@ async fn everything_that_can_happen_is_written_down_with_what_every_event_has() 
         Action::AgentKeyDrift,
         Action::AppRecovered,
         Action::AuditRetentionCut,
+        Action::EsConnectionState,
     ];
     let all: BTreeSet<_> = Action::ALL
         .into_iter()

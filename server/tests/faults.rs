@@ -4,6 +4,7 @@
 use crate::support::{App, Setup, proxy::Fault};
 use app::model::{
     agent_key::CreatedAgentKey,
+    key_list::KeyListPage,
     problem::{ElasticsearchFault, ProblemKind},
 };
 use http::StatusCode;
@@ -114,7 +115,8 @@ async fn a_list_that_cannot_be_read_says_why_and_keeps_the_session() {
         ProblemKind::Elasticsearch(ElasticsearchFault::BadAnswer)
     );
     proxy.refuse().await;
-    let answer = ada.list(|_| {}).await;
+    // The list has a memory; what has none says why.
+    let answer = ada.post("prepare_agent_key", &[]).await;
     assert_eq!(
         answer.problem(),
         ProblemKind::Elasticsearch(ElasticsearchFault::Unreachable)
@@ -313,13 +315,15 @@ async fn a_certificate_that_cannot_be_verified_is_named() {
 async fn an_elasticsearch_that_never_answers_is_given_up() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
+    let ben = app.with_key_user("ben").await;
+    crate::degraded::remembers(&app, &ben).await;
     proxy.fail(QUERY, Fault::Silence(Duration::from_secs(60)));
     let began = std::time::Instant::now();
-    let answer = ada.list(|_| {}).await;
-    assert_eq!(
-        answer.problem(),
-        ProblemKind::Elasticsearch(ElasticsearchFault::TimedOut)
-    );
+    let (answer, remembered) = tokio::join!(ada.list(|_| {}), ben.list(|_| {}));
+    let timed_out = ElasticsearchFault::TimedOut;
+    assert_eq!(answer.problem(), ProblemKind::Elasticsearch(timed_out));
+    let remembered: KeyListPage = remembered.value();
+    assert_eq!(remembered.memory.unwrap().outage.fault, timed_out);
     assert!(
         began.elapsed() < Duration::from_millis(11_500),
         "{:?}",

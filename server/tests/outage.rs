@@ -1,90 +1,13 @@
 //! Elasticsearch's machine goes away, and comes back.
 
-use crate::support::{App, Browser, NOW, PASSWORD, Setup, engine::Engine, eventually, requirement};
+use crate::support::{App, Browser, PASSWORD, eventually, requirement};
 use app::model::problem::{ElasticsearchFault, ProblemKind};
 use http::StatusCode;
-use server::clock::Clock;
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpSocket, TcpStream},
-    task::{JoinHandle, JoinSet},
-};
+use std::time::{Duration, Instant};
 
 const UNREACHABLE: ProblemKind = ProblemKind::Elasticsearch(ElasticsearchFault::Unreachable);
 
-/// The way to an engine's machine, which may be switched off: then connections are neither accepted nor refused.
-struct Machine {
-    engine: SocketAddr,
-    listener: Arc<TcpListener>,
-    serving: Option<JoinHandle<()>>,
-    waiting: Vec<TcpStream>,
-}
-
-impl Machine {
-    async fn start(engine: SocketAddr) -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let mut machine = Self {
-            engine,
-            listener: Arc::new(socket.listen(16).unwrap()),
-            serving: None,
-            waiting: Vec::new(),
-        };
-        machine.switch_on();
-        machine
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.listener.local_addr().unwrap())
-    }
-
-    fn switch_on(&mut self) {
-        self.waiting.clear();
-        let (listener, engine) = (Arc::clone(&self.listener), self.engine);
-        self.serving = Some(tokio::spawn(async move {
-            // They end with this task.
-            let mut connections = JoinSet::new();
-            loop {
-                let (mut near, _) = listener.accept().await.unwrap();
-                connections.spawn(async move {
-                    let mut far = TcpStream::connect(engine).await.unwrap();
-                    let _ = copy_bidirectional(&mut near, &mut far).await;
-                });
-            }
-        }));
-    }
-
-    async fn switch_off(&mut self) {
-        if let Some(serving) = self.serving.take() {
-            serving.abort();
-            let _ = serving.await;
-        }
-        // What nobody accepts fills the queue; whoever comes after that waits in vain.
-        let address = self.listener.local_addr().unwrap();
-        let brief = Duration::from_millis(100);
-        while let Ok(Ok(stream)) = tokio::time::timeout(brief, TcpStream::connect(address)).await {
-            self.waiting.push(stream);
-        }
-    }
-}
-
-async fn start() -> (App, Machine) {
-    let clock = Clock::manual(NOW);
-    let engine = Arc::new(Engine::start(&clock).await);
-    let machine = Machine::start(engine.address()).await;
-    let setup = Setup {
-        elasticsearch: Some(machine.url()),
-        ..Setup::default()
-    };
-    (App::start_at(engine, clock, setup).await, machine)
-}
-
-fn is_given_up(app: &App) -> bool {
+pub(crate) fn is_given_up(app: &App) -> bool {
     app.application.services().elasticsearch.is_given_up()
 }
 
@@ -104,7 +27,7 @@ async fn give_up(app: &App, browser: &Browser) -> Vec<Duration> {
 
 #[tokio::test]
 async fn a_machine_that_is_gone_is_not_waited_for_again_and_again() {
-    let (app, mut machine) = start().await;
+    let (app, mut machine) = App::behind_machine().await;
     let ada = app.with_key_user("ada").await;
     machine.switch_off().await;
     // The control: who asks first has to wait, for a connection that nobody accepts.
@@ -136,7 +59,7 @@ async fn a_machine_that_is_gone_is_not_waited_for_again_and_again() {
 /// Nobody asks meanwhile, so nobody is let through to look: the task alone finds the end.
 #[tokio::test]
 async fn a_creation_is_not_refused_for_an_outage_that_is_over() {
-    let (app, mut machine) = start().await;
+    let (app, mut machine) = App::behind_machine().await;
     let ada = app.with_key_user("ada").await;
     machine.switch_off().await;
     give_up(&app, &ada).await;
@@ -147,6 +70,26 @@ async fn a_creation_is_not_refused_for_an_outage_that_is_over() {
     assert!(took < Duration::from_secs(6), "{took:?}");
     let created = ada.create("after the outage").await;
     assert_eq!(created.status, StatusCode::OK);
+    let states = async || {
+        let events = app.events().await.into_iter();
+        let states = events.filter(|event| event.action == "es_connection_state");
+        let states = states.map(|event| (event.outcome.clone(), event.details.clone()));
+        states.collect::<Vec<_>>()
+    };
+    eventually("both are written down", async || states().await.len() == 2).await;
+    let states = states().await;
+    assert_eq!(
+        (states[0].0.as_str(), states[1].0.as_str()),
+        ("failure", "success")
+    );
+    let details = |at: usize| serde_json::from_str::<serde_json::Value>(&states[at].1).unwrap();
+    let (opened, closed) = (details(0), details(1));
+    assert_eq!(
+        (&opened["state"], &closed["state"]),
+        (&"open".into(), &"closed".into())
+    );
+    assert_eq!(opened["reason"], "unreachable");
+    assert!(opened["since"].is_string() && opened["since"] == closed["since"]);
     requirement("R38", 1, 1, None);
 }
 

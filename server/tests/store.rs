@@ -1,5 +1,7 @@
 //! One story that calls every method of the store, told on SQLite and on PostgreSQL.
 
+mod remembered_lists;
+
 use crate::support::{NOW, postgres::Postgres, trail};
 use app::model::{
     agent_key::KeyId,
@@ -31,7 +33,7 @@ async fn the_story_on_sqlite() {
     tell(open().await).await;
     // Opened again, it is all still there, and nothing is migrated twice.
     let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 33);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 35);
     let odd = directory.path().join("with space and %25?.db");
     let url = format!("sqlite://{}", directory.path().join("named.db").display());
     tell(Store::open(Some(&url.into()), &odd, trail()).await.unwrap()).await;
@@ -53,7 +55,7 @@ async fn the_story_on_postgresql() {
     };
     tell(open().await).await;
     let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 33);
+    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 35);
     tell_of_sessions(store).await;
 }
 
@@ -288,6 +290,8 @@ async fn tell(store: Store) {
     assert_eq!(verify(&store, &[]).await.unwrap().rows, 30);
     tell_of_delivery(&store, &grant).await;
     tell_of_failed_sign_ins(&store).await;
+    remembered_lists::tell(&store, &grant).await;
+    tell_of_audit_streams(&store).await;
     tell_of_old_events(&store).await;
     store.close().await;
 }
@@ -398,6 +402,17 @@ async fn tell_of_delivery(store: &Store, grant: &Grant) {
     }
     // Nothing is under way any more.
     assert_eq!(store.abandon_operations(&stamp(13)).await.unwrap(), 0);
+}
+
+/// How far the log was sent, to each target, and never back.
+async fn tell_of_audit_streams(store: &Store) {
+    let sent = async |target| store.sent_events(target).await.unwrap();
+    assert_eq!(sent("one").await, 0);
+    for (sequence, expected) in [(7, 7), (5, 7), (9, 9)] {
+        store.note_sent_events("one", sequence, NOW).await.unwrap();
+        assert_eq!(sent("one").await, expected);
+    }
+    assert_eq!(sent("another").await, 0);
 }
 
 /// Failures are counted, pause, are forgiven and forgotten. No events: those are the caller's.
@@ -543,6 +558,7 @@ async fn tell_of_sessions(store: Store) {
     assert!(matches!(ended("third").await, Found::Ended(_)));
     assert_eq!(expire(5, 7).await, 0);
     assert!(matches!(ended("third").await, Found::Nothing));
+    assert_eq!(store.forget_unused_lists().await.unwrap(), 1);
     store.close().await;
 }
 

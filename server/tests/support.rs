@@ -3,6 +3,7 @@
 pub(crate) mod attacker;
 pub(crate) mod engine;
 pub(crate) mod events;
+pub(crate) mod machine;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
@@ -14,6 +15,7 @@ use app::model::{
 };
 use engine::Engine;
 use http::{HeaderMap, Method, StatusCode};
+use machine::Machine;
 use proxy::Proxy;
 use reqwest::redirect;
 use serde::de::DeserializeOwned;
@@ -134,6 +136,18 @@ impl App {
         (Self::start_at(engine, clock, setup).await, proxy)
     }
 
+    /// One whose engine is on a machine that may be switched off.
+    pub(crate) async fn behind_machine() -> (Self, Machine) {
+        let clock = Clock::manual(NOW);
+        let engine = Arc::new(Engine::start(&clock).await);
+        let machine = Machine::start(engine.address()).await;
+        let setup = Setup {
+            elasticsearch: Some(machine.url()),
+            ..Setup::default()
+        };
+        (Self::start_at(engine, clock, setup).await, machine)
+    }
+
     /// A browser that nobody has signed in with.
     pub(crate) fn nobody(&self) -> Browser {
         Browser {
@@ -214,6 +228,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         log_format: LogFormat::Text,
         audit_log: None,
         audit_retention_days: server::config::AUDIT_RETENTION_DAYS,
+        audit_stream: None,
     }
 }
 

@@ -48,18 +48,31 @@ pub fn TopbarEnd(
         Some(about) => about.name.clone(),
         None => "Elasticsearch".to_owned(),
     };
-    let cluster_version = viewer
-        .cluster
-        .about
-        .as_ref()
-        .map(|about| view! { <small>"Elasticsearch " {about.version.clone()}</small> });
+    let outage = viewer.cluster.outage;
+    let tone = if outage.is_some() {
+        "warning"
+    } else {
+        "success"
+    };
+    let cluster_state = match (outage, &viewer.cluster.about) {
+        (Some(outage), _) => Some(format!(
+            "Not answering since {}",
+            outage.since.time_of_day()
+        )),
+        (None, Some(about)) => Some(format!("Elasticsearch {}", about.version)),
+        (None, None) => None,
+    };
+    let cluster_title = match outage {
+        Some(_) => "Cluster that does not answer",
+        None => "Connected cluster",
+    };
     let who = viewer.username.clone();
     view! {
-            <button type="button" class="cluster" data-tone="success" popovertarget="cluster-info">
+            <button type="button" class="cluster" data-tone=tone popovertarget="cluster-info">
                 <span class="dot"></span>
                 {cluster_name}
                 " "
-                {cluster_version}
+                {cluster_state.map(|state| view! { <small>{state}</small> })}
             </button>
             <button
                 type="button"
@@ -72,7 +85,7 @@ pub fn TopbarEnd(
                 <Icon name=IconName::Down />
             </button>
         <div class="popover" id="cluster-info" popover="auto">
-            <p data-part="title">"Connected cluster"</p>
+            <p data-part="title">{cluster_title}</p>
             <ul class="menu" role="list">
                 <li data-part="text">
                     <Icon name=IconName::Server />

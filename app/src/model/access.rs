@@ -25,6 +25,8 @@ pub enum Permit {
     Granted,
     /// May not, because these are missing.
     Missing(Vec<MissingPrivilege>),
+    /// Nobody can tell: Elasticsearch does not answer. May not, until it does.
+    Unknown,
 }
 
 impl Permit {
@@ -64,4 +66,21 @@ pub struct Access {
     pub manage_security: Permit,
     /// Change the APM integration settings.
     pub save_settings: Permit,
+}
+
+impl Access {
+    /// What is known while Elasticsearch does not answer: nothing, so nothing is allowed.
+    pub fn unknown() -> Self {
+        Self {
+            list: Permit::Unknown,
+            create: Permit::Unknown,
+            revoke: Permit::Unknown,
+            list_reach: Reach::Own,
+            revoke_reach: Reach::Own,
+            hand_on_event_write: false,
+            hand_on_config_agent_read: false,
+            manage_security: Permit::Unknown,
+            save_settings: Permit::Unknown,
+        }
+    }
 }

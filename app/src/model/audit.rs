@@ -56,11 +56,13 @@ pub enum Action {
     AuditExport,
     /// Events of the audit log were removed because of their age.
     AuditRetentionCut,
+    /// Elasticsearch was given up because it cannot be reached, or was there again.
+    EsConnectionState,
 }
 
 impl Action {
     /// All, in the order in which they are offered.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::AgentKeyCreate,
         Self::AgentKeySecretSent,
         Self::AgentKeySecretAcknowledged,
@@ -83,6 +85,7 @@ impl Action {
         Self::AuditExport,
         Self::AuditRetentionCut,
         Self::AppRecovered,
+        Self::EsConnectionState,
     ];
 
     /// The event's name, as it is stored and as it stands in an address.
@@ -110,6 +113,7 @@ impl Action {
             Self::ApmSettingsChange => "apm_settings_change",
             Self::AuditExport => "audit_export",
             Self::AuditRetentionCut => "audit_retention_cut",
+            Self::EsConnectionState => "es_connection_state",
         }
     }
 
@@ -143,6 +147,7 @@ impl Action {
             Self::ApmSettingsChange => "Change APM settings",
             Self::AuditExport => "Export audit log",
             Self::AuditRetentionCut => "Remove old events",
+            Self::EsConnectionState => "Reach Elasticsearch",
         }
     }
 }

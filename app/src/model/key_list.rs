@@ -1,6 +1,6 @@
 //! The list of keys: what is asked for, in the words of the page's address, and what comes back.
 
-use super::{agent_key::AgentKey, timestamp::Timestamp};
+use super::{agent_key::AgentKey, outage::Memory, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Rows on a page, where the address does not say.
@@ -103,6 +103,8 @@ pub struct KeyListPage {
     pub summary: KeySummary,
     /// When Elasticsearch was asked.
     pub read_at: Timestamp,
+    /// Whether it could not be asked now, and these are the keys that are remembered from then.
+    pub memory: Option<Memory>,
 }
 
 /// Counts over all agent keys that a person may see.
@@ -124,6 +126,13 @@ pub struct KeySummary {
     pub limit: u32,
     /// Whether API-key authorization is on, from the settings.
     pub authorization_enabled: bool,
+}
+
+impl KeyListPage {
+    /// The moment from which the rows are seen.
+    pub fn now(&self) -> Timestamp {
+        self.memory.map_or(self.read_at, |memory| memory.outage.now)
+    }
 }
 
 impl KeySummary {

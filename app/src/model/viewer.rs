@@ -1,6 +1,6 @@
 //! The person who is signed in, and the cluster they are signed in to.
 
-use super::access::Access;
+use super::{access::Access, outage::Outage};
 use serde::{Deserialize, Serialize};
 
 /// The person who is signed in.
@@ -29,6 +29,8 @@ pub struct Cluster {
     pub embedded: bool,
     /// Name and version, where the person may see them.
     pub about: Option<ClusterAbout>,
+    /// Whether it does not answer. Then nobody knows what the person may do.
+    pub outage: Option<Outage>,
 }
 
 /// What `GET /` tells.

@@ -10,12 +10,10 @@ use crate::{
         callout::Callout,
         icon::{Icon, IconName},
         moment::Moment,
+        outage::OutageBanner,
         problem::ProblemPrompt,
     },
-    model::{
-        agent_key::{AgentKey, Delivery, KeySource, KeyStatus},
-        timestamp::Timestamp,
-    },
+    model::agent_key::{Delivery, FoundAgentKey, KeySource, KeyStatus},
     questions::{agent_keys::find_agent_key, ask},
 };
 use leptos::prelude::*;
@@ -34,7 +32,7 @@ pub fn AgentKeyPage() -> impl IntoView {
             <Suspense fallback=|| view! { <p role="status">"Loading the key"</p> }>
                 {move || Suspend::new(async move {
                     match key.await {
-                        Ok(found) => view! { <Key key=found.key now=found.read_at /> }.into_any(),
+                        Ok(found) => view! { <Key found /> }.into_any(),
                         Err(problem) => view! {
                             <header class="page-header">
                                 <div data-part="title"><h1>"Agent key"</h1></div>
@@ -51,7 +49,14 @@ pub fn AgentKeyPage() -> impl IntoView {
 }
 
 #[component]
-fn Key(key: AgentKey, now: Timestamp) -> impl IntoView {
+fn Key(found: FoundAgentKey) -> impl IntoView {
+    let FoundAgentKey {
+        key,
+        read_at,
+        outage,
+    } = found;
+    let now = outage.map_or(read_at, |outage| outage.now);
+    let banner = outage.map(|outage| view! { <OutageBanner outage what="This page" read_at /> });
     let revoke = key.revocable.then(|| {
         view! {
             <a class="button" data-variant="danger-quiet" href=format!("{LIST}/{}/revoke", key.id)>
@@ -90,6 +95,7 @@ fn Key(key: AgentKey, now: Timestamp) -> impl IntoView {
     })
     .collect();
     view! {
+        {banner}
         <header class="page-header">
             <div data-part="title">
                 <h1><bdi>{or_dash(&key.name)}</bdi></h1>

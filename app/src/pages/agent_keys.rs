@@ -11,19 +11,21 @@ mod toolbar;
 
 use super::{
     address::with_parameters,
-    layout::{is_dialog, use_viewer},
+    layout::{is_dialog, is_outage, use_viewer},
 };
 use crate::{
     components::{
         badge::Tone,
         callout::{Announce, Callout},
         icon::{Icon, IconName},
+        outage::OutageBanner,
         problem::ProblemPrompt,
     },
     model::{
         access::Permit,
         agent_key::KeyStatus,
         key_list::{KeyListPage, KeyListQuery},
+        outage::Memory,
         problem::{Problem, ProblemKind},
         viewer::Viewer,
     },
@@ -40,7 +42,7 @@ use leptos_router::{
     params::ParamsMap,
 };
 use pages::Pages;
-use states::{ApiKeysDisabled, Denied, Empty, Loading, NothingFound};
+use states::{ApiKeysDisabled, Denied, Empty, Loading, NothingFound, NothingRemembered};
 use summary::Summary;
 use table::KeyTable;
 use toolbar::{Searched, Toolbar};
@@ -61,6 +63,16 @@ pub fn AgentKeysPage() -> impl IntoView {
         move || (query.get(), revoked.get()),
         |(query, _)| list_agent_keys(query),
     );
+    // What the top bar says of Elasticsearch follows what became of the list.
+    Effect::new(move |_| {
+        let from_memory = list.with(|list| match list {
+            Some(Ok(page)) => Some(page.memory.is_some()),
+            Some(Err(_)) | None => None,
+        });
+        if from_memory.is_some_and(|memory| memory != viewer.with_untracked(is_outage)) {
+            viewer.refetch();
+        }
+    });
     provide_context(Searched(StoredValue::new(false)));
     let behind_dialog = move || is_dialog(&location.pathname.read());
     view! {
@@ -101,6 +113,9 @@ fn Header(
     .into_any()
 }
 
+/// Why nothing can be changed; the banner above says the same to everybody who sees it.
+const NOT_NOW: &str = "Not while Elasticsearch does not answer";
+
 /// The way to the form, or why there is none.
 #[component]
 fn CreateLink(permit: Permit) -> impl IntoView {
@@ -130,6 +145,21 @@ fn CreateLink(permit: Permit) -> impl IntoView {
             }
             .into_any()
         }
+        Permit::Unknown => view! {
+            <button
+                type="button"
+                class="button"
+                data-variant="primary"
+                disabled
+                title=NOT_NOW
+                aria-describedby="create-unknown"
+            >
+                <Icon name=IconName::Plus />
+                "Create APM agent key"
+            </button>
+            <p class="visually-hidden" id="create-unknown">{NOT_NOW}</p>
+        }
+        .into_any(),
     }
 }
 
@@ -141,6 +171,9 @@ fn Content(
     query: Memo<KeyListQuery>,
 ) -> impl IntoView {
     match list {
+        Ok(page) if page.memory.is_some() => {
+            view! { <Remembered page query /> }.into_any()
+        }
         Ok(page) if page.summary.total() == 0 && !query.get_untracked().is_filtered() => view! {
             <Header create=None />
             <Empty create=viewer.access.create authorization_enabled=page.summary.authorization_enabled />
@@ -148,16 +181,7 @@ fn Content(
         .into_any(),
         Ok(page) => view! {
             <Header create=Some(viewer.access.create) />
-            <Summary summary=page.summary.clone() />
-            <section class="panel">
-                <Toolbar query page=page.clone() />
-                {if page.keys.is_empty() {
-                    view! { <NothingFound /> }.into_any()
-                } else {
-                    view! { <KeyTable query page=page.clone() /> }.into_any()
-                }}
-                <Pages query page />
-            </section>
+            <Keys page query />
         }
         .into_any(),
         Err(Problem { kind: ProblemKind::Forbidden(missing), .. }) => {
@@ -168,6 +192,42 @@ fn Content(
         }
         Err(problem) => view! { <Header create=None /> <Failed problem /> }.into_any(),
     }
+}
+
+/// Figures and rows.
+#[component]
+fn Keys(page: KeyListPage, query: Memo<KeyListQuery>) -> impl IntoView {
+    view! {
+        <Summary summary=page.summary.clone() />
+        <section class="panel">
+            <Toolbar query page=page.clone() />
+            {if page.keys.is_empty() {
+                view! { <NothingFound /> }.into_any()
+            } else {
+                view! { <KeyTable query page=page.clone() /> }.into_any()
+            }}
+            <Pages query page />
+        </section>
+    }
+    .into_any()
+}
+
+/// The list as it was when Elasticsearch last answered. It can be searched, and nothing can be changed.
+#[component]
+fn Remembered(page: KeyListPage, query: Memo<KeyListQuery>) -> impl IntoView {
+    let Memory { outage, kept, of } = page.memory?;
+    let more = (kept < of).then(|| {
+        format!("It holds the newest {kept} of {of} keys; search and filters look through those. ")
+    });
+    Some(view! {
+        <OutageBanner outage what="This list" read_at=page.read_at more />
+        <Header create=Some(Permit::Unknown) />
+        {if of == 0 {
+            view! { <NothingRemembered /> }.into_any()
+        } else {
+            view! { <Keys page query /> }.into_any()
+        }}
+    })
 }
 
 /// The list could not be read; the address stays, so trying again means the same search.
@@ -185,7 +245,11 @@ fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
         move || id.get(),
         |id| async move {
             match id {
-                Some(id) => find_agent_key(id).await.ok().map(|found| found.key),
+                Some(id) => find_agent_key(id)
+                    .await
+                    .ok()
+                    .filter(|found| found.outage.is_none())
+                    .map(|found| found.key),
                 None => None,
             }
         },

@@ -137,6 +137,7 @@ fn Settings(
         Permit::Missing(missing) => {
             Some(missing.iter().map(describe).collect::<Vec<_>>().join(", "))
         }
+        Permit::Unknown => Some("an answer of Elasticsearch".to_owned()),
     };
     view! {
         <LimitNotice integration=integration.clone() />

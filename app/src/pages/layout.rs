@@ -26,6 +26,17 @@ pub fn SettingsLayout() -> impl IntoView {
     let viewer = ask(|| (), |()| read_viewer());
     provide_context(CurrentViewer(viewer));
     let location = use_location();
+    // While Elasticsearch did not answer, nobody knew what the person may do: at the next page somebody may.
+    let is_unknown = move || viewer.with_untracked(is_outage);
+    Effect::watch(
+        move || (location.pathname.get(), location.search.get()),
+        move |_, _, _| {
+            if is_unknown() {
+                viewer.refetch();
+            }
+        },
+        false,
+    );
     let behind_dialog = move || is_dialog(&location.pathname.read());
     let title = Signal::derive(move || title(&location.pathname.read()));
     view! {
@@ -49,6 +60,11 @@ pub fn SettingsLayout() -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// Whether Elasticsearch did not say what the person may do.
+pub fn is_outage(viewer: &Option<Result<Viewer, Problem>>) -> bool {
+    matches!(viewer, Some(Ok(viewer)) if viewer.cluster.outage.is_some())
 }
 
 /// Whether a dialog is drawn over the page at this address.

@@ -32,10 +32,7 @@ pub async fn list_agent_keys(query: KeyListQuery) -> Result<KeyListPage, Problem
 /// One key.
 #[server(endpoint = "find_agent_key", output = Postcard)]
 pub async fn find_agent_key(id: String) -> Result<FoundAgentKey, Problem> {
-    let backend = backend()?;
-    let read_at = backend.now();
-    let key = or_sign_in(backend.find_agent_key(key_id(&id)?).await)?;
-    Ok(FoundAgentKey { key, read_at })
+    or_sign_in(backend()?.find_agent_key(key_id(&id)?).await)
 }
 
 /// What the form for a new key needs.

@@ -23,6 +23,20 @@ pub(super) async fn recall(
     keys: &mut [AgentKey],
     now: Timestamp,
 ) -> Result<(), Failure> {
+    let unrecorded = look_up(services, keys, now).await?;
+    if !unrecorded.is_empty() {
+        let grant = person.grant(services, Permission::ListAgentKeys).await?;
+        note_drift(services, person, &grant, &unrecorded).await;
+    }
+    Ok(())
+}
+
+/// The same, and nothing is told: the keys of which the database does not know.
+pub(super) async fn look_up(
+    services: &Services,
+    keys: &mut [AgentKey],
+    now: Timestamp,
+) -> Result<Vec<KeyId>, Failure> {
     let ours: Vec<_> = keys
         .iter()
         .filter(|key| key.delivery != Delivery::MadeElsewhere)
@@ -46,11 +60,7 @@ pub(super) async fn recall(
             }
         };
     }
-    if !unrecorded.is_empty() {
-        let grant = person.grant(services, Permission::ListAgentKeys).await?;
-        note_drift(services, person, &grant, &unrecorded).await;
-    }
-    Ok(())
+    Ok(unrecorded)
 }
 
 fn delivery(state: OperationState, began_at: Timestamp, now: Timestamp) -> Delivery {

@@ -1,12 +1,36 @@
 //! One agent key.
 
-use super::{delivery, query, read::agent_key};
+use super::{delivery, query, read::agent_key, recall};
 use crate::{
     access::Permission,
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::agent_key::{AgentKey, KeyId};
+use app::model::agent_key::{AgentKey, FoundAgentKey, KeyId};
+
+/// The key of this id, to look at. While Elasticsearch is away, that is the key as this person's list showed it before.
+#[tracing::instrument(name = "agent_keys.key.look_at", skip_all)]
+pub async fn look_at(
+    services: &Services,
+    person: &Person,
+    id: &KeyId,
+) -> Result<FoundAgentKey, Failure> {
+    let failure = match find(services, person, id).await {
+        Ok(key) => {
+            return Ok(FoundAgentKey {
+                key,
+                read_at: services.clock.now(),
+                outage: None,
+            });
+        }
+        Err(failure) => failure,
+    };
+    let Some(outage) = services.outage(&failure) else {
+        return Err(failure);
+    };
+    let found = recall::key(services, person, id, outage).await?;
+    found.ok_or(failure)
+}
 
 /// The key of this id, if it is an agent key and this person may see it. Every other id is answered alike.
 #[tracing::instrument(name = "agent_keys.key.find", skip_all)]

@@ -4,7 +4,9 @@ use super::{
     cursor, delivery,
     query::{self, Ends, LabelSearch, Slice},
     read::agent_key,
+    recall,
     reconcile::reconcile,
+    remember::remember,
 };
 use crate::{
     access::Permission,
@@ -23,7 +25,7 @@ use app::model::{
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Answers one page. Elasticsearch decides whose keys are in it: who may only manage their own sees only those.
+/// Answers one page. While Elasticsearch is away, that is a page of what this person's list showed before.
 #[tracing::instrument(name = "agent_keys.page.list", skip_all)]
 pub async fn list(
     services: &Services,
@@ -31,12 +33,32 @@ pub async fn list(
     query: KeyListQuery,
 ) -> Result<KeyListPage, Failure> {
     check_limits(&query)?;
+    let failure = match ask(services, person, &query).await {
+        Ok(page) => {
+            remember(services, person, &page);
+            return Ok(page);
+        }
+        Err(failure) => failure,
+    };
+    let Some(outage) = services.outage(&failure) else {
+        return Err(failure);
+    };
+    let page = recall::list(services, person, &query, outage).await?;
+    page.ok_or(failure)
+}
+
+/// Asks Elasticsearch, which decides whose keys are in the page: who may only manage their own sees only those.
+async fn ask(
+    services: &Services,
+    person: &Person,
+    query: &KeyListQuery,
+) -> Result<KeyListPage, Failure> {
     person.grant(services, Permission::ListAgentKeys).await?;
     reconcile(services, person).await;
     let access = person.actor(services).await?.access();
     let now = services.clock.now();
     let (found, counted, settings) =
-        tokio::try_join!(read_page(person, &query, now), count(person, now), async {
+        tokio::try_join!(read_page(person, query, now), count(person, now), async {
             Ok(services.store.read_apm_settings().await?)
         },)?;
     let total = found.total;
@@ -44,7 +66,7 @@ pub async fn list(
         mut stored,
         more,
         backwards,
-    } = Rows::of(found, &query);
+    } = Rows::of(found, query);
     let place = |key: Option<&elasticsearch::api_key::query::StoredKey>| {
         key.and_then(|key| cursor::write(&key.sort))
     };
@@ -67,6 +89,7 @@ pub async fn list(
         previous,
         summary: summary(&counted, &settings),
         read_at: now,
+        memory: None,
     })
 }
 
@@ -202,7 +225,8 @@ impl Rows {
     }
 }
 
-fn summary(counted: &FoundKeys, settings: &ApmSettings) -> KeySummary {
+/// The figures, from the answer to [`query::summary`].
+pub(super) fn summary(counted: &FoundKeys, settings: &ApmSettings) -> KeySummary {
     let aggregations = &counted.aggregations;
     let status = |name: &str| {
         let count = aggregations

@@ -200,6 +200,7 @@ fn schema(
         Action::ApmSettingsChange => (&["configuration"], &["change"], key),
         Action::AuditExport => (&["iam"], &["access"], key),
         Action::AuditRetentionCut => (&["iam"], &["deletion"], key),
+        Action::EsConnectionState => (&["network"], &["info"], key),
     }
 }
 

@@ -4,7 +4,8 @@
 //! [`FAILURES`] such failures within [`WITHIN`], and no answer among them, the breaker is open: calls fail at once,
 //! as they would have failed anyway. It closes with the first answer. Two look for one: a task asks about every five
 //! seconds, so that nobody is refused for an outage that ended more than six seconds ago; and once a second somebody
-//! who wants to read is let through, so that to try again is worth it.
+//! who wants to read looks first, briefly, so that to try again is worth it. Whoever wants to know of both listens to
+//! [`Breaker::watch`].
 //!
 //! Only connections that somebody waited for in vain count. One that is refused at once costs nobody anything, and the
 //! next may be accepted: whoever restarts Elasticsearch is not kept from it. A slow, busy or broken answer is an
@@ -16,6 +17,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
+use tokio::sync::watch;
 
 /// Failures, with no answer among them, that open it.
 const FAILURES: usize = 5;
@@ -34,12 +36,24 @@ const PAUSE_CHANCE: Duration = Duration::from_millis(1_500);
 #[derive(Clone, Debug)]
 pub struct Breaker(Arc<Mutex<Inner>>);
 
+/// Whether it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Circuit {
+    /// It is.
+    Closed,
+    /// It is not, since then.
+    Open(Instant),
+}
+
 /// The same for a task that ends when nobody else knows it any more.
 pub(super) struct WeakBreaker(Weak<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
     state: State,
+    /// Since when nothing has been answered.
+    silent_since: Option<Instant>,
+    circuit: watch::Sender<Circuit>,
     /// Whether a task looks for the end of the outage.
     looked_for: bool,
 }
@@ -64,6 +78,8 @@ impl Default for Breaker {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(Inner {
             state: State::closed(),
+            silent_since: None,
+            circuit: watch::Sender::new(Circuit::Closed),
             looked_for: false,
         })))
     }
@@ -83,6 +99,22 @@ impl Breaker {
         self.with(|inner| matches!(inner.state, State::Open { .. }))
     }
 
+    /// Tells when it opens and closes, for as long as anybody can ask.
+    pub fn watch(&self) -> watch::Receiver<Circuit> {
+        self.with(|inner| inner.circuit.subscribe())
+    }
+
+    /// For how long nothing has been answered; `None` when the last question was.
+    pub fn silent_for(&self, now: Instant) -> Option<Duration> {
+        let since = self.with(|inner| inner.silent_since)?;
+        Some(now.saturating_duration_since(since))
+    }
+
+    /// A question that was asked at `asked` has no answer.
+    pub(super) fn unanswered(&self, asked: Instant) {
+        self.with(|inner| inner.silent_since = inner.silent_since.or(Some(asked)));
+    }
+
     /// Whether this call may be made.
     pub(super) fn admits(&self, effect: Effect, now: Instant) -> bool {
         self.with(|inner| match (&mut inner.state, effect) {
@@ -100,7 +132,13 @@ impl Breaker {
 
     /// Elasticsearch answered, whatever it said.
     pub(super) fn answered(&self) {
-        let before = self.with(|inner| std::mem::replace(&mut inner.state, State::closed()));
+        let before = self.with(|inner| {
+            inner.silent_since = None;
+            inner.circuit.send_if_modified(|circuit| {
+                std::mem::replace(circuit, Circuit::Closed) != Circuit::Closed
+            });
+            std::mem::replace(&mut inner.state, State::closed())
+        });
         if matches!(before, State::Open { .. }) {
             tracing::info!("Elasticsearch can be reached again");
         }
@@ -121,6 +159,8 @@ impl Breaker {
                 return (false, Next::Nothing);
             }
             inner.state = State::Open { asked_at: now };
+            let since = inner.silent_since.unwrap_or(now);
+            inner.circuit.send_replace(Circuit::Open(since));
             let looked_for = std::mem::replace(&mut inner.looked_for, true);
             (
                 true,
@@ -264,6 +304,27 @@ mod tests {
             admitted += usize::from(breaker.admits(Effect::Reads, now));
         }
         assert_eq!(admitted, 9);
+    }
+
+    #[test]
+    fn the_silence_begins_with_the_first_question_without_an_answer_and_ends_with_an_answer() {
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let breaker = Breaker::default();
+        let mut circuit = breaker.watch();
+        assert_eq!(breaker.silent_for(after(9)), None);
+        breaker.unanswered(after(1));
+        breaker.unanswered(after(2));
+        assert_eq!(breaker.silent_for(after(9)), Some(Duration::from_secs(8)));
+        for _ in 0..FAILURES {
+            breaker.failed(after(3), WAITED_MIN);
+        }
+        assert_eq!(*circuit.borrow_and_update(), Circuit::Open(after(1)));
+        breaker.answered();
+        assert_eq!(*circuit.borrow_and_update(), Circuit::Closed);
+        assert_eq!(breaker.silent_for(after(9)), None);
+        breaker.answered();
+        assert!(!circuit.has_changed().unwrap());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     Credential, Error,
-    breaker::{Breaker, Next},
+    breaker::{Breaker, Circuit, Next},
     queue::Queue,
 };
 use crate::{metrics::Calls, random::Random, request_id::RequestId};
@@ -15,16 +15,19 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
+use tokio::{sync::watch, time::timeout};
 use url::Url;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
-const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a reader looks for the end of an outage. Whoever waits longer gains nothing: a task looks for it as well.
+const LOOK_TIMEOUT: Duration = Duration::from_millis(200);
 /// The largest answer to a change.
 const WRITE_ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// The largest answer to a question: a page of keys, or all users.
-const READ_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(super) const READ_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How much of Elasticsearch's own sentence is kept for the log.
 const REASON_CHARACTERS_MAX: usize = 300;
 
@@ -45,19 +48,26 @@ pub struct Elasticsearch {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The CA file cannot be read.
-    #[error("AGENT_KEYS_ELASTICSEARCH_CA_FILE: cannot read {path}: {source}", path = path.display())]
+    #[error("{setting}: cannot read {path}: {source}", path = path.display())]
     CaFile {
+        /// The setting that names it.
+        setting: &'static str,
         /// Which file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
     /// The CA file holds no certificates.
-    #[error("AGENT_KEYS_ELASTICSEARCH_CA_FILE: {path} holds no PEM certificates", path = path.display())]
+    #[error("{setting}: {path} holds no PEM certificates", path = path.display())]
     NoCertificates {
+        /// The setting that names it.
+        setting: &'static str,
         /// Which file.
         path: PathBuf,
     },
+    /// No header can carry the API key.
+    #[error("AGENT_KEYS_AUDIT_STREAM_API_KEY: use the key in its encoded form")]
+    ApiKey,
     /// The HTTP client could not be made.
     #[error("cannot make the HTTP client for Elasticsearch")]
     Client(#[from] reqwest::Error),
@@ -71,21 +81,8 @@ impl Elasticsearch {
         embedded: bool,
         random: Random,
     ) -> Result<Self, StartError> {
-        let builder = Client::builder()
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .user_agent(concat!("agent-keys/", env!("CARGO_PKG_VERSION")));
-        let builder = match (url.scheme(), ca_file) {
-            // Without TLS there is nothing to verify, and reading the system's certificates would only cost time.
-            ("http", _) => builder.tls_certs_only([]),
-            (_, None) => builder,
-            (_, Some(path)) => builder.tls_certs_only(read_certificates(path)?),
-        };
         Ok(Self {
-            http: builder.build()?,
+            http: client(url.scheme(), ca_file, "AGENT_KEYS_ELASTICSEARCH_CA_FILE")?,
             url,
             embedded,
             queue: Queue::default(),
@@ -108,6 +105,16 @@ impl Elasticsearch {
     /// Whether calls fail at once, because it cannot be reached.
     pub fn is_given_up(&self) -> bool {
         self.breaker.is_open()
+    }
+
+    /// Tells when it is given up, and when it is there again.
+    pub fn watch(&self) -> watch::Receiver<Circuit> {
+        self.breaker.watch()
+    }
+
+    /// For how long it has answered nothing; `None` when the last question was answered.
+    pub fn silent_for(&self) -> Option<Duration> {
+        self.breaker.silent_for(Instant::now())
     }
 
     /// How often it was asked, and what came of it.
@@ -136,12 +143,26 @@ impl Elasticsearch {
         is_there
     }
 
-    /// What an exchange says about whether Elasticsearch is there.
-    fn note<T>(&self, result: &Result<T, Error>, took: Duration) {
+    /// Whether this call may be made. While it is given up, one reader a second looks first whether that is over; nobody
+    /// waits for a connection then.
+    async fn admits(&self, effect: Effect) -> bool {
+        match effect {
+            _ if !self.is_given_up() => true,
+            Effect::Writes => false,
+            Effect::Reads => timeout(LOOK_TIMEOUT, self.is_reachable())
+                .await
+                .unwrap_or(false),
+        }
+    }
+
+    /// What an exchange that began at `began` says about whether Elasticsearch is there.
+    fn note<T>(&self, result: &Result<T, Error>, began: Instant) {
         match result {
             Ok(_) => self.breaker.answered(),
+            Err(Error::TimedOut) => self.breaker.unanswered(began),
             Err(Error::Unreachable) => {
-                if self.breaker.failed(Instant::now(), took) == Next::Look {
+                self.breaker.unanswered(began);
+                if self.breaker.failed(Instant::now(), began.elapsed()) == Next::Look {
                     let (http, url) = (self.http.clone(), self.url.clone());
                     let breaker = self.breaker.downgrade();
                     let random = self.random;
@@ -166,14 +187,42 @@ async fn is_there(http: &Client, url: &Url) -> bool {
     answer.is_ok_and(|answer| is_elasticsearch(&answer))
 }
 
-fn read_certificates(path: PathBuf) -> Result<Vec<Certificate>, StartError> {
+/// What speaks HTTP to an Elasticsearch. `setting` is the name of the one that `ca_file` comes from.
+pub(super) fn client(
+    scheme: &str,
+    ca_file: Option<PathBuf>,
+    setting: &'static str,
+) -> Result<Client, StartError> {
+    let builder = Client::builder()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .user_agent(concat!("agent-keys/", env!("CARGO_PKG_VERSION")));
+    let builder = match (scheme, ca_file) {
+        // Without TLS there is nothing to verify, and reading the system's certificates would only cost time.
+        ("http", _) => builder.tls_certs_only([]),
+        (_, None) => builder,
+        (_, Some(path)) => builder.tls_certs_only(read_certificates(path, setting)?),
+    };
+    Ok(builder.build()?)
+}
+
+fn read_certificates(path: PathBuf, setting: &'static str) -> Result<Vec<Certificate>, StartError> {
     let pem = match std::fs::read(&path) {
         Ok(pem) => pem,
-        Err(source) => return Err(StartError::CaFile { path, source }),
+        Err(source) => {
+            return Err(StartError::CaFile {
+                setting,
+                path,
+                source,
+            });
+        }
     };
     match Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(StartError::NoCertificates { path }),
+        _ => Err(StartError::NoCertificates { setting, path }),
     }
 }
 
@@ -268,9 +317,10 @@ impl Connection {
         let operation = operation(&method, path);
         let began = Instant::now();
         let elasticsearch = &self.elasticsearch;
-        let result = if elasticsearch.breaker.admits(effect, began) {
+        let result = if elasticsearch.admits(effect).await {
+            let began = Instant::now();
             let result = self.exchange(effect, method, path, query, body).await;
-            elasticsearch.note(&result, began.elapsed());
+            elasticsearch.note(&result, began);
             result
         } else {
             Err(Error::Unreachable)
@@ -354,7 +404,10 @@ fn operation(method: &Method, path: &[&str]) -> &'static str {
     }
 }
 
-async fn read_answer(mut response: reqwest::Response, bytes_max: usize) -> Result<Answer, Error> {
+pub(super) async fn read_answer(
+    mut response: reqwest::Response,
+    bytes_max: usize,
+) -> Result<Answer, Error> {
     let status = response.status();
     if !is_elasticsearch(&response) {
         return Err(if status.is_success() {
@@ -384,7 +437,7 @@ fn is_elasticsearch(response: &reqwest::Response) -> bool {
 }
 
 /// What became of a request that has no complete answer. Only a failure to connect is sure to have sent nothing.
-fn explain(error: &reqwest::Error) -> Error {
+pub(super) fn explain(error: &reqwest::Error) -> Error {
     if error.is_connect() {
         let mut cause = error.source();
         while let Some(inner) = cause {

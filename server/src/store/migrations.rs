@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// Version, what it is about, and its SQL. What was ever released is never changed again.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (
         1,
         "first",
@@ -33,6 +33,16 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         5,
         "own sessions",
         include_str!("../../../migrations/0005_own_sessions.sql"),
+    ),
+    (
+        6,
+        "remembered lists",
+        include_str!("../../../migrations/0006_remembered_lists.sql"),
+    ),
+    (
+        7,
+        "audit streams",
+        include_str!("../../../migrations/0007_audit_streams.sql"),
     ),
     (
         8,

@@ -10,7 +10,10 @@ use crate::{
         icon::IconName,
         problem::ProblemCallout,
     },
-    model::agent_key::{AgentKey, KeyStatus},
+    model::{
+        agent_key::{AgentKey, FoundAgentKey, KeyStatus},
+        problem::{Problem, ProblemKind},
+    },
     questions::{
         agent_keys::{RevokeAgentKey, find_agent_key},
         ask,
@@ -39,18 +42,29 @@ pub fn RevokeAgentKeyPage() -> impl IntoView {
                     let close = close.clone();
                     Suspend::new(async move {
                         match key.await {
-                            Ok(found) => view! { <Question key=found.key revoke close /> }.into_any(),
-                            Err(problem) => view! {
-                                <DialogHead id="revoke-title" title="Revoke key" close=close.clone() />
-                                <div data-part="body"><ProblemCallout problem /></div>
-                                <div data-part="foot"><a class="button" autofocus href=close>"Close"</a></div>
+                            // A key that is only remembered cannot be revoked now.
+                            Ok(FoundAgentKey { outage: Some(outage), .. }) => {
+                                let problem = ProblemKind::from(outage.fault).into();
+                                view! { <NotNow problem close /> }.into_any()
                             }
-                            .into_any(),
+                            Ok(found) => view! { <Question key=found.key revoke close /> }.into_any(),
+                            Err(problem) => view! { <NotNow problem close /> }.into_any(),
                         }
                     })
                 }}
             </Suspense>
         </Dialog>
+    }
+    .into_any()
+}
+
+/// Nothing can be asked.
+#[component]
+fn NotNow(problem: Problem, close: String) -> impl IntoView {
+    view! {
+        <DialogHead id="revoke-title" title="Revoke key" close=close.clone() />
+        <div data-part="body"><ProblemCallout problem /></div>
+        <div data-part="foot"><a class="button" autofocus href=close>"Close"</a></div>
     }
     .into_any()
 }

@@ -23,7 +23,9 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
     let current = query.get_untracked();
     let location = use_location();
     let behind = search(&location.search.get_untracked());
-    let now = page.read_at;
+    let now = page.now();
+    let read_at = page.read_at.time_of_day();
+    let from_memory = page.memory.is_some();
     let matches = page.total;
     let noun = if matches == 1 { "key" } else { "keys" };
     let rows = page
@@ -34,11 +36,15 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
     view! {
         <div class="result-bar" role="status">
             <span><strong>{matches}</strong> " " {noun} ", " {order_words(&current)}</span>
-            <span class="push-end" data-part="as-of">"Read at " {now.time_of_day()}</span>
-            <a class="button" data-variant="quiet" data-size="sm" href=list_href(&current) rel="external">
-                <Icon name=IconName::Rotate />
-                "Refresh"
-            </a>
+            <span class="push-end" data-part="as-of">{if from_memory { "As of " } else { "Read at " }} {read_at}</span>
+            {(!from_memory).then(|| {
+                view! {
+                    <a class="button" data-variant="quiet" data-size="sm" href=list_href(&current) rel="external">
+                        <Icon name=IconName::Rotate />
+                        "Refresh"
+                    </a>
+                }
+            })}
         </div>
         <div class="table key-list" data-stack tabindex="0" role="region" aria-label="Agent keys">
             <table role="table">
