@@ -12,6 +12,7 @@ pub mod new_agent_key;
 pub mod password;
 pub mod privilege;
 pub mod problem;
+pub mod revocation;
 pub mod role;
 pub mod secret;
 pub mod session;

@@ -5,12 +5,15 @@ pub mod create;
 mod cursor;
 pub mod delivery;
 pub mod find;
+pub mod find_many;
 pub mod list;
 pub mod prepare;
 mod query;
 mod read;
 pub mod reconcile;
+pub mod revocation;
 pub mod revoke;
+pub mod revoke_many;
 
 pub(crate) use query::active_keys_by_owner;
 

@@ -14,12 +14,16 @@ use crate::{
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::NewAgentKeyForm,
         problem::Problem,
+        revocation::{FoundAgentKeys, KeyRevocation},
     },
 };
 #[cfg(feature = "server")]
 use crate::{
     backend::backend,
-    model::{agent_key::KeyId, new_agent_key::OperationId, problem::ProblemKind},
+    model::{
+        agent_key::KeyId, new_agent_key::OperationId, problem::ProblemKind,
+        revocation::KeySelection,
+    },
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
 
@@ -36,6 +40,13 @@ pub async fn find_agent_key(id: String) -> Result<FoundAgentKey, Problem> {
     let read_at = backend.now();
     let key = or_sign_in(backend.find_agent_key(key_id(&id)?).await)?;
     Ok(FoundAgentKey { key, read_at })
+}
+
+/// The keys of these ids, before they are revoked.
+#[server(endpoint = "find_agent_keys", input = Postcard, output = Postcard)]
+pub async fn find_agent_keys(ids: Vec<String>) -> Result<FoundAgentKeys, Problem> {
+    let keys = KeySelection::parse(&ids).map_err(ProblemKind::KeySelection)?;
+    or_sign_in(backend()?.find_agent_keys(keys).await)
 }
 
 /// What the form for a new key needs.
@@ -75,6 +86,18 @@ pub async fn revoke_agent_key(id: String) -> Result<RevokedAgentKey, Problem> {
     let revoked = or_sign_in(backend()?.revoke_agent_key(key_id(&id)?).await)?;
     leptos_axum::redirect(&format!("/settings/agent-keys?revoked={}", revoked.id));
     Ok(revoked)
+}
+
+/// Revokes many keys. The answer tells what became of each; `typed` is their number, where there are many.
+#[server(endpoint = "revoke_agent_keys", output = Postcard)]
+pub async fn revoke_agent_keys(
+    #[server(default)] ids: Vec<String>,
+    #[server(default)] typed: String,
+) -> Result<Vec<KeyRevocation>, Problem> {
+    let keys = KeySelection::parse(&ids)
+        .and_then(|keys| keys.confirmed_by(&typed))
+        .map_err(ProblemKind::KeySelection)?;
+    or_sign_in(backend()?.revoke_agent_keys(keys).await)
 }
 
 #[cfg(feature = "server")]

@@ -1,6 +1,9 @@
 //! The rows of the list.
 
-use super::{LIST, list_href, search};
+use super::{
+    LIST, list_href, search,
+    selection::{SelectAll, SelectAllLink, SelectCell, Selection, SelectionBar, chosen_ids},
+};
 use crate::{
     components::{
         badge::{Badge, Tone},
@@ -26,25 +29,49 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
     let now = page.read_at;
     let matches = page.total;
     let noun = if matches == 1 { "key" } else { "keys" };
+    let chosen = chosen_ids();
+    let selection = Selection::of(&page.keys, &chosen);
+    let revocable = page.keys.iter().filter(|key| key.revocable);
+    let ids: Vec<_> = revocable.map(|key| key.id.to_string()).collect();
     let rows = page
         .keys
         .into_iter()
-        .map(|key| view! { <KeyRow key now behind=behind.clone() /> })
+        .map(|key| {
+            let ticked = selection.map(|_| chosen.iter().any(|id| id == key.id.as_str()));
+            view! { <KeyRow key now behind=behind.clone() ticked /> }
+        })
         .collect_view();
+    let table = selection.map_or_else(NodeRef::new, |selection| selection.table);
+    let on_change = move |event: leptos::ev::Event| {
+        if let Some(selection) = selection {
+            selection.changed(&event);
+        }
+    };
     view! {
         <div class="result-bar" role="status">
             <span><strong>{matches}</strong> " " {noun} ", " {order_words(&current)}</span>
+            {selection.map(|_| view! { <SelectAllLink query=current.clone() ids /> })}
             <span class="push-end" data-part="as-of">"Read at " {now.time_of_day()}</span>
             <a class="button" data-variant="quiet" data-size="sm" href=list_href(&current) rel="external">
                 <Icon name=IconName::Rotate />
                 "Refresh"
             </a>
         </div>
-        <div class="table key-list" data-stack tabindex="0" role="region" aria-label="Agent keys">
+        {selection.map(|selection| view! { <SelectionBar selection query=current.clone() /> })}
+        <div
+            class="table key-list"
+            data-stack
+            tabindex="0"
+            role="region"
+            aria-label="Agent keys"
+            node_ref=table
+            on:change=on_change
+        >
             <table role="table">
                 <caption class="visually-hidden">"APM agent keys, " {order_words(&current)}</caption>
                 <thead role="rowgroup">
                     <tr role="row">
+                        {selection.map(|selection| view! { <SelectAll selection /> })}
                         <SortHeader field=SortField::Name label="Name" column="name" current=current.clone() />
                         <th role="columnheader" scope="col" data-col="privileges">"Privileges"</th>
                         <SortHeader field=SortField::Owner label="Owner" column="owner" current=current.clone() />
@@ -113,7 +140,13 @@ fn SortHeader(
 
 /// One key.
 #[component]
-fn KeyRow(key: AgentKey, now: Timestamp, behind: String) -> impl IntoView {
+fn KeyRow(
+    key: AgentKey,
+    now: Timestamp,
+    behind: String,
+    /// Whether its box is ticked; `None` where no row has a box.
+    ticked: Option<bool>,
+) -> impl IntoView {
     let details = format!("{LIST}/{}", key.id);
     let revoke = key
         .revocable
@@ -126,6 +159,8 @@ fn KeyRow(key: AgentKey, now: Timestamp, behind: String) -> impl IntoView {
                 </a>
             }
         });
+    let (id, name, revocable) = (key.id.to_string(), or_dash(&key.name), key.revocable);
+    let select = ticked.map(|ticked| view! { <SelectCell id name revocable ticked /> });
     let ended = !matches!(key.status, KeyStatus::Active { .. });
     let privileges = key
         .privileges
@@ -138,6 +173,7 @@ fn KeyRow(key: AgentKey, now: Timestamp, behind: String) -> impl IntoView {
     };
     view! {
         <tr role="row" data-state=ended.then_some("ended")>
+            {select}
             <th role="rowheader" scope="row">
                 <a data-part="primary" href=details.clone()><bdi>{or_dash(&key.name)}</bdi></a>
                 <div data-part="secondary">
