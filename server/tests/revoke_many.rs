@@ -347,7 +347,9 @@ async fn looking_at_the_question_changes_nothing() {
         ("?id=*", "not the id of a key"),
         ("?id=a,b", "not the id of a key"),
     ] {
-        let page = ada.get(&format!("{LIST}/revoke{query}")).await.text();
+        let page = ada.get(&format!("{LIST}/revoke{query}")).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
+        let page = page.text();
         assert!(page.contains(told), "{query}");
         assert!(!page.contains(r#"name="ids[]""#), "{query}");
     }

@@ -45,7 +45,14 @@ pub async fn find_agent_key(id: String) -> Result<FoundAgentKey, Problem> {
 /// The keys of these ids, before they are revoked.
 #[server(endpoint = "find_agent_keys", input = Postcard, output = Postcard)]
 pub async fn find_agent_keys(ids: Vec<String>) -> Result<FoundAgentKeys, Problem> {
-    let keys = KeySelection::parse(&ids).map_err(ProblemKind::KeySelection)?;
+    let keys = KeySelection::parse(&ids).map_err(|error| {
+        let kind = ProblemKind::KeySelection(error);
+        // The address is wrong, and the page that says so has no answer of the backend's to take its status from.
+        if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+            response.set_status(http::StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        kind
+    })?;
     or_sign_in(backend()?.find_agent_keys(keys).await)
 }
 

@@ -19,9 +19,7 @@ use crate::{
     model::{
         agent_key::{AgentKey, KeyId, KeyStatus},
         problem::{Problem, ProblemKind},
-        revocation::{
-            FoundAgentKeys, KEYS_UNCONFIRMED_MAX, KeyRevocation, SelectionError, is_many,
-        },
+        revocation::{FoundAgentKeys, KEYS_UNCONFIRMED_MAX, SelectionError, is_many},
         timestamp::Timestamp,
     },
     pages::address::with_parameters,
@@ -47,17 +45,14 @@ pub fn RevokeAgentKeysPage() -> impl IntoView {
     let close = list_with(&query, ids.iter().map(String::as_str));
     let found = ask(move || ids.clone(), find_agent_keys);
     let revoke = use_form::<RevokeAgentKeys>();
-    // What is known stays, when trying some of them again meets a problem.
-    let told =
-        Memo::new(
-            move |before: Option<&Option<Vec<KeyRevocation>>>| match revoke.value().get() {
-                Some(Ok(told)) => Some(told),
-                Some(Err(_)) | None => before.cloned().flatten(),
-            },
-        );
+    // What became of the keys stays, also when trying some of them again meets a problem. It is taken over after the
+    // question has seen the answer: it must not be gone while parts of it still look.
+    let answered = move || revoke.value().get().and_then(Result::ok);
+    let told = RwSignal::new(untrack(answered));
     let revocations = expect_context::<Revocations>();
     Effect::new(move || {
-        if told.read().is_some() {
+        if let Some(answer) = answered() {
+            told.set(Some(answer));
             revocations.0.update(|count| *count += 1);
         }
     });
@@ -266,10 +261,12 @@ fn KeyTable(keys: Vec<AgentKey>, missing: Vec<KeyId>, now: Timestamp) -> impl In
                         <div data-part="secondary"><span class="mono">{key.id.to_string()}</span></div>
                     </th>
                     <td role="cell" data-label="Owner">
-                        <bdi>{or_dash(&key.owner)}</bdi>
-                        <div data-part="secondary"><bdi>{or_dash(&key.realm)}</bdi></div>
+                        <div>
+                            <bdi>{or_dash(&key.owner)}</bdi>
+                            <div data-part="secondary"><bdi>{or_dash(&key.realm)}</bdi></div>
+                        </div>
                     </td>
-                    <td role="cell" data-label="Status"><StatusBadge status=key.status now /></td>
+                    <td role="cell" data-label="Status"><div><StatusBadge status=key.status now /></div></td>
                 </tr>
             }
         })
