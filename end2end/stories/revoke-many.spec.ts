@@ -76,6 +76,20 @@ test('all keys of the page are selected at once, and cleared', async ({ app, sit
   await expect(site.page).toHaveURL(/sort=name/);
 });
 
+test('what is selected on one page is not selected on another', async ({ app, site }) => {
+  const person = await operator(app);
+  const keys = await keysOf(app, person, 16);
+  await site.signIn(person);
+  await site.agentKeys.open('?sort=name&rows=15');
+  await site.agentKeys.box(keys[0]!.name).check();
+  await site.agentKeys.turn(site.agentKeys.next, '16–');
+  await expect(site.agentKeys.box(keys[15]!.name)).not.toBeChecked();
+  await expect(site.agentKeys.selection).toBeHidden();
+  await site.agentKeys.turn(site.agentKeys.previous, '1–');
+  await expect(site.agentKeys.box(keys[0]!.name)).not.toBeChecked();
+  await expect(site.agentKeys.selection).toBeHidden();
+});
+
 test('what somebody else revoked meanwhile is told as such', async ({ app, site }) => {
   const person = await operator(app);
   const [first, second] = await keysOf(app, person, 2);

@@ -153,7 +153,7 @@ fn users(page: UserPage) -> Drawn {
 }
 
 /// Whether the script is only now taking over the page that the server drew.
-fn is_hydrating() -> bool {
+pub(super) fn is_hydrating() -> bool {
     Owner::current_shared_context().is_some_and(|context| context.during_hydration())
 }
 
