@@ -8,6 +8,7 @@ use crate::model::{
     new_agent_key::{NewAgentKey, OperationId},
     password::NewPassword,
     problem::Problem,
+    revocation::{FoundAgentKeys, KeyRevocation, KeySelection},
     role::AgentKeyRole,
     secret::Secret,
     session::{EndedSession, SessionId, SessionList},
@@ -60,6 +61,9 @@ pub trait Backend: Send + Sync {
     /// One agent key. While Elasticsearch does not answer, what is remembered of it.
     async fn find_agent_key(&self, id: KeyId) -> Result<FoundAgentKey, Problem>;
 
+    /// The chosen keys, as far as they are there for this person, before they are revoked.
+    async fn find_agent_keys(&self, keys: KeySelection) -> Result<FoundAgentKeys, Problem>;
+
     /// What the form for a new key needs.
     async fn prepare_agent_key(&self) -> Result<AgentKeyPreparation, Problem>;
 
@@ -71,6 +75,10 @@ pub trait Backend: Send + Sync {
 
     /// Revokes a key. Revoking a revoked key succeeds: the caller wanted it gone, and it is.
     async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem>;
+
+    /// Revokes many keys, and tells what became of each, in the order in which they were given. More than a few ask
+    /// for a recently entered password.
+    async fn revoke_agent_keys(&self, keys: KeySelection) -> Result<Vec<KeyRevocation>, Problem>;
 
     /// How `apm_agent_key_role` stands. Also answers those who may not see roles, with `RoleState::Unknown`.
     async fn agent_key_role(&self) -> Result<AgentKeyRole, Problem>;

@@ -13,6 +13,7 @@ pub mod outage;
 pub mod password;
 pub mod privilege;
 pub mod problem;
+pub mod revocation;
 pub mod role;
 pub mod secret;
 pub mod session;

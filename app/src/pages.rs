@@ -43,6 +43,7 @@ pub fn App() -> impl IntoView {
                     <ParentRoute path=path!("agent-keys") view=AgentKeysPage ssr=SsrMode::Async>
                         <Route path=path!("") view=Nothing ssr=SsrMode::Async />
                         <Route path=path!("new") view=LazyPage::AgentKey(KeyPage::Create) ssr=SsrMode::Async />
+                        <Route path=path!("revoke") view=LazyPage::AgentKey(KeyPage::RevokeMany) ssr=SsrMode::Async />
                         <Route path=path!(":id/revoke") view=LazyPage::AgentKey(KeyPage::Revoke) ssr=SsrMode::Async />
                     </ParentRoute>
                     <ParentRoute path=path!("agent-keys/:id") view=Outlet ssr=SsrMode::Async>

@@ -62,6 +62,34 @@ export class AgentKeysPage {
     await this.site.ready();
   }
 
+  /** The box of a row. */
+  box(name: string): Locator {
+    return this.row(name).getByRole('checkbox', { name: `Select ${name}` });
+  }
+
+  /** Ticks all boxes of this page: with a box where there is script, with a link where there is none. */
+  async selectAll(): Promise<void> {
+    const name = 'Select all on this page';
+    if (this.site.javaScript) await this.table.getByRole('checkbox', { name }).check();
+    else await this.site.page.getByRole('link', { name }).click();
+  }
+
+  /** The bar above the table that is there while boxes are ticked. */
+  get selection(): Locator {
+    return this.site.page.locator('.selection-bar');
+  }
+
+  async revokeSelected(): Promise<void> {
+    await this.selection.getByRole('button', { name: /^Revoke/ }).click();
+    await this.site.ready();
+  }
+
+  async clearSelection(): Promise<void> {
+    await this.selection.getByRole('link', { name: 'Clear' }).click();
+    await expect(this.selection).toBeHidden();
+    await this.site.ready();
+  }
+
   async startRevoking(name: string): Promise<void> {
     await this.row(name).getByRole('link', { name: `Revoke ${name}` }).click();
     await this.site.ready();

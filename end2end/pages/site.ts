@@ -7,6 +7,7 @@ import { IntegrationPage } from './integration';
 import { NewKeyForm } from './new-key';
 import { ReauthenticatePage } from './reauthenticate';
 import { RevokeDialog } from './revoke';
+import { RevokeManyDialog } from './revoke-many';
 import { SessionsPage } from './sessions';
 import { SignInPage } from './sign-in';
 import { UsersPage } from './users';
@@ -111,6 +112,10 @@ export class Site {
 
   revoke(name: string): RevokeDialog {
     return new RevokeDialog(this, name);
+  }
+
+  get revokeMany(): RevokeManyDialog {
+    return new RevokeManyDialog(this);
   }
 
   get audit(): AuditPage {

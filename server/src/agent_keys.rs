@@ -5,6 +5,7 @@ pub mod create;
 mod cursor;
 pub mod delivery;
 pub mod find;
+pub mod find_many;
 pub mod list;
 pub mod prepare;
 mod query;
@@ -12,7 +13,9 @@ mod read;
 mod recall;
 pub mod reconcile;
 pub mod remember;
+pub mod revocation;
 pub mod revoke;
+pub mod revoke_many;
 
 pub(crate) use query::active_keys_by_owner;
 

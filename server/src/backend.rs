@@ -28,6 +28,7 @@ use app::{
         new_agent_key::{NewAgentKey, OperationId},
         password::NewPassword,
         problem::Problem,
+        revocation::{FoundAgentKeys, KeyRevocation, KeySelection},
         role::AgentKeyRole,
         secret::Secret,
         session::{EndedSession, SessionId, SessionList},
@@ -266,6 +267,10 @@ impl Backend for RequestBackend {
         ask!(self, agent_keys::find::look_at, &id)
     }
 
+    async fn find_agent_keys(&self, keys: KeySelection) -> Result<FoundAgentKeys, Problem> {
+        ask!(self, agent_keys::find_many::find_many, keys)
+    }
+
     async fn prepare_agent_key(&self) -> Result<AgentKeyPreparation, Problem> {
         ask!(self, agent_keys::prepare::prepare)
     }
@@ -279,8 +284,12 @@ impl Backend for RequestBackend {
     }
 
     async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem> {
-        let reason = agent_keys::revoke::Reason::Asked;
+        let reason = agent_keys::revocation::Reason::Asked;
         ask!(self, agent_keys::revoke::revoke, id, reason)
+    }
+
+    async fn revoke_agent_keys(&self, keys: KeySelection) -> Result<Vec<KeyRevocation>, Problem> {
+        ask!(self, agent_keys::revoke_many::revoke_many, keys)
     }
 
     async fn agent_key_role(&self) -> Result<AgentKeyRole, Problem> {

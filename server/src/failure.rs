@@ -24,6 +24,9 @@ pub enum Failure {
     /// There is no such thing, or not for this person.
     #[error("there is no such thing")]
     NotFound,
+    /// Elasticsearch was asked to revoke a key, answered, and did not revoke it.
+    #[error("Elasticsearch did not revoke the key")]
+    StillActive,
     /// This very operation was begun before.
     #[error("this operation was begun before")]
     AlreadyDone,

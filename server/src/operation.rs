@@ -25,46 +25,111 @@ where
     C: FnOnce(Person) -> F + Send + 'static,
     F: Future<Output = Result<Changed<T>, Failure>> + Send,
 {
+    let one = Targets {
+        targets: vec![target],
+        details: json!({}),
+    };
+    let change = async move |person| vec![change(person).await];
+    let mut results = carry_out_each(services, person, grant, action, one, change).await?;
+    results.pop().unwrap_or(Err(Failure::TaskEnded))
+}
+
+/// The same for many targets at once: an operation, an intent and an outcome for each of them. `change` answers for
+/// each, in their order.
+pub(crate) async fn carry_out_each<T, C, F>(
+    services: &Services,
+    person: &Person,
+    grant: Grant,
+    action: Action,
+    Targets { targets, details }: Targets,
+    change: C,
+) -> Result<Vec<Result<T, Failure>>, Failure>
+where
+    T: Send + 'static,
+    C: FnOnce(Person) -> F + Send + 'static,
+    F: Future<Output = Vec<Result<Changed<T>, Failure>>> + Send,
+{
     let (services_, person) = (services.clone(), person.clone());
     let task = async move {
         let services = services_;
-        let operation = services.random.identifier(&services.clock)?;
-        let stamp = person.stamp(&services);
-        let intent = Intent {
-            operation: &operation,
-            action,
-            target: target.clone(),
-            fingerprint: None,
-            details: json!({}),
-        };
-        services
-            .store
-            .begin_operation(&grant, intent, &stamp)
-            .await?;
-        let result = change(person.clone()).await;
-        let (state, details) = match &result {
-            Ok(changed) => (OperationState::success(action), changed.details.clone()),
-            Err(failure) => {
-                let state = match failure {
-                    Failure::Unconfirmed(_) | Failure::ChangedMeanwhile => OperationState::Unknown,
-                    _ => OperationState::Rejected,
-                };
-                (state, json!({ "reason": failure.to_string() }))
-            }
-        };
-        let ending = Ending {
-            state,
-            target,
-            details,
-        };
+        let identifier = |_: &Target| services.random.identifier(&services.clock);
+        let operations = targets
+            .iter()
+            .map(identifier)
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut intents = Vec::with_capacity(targets.len());
+        for (operation, target) in operations.iter().zip(&targets) {
+            intents.push(Intent {
+                operation,
+                action,
+                target: target.clone(),
+                fingerprint: None,
+                details: details.clone(),
+            });
+        }
         let stamp = person.stamp(&services);
         services
             .store
-            .end_operation(&grant, &operation, action, ending, &stamp)
+            .begin_operations(&grant, intents, &stamp)
             .await?;
-        result.map(|changed| changed.value)
+        let results = change(person.clone()).await;
+        let endings = operations
+            .into_iter()
+            .zip(targets)
+            .zip(&results)
+            .map(|((operation, target), result)| {
+                let ending = ending(action, target, &details, result);
+                (operation, ending)
+            })
+            .collect();
+        let stamp = person.stamp(&services);
+        services
+            .store
+            .end_operations(&grant, action, endings, &stamp)
+            .await?;
+        let value = |result: Result<Changed<T>, Failure>| result.map(|changed| changed.value);
+        Ok(results.into_iter().map(value).collect())
     };
     services.detached(task).await
+}
+
+fn ending<T>(
+    action: Action,
+    target: Target,
+    known: &Value,
+    result: &Result<Changed<T>, Failure>,
+) -> Ending {
+    let (state, details) = match result {
+        Ok(changed) => (OperationState::success(action), changed.details.clone()),
+        Err(failure) => {
+            let state = match failure {
+                Failure::Unconfirmed(_) | Failure::ChangedMeanwhile => OperationState::Unknown,
+                _ => OperationState::Rejected,
+            };
+            // Why it was asked for stays; where that is not told, the failure is the reason.
+            let place = if known["reason"].is_null() {
+                "reason"
+            } else {
+                "failure"
+            };
+            let mut details = known.clone();
+            details[place] = failure.to_string().into();
+            (state, details)
+        }
+    };
+    Ending {
+        state,
+        target,
+        details,
+    }
+}
+
+/// What a change is done to.
+pub(crate) struct Targets {
+    /// Each of them.
+    pub(crate) targets: Vec<Target>,
+    /// What is known of the change beforehand, for the audit trail; no secrets.
+    pub(crate) details: Value,
 }
 
 /// What a change came to.

@@ -16,6 +16,7 @@ pub fn problem_kind(failure: &Failure) -> ProblemKind {
         Failure::Missing(missing) => ProblemKind::Forbidden(missing.clone()),
         Failure::ReauthRequired => ProblemKind::ReauthRequired,
         Failure::NotFound => ProblemKind::NotFound,
+        Failure::StillActive => ElasticsearchFault::BadAnswer.into(),
         Failure::AlreadyDone => ProblemKind::AlreadyDone,
         Failure::ChangedMeanwhile => ProblemKind::ChangedMeanwhile,
         Failure::OwnAccount => ProblemKind::OwnAccount,

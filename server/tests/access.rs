@@ -52,6 +52,7 @@ fn table(key: &str, session: &str) -> Vec<Row> {
         row("/api/end_other_sessions", &[], [401, 200, 200, 200]),
         row("/api/list_agent_keys", &[], [401, 403, 200, 200]),
         row("/api/find_agent_key", &[("id", key)], [401, 403, 404, 200]),
+        row("/api/find_agent_keys", &[], [401, 403, 200, 200]),
         row("/api/prepare_agent_key", &[], [401, 403, 200, 200]),
         row("/api/create_agent_key", &key_form, [401, 403, 200, 200]),
         row(
@@ -63,6 +64,12 @@ fn table(key: &str, session: &str) -> Vec<Row> {
             "/api/revoke_agent_key",
             &[("id", key)],
             [401, 403, 404, 200],
+        ),
+        // Each key is answered for itself: the owner learns that there is no such key.
+        row(
+            "/api/revoke_agent_keys",
+            &[("ids[]", key)],
+            [401, 403, 200, 200],
         ),
         row("/api/read_agent_key_role", &[], [401, 200, 200, 200]),
         row("/api/put_agent_key_role", &[], [401, 403, 403, 200]),
@@ -110,6 +117,12 @@ async fn call(browser: &Browser, row: &Row) -> StatusCode {
     if function == "list_others_sessions" {
         let name = "".into();
         let question = app::questions::sessions::ListOthersSessions { name };
+        let body = postcard::to_allocvec(&question).unwrap();
+        return browser.post_bytes(function, body).await.status;
+    }
+    if function == "find_agent_keys" {
+        let ids = vec!["unknown".to_owned()];
+        let question = app::questions::agent_keys::FindAgentKeys { ids };
         let body = postcard::to_allocvec(&question).unwrap();
         return browser.post_bytes(function, body).await.status;
     }

@@ -10,6 +10,8 @@ use leptos_router::hooks::use_navigate;
 pub enum DialogShape {
     /// In the middle, for a decision.
     Centred,
+    /// The same with room for a table.
+    Roomy,
     /// In the middle and wide, for something to read and copy.
     Wide,
     /// At the end of the line, for a form.
@@ -46,9 +48,13 @@ pub fn Dialog(
             node_ref=element
             class=match shape {
                 DialogShape::Flyout => "flyout",
-                DialogShape::Centred | DialogShape::Wide => "dialog",
+                DialogShape::Centred | DialogShape::Roomy | DialogShape::Wide => "dialog",
             }
-            data-size=(shape == DialogShape::Wide).then_some("lg")
+            data-size=match shape {
+                DialogShape::Roomy => Some("md"),
+                DialogShape::Wide => Some("lg"),
+                DialogShape::Centred | DialogShape::Flyout => None,
+            }
             open
             role=alert.then_some("alertdialog")
             aria-labelledby=labelled_by

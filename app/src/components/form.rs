@@ -55,7 +55,8 @@ pub const PAGE_FIELD: &str = "page";
 #[component]
 pub fn SubmitButton(
     /// What it does.
-    label: &'static str,
+    #[prop(into)]
+    label: String,
     /// Whether the form is on its way.
     #[prop(into)]
     pending: Signal<bool>,

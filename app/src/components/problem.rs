@@ -9,6 +9,7 @@ use crate::model::{
     access::MissingPrivilege,
     audit::PeriodError,
     problem::{ElasticsearchFault, Problem, ProblemKind},
+    revocation::{KEYS_MAX, SelectionError},
 };
 use leptos::prelude::*;
 use leptos_router::{hooks::use_location, location::Url};
@@ -79,6 +80,7 @@ pub fn sentences(kind: &ProblemKind) -> Sentences {
             "This is not a day of the calendar",
             "Write days as 2026-12-14, or leave them empty.",
         ),
+        ProblemKind::KeySelection(error) => return selection(*error),
         ProblemKind::BadForm => (
             "This form cannot be read",
             "Nothing was changed. Open the page again and repeat.",
@@ -111,6 +113,31 @@ pub fn sentences(kind: &ProblemKind) -> Sentences {
     };
     Sentences {
         title: title.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn selection(error: SelectionError) -> Sentences {
+    let (title, text) = match error {
+        SelectionError::Empty => (
+            "No key is selected".to_owned(),
+            "Nothing was changed. Tick the keys in the list first.",
+        ),
+        SelectionError::TooMany => (
+            format!("More than {KEYS_MAX} keys are selected"),
+            "Nothing was changed. Revoke them in several steps.",
+        ),
+        SelectionError::NotAnId => (
+            "One of these is not the id of a key".to_owned(),
+            "Nothing was changed. Keys are revoked by their exact ids; patterns and lists inside one id are refused.",
+        ),
+        SelectionError::NotConfirmed => (
+            "The number of keys is not confirmed".to_owned(),
+            "Nothing was changed. Type how many keys are to be revoked.",
+        ),
+    };
+    Sentences {
+        title,
         text: text.to_owned(),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{
     access::MissingPrivilege, apm_settings::ApmSettingsErrors, audit::PeriodError,
-    new_agent_key::NewAgentKeyErrors, password::PasswordError, session::SessionEnd,
-    user::NewUserErrors,
+    new_agent_key::NewAgentKeyErrors, password::PasswordError, revocation::SelectionError,
+    session::SessionEnd, user::NewUserErrors,
 };
 use leptos::{
     prelude::FromServerFnError,
@@ -57,6 +57,8 @@ pub enum ProblemKind {
     ApmSettings(ApmSettingsErrors),
     /// 422: the days asked for in the audit log.
     AuditPeriod(PeriodError),
+    /// 422: the keys that were chosen to be revoked together.
+    KeySelection(SelectionError),
     /// 422: a form that no page of ours sends.
     BadForm,
     /// 422: Elasticsearch refused what our own rules allowed.
@@ -113,6 +115,7 @@ impl ProblemKind {
             | Self::NewPassword(_)
             | Self::ApmSettings(_)
             | Self::AuditPeriod(_)
+            | Self::KeySelection(_)
             | Self::BadForm
             | Self::Refused => 422,
             Self::Internal => 500,

@@ -4,6 +4,9 @@ pub mod create;
 mod created;
 mod pages;
 pub mod revoke;
+pub mod revoke_many;
+mod revoked_many;
+mod selection;
 mod states;
 mod summary;
 pub mod table;
@@ -50,6 +53,10 @@ use toolbar::{Searched, Toolbar};
 /// The list's address.
 pub const LIST: &str = "/settings/agent-keys";
 
+/// How often keys were revoked together over this list: each time is a reason to read it anew.
+#[derive(Clone, Copy)]
+struct Revocations(RwSignal<u32>);
+
 /// The page, with the place for its dialogs.
 #[component]
 pub fn AgentKeysPage() -> impl IntoView {
@@ -58,10 +65,12 @@ pub fn AgentKeysPage() -> impl IntoView {
     let parameters = use_query_map();
     let query = Memo::new(move |_| list_query(&parameters.read()));
     let revoked = Memo::new(move |_| parameters.read().get("revoked"));
+    let revocations = Revocations(RwSignal::new(0));
+    provide_context(revocations);
     // A revocation leads back here with the key's id in the address: that alone is a reason to read the list anew.
     let list = ask(
-        move || (query.get(), revoked.get()),
-        |(query, _)| list_agent_keys(query),
+        move || (query.get(), revoked.get(), revocations.0.get()),
+        |(query, ..)| list_agent_keys(query),
     );
     // What the top bar says of Elasticsearch follows what became of the list.
     Effect::new(move |_| {

@@ -5,7 +5,9 @@
 //! its own. The server is not cut; there they are ordinary functions.
 
 use super::{
-    agent_keys::{create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage},
+    agent_keys::{
+        create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage, revoke_many::RevokeAgentKeysPage,
+    },
     apm_integration::ApmIntegrationPage,
     audit::AuditPage,
     login::LoginPage,
@@ -28,7 +30,7 @@ type Drawn = Result<AnyView, SplitLoaderError>;
 pub enum LazyPage {
     /// Signing in, and entering the password again.
     SignIn(SignInPage),
-    /// What is done with one key.
+    /// What is done with keys.
     AgentKey(KeyPage),
     /// APM Server's settings.
     ApmIntegration,
@@ -49,13 +51,15 @@ pub enum SignInPage {
     Reauthenticate,
 }
 
-/// Pages where a key is made or ended.
+/// Pages where keys are made or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPage {
     /// The form for a new one.
     Create,
     /// The question before it is revoked.
     Revoke,
+    /// The question before several are revoked, and what became of each.
+    RevokeMany,
 }
 
 /// Pages about users.
@@ -119,6 +123,7 @@ fn agent_key(page: KeyPage) -> Drawn {
     Ok(match page {
         KeyPage::Create => view! { <CreateAgentKeyPage /> }.into_any(),
         KeyPage::Revoke => view! { <RevokeAgentKeyPage /> }.into_any(),
+        KeyPage::RevokeMany => view! { <RevokeAgentKeysPage /> }.into_any(),
     })
 }
 
@@ -148,7 +153,7 @@ fn users(page: UserPage) -> Drawn {
 }
 
 /// Whether the script is only now taking over the page that the server drew.
-fn is_hydrating() -> bool {
+pub(super) fn is_hydrating() -> bool {
     Owner::current_shared_context().is_some_and(|context| context.during_hydration())
 }
 

@@ -80,7 +80,7 @@ pub fn ReauthenticatePage() -> impl IntoView {
                 </section>
             </main>
             <footer>
-                "This keeps somebody who finds your browser open from exporting the audit log or ending other people’s sessions."
+                "This keeps somebody who finds your browser open from exporting the audit log, revoking many keys at once, or ending other people’s sessions."
             </footer>
         </div>
     }

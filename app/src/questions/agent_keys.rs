@@ -14,12 +14,16 @@ use crate::{
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::NewAgentKeyForm,
         problem::Problem,
+        revocation::{FoundAgentKeys, KeyRevocation},
     },
 };
 #[cfg(feature = "server")]
 use crate::{
     backend::backend,
-    model::{agent_key::KeyId, new_agent_key::OperationId, problem::ProblemKind},
+    model::{
+        agent_key::KeyId, new_agent_key::OperationId, problem::ProblemKind,
+        revocation::KeySelection,
+    },
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
 
@@ -33,6 +37,20 @@ pub async fn list_agent_keys(query: KeyListQuery) -> Result<KeyListPage, Problem
 #[server(endpoint = "find_agent_key", output = Postcard)]
 pub async fn find_agent_key(id: String) -> Result<FoundAgentKey, Problem> {
     or_sign_in(backend()?.find_agent_key(key_id(&id)?).await)
+}
+
+/// The keys of these ids, before they are revoked.
+#[server(endpoint = "find_agent_keys", input = Postcard, output = Postcard)]
+pub async fn find_agent_keys(ids: Vec<String>) -> Result<FoundAgentKeys, Problem> {
+    let keys = KeySelection::parse(&ids).map_err(|error| {
+        let kind = ProblemKind::KeySelection(error);
+        // The address is wrong, and the page that says so has no answer of the backend's to take its status from.
+        if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+            response.set_status(http::StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        kind
+    })?;
+    or_sign_in(backend()?.find_agent_keys(keys).await)
 }
 
 /// What the form for a new key needs.
@@ -72,6 +90,18 @@ pub async fn revoke_agent_key(id: String) -> Result<RevokedAgentKey, Problem> {
     let revoked = or_sign_in(backend()?.revoke_agent_key(key_id(&id)?).await)?;
     leptos_axum::redirect(&format!("/settings/agent-keys?revoked={}", revoked.id));
     Ok(revoked)
+}
+
+/// Revokes many keys. The answer tells what became of each; `typed` is their number, where there are many.
+#[server(endpoint = "revoke_agent_keys", output = Postcard)]
+pub async fn revoke_agent_keys(
+    #[server(default)] ids: Vec<String>,
+    #[server(default)] typed: String,
+) -> Result<Vec<KeyRevocation>, Problem> {
+    let keys = KeySelection::parse(&ids)
+        .and_then(|keys| keys.confirmed_by(&typed))
+        .map_err(ProblemKind::KeySelection)?;
+    or_sign_in(backend()?.revoke_agent_keys(keys).await)
 }
 
 #[cfg(feature = "server")]

@@ -1,9 +1,9 @@
 //! That somebody has just shown again who they are.
 //!
 //! A browser that is left open is everybody's who passes by. What would do most harm there asks for the password once
-//! more: handing out the audit log, and ending other people's sessions. Such an operation takes a [`Fresh`], as it
-//! takes a grant. When the password was entered stands in the session's row, by the server's clock; the browser has
-//! no say in it. Signing in counts.
+//! more: handing out the audit log, revoking many keys at once, and ending other people's sessions. Such an operation
+//! takes a [`Fresh`], as it takes a grant. When the password was entered stands in the session's row, by the server's
+//! clock; the browser has no say in it. Signing in counts.
 
 use crate::session::Session;
 use app::model::timestamp::Timestamp;

@@ -133,7 +133,7 @@ async fn carry_out(
         // Nobody has seen the secret, and nothing here remembers the key: better that it does not exist.
         let undone = person
             .elasticsearch()
-            .invalidate_api_key(&created.id, true)
+            .invalidate_api_keys(&[&created.id], true)
             .await;
         if let Err(error) = undone {
             let error: &dyn std::error::Error = &error;

@@ -45,7 +45,7 @@ pub(super) fn by_id(id: &KeyId) -> Value {
 }
 
 /// The keys of these ids, as far as they are agent keys.
-pub(super) fn by_ids(ids: Vec<KeyId>) -> Value {
+pub(super) fn by_ids(ids: &[KeyId]) -> Value {
     let query = agent_keys(vec![json!({ "ids": { "values": ids } })]);
     json!({ "query": query, "size": ids.len() })
 }

@@ -4,7 +4,7 @@
 //! A key carries its operation in its metadata, so it is found whatever was lost. A key that is found this way has a
 //! secret that nobody ever had: the secret leaves only after the key's creation is written down. It is revoked.
 
-use super::{query, revoke};
+use super::{query, revocation::Reason, revoke};
 use crate::{
     access::Permission,
     audit::{Action, Target},
@@ -89,7 +89,8 @@ async fn look_into(
     }
     if !revocations.is_empty() {
         let ids = revocations.iter().filter_map(|operation| key_id(operation));
-        let keys = search(person, query::by_ids(ids.collect())).await?;
+        let ids: Vec<_> = ids.collect();
+        let keys = search(person, query::by_ids(&ids)).await?;
         for operation in revocations {
             let key = keys
                 .iter()
@@ -150,7 +151,7 @@ async fn creation(
 /// Nobody has the secret of this key. One that cannot be revoked now is marked in the list, for somebody to do it.
 async fn revoke_lost(services: &Services, person: &Person, id: &str) {
     let Some(id) = KeyId::parse(id) else { return };
-    let reason = revoke::Reason::NeverDelivered;
+    let reason = Reason::NeverDelivered;
     if let Err(failure) = revoke::revoke(services, person, id, reason).await {
         let error: &dyn std::error::Error = &failure;
         tracing::warn!(

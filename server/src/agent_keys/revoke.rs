@@ -1,37 +1,15 @@
 //! Revoking an agent key.
 
-use super::find::find;
+use super::{
+    find::find,
+    revocation::{self, Gone, Reason},
+};
 use crate::{
     access::Permission,
-    audit::{Action, Target},
-    elasticsearch::Error,
     failure::Failure,
-    operation::{self, Changed},
     services::{Person, Services},
 };
-use app::model::{
-    access::Reach,
-    agent_key::{AgentKey, KeyId, KeyStatus, RevokedAgentKey},
-};
-use serde_json::json;
-
-/// Why a key is revoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Somebody wants it gone.
-    Asked,
-    /// Nobody can have its secret.
-    NeverDelivered,
-}
-
-impl Reason {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Asked => "user",
-            Self::NeverDelivered => "never_delivered_auto",
-        }
-    }
-}
+use app::model::agent_key::{AgentKey, KeyId, KeyStatus, RevokedAgentKey};
 
 /// Revokes a key. Revoking a revoked key succeeds: the caller wanted it gone, and it is.
 ///
@@ -47,59 +25,22 @@ pub async fn revoke(
     let grant = person.grant(services, Permission::RevokeAgentKey).await?;
     let key = find(services, person, &id).await?;
     if matches!(key.status, KeyStatus::Revoked { .. }) {
-        return Ok(revoked(key, true));
+        return Ok(revoked(key, Gone::Before));
     }
     if !key.revocable {
         return Err(Failure::NotFound);
     }
-    let reach = person.actor(services).await?.access().revoke_reach;
-    let target = Target {
-        id: Some(id.as_str().to_owned()),
-        name: Some(key.name.clone()),
-    };
-    let change = move |person| ask(person, key, reach, reason);
-    let action = Action::AgentKeyInvalidate;
-    operation::carry_out(services, person, grant, action, target, change).await
+    let keys = [key];
+    let mut fates = revocation::carry_out(services, person, grant, &keys, reason).await?;
+    let gone = fates.pop().unwrap_or(Err(Failure::TaskEnded))?;
+    let [key] = keys;
+    Ok(revoked(key, gone))
 }
 
-async fn ask(
-    person: Person,
-    key: AgentKey,
-    reach: Reach,
-    reason: Reason,
-) -> Result<Changed<RevokedAgentKey>, Failure> {
-    let only_own = reach == Reach::Own;
-    let answer = person
-        .elasticsearch()
-        .invalidate_api_key(&key.id, only_own)
-        .await
-        .map_err(Failure::of_write)?;
-    let listed = |ids: &[String]| ids.iter().any(|id| id == key.id.as_str());
-    let already = if listed(&answer.invalidated_api_keys) {
-        false
-    } else if listed(&answer.previously_invalidated_api_keys) {
-        true
-    } else {
-        // Elasticsearch passes over keys that are revoked already, and over those it does not find. Only a look tells.
-        let query = super::query::by_id(&key.id);
-        let found = person.elasticsearch().query_api_keys(&query).await;
-        match found.map(|mut found| found.api_keys.pop()) {
-            Ok(Some(stored)) if stored.invalidated => true,
-            Ok(None) => return Err(Failure::NotFound),
-            Ok(Some(_)) => return Err(Error::BadAnswer("the key was not revoked").into()),
-            Err(error) => return Err(Failure::Unconfirmed(error)),
-        }
-    };
-    Ok(Changed {
-        details: json!({ "already": already, "reason": reason.word() }),
-        value: revoked(key, already),
-    })
-}
-
-fn revoked(key: AgentKey, already: bool) -> RevokedAgentKey {
+fn revoked(key: AgentKey, gone: Gone) -> RevokedAgentKey {
     RevokedAgentKey {
         id: key.id,
         name: key.name,
-        already,
+        already: gone == Gone::Before,
     }
 }

@@ -24,8 +24,8 @@ pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a reader looks for the end of an outage. Whoever waits longer gains nothing: a task looks for it as well.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(200);
-/// The largest answer to a change.
-const WRITE_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// The largest answer to a change: a thousand keys that could not be revoked, with an error for each.
+const WRITE_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// The largest answer to a question: a page of keys, or all users.
 pub(super) const READ_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How much of Elasticsearch's own sentence is kept for the log.

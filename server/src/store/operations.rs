@@ -10,7 +10,7 @@
 //! anything else intended → done, rejected or unknown
 //! ```
 
-use super::{Engine, Error, Store};
+use super::{Engine, Error, Store, write::Write};
 use crate::{
     access::{Grant, Identity},
     audit::{Action, Event, Outcome, Stamp, Target},
@@ -160,6 +160,12 @@ pub struct OpenOperation {
     pub began_at: Timestamp,
 }
 
+impl OpenOperation {
+    fn owner(&self) -> (&str, &str) {
+        (&self.username, &self.realm)
+    }
+}
+
 impl Store {
     /// Writes down that something is about to be tried, once per person and operation. One that certainly did
     /// nothing the last time may be tried again.
@@ -170,56 +176,27 @@ impl Store {
         intent: Intent<'_>,
         stamp: &Stamp,
     ) -> Result<Began, Error> {
-        let identity = grant.identity();
         let mut write = self.write().await?;
-        let inserted = sqlx::query(
-            "INSERT INTO operations (username, realm, id, action, state, target_id, target_name, \
-             began_at, fingerprint) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-             ON CONFLICT (username, realm, id) DO UPDATE SET state = excluded.state, \
-             target_id = excluded.target_id, target_name = excluded.target_name, \
-             began_at = excluded.began_at, fingerprint = excluded.fingerprint, ended_at = NULL \
-             WHERE operations.state = $10 AND operations.action = excluded.action",
-        )
-        .bind(identity.username.as_str())
-        .bind(identity.realm.as_str())
-        .bind(intent.operation)
-        .bind(intent.action.name())
-        .bind(OperationState::intent(intent.action).name())
-        .bind(intent.target.id.as_deref())
-        .bind(intent.target.name.as_deref())
-        .bind(stamp.at.0)
-        .bind(intent.fingerprint.as_deref())
-        .bind(OperationState::Rejected.name())
-        .execute(&mut *write)
-        .await?;
-        if inserted.rows_affected() == 0 {
-            let row = sqlx::query(
-                "SELECT state, fingerprint FROM operations \
-                 WHERE username = $1 AND realm = $2 AND id = $3",
-            )
-            .bind(identity.username.as_str())
-            .bind(identity.realm.as_str())
-            .bind(intent.operation)
-            .fetch_one(&mut *write)
-            .await?;
-            let fingerprint: Option<String> = row.try_get("fingerprint")?;
-            return Ok(if fingerprint == intent.fingerprint {
-                Began::Before(state(&row)?)
-            } else {
-                Began::Otherwise
-            });
+        let began = begin(&mut write, grant, intent, stamp).await?;
+        if began == Began::Now {
+            write.commit().await?;
         }
-        let event = Event {
-            actor: Some(identity),
-            action: intent.action,
-            outcome: Outcome::Unknown,
-            target: intent.target,
-            operation: Some(intent.operation),
-            details: intent.details,
-        };
-        super::audit::append(&mut write, &event, stamp).await?;
-        write.commit().await?;
-        Ok(Began::Now)
+        Ok(began)
+    }
+
+    /// The same for many new operations, all in one transaction: either all of them have begun, or none.
+    #[tracing::instrument(name = "store.operation.begin_many", skip_all)]
+    pub async fn begin_operations(
+        &self,
+        grant: &Grant,
+        intents: Vec<Intent<'_>>,
+        stamp: &Stamp,
+    ) -> Result<(), Error> {
+        let mut write = self.write().await?;
+        for intent in intents {
+            begin(&mut write, grant, intent, stamp).await?;
+        }
+        write.commit().await
     }
 
     /// Writes down how it ended. `false` when somebody else has written that down meanwhile: then theirs counts.
@@ -232,9 +209,28 @@ impl Store {
         ending: Ending,
         stamp: &Stamp,
     ) -> Result<bool, Error> {
-        let identity = grant.identity();
-        let owner = (identity.username.as_str(), identity.realm.as_str());
-        self.finish(grant, owner, id, action, ending, stamp).await
+        let mut write = self.write().await?;
+        let owner = owner(grant);
+        let ended = finish(&mut write, grant, owner, id, action, ending, stamp).await?;
+        write.commit().await?;
+        Ok(ended)
+    }
+
+    /// The same for many operations, each with its own end, all in one transaction.
+    #[tracing::instrument(name = "store.operation.end_many", skip_all)]
+    pub async fn end_operations(
+        &self,
+        grant: &Grant,
+        action: Action,
+        endings: Vec<(String, Ending)>,
+        stamp: &Stamp,
+    ) -> Result<(), Error> {
+        let mut write = self.write().await?;
+        let owner = owner(grant);
+        for (id, ending) in endings {
+            finish(&mut write, grant, owner, &id, action, ending, stamp).await?;
+        }
+        write.commit().await
     }
 
     /// Writes down the end of somebody's operation, found out afterwards. `false` when it had ended meanwhile.
@@ -247,52 +243,11 @@ impl Store {
         ending: Ending,
         stamp: &Stamp,
     ) -> Result<bool, Error> {
-        let owner = (operation.username.as_str(), operation.realm.as_str());
-        self.finish(grant, owner, &operation.id, action, ending, stamp)
-            .await
-    }
-
-    /// `action` is the audit event's: for a key that was found afterwards, it is not the operation's own.
-    async fn finish(
-        &self,
-        grant: &Grant,
-        (username, realm): (&str, &str),
-        id: &str,
-        action: Action,
-        ending: Ending,
-        stamp: &Stamp,
-    ) -> Result<bool, Error> {
         let mut write = self.write().await?;
-        let changed = sqlx::query(
-            "UPDATE operations SET state = $1, target_id = $2, target_name = $3, ended_at = $4 \
-             WHERE username = $5 AND realm = $6 AND id = $7 AND state IN ($8, $9, $10)",
-        )
-        .bind(ending.state.name())
-        .bind(ending.target.id.as_deref())
-        .bind(ending.target.name.as_deref())
-        .bind(stamp.at.0)
-        .bind(username)
-        .bind(realm)
-        .bind(id)
-        .bind(OperationState::Intended.name())
-        .bind(OperationState::Revoking.name())
-        .bind(OperationState::Unknown.name())
-        .execute(&mut *write)
-        .await?;
-        if changed.rows_affected() == 0 {
-            return Ok(false);
-        }
-        let event = Event {
-            actor: Some(grant.identity()),
-            action,
-            outcome: ending.state.outcome(),
-            target: ending.target,
-            operation: Some(id),
-            details: ending.details,
-        };
-        super::audit::append(&mut write, &event, stamp).await?;
+        let (id, owner) = (&operation.id, operation.owner());
+        let ended = finish(&mut write, grant, owner, id, action, ending, stamp).await?;
         write.commit().await?;
-        Ok(true)
+        Ok(ended)
     }
 
     /// Marks what an earlier process left under way as unknown. Only where no other process can carry it out. How many.
@@ -362,6 +317,111 @@ impl Store {
         .await?;
         rows.iter().map(open_operation).collect()
     }
+}
+
+/// Whose operations a grant carries out.
+fn owner(grant: &Grant) -> (&str, &str) {
+    let identity = grant.identity();
+    (&identity.username, &identity.realm)
+}
+
+/// Adds an operation and its event in a transaction that may do more.
+async fn begin(
+    write: &mut Write,
+    grant: &Grant,
+    intent: Intent<'_>,
+    stamp: &Stamp,
+) -> Result<Began, Error> {
+    let identity = grant.identity();
+    let inserted = sqlx::query(
+        "INSERT INTO operations (username, realm, id, action, state, target_id, target_name, \
+         began_at, fingerprint) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT (username, realm, id) DO UPDATE SET state = excluded.state, \
+         target_id = excluded.target_id, target_name = excluded.target_name, \
+         began_at = excluded.began_at, fingerprint = excluded.fingerprint, ended_at = NULL \
+         WHERE operations.state = $10 AND operations.action = excluded.action",
+    )
+    .bind(identity.username.as_str())
+    .bind(identity.realm.as_str())
+    .bind(intent.operation)
+    .bind(intent.action.name())
+    .bind(OperationState::intent(intent.action).name())
+    .bind(intent.target.id.as_deref())
+    .bind(intent.target.name.as_deref())
+    .bind(stamp.at.0)
+    .bind(intent.fingerprint.as_deref())
+    .bind(OperationState::Rejected.name())
+    .execute(&mut **write)
+    .await?;
+    if inserted.rows_affected() == 0 {
+        let row = sqlx::query(
+            "SELECT state, fingerprint FROM operations \
+             WHERE username = $1 AND realm = $2 AND id = $3",
+        )
+        .bind(identity.username.as_str())
+        .bind(identity.realm.as_str())
+        .bind(intent.operation)
+        .fetch_one(&mut **write)
+        .await?;
+        let fingerprint: Option<String> = row.try_get("fingerprint")?;
+        return Ok(if fingerprint == intent.fingerprint {
+            Began::Before(state(&row)?)
+        } else {
+            Began::Otherwise
+        });
+    }
+    let event = Event {
+        actor: Some(identity),
+        action: intent.action,
+        outcome: Outcome::Unknown,
+        target: intent.target,
+        operation: Some(intent.operation),
+        details: intent.details,
+    };
+    super::audit::append(write, &event, stamp).await?;
+    Ok(Began::Now)
+}
+
+/// Writes an end and its event in a transaction that may do more. `action` is the event's: for a key that was found
+/// afterwards, it is not the operation's own.
+async fn finish(
+    write: &mut Write,
+    grant: &Grant,
+    (username, realm): (&str, &str),
+    id: &str,
+    action: Action,
+    ending: Ending,
+    stamp: &Stamp,
+) -> Result<bool, Error> {
+    let changed = sqlx::query(
+        "UPDATE operations SET state = $1, target_id = $2, target_name = $3, ended_at = $4 \
+         WHERE username = $5 AND realm = $6 AND id = $7 AND state IN ($8, $9, $10)",
+    )
+    .bind(ending.state.name())
+    .bind(ending.target.id.as_deref())
+    .bind(ending.target.name.as_deref())
+    .bind(stamp.at.0)
+    .bind(username)
+    .bind(realm)
+    .bind(id)
+    .bind(OperationState::Intended.name())
+    .bind(OperationState::Revoking.name())
+    .bind(OperationState::Unknown.name())
+    .execute(&mut **write)
+    .await?;
+    if changed.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let event = Event {
+        actor: Some(grant.identity()),
+        action,
+        outcome: ending.state.outcome(),
+        target: ending.target,
+        operation: Some(id),
+        details: ending.details,
+    };
+    super::audit::append(write, &event, stamp).await?;
+    Ok(true)
 }
 
 pub(super) fn state(row: &AnyRow) -> Result<OperationState, Error> {

@@ -1,5 +1,6 @@
 //! A proxy between the application and the engine that can go wrong in every way a network can.
 
+use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -27,6 +28,8 @@ pub(crate) enum Fault {
     Answer(&'static str),
     /// The engine does what was asked, and its answer waits until the gate is open.
     Late(Gate),
+    /// The engine never hears of these ids among the others, and an error is answered for each.
+    ErrorsFor(Vec<String>),
 }
 
 /// What holds answers up. Clones are the same gate.
@@ -195,6 +198,24 @@ async fn serve(
             gate.passed().await;
             let _ = client.write_all(&answer).await;
         }
+        Some(Fault::ErrorsFor(ids)) => {
+            let mut failed = Vec::new();
+            let request = with_body(&request, |body| {
+                let asked = body["ids"].as_array_mut().unwrap();
+                asked.retain(|id| {
+                    let fails = ids.iter().any(|one| id == one);
+                    failed.extend(
+                        fails.then(|| json!({ "type": "version_conflict_engine_exception" })),
+                    );
+                    !fails
+                });
+            });
+            let answer = with_body(&ask(engine, &request).await, |body| {
+                body["error_count"] = failed.len().into();
+                body["error_details"] = failed.into();
+            });
+            let _ = client.write_all(&answer).await;
+        }
     }
     let _ = client.shutdown().await;
 }
@@ -221,6 +242,19 @@ async fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
             return Some(request);
         }
     }
+}
+
+/// The same request or answer with its body of JSON changed.
+fn with_body(message: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let text = std::str::from_utf8(message).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let mut body = serde_json::from_str(body).unwrap();
+    change(&mut body);
+    let body = body.to_string();
+    let is_length = |line: &&str| line.to_ascii_lowercase().starts_with("content-length:");
+    let lines: Vec<_> = head.split("\r\n").filter(|line| !is_length(line)).collect();
+    let head = lines.join("\r\n");
+    format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 async fn ask(engine: SocketAddr, request: &[u8]) -> Vec<u8> {

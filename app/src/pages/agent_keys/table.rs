@@ -1,6 +1,9 @@
 //! The rows of the list.
 
-use super::{LIST, list_href, search};
+use super::{
+    LIST, list_href, search,
+    selection::{SelectAll, SelectAllLink, SelectCell, SelectionBar, changed, chosen_ids, drawn},
+};
 use crate::{
     components::{
         badge::{Badge, Tone},
@@ -13,9 +16,10 @@ use crate::{
         labels::Labels,
         timestamp::Timestamp,
     },
+    pages::lazy::is_hydrating,
 };
-use leptos::prelude::*;
-use leptos_router::hooks::use_location;
+use leptos::{html, prelude::*};
+use leptos_router::{components::Form, hooks::use_location};
 
 /// The table: rows that become cards on a phone.
 #[component]
@@ -28,42 +32,76 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
     let from_memory = page.memory.is_some();
     let matches = page.total;
     let noun = if matches == 1 { "key" } else { "keys" };
+    let chosen = chosen_ids();
+    let is_chosen = |id: &str| chosen.iter().any(|one| one == id);
+    let revocable = page.keys.iter().filter(|key| key.revocable);
+    let ids: Vec<_> = revocable.map(|key| key.id.to_string()).collect();
+    let selectable = !ids.is_empty();
+    let count = ids.iter().filter(|id| is_chosen(id)).count();
     let rows = page
         .keys
         .into_iter()
-        .map(|key| view! { <KeyRow key now behind=behind.clone() /> })
+        .map(|key| {
+            let ticked = selectable.then(|| is_chosen(key.id.as_str()));
+            view! { <KeyRow key now behind=behind.clone() ticked /> }
+        })
         .collect_view();
+    let table = NodeRef::<html::Div>::new();
+    let hydrating = is_hydrating();
+    Effect::new(move || {
+        if let Some(table) = table.get() {
+            drawn(&table, hydrating);
+        }
+    });
+    let on_change = move |event: leptos::ev::Event| {
+        if let Some(table) = table.get_untracked() {
+            changed(&table, &event);
+        }
+    };
     view! {
-        <div class="result-bar" role="status">
-            <span><strong>{matches}</strong> " " {noun} ", " {order_words(&current)}</span>
-            <span class="push-end" data-part="as-of">{if from_memory { "As of " } else { "Read at " }} {read_at}</span>
-            {(!from_memory).then(|| {
-                view! {
-                    <a class="button" data-variant="quiet" data-size="sm" href=list_href(&current) rel="external">
-                        <Icon name=IconName::Rotate />
-                        "Refresh"
-                    </a>
-                }
-            })}
-        </div>
-        <div class="table key-list" data-stack tabindex="0" role="region" aria-label="Agent keys">
-            <table role="table">
-                <caption class="visually-hidden">"APM agent keys, " {order_words(&current)}</caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <SortHeader field=SortField::Name label="Name" column="name" current=current.clone() />
-                        <th role="columnheader" scope="col" data-col="privileges">"Privileges"</th>
-                        <SortHeader field=SortField::Owner label="Owner" column="owner" current=current.clone() />
-                        <SortHeader field=SortField::Created label="Created" column="created" current=current.clone() />
-                        <SortHeader field=SortField::Expires label="Status" column="status" current />
-                        <th role="columnheader" scope="col" data-cell="actions">
-                            <span class="visually-hidden">"Actions"</span>
-                        </th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{rows}</tbody>
-            </table>
-        </div>
+        <Form method="GET" action=format!("{LIST}/revoke")>
+            <div class="result-bar" role="status">
+                <span><strong>{matches}</strong> " " {noun} ", " {order_words(&current)}</span>
+                {selectable.then(|| view! { <SelectAllLink query=current.clone() ids /> })}
+                <span class="push-end" data-part="as-of">{if from_memory { "As of " } else { "Read at " }} {read_at}</span>
+                {(!from_memory).then(|| {
+                    view! {
+                        <a class="button" data-variant="quiet" data-size="sm" href=list_href(&current) rel="external">
+                            <Icon name=IconName::Rotate />
+                            "Refresh"
+                        </a>
+                    }
+                })}
+            </div>
+            {selectable.then(|| view! { <SelectionBar query=current.clone() count /> })}
+            <div
+                class="table key-list"
+                data-stack
+                tabindex="0"
+                role="region"
+                aria-label="Agent keys"
+                node_ref=table
+                on:change=on_change
+            >
+                <table role="table">
+                    <caption class="visually-hidden">"APM agent keys, " {order_words(&current)}</caption>
+                    <thead role="rowgroup">
+                        <tr role="row">
+                            {selectable.then(|| view! { <SelectAll /> })}
+                            <SortHeader field=SortField::Name label="Name" column="name" current=current.clone() />
+                            <th role="columnheader" scope="col" data-col="privileges">"Privileges"</th>
+                            <SortHeader field=SortField::Owner label="Owner" column="owner" current=current.clone() />
+                            <SortHeader field=SortField::Created label="Created" column="created" current=current.clone() />
+                            <SortHeader field=SortField::Expires label="Status" column="status" current />
+                            <th role="columnheader" scope="col" data-cell="actions">
+                                <span class="visually-hidden">"Actions"</span>
+                            </th>
+                        </tr>
+                    </thead>
+                    <tbody role="rowgroup">{rows}</tbody>
+                </table>
+            </div>
+        </Form>
     }
     .into_any()
 }
@@ -119,7 +157,13 @@ fn SortHeader(
 
 /// One key.
 #[component]
-fn KeyRow(key: AgentKey, now: Timestamp, behind: String) -> impl IntoView {
+fn KeyRow(
+    key: AgentKey,
+    now: Timestamp,
+    behind: String,
+    /// Whether its box is ticked; `None` where no row has a box.
+    ticked: Option<bool>,
+) -> impl IntoView {
     let details = format!("{LIST}/{}", key.id);
     let revoke = key
         .revocable
@@ -132,6 +176,8 @@ fn KeyRow(key: AgentKey, now: Timestamp, behind: String) -> impl IntoView {
                 </a>
             }
         });
+    let (id, name, revocable) = (key.id.to_string(), or_dash(&key.name), key.revocable);
+    let select = ticked.map(|ticked| view! { <SelectCell id name revocable ticked /> });
     let ended = !matches!(key.status, KeyStatus::Active { .. });
     let privileges = key
         .privileges
@@ -144,6 +190,7 @@ fn KeyRow(key: AgentKey, now: Timestamp, behind: String) -> impl IntoView {
     };
     view! {
         <tr role="row" data-state=ended.then_some("ended")>
+            {select}
             <th role="rowheader" scope="row">
                 <a data-part="primary" href=details.clone()><bdi>{or_dash(&key.name)}</bdi></a>
                 <div data-part="secondary">

@@ -4,6 +4,7 @@ use crate::elasticsearch::{Connection, Error, connection::Effect};
 use app::model::agent_key::KeyId;
 use http::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What became of each id. Elasticsearch passes over ids it does not know, and keys that were revoked before.
 #[derive(Debug, Deserialize)]
@@ -13,24 +14,30 @@ pub struct Invalidated {
     /// Revoked meanwhile by somebody else.
     #[serde(default)]
     pub previously_invalidated_api_keys: Vec<String>,
+    /// Keys that could not be revoked.
+    #[serde(default)]
+    pub error_count: u64,
+    /// An error for each of them. Elasticsearch does not say in them which key it is.
+    #[serde(default)]
+    pub error_details: Vec<Value>,
 }
 
 #[derive(Serialize)]
 struct Body<'a> {
-    ids: [&'a str; 1],
+    ids: &'a [&'a KeyId],
     owner: bool,
 }
 
 impl Connection {
-    /// Revokes one key. With `only_own`, keys of other owners are out of reach.
+    /// Revokes these keys. With `only_own`, keys of other owners are out of reach.
     #[tracing::instrument(name = "elasticsearch.api_key.invalidate", skip_all)]
-    pub async fn invalidate_api_key(
+    pub async fn invalidate_api_keys(
         &self,
-        id: &KeyId,
+        ids: &[&KeyId],
         only_own: bool,
     ) -> Result<Invalidated, Error> {
         let body = Body {
-            ids: [id.as_str()],
+            ids,
             owner: only_own,
         };
         let path = ["_security", "api_key"];

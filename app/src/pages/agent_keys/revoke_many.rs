@@ -1,0 +1,299 @@
+//! The question before several keys are revoked, over the list, and what became of each.
+
+use super::{
+    Revocations, list_query,
+    revoked_many::Revoked,
+    selection::{chosen_ids, keys, list_with},
+    table::{StatusBadge, or_dash},
+};
+use crate::{
+    components::{
+        badge::{Badge, Tone},
+        callout::Callout,
+        dialog::{Dialog, DialogHead, DialogShape},
+        field::TextField,
+        form::{FormPage, SubmitButton, use_form},
+        icon::IconName,
+        problem::ProblemCallout,
+    },
+    model::{
+        agent_key::{AgentKey, KeyId, KeyStatus},
+        problem::{Problem, ProblemKind},
+        revocation::{FoundAgentKeys, KEYS_UNCONFIRMED_MAX, SelectionError, is_many},
+        timestamp::Timestamp,
+    },
+    pages::address::with_parameters,
+    questions::{
+        Answer,
+        agent_keys::{RevokeAgentKeys, find_agent_keys},
+        ask,
+    },
+};
+use leptos::{form::ActionForm, prelude::*};
+use leptos_meta::Title;
+use leptos_router::hooks::{use_location, use_query_map};
+
+/// The id of the dialog's heading.
+pub(super) const TITLE: &str = "revoke-many-title";
+
+/// The dialog.
+#[component]
+pub fn RevokeAgentKeysPage() -> impl IntoView {
+    let query = list_query(&use_query_map().read_untracked());
+    let ids = chosen_ids();
+    // Leaving the question leaves the choice as it was.
+    let close = list_with(&query, ids.iter().map(String::as_str));
+    let found = ask(move || ids.clone(), find_agent_keys);
+    let revoke = use_form::<RevokeAgentKeys>();
+    // What became of the keys stays, also when trying some of them again meets a problem. It is taken over after the
+    // question has seen the answer: it must not be gone while parts of it still look.
+    let answered = move || revoke.value().get().and_then(Result::ok);
+    let told = RwSignal::new(untrack(answered));
+    let revocations = expect_context::<Revocations>();
+    Effect::new(move || {
+        if let Some(answer) = answered() {
+            told.set(Some(answer));
+            revocations.0.update(|count| *count += 1);
+        }
+    });
+    view! {
+        <Title text="Revoke keys · Agent Keys" />
+        <Dialog shape=DialogShape::Roomy labelled_by=TITLE alert=true close=close.clone()>
+            {move || match told.get() {
+                Some(told) => view! { <Revoked told query=query.clone() revoke /> }.into_any(),
+                None => view! { <Asking found revoke close=close.clone() /> }.into_any(),
+            }}
+        </Dialog>
+    }
+    .into_any()
+}
+
+/// The question as soon as it is known what it is about, or why that cannot be known.
+#[component]
+fn Asking(
+    found: Answer<Result<FoundAgentKeys, Problem>>,
+    revoke: ServerAction<RevokeAgentKeys>,
+    close: String,
+) -> impl IntoView {
+    view! {
+        <Suspense fallback=|| view! { <p role="status" data-part="body">"Loading"</p> }>
+            {move || {
+                let close = close.clone();
+                Suspend::new(async move {
+                    match found.await {
+                        Ok(found) => view! { <Question found revoke close /> }.into_any(),
+                        Err(problem) => view! {
+                            <DialogHead id=TITLE title="Revoke keys" close=close.clone() />
+                            <div data-part="body"><ProblemCallout problem /></div>
+                            <div data-part="foot"><a class="button" autofocus href=close>"Close"</a></div>
+                        }
+                        .into_any(),
+                    }
+                })
+            }}
+        </Suspense>
+    }
+    .into_any()
+}
+
+#[component]
+fn Question(
+    found: FoundAgentKeys,
+    revoke: ServerAction<RevokeAgentKeys>,
+    close: String,
+) -> impl IntoView {
+    let now = found.read_at;
+    let (revocable, left): (Vec<_>, Vec<_>) = found.keys.into_iter().partition(|key| key.revocable);
+    let count = revocable.len();
+    let title = match revocable.as_slice() {
+        [] => "Nothing to revoke".to_owned(),
+        [only] => format!("Revoke {}?", or_dash(&only.name)),
+        _ => format!("Revoke {}?", keys(count)),
+    };
+    let is_gone = |key: &&AgentKey| matches!(key.status, KeyStatus::Revoked { .. });
+    let gone = left.iter().filter(is_gone).count();
+    let note = note(gone, left.len() - gone + found.missing.len());
+    let ids: Vec<_> = revocable
+        .iter()
+        .map(|key| view! { <input type="hidden" name="ids[]" value=key.id.to_string() /> })
+        .collect();
+    let kind = move || Some(revoke.value().get()?.err()?.kind);
+    let not_typed = ProblemKind::KeySelection(SelectionError::NotConfirmed);
+    let typing_errors = Signal::derive(move || {
+        let wrong = kind() == Some(ProblemKind::KeySelection(SelectionError::NotConfirmed));
+        wrong
+            .then(|| format!("This is not the number of keys. Type {count}, or cancel."))
+            .into_iter()
+            .collect()
+    });
+    let problem = move || {
+        let problem = revoke.value().get()?.err()?;
+        (problem.kind != not_typed).then(|| view! { <ProblemCallout problem /> })
+    };
+    let password_needed = found.password_needed;
+    let step = if count == 0 {
+        None
+    } else if password_needed {
+        Some(view! { <PasswordFirst /> }.into_any())
+    } else {
+        is_many(count).then(|| {
+            view! {
+                <TextField
+                    id="typed"
+                    name="typed"
+                    label="Number of keys"
+                    help=format!(
+                        "Type {count} to confirm. Asked because these are more than {KEYS_UNCONFIRMED_MAX} keys at once.",
+                    )
+                    errors=typing_errors
+                    required=true
+                />
+            }
+            .into_any()
+        })
+    };
+    let submit = (count > 0 && !password_needed).then(|| {
+        view! {
+            <SubmitButton
+                label=format!("Revoke {}", keys(count))
+                pending=revoke.pending()
+                danger=true
+                icon=IconName::Revoke
+            />
+        }
+    });
+    let enter = (count > 0 && password_needed).then(|| view! { <EnterPassword /> });
+    view! {
+        <ActionForm action=revoke>
+            <FormPage />
+            {ids}
+            <DialogHead id=TITLE title close=close.clone() />
+            <div data-part="body" class="stack">
+                {problem}
+                {(count > 0).then(|| view! { <Consequences /> })}
+                {note.map(|note| view! { <Callout tone=Tone::Accent small=true><p>{note}</p></Callout> })}
+                <KeyTable keys=revocable.into_iter().chain(left).collect() missing=found.missing now />
+                {step}
+            </div>
+            <div data-part="foot">
+                <a class="button" autofocus href=close>{if count == 0 { "Close" } else { "Cancel" }}</a>
+                {enter}
+                {submit}
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// What happens, and when.
+#[component]
+fn Consequences() -> impl IntoView {
+    view! {
+        <Callout tone=Tone::Danger icon=IconName::Warn>
+            <h3>"Agents that use these keys lose access"</h3>
+            <p>
+                "Elasticsearch refuses them at once. APM Server may accept them for up to a minute. Revoked keys cannot be restored."
+            </p>
+        </Callout>
+    }
+    .into_any()
+}
+
+/// What is left out, and why.
+fn note(gone: usize, out_of_reach: usize) -> Option<String> {
+    let were = |count| if count == 1 { "was" } else { "were" };
+    let are = |count| if count == 1 { "is" } else { "are" };
+    let gone = (gone > 0).then(|| format!("{} {} revoked before.", keys(gone), were(gone)));
+    let out_of_reach = (out_of_reach > 0).then(|| {
+        let (number, verb) = (keys(out_of_reach), are(out_of_reach));
+        format!("{number} {verb} not there, or not yours to revoke.")
+    });
+    let sentences: Vec<_> = gone.into_iter().chain(out_of_reach).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// Why the password comes first.
+#[component]
+fn PasswordFirst() -> impl IntoView {
+    view! {
+        <Callout tone=Tone::Warning icon=IconName::Lock small=true>
+            <p>
+                "Revoking more than " {KEYS_UNCONFIRMED_MAX}
+                " keys at once needs a password that was entered in the last five minutes."
+            </p>
+        </Callout>
+    }
+    .into_any()
+}
+
+/// The way to enter it, and back.
+#[component]
+fn EnterPassword() -> impl IntoView {
+    let here = use_location();
+    let (path, search) = (here.pathname.get_untracked(), here.search.get_untracked());
+    let next = format!("{path}?{}", search.trim_start_matches('?'));
+    let href = with_parameters("/reauthenticate", &[("next", next)]);
+    view! { <a class="button" data-variant="primary" href=href>"Enter password"</a> }.into_any()
+}
+
+/// All of the keys, by name: first those that will be revoked.
+#[component]
+fn KeyTable(keys: Vec<AgentKey>, missing: Vec<KeyId>, now: Timestamp) -> impl IntoView {
+    let missing: Vec<_> = missing
+        .into_iter()
+        .map(|id| {
+            view! {
+                <tr role="row" data-state="ended">
+                    <th role="rowheader" scope="row"><span class="mono">{id.to_string()}</span></th>
+                    <td role="cell" data-label="Owner">"—"</td>
+                    <td role="cell" data-label="Status"><Badge icon=IconName::Fail text="Not found" /></td>
+                </tr>
+            }
+        })
+        .collect();
+    let rows: Vec<_> = keys
+        .into_iter()
+        .map(|key| {
+            view! {
+                <tr role="row" data-state=(!key.revocable).then_some("ended")>
+                    <th role="rowheader" scope="row">
+                        <span data-part="primary"><bdi>{or_dash(&key.name)}</bdi></span>
+                        <div data-part="secondary"><span class="mono">{key.id.to_string()}</span></div>
+                    </th>
+                    <td role="cell" data-label="Owner">
+                        <div>
+                            <bdi>{or_dash(&key.owner)}</bdi>
+                            <div data-part="secondary"><bdi>{or_dash(&key.realm)}</bdi></div>
+                        </div>
+                    </td>
+                    <td role="cell" data-label="Status"><div><StatusBadge status=key.status now /></div></td>
+                </tr>
+            }
+        })
+        .collect();
+    view! {
+        <div class="panel" data-variant="flat">
+            <div
+                class="table key-choice"
+                data-stack="late"
+                data-density="compact"
+                tabindex="0"
+                role="region"
+                aria-label="Selected keys"
+            >
+                <table role="table">
+                    <caption class="visually-hidden">"Selected keys"</caption>
+                    <thead role="rowgroup">
+                        <tr role="row">
+                            <th role="columnheader" scope="col">"Key"</th>
+                            <th role="columnheader" scope="col">"Owner"</th>
+                            <th role="columnheader" scope="col">"Status"</th>
+                        </tr>
+                    </thead>
+                    <tbody role="rowgroup">{rows} {missing}</tbody>
+                </table>
+            </div>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,296 @@
+//! What became of each key that was to be revoked.
+
+use super::{
+    revoke_many::TITLE,
+    selection::{keys, list_with},
+};
+use crate::{
+    components::{
+        badge::{Badge, Tone},
+        callout::{Announce, Callout},
+        copy_button::CopyButton,
+        dialog::DialogHead,
+        form::FormPage,
+        icon::{Icon, IconName},
+        problem::ProblemCallout,
+    },
+    model::{
+        key_list::KeyListQuery,
+        revocation::{KeyRevocation, RevocationEnding},
+    },
+    questions::agent_keys::RevokeAgentKeys,
+};
+use leptos::{form::ActionForm, html, prelude::*};
+
+/// The dialog's content. Those that are not revoked stay chosen, and can be tried again.
+#[component]
+pub(super) fn Revoked(
+    mut told: Vec<KeyRevocation>,
+    /// Of the list behind.
+    query: KeyListQuery,
+    revoke: ServerAction<RevokeAgentKeys>,
+) -> impl IntoView {
+    let counts = Counts::of(&told);
+    let retry: Vec<String> = told
+        .iter()
+        .filter(|key| key.ending.can_be_retried())
+        .map(|key| key.id.to_string())
+        .collect();
+    let close = list_with(&query, retry.iter().map(String::as_str));
+    // What needs attention comes first.
+    told.sort_by_key(|key| key.ending);
+    let text = as_text(&told);
+    let rows: Vec<_> = told.into_iter().map(|key| view! { <Row key /> }).collect();
+    // The button that had the focus is gone.
+    let way_out = NodeRef::<html::A>::new();
+    Effect::new(move || {
+        if let Some(way_out) = way_out.get() {
+            // A browser that refuses leaves the focus where it was.
+            let _ = way_out.focus();
+        }
+    });
+    let again = (!retry.is_empty()).then(|| view! { <TryAgain ids=retry revoke /> });
+    let summary = counts.summary();
+    let problem = move || {
+        let problem = revoke.value().get()?.err()?;
+        Some(view! { <ProblemCallout problem /> })
+    };
+    view! {
+        <DialogHead id=TITLE title=counts.title() help=summary close=close.clone() />
+        <div data-part="body" class="stack">
+            {problem}
+            <Consequences counts />
+            <div class="panel" data-variant="flat">
+                <div
+                    class="table key-choice"
+                    data-stack="late"
+                    data-density="compact"
+                    tabindex="0"
+                    role="region"
+                    aria-label="Result for each key"
+                >
+                    <table role="table">
+                        <caption class="visually-hidden">"Result for each key"</caption>
+                        <thead role="rowgroup">
+                            <tr role="row">
+                                <th role="columnheader" scope="col">"Key"</th>
+                                <th role="columnheader" scope="col">"Result"</th>
+                            </tr>
+                        </thead>
+                        <tbody role="rowgroup">{rows}</tbody>
+                    </table>
+                </div>
+            </div>
+        </div>
+        <div data-part="foot">
+            <CopyButton text=move || text.clone() what="results" variant="quiet" label="Copy results" />
+            <span class="push-end"></span>
+            <a class="button" node_ref=way_out href=close>"Close"</a>
+            {again}
+        </div>
+    }
+    .into_any()
+}
+
+/// What it means for agents.
+#[component]
+fn Consequences(counts: Counts) -> impl IntoView {
+    let soon = "Elasticsearch refuses the revoked keys from now on. APM Server may accept them for up to a minute.";
+    let again = "Those that are not revoked can be tried again; trying twice does no harm.";
+    let (tone, announce, title, text) = match (counts.revoked, counts.to_retry()) {
+        (0, 0) => (
+            Tone::Accent,
+            Announce::Status,
+            "Nothing was changed.",
+            "None of these keys was left to revoke.".to_owned(),
+        ),
+        (0, _) => (
+            Tone::Danger,
+            Announce::Alert,
+            "No key was revoked.",
+            again.to_owned(),
+        ),
+        (_, 0) => (Tone::Success, Announce::Status, "Done.", soon.to_owned()),
+        (_, _) => (
+            Tone::Warning,
+            Announce::Alert,
+            "Partly done.",
+            format!("{soon} {again}"),
+        ),
+    };
+    view! {
+        <Callout tone announce small=true>
+            <p><strong>{title}</strong> " " {text}</p>
+        </Callout>
+    }
+    .into_any()
+}
+
+/// Asks for the same once more, for those that are not revoked. The person has just confirmed a larger number.
+#[component]
+fn TryAgain(ids: Vec<String>, revoke: ServerAction<RevokeAgentKeys>) -> impl IntoView {
+    let count = ids.len();
+    let noun = if count == 1 { "key" } else { "keys" };
+    let pending = revoke.pending();
+    let fields: Vec<_> = ids
+        .into_iter()
+        .map(|id| view! { <input type="hidden" name="ids[]" value=id /> })
+        .collect();
+    view! {
+        <ActionForm action=revoke>
+            <FormPage />
+            {fields}
+            <input type="hidden" name="typed" value=count.to_string() />
+            <button
+                class="button"
+                data-variant="primary"
+                type="submit"
+                disabled=move || pending.get()
+                aria-busy=move || pending.get().then_some("true")
+            >
+                <Icon name=IconName::Rotate />
+                {format!("Try {count} failed {noun} again")}
+            </button>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// One key.
+#[component]
+fn Row(key: KeyRevocation) -> impl IntoView {
+    let (tone, icon, word, more) = words(key.ending);
+    let id = key.id.to_string();
+    let named = match key.name {
+        Some(name) => view! {
+            <span data-part="primary"><bdi>{super::table::or_dash(&name)}</bdi></span>
+            <div data-part="secondary"><span class="mono">{id}</span></div>
+        }
+        .into_any(),
+        None => view! { <span class="mono">{id}</span> }.into_any(),
+    };
+    view! {
+        <tr role="row">
+            <th role="rowheader" scope="row">{named}</th>
+            <td role="cell" data-label="Result">
+                <div>
+                    <Badge tone icon text=word />
+                    {(!more.is_empty()).then(|| view! { <div data-part="secondary">{more}</div> })}
+                </div>
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+fn words(ending: RevocationEnding) -> (Tone, IconName, &'static str, &'static str) {
+    match ending {
+        RevocationEnding::StillActive => (
+            Tone::Danger,
+            IconName::Fail,
+            "Failed",
+            "Elasticsearch did not revoke it. The key is still active.",
+        ),
+        RevocationEnding::Unconfirmed => (
+            Tone::Warning,
+            IconName::Warn,
+            "Not confirmed",
+            "Elasticsearch sent no usable answer. The key may still be active.",
+        ),
+        RevocationEnding::NotFound => (
+            Tone::Neutral,
+            IconName::Fail,
+            "Not found",
+            "It does not exist, or it belongs to somebody else.",
+        ),
+        RevocationEnding::Revoked => (Tone::Success, IconName::Check, "Revoked", ""),
+        RevocationEnding::Already => (Tone::Neutral, IconName::Skip, "Already revoked", ""),
+    }
+}
+
+/// The results, a line each, to paste somewhere.
+fn as_text(told: &[KeyRevocation]) -> String {
+    let line = |key: &KeyRevocation| {
+        let (_, _, word, _) = words(key.ending);
+        let name = key.name.as_deref().unwrap_or("");
+        format!("{}\t{name}\t{word}\n", key.id)
+    };
+    told.iter().map(line).collect()
+}
+
+/// How many keys ended in each way.
+#[derive(Clone, Copy)]
+struct Counts {
+    still_active: usize,
+    unconfirmed: usize,
+    not_found: usize,
+    revoked: usize,
+    already: usize,
+}
+
+impl Counts {
+    fn of(told: &[KeyRevocation]) -> Self {
+        let count = |ending| told.iter().filter(|key| key.ending == ending).count();
+        Self {
+            still_active: count(RevocationEnding::StillActive),
+            unconfirmed: count(RevocationEnding::Unconfirmed),
+            not_found: count(RevocationEnding::NotFound),
+            revoked: count(RevocationEnding::Revoked),
+            already: count(RevocationEnding::Already),
+        }
+    }
+
+    fn to_retry(self) -> usize {
+        self.still_active + self.unconfirmed
+    }
+
+    fn total(self) -> usize {
+        self.to_retry() + self.not_found + self.revoked + self.already
+    }
+
+    fn title(self) -> String {
+        let total = self.total();
+        if self.revoked == total {
+            format!("{} revoked", keys(total))
+        } else {
+            format!("{} of {} revoked", self.revoked, keys(total))
+        }
+    }
+
+    /// All that happened, in one sentence.
+    fn summary(self) -> String {
+        let part = |count: usize, one: &str, many: &str| {
+            (count > 0).then(|| format!("{count} {}", if count == 1 { one } else { many }))
+        };
+        let parts = [
+            part(self.revoked, "revoked", "revoked"),
+            part(self.already, "was already revoked", "were already revoked"),
+            part(self.still_active, "is still active", "are still active"),
+            part(self.unconfirmed, "is not confirmed", "are not confirmed"),
+            part(self.not_found, "was not found", "were not found"),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        format!("{}.", parts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_leaves_nothing_out() {
+        let counts = Counts {
+            still_active: 37,
+            unconfirmed: 0,
+            not_found: 1,
+            revoked: 63,
+            already: 2,
+        };
+        assert_eq!(counts.title(), "63 of 103 keys revoked");
+        assert_eq!(
+            counts.summary(),
+            "63 revoked, 2 were already revoked, 37 are still active, 1 was not found."
+        );
+    }
+}

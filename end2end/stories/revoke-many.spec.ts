@@ -1,0 +1,126 @@
+import type { App } from '../fixtures/app';
+import { basic, type CreatedKey } from '../fixtures/engine';
+import { operator, type Person } from '../fixtures/people';
+import { expect, test } from '../fixtures/story';
+
+/** Keys of this person, by number. */
+async function keysOf(app: App, { username, password }: Person, count: number): Promise<CreatedKey[]> {
+  const owner = basic(username, password);
+  const names = Array.from({ length: count }, (_, index) => `old-${String(index + 1).padStart(2, '0')}`);
+  return Promise.all(names.map((name) => app.engine.createAgentKey(name, ['event:write'], { owner })));
+}
+
+async function works(app: App, key: CreatedKey): Promise<boolean> {
+  const who = await app.engine.call('GET', '/_security/_authenticate', undefined, `ApiKey ${key.encoded}`);
+  return who.status === 200;
+}
+
+test('several keys are revoked together, each by its name', async ({ app, javaScript, site }) => {
+  const person = await operator(app);
+  const [first, second, third] = await keysOf(app, person, 3);
+  await site.signIn(person);
+  await site.agentKeys.open('?sort=name');
+  await expect(site.agentKeys.selection).toBeHidden();
+  await site.agentKeys.box(first!.name).check();
+  await expect(site.agentKeys.selection).toContainText(javaScript ? '1 key selected' : 'Keys selected');
+  // The keyboard does as well as the mouse.
+  await site.agentKeys.box(third!.name).focus();
+  await site.page.keyboard.press('Space');
+  if (javaScript) await expect(site.agentKeys.selection).toContainText('2 keys selected');
+
+  await site.agentKeys.revokeSelected();
+  await site.revokeMany.isAsked(2);
+  await expect(site.revokeMany.dialog).toContainText('minute');
+  await expect(site.revokeMany.row(first!.name)).toContainText(first!.id);
+  await expect(site.revokeMany.row(second!.name)).toHaveCount(0);
+  await expect(site.revokeMany.dialog.getByRole('link', { name: 'Cancel' })).toBeFocused();
+
+  // Whoever leaves the question finds the list, its order and the choice as they were.
+  await site.revokeMany.cancel();
+  await expect(site.page).toHaveURL(/sort=name/);
+  await expect(site.agentKeys.box(first!.name)).toBeChecked();
+  await expect(site.agentKeys.box(second!.name)).not.toBeChecked();
+  await site.reload();
+  await expect(site.agentKeys.box(third!.name)).toBeChecked();
+  expect(await works(app, first!)).toBe(true);
+
+  await site.agentKeys.revokeSelected();
+  await site.revokeMany.isAsked(2);
+  await site.revokeMany.confirm();
+  await site.revokeMany.ended('2 keys revoked');
+  await expect(site.revokeMany.row(first!.name)).toContainText('Revoked');
+  await expect(site.revokeMany.row(third!.name)).toContainText('Revoked');
+  expect(await Promise.all([first!, second!, third!].map((key) => works(app, key)))).toEqual([false, true, false]);
+
+  await site.revokeMany.close();
+  for (const key of [first!, third!]) {
+    await expect(site.agentKeys.row(key.name)).toContainText('Revoked');
+    await expect(site.agentKeys.box(key.name)).toHaveCount(0);
+  }
+  await expect(site.agentKeys.row(second!.name)).toContainText('Active');
+  await expect(site.agentKeys.selection).toBeHidden();
+});
+
+test('all keys of the page are selected at once, and cleared', async ({ app, site }) => {
+  const person = await operator(app);
+  const keys = await keysOf(app, person, 3);
+  await app.engine.revoke(keys[1]!.id);
+  await site.signIn(person);
+  await site.agentKeys.open('?sort=name');
+  await site.agentKeys.selectAll();
+  await expect(site.agentKeys.box(keys[0]!.name)).toBeChecked();
+  await expect(site.agentKeys.box(keys[2]!.name)).toBeChecked();
+  await expect(site.agentKeys.selection).toBeVisible();
+  await site.agentKeys.clearSelection();
+  await expect(site.agentKeys.box(keys[0]!.name)).not.toBeChecked();
+  await expect(site.page).toHaveURL(/sort=name/);
+});
+
+test('what is selected on one page is not selected on another', async ({ app, site }) => {
+  const person = await operator(app);
+  const keys = await keysOf(app, person, 16);
+  await site.signIn(person);
+  await site.agentKeys.open('?sort=name&rows=15');
+  await site.agentKeys.box(keys[0]!.name).check();
+  await site.agentKeys.turn(site.agentKeys.next, '16–');
+  await expect(site.agentKeys.box(keys[15]!.name)).not.toBeChecked();
+  await expect(site.agentKeys.selection).toBeHidden();
+  await site.agentKeys.turn(site.agentKeys.previous, '1–');
+  await expect(site.agentKeys.box(keys[0]!.name)).not.toBeChecked();
+  await expect(site.agentKeys.selection).toBeHidden();
+});
+
+test('what somebody else revoked meanwhile is told as such', async ({ app, site }) => {
+  const person = await operator(app);
+  const [first, second] = await keysOf(app, person, 2);
+  await site.signIn(person);
+  await site.agentKeys.open();
+  await site.agentKeys.selectAll();
+  await site.agentKeys.revokeSelected();
+  await site.revokeMany.isAsked(2);
+  await app.engine.revoke(first!.id);
+  await site.revokeMany.confirm();
+  await site.revokeMany.ended('1 of 2 keys revoked');
+  await expect(site.revokeMany.dialog).toContainText('1 revoked, 1 was already revoked.');
+  await expect(site.revokeMany.row(first!.name)).toContainText('Already revoked');
+  await expect(site.revokeMany.row(second!.name)).toContainText('Revoked');
+});
+
+test('more than twenty keys are revoked only after their number was typed', async ({ app, site }) => {
+  const person = await operator(app);
+  const keys = await keysOf(app, person, 21);
+  await site.signIn(person);
+  await site.agentKeys.open();
+  await site.agentKeys.selectAll();
+  await site.agentKeys.revokeSelected();
+  await site.revokeMany.isAsked(21);
+  await site.revokeMany.number.fill('20');
+  await site.revokeMany.confirm();
+  await expect(site.revokeMany.dialog).toContainText('Type 21, or cancel.');
+  await expect(site.revokeMany.number).toHaveAttribute('aria-invalid', 'true');
+  expect(await works(app, keys[20]!)).toBe(true);
+  await site.revokeMany.number.fill('21');
+  await site.revokeMany.confirm();
+  await site.revokeMany.ended('21 keys revoked');
+  expect(await works(app, keys[20]!)).toBe(false);
+});

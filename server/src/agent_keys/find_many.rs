@@ -1,0 +1,56 @@
+//! Several agent keys, before they are revoked together.
+
+use super::{query, read::agent_key};
+use crate::{
+    access::Permission,
+    failure::Failure,
+    services::{Person, Services},
+};
+use app::model::{
+    agent_key::{AgentKey, KeyId},
+    revocation::{FoundAgentKeys, KeySelection, is_many},
+};
+use std::collections::HashMap;
+
+/// The chosen keys, as far as they are agent keys that this person may see.
+#[tracing::instrument(name = "agent_keys.keys.find", skip_all)]
+pub async fn find_many(
+    services: &Services,
+    person: &Person,
+    chosen: KeySelection,
+) -> Result<FoundAgentKeys, Failure> {
+    let (mut keys, mut missing) = (Vec::new(), Vec::new());
+    for (id, key) in look_up(services, person, &chosen).await? {
+        match key {
+            Some(key) => keys.push(key),
+            None => missing.push(id),
+        }
+    }
+    let revocable = keys.iter().filter(|key| key.revocable).count();
+    Ok(FoundAgentKeys {
+        password_needed: is_many(revocable) && person.fresh(services).is_err(),
+        keys,
+        missing,
+        read_at: services.clock.now(),
+    })
+}
+
+/// Each chosen id with its key, in their order.
+pub(super) async fn look_up(
+    services: &Services,
+    person: &Person,
+    chosen: &KeySelection,
+) -> Result<Vec<(KeyId, Option<AgentKey>)>, Failure> {
+    person.grant(services, Permission::ListAgentKeys).await?;
+    let access = person.actor(services).await?.access();
+    let viewer = &person.session().identity;
+    let now = services.clock.now();
+    let query = query::by_ids(chosen.ids());
+    let found = person.elasticsearch().query_api_keys(&query).await?;
+    let keys = found.api_keys.into_iter();
+    let mut keys = keys
+        .map(|stored| Ok((stored.id.clone(), agent_key(stored, viewer, access, now)?)))
+        .collect::<Result<HashMap<_, _>, Failure>>()?;
+    let with_key = |id: &KeyId| (id.clone(), keys.remove(id.as_str()));
+    Ok(chosen.ids().iter().map(with_key).collect())
+}

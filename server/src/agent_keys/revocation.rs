@@ -1,0 +1,185 @@
+//! Revoking keys that somebody may revoke: one operation for each, one question to Elasticsearch for all, and for each
+//! what is certain about it.
+
+use super::query;
+use crate::{
+    access::Grant,
+    audit::{Action, Target},
+    elasticsearch::api_key::invalidate::Invalidated,
+    failure::Failure,
+    operation::{self, Changed, Targets},
+    services::{Person, Services},
+};
+use app::model::{
+    access::Reach,
+    agent_key::{AgentKey, KeyId},
+};
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
+
+/// Why keys are revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Somebody wants this one gone.
+    Asked,
+    /// Somebody wants all of these gone.
+    Bulk,
+    /// Nobody can have its secret.
+    NeverDelivered,
+}
+
+impl Reason {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Asked => "user",
+            Self::Bulk => "bulk",
+            Self::NeverDelivered => "never_delivered_auto",
+        }
+    }
+}
+
+/// A key that is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// By this very question.
+    Now,
+    /// By somebody else, shortly before.
+    Before,
+}
+
+/// Revokes these keys. What became of each is told in their order.
+pub(super) async fn carry_out(
+    services: &Services,
+    person: &Person,
+    grant: Grant,
+    keys: &[AgentKey],
+    reason: Reason,
+) -> Result<Vec<Result<Gone, Failure>>, Failure> {
+    let reach = person.actor(services).await?.access().revoke_reach;
+    let target = |key: &AgentKey| Target {
+        id: Some(key.id.as_str().to_owned()),
+        name: Some(key.name.clone()),
+    };
+    let targets = Targets {
+        targets: keys.iter().map(target).collect(),
+        details: json!({ "reason": reason.word() }),
+    };
+    let ids: Vec<KeyId> = keys.iter().map(|key| key.id.clone()).collect();
+    let change = async move |person| {
+        let fates = ask(&person, &ids, reach).await;
+        let changed = |gone| Changed {
+            details: json!({ "already": gone == Gone::Before, "reason": reason.word() }),
+            value: gone,
+        };
+        fates.into_iter().map(|fate| fate.map(changed)).collect()
+    };
+    let action = Action::AgentKeyInvalidate;
+    operation::carry_out_each(services, person, grant, action, targets, change).await
+}
+
+async fn ask(person: &Person, ids: &[KeyId], reach: Reach) -> Vec<Result<Gone, Failure>> {
+    let asked: Vec<&KeyId> = ids.iter().collect();
+    let only_own = reach == Reach::Own;
+    let answer = person
+        .elasticsearch()
+        .invalidate_api_keys(&asked, only_own)
+        .await;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return every(ids, || Failure::of_write(error.clone())),
+    };
+    let now: HashSet<&str> = texts(&answer.invalidated_api_keys);
+    let before: HashSet<&str> = texts(&answer.previously_invalidated_api_keys);
+    let listed = |id: &KeyId| {
+        if now.contains(id.as_str()) {
+            Some(Gone::Now)
+        } else {
+            before.contains(id.as_str()).then_some(Gone::Before)
+        }
+    };
+    // Elasticsearch passes over keys that are revoked already, over those it does not find, and in its errors it does
+    // not say whose they are. Only a look tells.
+    let unlisted: Vec<KeyId> = ids
+        .iter()
+        .filter(|id| listed(id).is_none())
+        .cloned()
+        .collect();
+    let seen = look(person, &unlisted).await;
+    let fates: Vec<_> = ids
+        .iter()
+        .map(|id| match (listed(id), &seen) {
+            (Some(gone), _) => Ok(gone),
+            (None, Ok(seen)) => match seen.get(id.as_str()) {
+                Some(true) => Ok(Gone::Before),
+                Some(false) => Err(Failure::StillActive),
+                None => Err(Failure::NotFound),
+            },
+            (None, Err(error)) => Err(Failure::Unconfirmed(error.clone())),
+        })
+        .collect();
+    report_contradictions(ids, &answer, &fates);
+    fates
+}
+
+fn every(ids: &[KeyId], failure: impl Fn() -> Failure) -> Vec<Result<Gone, Failure>> {
+    ids.iter().map(|_| Err(failure())).collect()
+}
+
+fn texts(ids: &[String]) -> HashSet<&str> {
+    ids.iter().map(String::as_str).collect()
+}
+
+/// Whether each of these keys is revoked, as far as it is found.
+async fn look(
+    person: &Person,
+    ids: &[KeyId],
+) -> Result<HashMap<String, bool>, crate::elasticsearch::Error> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let query = query::by_ids(ids);
+    let found = person.elasticsearch().query_api_keys(&query).await?;
+    let keys = found.api_keys.into_iter();
+    Ok(keys.map(|key| (key.id, key.invalidated)).collect())
+}
+
+/// Writes into the log what does not fit together in Elasticsearch's answer. Nobody is told more than is certain, but
+/// somebody should know.
+fn report_contradictions(ids: &[KeyId], answer: &Invalidated, fates: &[Result<Gone, Failure>]) {
+    let asked: HashSet<&str> = ids.iter().map(KeyId::as_str).collect();
+    let never_asked = answer
+        .invalidated_api_keys
+        .iter()
+        .chain(&answer.previously_invalidated_api_keys)
+        .filter(|id| !asked.contains(id.as_str()))
+        .count();
+    let count = |is: fn(&Failure) -> bool| {
+        let failures = fates.iter().filter_map(|fate| fate.as_ref().err());
+        failures.filter(|failure| is(failure)).count()
+    };
+    let still_active = count(|failure| matches!(failure, Failure::StillActive));
+    let not_seen = count(|failure| matches!(failure, Failure::Unconfirmed(_)));
+    let errors = answer.error_details.len();
+    let agrees = answer.error_count == errors as u64 && (errors == still_active || not_seen > 0);
+    if never_asked > 0 || !agrees {
+        tracing::warn!(
+            asked = ids.len(),
+            never_asked,
+            still_active,
+            error_count = answer.error_count,
+            error_details = errors,
+            "Elasticsearch's answer about revoked keys does not add up"
+        );
+    }
+    if let Some(kind) = answer
+        .error_details
+        .iter()
+        .find_map(|error| error["type"].as_str())
+    {
+        tracing::warn!(
+            errors,
+            kind,
+            "Elasticsearch could not revoke some of the keys"
+        );
+    }
+}

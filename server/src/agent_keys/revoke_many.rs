@@ -1,0 +1,76 @@
+//! Revoking many agent keys at once.
+
+use super::{
+    find_many::look_up,
+    revocation::{self, Gone, Reason},
+};
+use crate::{
+    access::Permission,
+    failure::Failure,
+    services::{Person, Services},
+};
+use app::model::{
+    agent_key::{AgentKey, KeyId, KeyStatus},
+    revocation::{KeyRevocation, KeySelection, RevocationEnding, is_many},
+};
+
+/// Revokes the chosen keys and tells what became of each, in their order. More than a few ask for a recently entered
+/// password.
+///
+/// Keys that are no agent keys, that this person may not see, or that are out of this person's reach, are each
+/// answered like keys that do not exist. It fails as a whole only when it is certain that nothing was changed.
+#[tracing::instrument(name = "agent_keys.keys.revoke", skip_all)]
+pub async fn revoke_many(
+    services: &Services,
+    person: &Person,
+    chosen: KeySelection,
+) -> Result<Vec<KeyRevocation>, Failure> {
+    let grant = person.grant(services, Permission::RevokeAgentKey).await?;
+    if is_many(chosen.ids().len()) {
+        person.fresh(services)?;
+    }
+    let (mut told, mut to_revoke) = (Vec::new(), Vec::new());
+    for (id, key) in look_up(services, person, &chosen).await? {
+        match key {
+            Some(key) if matches!(key.status, KeyStatus::Revoked { .. }) => {
+                told.push(ended(key, RevocationEnding::Already));
+            }
+            Some(key) if key.revocable => to_revoke.push(key),
+            Some(_) | None => told.push(unknown(id)),
+        }
+    }
+    if !to_revoke.is_empty() {
+        let fates =
+            revocation::carry_out(services, person, grant, &to_revoke, Reason::Bulk).await?;
+        for (key, fate) in to_revoke.into_iter().zip(fates) {
+            told.push(match fate {
+                Ok(Gone::Now) => ended(key, RevocationEnding::Revoked),
+                Ok(Gone::Before) => ended(key, RevocationEnding::Already),
+                Err(Failure::StillActive) => ended(key, RevocationEnding::StillActive),
+                Err(Failure::Unconfirmed(_)) => ended(key, RevocationEnding::Unconfirmed),
+                Err(Failure::NotFound) => unknown(key.id),
+                // What else can happen happens to the question as a whole, before anything is changed.
+                Err(failure) => return Err(failure),
+            });
+        }
+    }
+    let place = |id: &KeyId| chosen.ids().iter().position(|chosen| chosen == id);
+    told.sort_by_cached_key(|revocation| place(&revocation.id));
+    Ok(told)
+}
+
+fn ended(key: AgentKey, ending: RevocationEnding) -> KeyRevocation {
+    KeyRevocation {
+        id: key.id,
+        name: Some(key.name),
+        ending,
+    }
+}
+
+fn unknown(id: KeyId) -> KeyRevocation {
+    KeyRevocation {
+        id,
+        name: None,
+        ending: RevocationEnding::NotFound,
+    }
+}
