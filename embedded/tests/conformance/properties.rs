@@ -10,17 +10,15 @@ use proptest::{
 
 use crate::{nearly, support::*};
 
-/// Values of a strategy: the same few in every run, or with `AGENT_KEYS_SOAK` set many, from a seed that is printed.
+/// Values of a strategy: the same few in every run, or a hundred times as many where somebody has the time, then from a
+/// seed that is printed.
 fn samples<S: Strategy>(strategy: S, few: usize) -> impl Iterator<Item = S::Value> {
-    let (seed, count) = match std::env::var_os("AGENT_KEYS_SOAK") {
-        None => ([7; 32], few),
-        Some(_) => {
-            let mut anything = TestRunner::new(Cases::default());
-            let seed: [u8; 32] = any::<[u8; 32]>().new_tree(&mut anything).unwrap().current();
-            println!("seed={seed:?}");
-            (seed, few * 100)
-        }
-    };
+    let count = soak(few, few * 100);
+    let mut seed = [7; 32];
+    if count > few {
+        getrandom::fill(&mut seed).unwrap();
+        println!("seed={seed:?}");
+    }
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Cases::default(), random);
     (0..count).map(move |_| strategy.new_tree(&mut runner).unwrap().current())
@@ -34,13 +32,13 @@ async fn no_query_makes_an_internal_error() {
         .create_key(json!({"name": "k", "metadata": {"a": [1, "b"]}, "expiration": "1d"}))
         .await;
     let mut understood = 0;
-    for query in samples(nearly::query(), 600) {
+    for query in samples(nearly::query(), 500) {
         let response = elastic.query(json!({"query": query})).await;
         assert!(response.status < 500, "{query}: {}", response.text);
         understood += usize::from(response.status == 200);
     }
-    assert!(understood > 100, "only {understood} were understood");
-    for value in samples(nearly::json(), 200) {
+    assert!(understood > 80, "only {understood} were understood");
+    for value in samples(nearly::json(), 150) {
         for body in [
             json!({"query": value}),
             json!({"sort": value}),
