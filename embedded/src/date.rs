@@ -180,17 +180,19 @@ fn add(moment: i64, amount: i64, unit: char) -> Option<i64> {
 fn floor(moment: i64, unit: char) -> Option<i64> {
     let day = moment.div_euclid(DAY_MS);
     let (year, month, _) = civil(day);
-    Some(match unit {
-        'y' => days(year, 1, 1) * DAY_MS,
-        'M' => days(year, month, 1) * DAY_MS,
+    // The first moments there are have no start of their day, so nothing here is taken for granted.
+    let (count, ms) = match unit {
+        'y' => (days(year, 1, 1), DAY_MS),
+        'M' => (days(year, month, 1), DAY_MS),
         // 1970 began on a Thursday; weeks begin on Monday.
-        'w' => (day - (day + 3).rem_euclid(7)) * DAY_MS,
-        'd' => day * DAY_MS,
-        'h' | 'H' => moment.div_euclid(3_600_000) * 3_600_000,
-        'm' => moment.div_euclid(60_000) * 60_000,
-        's' => moment.div_euclid(1_000) * 1_000,
+        'w' => (day - (day + 3).rem_euclid(7), DAY_MS),
+        'd' => (day, DAY_MS),
+        'h' | 'H' => (moment.div_euclid(3_600_000), 3_600_000),
+        'm' => (moment.div_euclid(60_000), 60_000),
+        's' => (moment.div_euclid(1_000), 1_000),
         _ => return None,
-    })
+    };
+    count.checked_mul(ms)
 }
 
 fn add_months(moment: i64, amount: i64) -> Option<i64> {
@@ -286,6 +288,9 @@ mod tests {
             "now/7d",
             "2024-13",
             "now+99999999999y",
+            // Before the first moment that can be counted.
+            "0||-9223372036854775s/d",
+            "0||-9223372036854775s/y",
         ] {
             assert_eq!(down(text), None, "{text}");
         }

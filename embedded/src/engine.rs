@@ -1,20 +1,22 @@
 //! Starts and stops an engine.
 
 use std::{
+    convert::Infallible,
+    future::ready,
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
     time::Duration,
 };
 
-use axum::Router;
 use axum_server::Handle;
 use secrecy::SecretString;
 use tokio::{sync::watch, task::JoinHandle};
+use tower::service_fn;
 
 use crate::{
     authentication::password::Passwords, clock::Clock, config::Config, error::ApiError,
-    http::serve::serve, randomness::Randomness, store::Store,
+    http::serve::serve, privilege::answers::Answers, randomness::Randomness, store::Store,
 };
 
 /// How long a client may take to send the headers of its first request, in seconds.
@@ -28,6 +30,7 @@ const SWEEP_SECONDS: u64 = 3_600;
 pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) passwords: Passwords,
+    pub(crate) answers: Answers,
     pub(crate) clock: Clock,
     pub(crate) randomness: Randomness,
     /// Whether OAuth2 tokens are given out.
@@ -98,6 +101,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             store,
             passwords,
+            answers: Answers::default(),
             clock: config.clock,
             randomness,
             token_service: config.token_service,
@@ -108,7 +112,14 @@ impl Engine {
             .map_err(|error| first_user(format!("{error:?}")))?;
 
         let handle = Handle::new();
-        let router = Router::new().fallback(serve).with_state(shared.clone());
+        // One service for every path: the menu of `http::routes` knows them, and a router before it would only cost.
+        let service = {
+            let shared = shared.clone();
+            service_fn(move |request| {
+                let answering = serve(shared.clone(), request);
+                async { Ok::<_, Infallible>(answering.await) }
+            })
+        };
         let mut server = axum_server::from_tcp(listener)
             .map_err(|cause| StartError::Listen { address, cause })?
             .handle(handle.clone())
@@ -121,7 +132,9 @@ impl Engine {
             .max_buf_size(128 * 1024);
         let server = server
             .acceptor(axum_server::accept::NoDelayAcceptor::new())
-            .serve(router.into_make_service());
+            .serve(service_fn(move |_connection| {
+                ready(Ok::<_, Infallible>(service.clone()))
+            }));
         let (stopping, stop) = watch::channel(false);
         Ok(Engine {
             address,

@@ -11,6 +11,8 @@ mod date;
 mod engine;
 mod error;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod pattern;
 mod privilege;

@@ -26,6 +26,8 @@ pub(crate) fn soak(workspace: &Workspace) -> Result<()> {
     tests
         .args(["test", "--package", "server", "--test", "stories"])
         .args(["--package", "embedded", "--test", "conformance"])
+        // The parsers' own tests are beside them.
+        .arg("--lib")
         .args(["--", "--nocapture"])
         .env("AGENT_KEYS_SOAK", "1")
         .stdout(Stdio::piped());

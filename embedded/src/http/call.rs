@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::parameters::Parameters;
@@ -47,14 +46,12 @@ impl Answer {
         }
     }
 
-    /// The same, without building the body as a value first.
-    pub(crate) fn written(body: &impl Serialize) -> Result<Self, ApiError> {
-        let text =
-            serde_json::to_vec(body).map_err(|error| ApiError::Internal(error.to_string()))?;
-        Ok(Self {
+    /// The same, with a body that is written already.
+    pub(crate) fn text(body: Vec<u8>) -> Self {
+        Self {
             status: StatusCode::OK,
-            body: Json::Text(text),
-        })
+            body: Json::Text(body),
+        }
     }
 
     /// 200 when something was found, else 404, with the same body: a lookup that finds

@@ -106,18 +106,25 @@ fn mismatch(accept: Option<&str>, content_type: Option<&str>) -> ApiError {
 
 fn parse(value: &str) -> Asked {
     let mut parts = value.split(';').map(str::trim);
-    let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-    match kind.as_str() {
-        "application/json" | "application/x-ndjson" => Asked::Json,
-        "*/*" | "application/*" => Asked::Anything,
-        "application/vnd.elasticsearch+json" | "application/vnd.elasticsearch+x-ndjson" => parts
+    let kind = parts.next().unwrap_or_default();
+    let is = |known: &[&str]| known.iter().any(|known| kind.eq_ignore_ascii_case(known));
+    if is(&["application/json", "application/x-ndjson"]) {
+        Asked::Json
+    } else if is(&["*/*", "application/*"]) {
+        Asked::Anything
+    } else if is(&[
+        "application/vnd.elasticsearch+json",
+        "application/vnd.elasticsearch+x-ndjson",
+    ]) {
+        parts
             .find_map(|part| part.strip_prefix("compatible-with="))
             .map_or(Asked::Json, |version| {
                 version
                     .trim()
                     .parse()
                     .map_or(Asked::Unreadable, Asked::Version)
-            }),
-        _ => Asked::Unreadable,
+            })
+    } else {
+        Asked::Unreadable
     }
 }

@@ -1,10 +1,11 @@
 //! Turns an answer or an error into a response.
 
-use axum::body::Body;
+use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
     header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use http_body_util::Full;
 use serde_json::Value;
 
 use super::{
@@ -61,7 +62,7 @@ impl Style {
 }
 
 /// The response for an answer.
-pub(crate) fn answer(answer: Answer, style: &Style) -> Response<Body> {
+pub(crate) fn answer(answer: Answer, style: &Style) -> Response<Full<Bytes>> {
     let plain = style.filter_path.is_none() && !style.pretty;
     let body = match answer.body {
         Json::Text(text) if plain => return respond(answer.status, text, style),
@@ -76,7 +77,7 @@ pub(crate) fn answer(answer: Answer, style: &Style) -> Response<Body> {
 }
 
 /// The response for an error, which is logged here and nowhere else.
-pub(crate) fn error(error: &ApiError, style: &Style) -> Response<Body> {
+pub(crate) fn error(error: &ApiError, style: &Style) -> Response<Full<Bytes>> {
     if let ApiError::Internal(cause) = error {
         tracing::error!(cause, "a request failed through our fault");
     }
@@ -111,12 +112,12 @@ fn write(body: &Value, style: &Style) -> Vec<u8> {
     text
 }
 
-fn respond(status: StatusCode, mut text: Vec<u8>, style: &Style) -> Response<Body> {
+fn respond(status: StatusCode, mut text: Vec<u8>, style: &Style) -> Response<Full<Bytes>> {
     let length = text.len();
     if style.head {
         text.clear();
     }
-    let mut response = Response::new(Body::from(text));
+    let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(PRODUCT, HeaderValue::from_static("Elasticsearch"));

@@ -101,6 +101,9 @@ pub(crate) fn find(
 
 /// The variable parts of `path`, if it has the form of `template`.
 fn parts<'p>(template: &str, path: &'p str) -> Option<Vec<&'p str>> {
+    if template == path && !template.contains('{') {
+        return Some(Vec::new());
+    }
     let mut found = Vec::new();
     let mut expected = template.split('/');
     for part in path.split('/') {

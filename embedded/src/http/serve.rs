@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{body::Body, extract::State};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, Method, Request, Response, request::Parts};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Full};
 
 use super::{
     BODY_BYTES_MAX, REQUEST_SECONDS_MAX,
@@ -20,10 +19,10 @@ use crate::{authentication::authenticate::authenticate, engine::Shared, error::A
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
 
 /// Answers a request. Always: errors are answers, too.
-pub(crate) async fn serve(
-    State(shared): State<Arc<Shared>>,
-    request: Request<Body>,
-) -> Response<Body> {
+pub(crate) async fn serve<B: BodyExt<Data = Bytes> + Unpin>(
+    shared: Arc<Shared>,
+    request: Request<B>,
+) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let opaque_id = parts.headers.get(OPAQUE_ID).cloned();
     let limit = Duration::from_secs(REQUEST_SECONDS_MAX);
@@ -42,10 +41,10 @@ pub(crate) async fn serve(
     response
 }
 
-async fn run(
+async fn run<B: BodyExt<Data = Bytes> + Unpin>(
     shared: &Shared,
     parts: &Parts,
-    body: Body,
+    body: B,
     style: &mut Style,
 ) -> Result<Answer, ApiError> {
     let path = parts.uri.path();
@@ -84,7 +83,10 @@ async fn run(
     operation.run(&call).await
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+async fn read<B: BodyExt<Data = Bytes> + Unpin>(
+    headers: &HeaderMap,
+    mut body: B,
+) -> Result<Bytes, ApiError> {
     let announced = headers
         .get(http::header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
@@ -92,9 +94,23 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
     if announced.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
         return Err(ApiError::TooLarge);
     }
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ApiError::TooLarge),
-        Err(_) => Err(ApiError::content("the body could not be read")),
+    // Nearly every body comes in one piece, and is then taken as it is.
+    let mut whole = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ApiError::content("the body could not be read"))?;
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        if whole.len() + piece.len() > BODY_BYTES_MAX {
+            return Err(ApiError::TooLarge);
+        }
+        whole = if whole.is_empty() {
+            piece
+        } else {
+            let mut longer = BytesMut::from(whole);
+            longer.extend_from_slice(&piece);
+            longer.freeze()
+        };
     }
+    Ok(whole)
 }

@@ -52,6 +52,19 @@ impl Permission {
         self.assigned.as_ref().unwrap_or(&self.limited_by)
     }
 
+    /// Where the roles are kept: the same for two permissions only if they hold the very same roles.
+    pub(crate) fn address(
+        &self,
+    ) -> (
+        Option<*const Vec<RoleDescriptor>>,
+        *const Vec<RoleDescriptor>,
+    ) {
+        (
+            self.assigned.as_ref().map(Arc::as_ptr),
+            Arc::as_ptr(&self.limited_by),
+        )
+    }
+
     fn both(&self, allowed: impl Fn(&[RoleDescriptor]) -> bool) -> bool {
         self.assigned.as_ref().is_none_or(|roles| allowed(roles)) && allowed(&self.limited_by)
     }

@@ -11,6 +11,7 @@ use crate::{
     fields::{Dialect, Fields},
     http::call::{Answer, Call},
     privilege::{
+        answers::Question,
         application::{Registered, application_name_problem, privilege_or_action_problem},
         cluster, index,
         permission::Permission,
@@ -45,10 +46,9 @@ struct ApplicationCheck {
     resources: Vec<String>,
 }
 
-/// What was asked, and whether it is held.
+/// Whether what was asked is held. The answer, less the name of whoever asks.
 #[derive(Serialize)]
-struct Output<'a> {
-    username: &'a str,
+struct Held<'a> {
     has_all_requested: bool,
     cluster: BTreeMap<&'a str, bool>,
     index: BTreeMap<&'a str, BTreeMap<&'a str, bool>>,
@@ -57,24 +57,61 @@ struct Output<'a> {
 
 /// Answers, for everything asked, whether the caller holds it.
 pub(crate) fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
-    // Every key of every agent comes by here, so what is in order is read without a detour.
-    // Whatever is not is read field by field, which knows what to say about it.
-    let input = match Input::complete(call.text()) {
-        Some(input) => input,
-        None => Input::parse(call.json()?)?,
+    let subject = &call.caller.subject;
+    let registered = call.shared.store.application_privileges();
+    let question = Question {
+        body: call.text(),
+        permission: &subject.permission,
+        registered: &registered,
     };
-    input.validate()?;
+    // The roles of keys are kept and shared. A person's are put together for each request, and never found again.
+    let answers = subject.api_key_id().map(|_| &call.shared.answers);
+    if let Some(held) = answers.and_then(|answers| answers.find(question)) {
+        may_ask(call)?;
+        return Ok(Answer::text(of(&subject.username, &held)?));
+    }
+    let input = Input::read(call)?;
+    may_ask(call)?;
+    let held = input.check(question.permission, question.registered);
+    let held = serde_json::to_vec(&held)?;
+    if let Some(answers) = answers {
+        answers.keep(question, &held);
+    }
+    Ok(Answer::text(of(&subject.username, &held)?))
+}
+
+/// Everybody may ask about themselves. Asking for another user needs run-as, which then makes that user the caller.
+fn may_ask(call: &Call<'_>) -> Result<(), ApiError> {
     call.authorize()?;
-    let username = &call.caller.subject.username;
-    // Asking for another user needs run-as, which then makes that user the caller.
-    if !call.segments.is_empty() && call.segment(0) != username {
+    if !call.segments.is_empty() && call.segment(0) != call.caller.subject.username {
         return Err(refusal(&call.caller, call.action));
     }
-    let registered = call.shared.store.application_privileges();
-    Answer::written(&input.check(username, &call.caller.subject.permission, &registered))
+    Ok(())
+}
+
+/// The whole answer: what is held, with the name of whoever asks before it.
+fn of(username: &str, held: &[u8]) -> Result<Vec<u8>, ApiError> {
+    const NAME: &[u8] = br#"{"username":"#;
+    let mut answer = Vec::with_capacity(NAME.len() + username.len() + held.len() + 8);
+    answer.extend_from_slice(NAME);
+    serde_json::to_writer(&mut answer, username)?;
+    answer.push(b',');
+    answer.extend_from_slice(held.strip_prefix(b"{").unwrap_or(held));
+    Ok(answer)
 }
 
 impl Input {
+    /// The input of a request. Most is in order and read without a detour; whatever is not is read field by field,
+    /// which knows what to say about it.
+    fn read(call: &Call<'_>) -> Result<Self, ApiError> {
+        let input = match Self::complete(call.text()) {
+            Some(input) => input,
+            None => Self::parse(call.json()?)?,
+        };
+        input.validate()?;
+        Ok(input)
+    }
+
     /// The input, if it is written as the documentation shows it and lacks nothing.
     fn complete(body: &[u8]) -> Option<Self> {
         let full = |list: &Vec<String>| !list.is_empty();
@@ -155,12 +192,7 @@ impl Input {
         Ok(())
     }
 
-    fn check<'a>(
-        &'a self,
-        username: &'a str,
-        permission: &Permission,
-        registered: &Registered,
-    ) -> Output<'a> {
+    fn check(&self, permission: &Permission, registered: &Registered) -> Held<'_> {
         let mut all = true;
         let mut note = |held: bool| {
             all &= held;
@@ -197,8 +229,7 @@ impl Input {
                 }
             }
         }
-        Output {
-            username,
+        Held {
             has_all_requested: all,
             cluster,
             index,

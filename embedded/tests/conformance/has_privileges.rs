@@ -238,3 +238,88 @@ async fn checks_have_rules() {
             .assert_error(400, "action_request_validation_exception");
     }
 }
+
+#[tokio::test]
+async fn an_answer_is_the_same_whether_it_was_given_before_or_not() {
+    let engine = TestEngine::start().await;
+    let privileges = ["event:write", "config_agent:read", "sourcemap:write", "*"];
+    let descriptor = application(json!(["event:*", "config_agent:read"]), json!(["*"]));
+    for owner in ["ann", "bob"] {
+        let role =
+            json!({"cluster": ["manage_own_api_key"], "applications": descriptor["application"]});
+        let key = engine
+            .person_holding(owner, role)
+            .await
+            .create_key(json!({"name": "k", "role_descriptors": {"x": {"applications": descriptor["application"]}}}))
+            .await;
+        let me = engine.key(&key);
+        for chosen in 1..1 << privileges.len() {
+            let asked: Vec<&str> = privileges
+                .iter()
+                .enumerate()
+                .filter(|(number, _)| chosen >> number & 1 == 1)
+                .map(|(_, privilege)| *privilege)
+                .collect();
+            let body = application(json!(asked), json!(["-", "*"])).to_string();
+            let ask = async |body: &str| {
+                let body = Some(body.as_bytes());
+                me.send_bytes("POST", PATH, body, "application/json").await
+            };
+            let first = ask(&body).await;
+            // The same bytes are known now; with a space more they are not.
+            let (again, anew) = (ask(&body).await, ask(&format!("{body} ")).await);
+            assert_eq!(first.assert_ok()["username"], owner);
+            assert_eq!(again.text, first.text);
+            assert_eq!(anew.text, first.text);
+        }
+        let refused = me
+            .post(
+                "/_security/user/nobody/_has_privileges",
+                application(json!(["*"]), json!(["-"])),
+            )
+            .await;
+        refused.assert_error(403, "security_exception");
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_was_answered_is_answered_again_when_something_changed() {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    let key = elastic
+        .create_key(
+            json!({"name": "k", "role_descriptors": {"x": {"applications": [
+                {"application": "apm", "privileges": ["feature"], "resources": ["*"]},
+            ]}}}),
+        )
+        .await;
+    let me = engine.key(&key);
+    let may_write = async || {
+        let body = application(json!(["event:write"]), json!(["-"]));
+        let answers = [check(&me, body.clone()).await, check(&me, body).await];
+        let held = answers.map(|answer| answer["has_all_requested"].as_bool().unwrap());
+        assert_eq!(held[0], held[1]);
+        held[0]
+    };
+    assert!(!may_write().await);
+    let feature = json!({"apm": {"feature": {"actions": ["event:*"]}}});
+    elastic
+        .put("/_security/privilege", feature)
+        .await
+        .assert_ok();
+    assert!(may_write().await, "the privilege was registered");
+    elastic
+        .send("DELETE", "/_security/privilege/apm/feature", None)
+        .await
+        .assert_ok();
+    assert!(!may_write().await, "the privilege was deleted");
+    let path = format!("/_security/api_key/{}", key.id);
+    let wider = json!({"role_descriptors": {"x": {"applications": [
+        {"application": "apm", "privileges": ["event:write"], "resources": ["*"]},
+    ]}}});
+    elastic.put(&path, wider).await.assert_ok();
+    assert!(may_write().await, "the key was given more");
+    elastic.invalidate(&key).await.assert_ok();
+    let body = application(json!(["event:write"]), json!(["-"]));
+    assert_eq!(me.post(PATH, body).await.status, 401);
+}

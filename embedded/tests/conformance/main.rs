@@ -19,6 +19,7 @@ mod authentication;
 mod authorization;
 mod cluster;
 mod has_privileges;
+mod nearly;
 mod passwords;
 mod privileges;
 mod properties;

@@ -1,0 +1,178 @@
+//! The parsers of what anybody may send, fed with what nobody should: none of it makes one of them panic.
+//!
+//! Each test reads a few hundred inputs, others in every run; with `AGENT_KEYS_SOAK` set, a hundred thousand. What fails is
+//! shown with the smallest input that fails.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestCaseError, TestRunner},
+};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::{
+    authentication::header::{self, Credentials},
+    date::{self, Round},
+    http::filter_path::FilterPath,
+    query::{parse::QueryReader, sql::Context, wildcard::Wildcard},
+    role_descriptor::{Place, RoleDescriptor},
+    time_value::TimeValue,
+};
+
+#[path = "../tests/conformance/nearly.rs"]
+mod nearly;
+
+const NOW_MS: i64 = 1_767_323_045_678;
+/// The last moment of the year 9999.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+/// Checks the rule with many values of the strategy.
+fn always<S: Strategy>(strategy: S, rule: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let many = std::env::var_os("AGENT_KEYS_SOAK").is_some();
+    let config = Config {
+        cases: if many { 100_000 } else { 250 },
+        failure_persistence: None,
+        ..Config::default()
+    };
+    if let Err(error) = TestRunner::new(config).run(&strategy, rule) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn no_authorization_makes_the_parser_panic() {
+    always(nearly::authorization(), |value| {
+        if let Ok(Credentials::ApiKey { id, .. }) = header::parse(&value) {
+            prop_assert!(!id.is_empty());
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn every_key_that_is_sent_is_read_as_it_was_meant() {
+    always(("[^:]{1,40}", any::<String>()), |(id, secret)| {
+        let sent = format!(
+            "ApiKey {}",
+            BASE64_STANDARD.encode(format!("{id}:{secret}"))
+        );
+        match header::parse(sent.as_bytes()) {
+            Ok(Credentials::ApiKey {
+                id: read,
+                secret: known,
+            }) => {
+                prop_assert_eq!(read, id);
+                prop_assert_eq!(known.expose_secret(), secret);
+            }
+            _ => prop_assert!(false, "it was not read"),
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn no_duration_makes_the_parser_panic() {
+    always(nearly::duration(), |text| {
+        if let Ok(duration) = TimeValue::parse(&text, "expiration")
+            && let Ok(end) = duration.after(NOW_MS, "expiration")
+        {
+            prop_assert!((NOW_MS - 1_000..=LAST_MS).contains(&end), "{}", end);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn no_moment_makes_the_parser_panic() {
+    always(nearly::moment(), |text| {
+        let early = date::parse(&text, NOW_MS, Round::Down);
+        let late = date::parse(&text, NOW_MS, Round::Up);
+        if let (Ok(early), Ok(late)) = (early, late) {
+            prop_assert!(early <= late);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn no_query_makes_the_parser_panic() {
+    always(
+        prop_oneof![3 => nearly::query(), 1 => nearly::json()],
+        |json| {
+            if let Ok(query) = QueryReader::new(NOW_MS).read(json) {
+                for irregular in [false, true] {
+                    Context { irregular }.condition(&query);
+                }
+            }
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn no_pattern_makes_the_parser_panic() {
+    always(nearly::text(), |text| {
+        if let Ok(pattern) = Wildcard::parse(&text) {
+            prop_assert!(pattern.glob().len() <= 3 * text.len().max(1));
+            prop_assert!(pattern.like().len() <= 3 * text.len().max(1));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_filter_path_only_ever_takes_away() {
+    always((nearly::filter_path(), nearly::json()), |(path, answer)| {
+        let left = FilterPath::parse(&path).apply(answer.clone());
+        let nothing = left.as_object().is_some_and(serde_json::Map::is_empty);
+        prop_assert!(nothing || is_part_of(&left, &answer), "{}", left);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_filter_path_that_adds_something_would_be_noticed() {
+    let whole = serde_json::json!({"a": [1, {"b": 2}], "c": 3});
+    for more in [
+        serde_json::json!({"d": 1}),
+        serde_json::json!({"a": [2]}),
+        serde_json::json!({"a": [{"b": 2}, 1]}),
+        serde_json::json!(3),
+    ] {
+        assert!(!is_part_of(&more, &whole), "{more}");
+    }
+    assert!(is_part_of(&serde_json::json!({"a": [{"b": 2}]}), &whole));
+}
+
+/// Whether everything in `part` is in `whole`, at its place and in its order.
+fn is_part_of(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => part
+            .iter()
+            .all(|(name, value)| whole.get(name).is_some_and(|all| is_part_of(value, all))),
+        (Value::Array(part), Value::Array(whole)) => {
+            let mut rest = whole.iter();
+            part.iter()
+                .all(|value| rest.any(|all| is_part_of(value, all)))
+        }
+        (part, whole) => part == whole,
+    }
+}
+
+#[test]
+fn every_descriptor_that_is_read_is_read_again_from_what_is_stored() {
+    always(
+        prop_oneof![3 => nearly::descriptor(), 1 => nearly::json()],
+        |json| {
+            for place in [Place::Role, Place::ApiKey] {
+                if let Ok(read) = RoleDescriptor::parse("r", json.clone(), place) {
+                    read.problems();
+                    let again = RoleDescriptor::parse("r", read.to_json(), place);
+                    prop_assert_eq!(again.ok(), Some(read));
+                }
+            }
+            Ok(())
+        },
+    );
+}
