@@ -7,7 +7,7 @@ use proptest::{
     prelude::*,
     sample::{Index, select},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 const WORDS: &[&str] = &[
     "all",
