@@ -58,52 +58,55 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
             changed(&table, &event);
         }
     };
-    view! {
-        <Form method="GET" action=format!("{LIST}/revoke")>
-            <div class="result-bar" role="status">
-                <span><strong>{matches}</strong> " " {noun} ", " {order_words(&current)}</span>
-                {selectable.then(|| view! { <SelectAllLink query=current.clone() ids /> })}
-                <span class="push-end" data-part="as-of">{if from_memory { "As of " } else { "Read at " }} {read_at}</span>
-                {(!from_memory).then(|| {
-                    view! {
-                        <a class="button" data-variant="quiet" data-size="sm" href=list_href(&current) rel="external">
-                            <Icon name=IconName::Rotate />
-                            "Refresh"
-                        </a>
-                    }
-                })}
-            </div>
-            {selectable.then(|| view! { <SelectionBar query=current.clone() count /> })}
-            <div
-                class="table key-list"
-                data-stack
-                tabindex="0"
-                role="region"
-                aria-label="Agent keys"
-                node_ref=table
-                on:change=on_change
-            >
-                <table role="table">
-                    <caption class="visually-hidden">"APM agent keys, " {order_words(&current)}</caption>
-                    <thead role="rowgroup">
-                        <tr role="row">
-                            {selectable.then(|| view! { <SelectAll /> })}
-                            <SortHeader field=SortField::Name label="Name" column="name" current=current.clone() />
-                            <th role="columnheader" scope="col" data-col="privileges">"Privileges"</th>
-                            <SortHeader field=SortField::Owner label="Owner" column="owner" current=current.clone() />
-                            <SortHeader field=SortField::Created label="Created" column="created" current=current.clone() />
-                            <SortHeader field=SortField::Expires label="Status" column="status" current />
-                            <th role="columnheader" scope="col" data-cell="actions">
-                                <span class="visually-hidden">"Actions"</span>
-                            </th>
-                        </tr>
-                    </thead>
-                    <tbody role="rowgroup">{rows}</tbody>
-                </table>
-            </div>
-        </Form>
+    let list = view! {
+        <div class="result-bar" role="status">
+            <span><strong>{matches}</strong> " " {noun} ", " {order_words(&current)}</span>
+            {selectable.then(|| view! { <SelectAllLink query=current.clone() ids /> })}
+            <span class="push-end" data-part="as-of">{if from_memory { "As of " } else { "Read at " }} {read_at}</span>
+            {(!from_memory).then(|| {
+                view! {
+                    <a class="button" data-variant="quiet" data-size="sm" href=list_href(&current) rel="external">
+                        <Icon name=IconName::Rotate />
+                        "Refresh"
+                    </a>
+                }
+            })}
+        </div>
+        {selectable.then(|| view! { <SelectionBar query=current.clone() count /> })}
+        <div
+            class="table key-list"
+            data-stack
+            tabindex="0"
+            role="region"
+            aria-label="Agent keys"
+            node_ref=table
+            on:change=on_change
+        >
+            <table role="table">
+                <caption class="visually-hidden">"APM agent keys, " {order_words(&current)}</caption>
+                <thead role="rowgroup">
+                    <tr role="row">
+                        {selectable.then(|| view! { <SelectAll /> })}
+                        <SortHeader field=SortField::Name label="Name" column="name" current=current.clone() />
+                        <th role="columnheader" scope="col" data-col="privileges">"Privileges"</th>
+                        <SortHeader field=SortField::Owner label="Owner" column="owner" current=current.clone() />
+                        <SortHeader field=SortField::Created label="Created" column="created" current=current.clone() />
+                        <SortHeader field=SortField::Expires label="Status" column="status" current />
+                        <th role="columnheader" scope="col" data-cell="actions">
+                            <span class="visually-hidden">"Actions"</span>
+                        </th>
+                    </tr>
+                </thead>
+                <tbody role="rowgroup">{rows}</tbody>
+            </table>
+        </div>
+    };
+    // Where nothing can be revoked, nothing leads there.
+    if selectable {
+        view! { <Form method="GET" action=format!("{LIST}/revoke")>{list}</Form> }.into_any()
+    } else {
+        list.into_any()
     }
-    .into_any()
 }
 
 fn order_words(query: &KeyListQuery) -> &'static str {
