@@ -31,7 +31,8 @@ use caller::{Caller, TrustedProxies};
 use http::{Response, StatusCode};
 use std::{any::Any, time::Duration};
 use tower_http::{
-    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
+    timeout::TimeoutLayer,
 };
 
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -60,7 +61,10 @@ pub fn router(web: Web) -> Router {
         .route("/settings", get(pages::to_the_list))
         .route("/settings/audit/export.jsonl", get(audit_export::lines))
         .route("/settings/audit/export.csv", get(audit_export::csv))
-        .route("/settings/{*page}", get(pages::settings))
+        .route(
+            "/settings/{*page}",
+            get(pages::settings).layer(compressed()),
+        )
         .route("/api/{*function}", any(server_functions::answer))
         .fallback(pages::not_found)
         .layer(from_fn_with_state(web.clone(), identify::identify));
@@ -70,6 +74,12 @@ pub fn router(web: Web) -> Router {
         .route("/health/ready", get(health::ready));
     let all = pages.merge(rest).with_state(web.clone());
     with_middleware(all, web)
+}
+
+/// A page that is only looked at is a tenth as large when it is compressed, and holds no secret. What answers a form may
+/// hold one beside what somebody typed, and the size of both together would tell of it: that is never compressed.
+fn compressed() -> CompressionLayer {
+    CompressionLayer::new()
 }
 
 /// What every request passes, from the outside in. Each layer wraps those above it in this function, so the last

@@ -173,3 +173,34 @@ async fn signing_out_works_without_a_script() {
     let answer = crate::support::Answer::of(page).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
 }
+
+/// How large an answer is that a browser asks for with compression, and whether it came compressed.
+async fn size(request: reqwest::RequestBuilder) -> (usize, bool) {
+    let request = request.header("accept-encoding", "gzip, deflate, br");
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let compressed = answer.headers().contains_key("content-encoding");
+    (answer.bytes().await.unwrap().len(), compressed)
+}
+
+#[tokio::test]
+async fn pages_are_compressed_and_answers_with_a_secret_never() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    for number in 0..10 {
+        ada.create(&format!("service {number}")).await;
+    }
+    let page = "/settings/agent-keys";
+    let whole = ada.get(page).await.body.len();
+    let request = ada.request(Method::GET, page).header("accept", "text/html");
+    let (small, compressed) = size(request).await;
+    assert!(compressed && small * 4 < whole, "{small} of {whole}");
+    for (operation, accept) in [("op-1", "text/html"), ("op-2", "application/x-postcard")] {
+        let request = ada
+            .request(Method::POST, "/api/create_agent_key")
+            .header("origin", &ada.url)
+            .header("accept", accept)
+            .form(&key_form(operation, "secret"));
+        assert!(!size(request).await.1, "{accept}");
+    }
+}

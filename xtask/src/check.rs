@@ -15,8 +15,9 @@ const SERVER_CRATES: [&str; 6] = ["argon2", "axum", "hyper", "reqwest", "sqlx", 
 
 /// The most that the first load of the list may take over the wire.
 const FIRST_LOAD_BYTES_MAX: u64 = 300_000;
-/// What is set aside of it for the page itself and the headers of its parts.
-const PAGE_BYTES_RESERVED: u64 = 30_000;
+/// What is set aside of it for the page itself, which travels compressed, and the headers of its parts.
+/// `cargo xtask bench` measures both with a full page.
+const PAGE_BYTES_RESERVED: u64 = 20_000;
 
 /// How the browser half is selected.
 const BROWSER_HALF: [&str; 5] = [

@@ -43,7 +43,12 @@ impl Person {
 
     /// Loads a page.
     pub(crate) async fn get(&mut self, path: &str) -> Result<Answer> {
-        let headers = [("Accept", "text/html"), ("Accept-Encoding", "br")];
+        self.get_encoded(path, "identity").await
+    }
+
+    /// Opens a page or a file, which may come in this encoding.
+    pub(crate) async fn get_encoded(&mut self, path: &str, encoding: &str) -> Result<Answer> {
+        let headers = [("Accept", "text/html"), ("Accept-Encoding", encoding)];
         let request = self.request("GET", path, &headers, "");
         self.send(&request).await
     }
