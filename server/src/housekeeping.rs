@@ -84,15 +84,16 @@ async fn note_unseen_secrets(services: &Services) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Some at a time, so that nobody waits long for a writer.
+/// Once a day, some at a time, so that nobody waits long for a writer.
 async fn cut_old_events(services: &Services) -> Result<(), Failure> {
     const ROWS_MAX: i64 = 10_000;
     let stamp = stamp(services)?;
     let kept_ms = i64::from(services.audit_retention_days) * DAY_MS;
     let before = stamp.at.plus_ms(-kept_ms);
+    let due = before.plus_ms(-DAY_MS);
     services
         .store
-        .cut_audit_events(before, ROWS_MAX, &stamp)
+        .cut_audit_events(due, before, ROWS_MAX, &stamp)
         .await?;
     Ok(())
 }

@@ -83,14 +83,31 @@ where
             })
             .collect();
         let stamp = person.stamp(&services);
-        services
+        let written = services
             .store
             .end_operations(&grant, action, endings, &stamp)
-            .await?;
+            .await;
+        if let Err(error) = written {
+            // Nobody may be told that nothing was changed when something was, or may have been.
+            if results.iter().all(certainly_nothing) {
+                return Err(error.into());
+            }
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "what became of a change could not be written down");
+            return Err(Failure::StillUnconfirmed);
+        }
         let value = |result: Result<Changed<T>, Failure>| result.map(|changed| changed.value);
         Ok(results.into_iter().map(value).collect())
     };
     services.detached(task).await
+}
+
+/// Whether a change certainly did nothing.
+fn certainly_nothing<T>(result: &Result<T, Failure>) -> bool {
+    match result {
+        Ok(_) | Err(Failure::Unconfirmed(_) | Failure::ChangedMeanwhile) => false,
+        Err(_) => true,
+    }
 }
 
 fn ending<T>(

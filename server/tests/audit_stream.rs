@@ -63,7 +63,13 @@ impl Target {
     }
 
     async fn come(&mut self) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
+        // Somebody else's connection may have taken the port meanwhile, for as long as it lasts.
+        let mut listener = TcpListener::bind(self.address).await;
+        while listener.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            listener = TcpListener::bind(self.address).await;
+        }
+        let listener = listener.unwrap();
         let router = Router::new()
             .route("/{stream}/_bulk", post(add))
             .with_state(Arc::clone(&self.inside));
@@ -163,7 +169,7 @@ async fn happen(application: &Application, numbers: std::ops::Range<i64>) {
 
 /// The longer it was away, the longer it takes until somebody looks for it again.
 async fn arrive(target: &Target, count: usize) {
-    let patience = Instant::now() + Duration::from_secs(soak(20, 150) as u64);
+    let patience = Instant::now() + Duration::from_secs(soak(120, 150) as u64);
     while target.with(|inside| inside.documents.len()) != count {
         assert!(Instant::now() < patience, "{count} events do not arrive");
         tokio::time::sleep(Duration::from_millis(20)).await;

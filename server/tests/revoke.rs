@@ -1,12 +1,13 @@
 //! Revoking agent keys.
 
-use crate::support::App;
+use crate::support::{App, attacker::Attacker};
 use app::model::{
     agent_key::{CreatedAgentKey, RevokedAgentKey},
     problem::ProblemKind,
 };
 use http::{Method, StatusCode};
 use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_key_of_ones_own_is_revoked_once() {
@@ -115,4 +116,31 @@ async fn whoever_sees_all_keys_and_manages_their_own_revokes_their_own() {
         .post("revoke_agent_key", &[("id", created.id.as_str())])
         .await;
     assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_nothing_was_changed_when_a_revocation_cannot_be_written_down() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let created: CreatedAgentKey = ada.create("mine").await.value();
+    let fields = [("id", created.id.as_str())];
+    let mut attacker = Attacker::of(&app).await;
+    attacker
+        .run(
+            "CREATE TRIGGER full BEFORE INSERT ON audit_events WHEN NEW.action = 'agent_key_invalidate' \
+             AND NEW.outcome = 'success' BEGIN SELECT RAISE(ABORT, 'no room'); END",
+        )
+        .await;
+    let answer = ada.post("revoke_agent_key", &fields).await;
+    assert_eq!(answer.problem(), ProblemKind::Unconfirmed);
+    assert_eq!(app.engine.keys().await[0]["invalidated"], true);
+    // With room again, whoever looks at the list finds it out.
+    attacker.run("DROP TRIGGER full").await;
+    app.clock.advance(Duration::from_secs(61));
+    ada.list(|_| {}).await;
+    let events = app.events().await;
+    let found = events
+        .iter()
+        .rfind(|event| event.action == "agent_key_invalidate");
+    assert_eq!(found.unwrap().outcome, "success");
 }

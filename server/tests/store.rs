@@ -304,7 +304,12 @@ async fn tell_of_old_events(store: &Store) {
         origin: Origin::default(),
     };
     assert_eq!(store.audit_cut().await.unwrap(), None);
-    let cut = async |before| store.cut_audit_events(before, 5, &stamp).await.unwrap();
+    let cut = async |before| {
+        store
+            .cut_audit_events(before, before, 5, &stamp)
+            .await
+            .unwrap()
+    };
     let first = store.audit_events(0, 1).await.unwrap()[0].at;
     assert_eq!(cut(first).await, 0, "it is not older than itself");
     let before = verify(store, &[]).await.unwrap();

@@ -14,6 +14,7 @@ use crate::{
 use app::model::{
     agent_key::AgentKey,
     key_list::{KeyListPage, KeySummary},
+    timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,12 +32,12 @@ pub(super) struct Remembered {
 
 /// Keeps what the list shows, some time after `page` was shown. Nobody waits for it.
 pub(super) fn remember(services: &Services, person: &Person, page: &KeyListPage) {
-    let figures = figures(&page.summary);
+    let (figures, shown_at) = (figures(&page.summary), page.read_at);
     let (services, person) = (services.clone(), person.clone());
     let work = {
         let services = services.clone();
         async move {
-            if let Err(failure) = try_remember(&services, &person, &figures).await {
+            if let Err(failure) = try_remember(&services, &person, &figures, shown_at).await {
                 let error: &dyn std::error::Error = &failure;
                 tracing::info!(error, "a list could not be remembered");
             }
@@ -45,7 +46,12 @@ pub(super) fn remember(services: &Services, person: &Person, page: &KeyListPage)
     services.in_background(work);
 }
 
-async fn try_remember(services: &Services, person: &Person, shown: &str) -> Result<(), Failure> {
+async fn try_remember(
+    services: &Services,
+    person: &Person,
+    shown: &str,
+    shown_at: Timestamp,
+) -> Result<(), Failure> {
     // Whoever waited for the one before may find that nothing is left to do.
     let _turn = services.turn().await;
     if services.elasticsearch.silent_for().is_some() {
@@ -56,9 +62,9 @@ async fn try_remember(services: &Services, person: &Person, shown: &str) -> Resu
     let known = services.store.list_mark(viewer).await?;
     let access = person.actor(services).await?.access();
     let is_kept = known.is_some_and(|mark| {
-        mark.reach == access.list_reach
-            && mark.figures == shown
-            && mark.read_at.plus_ms(KEPT_MS_MAX) > now
+        let is_newer = mark.read_at > shown_at;
+        let is_alike = mark.figures == shown && mark.read_at.plus_ms(KEPT_MS_MAX) > now;
+        mark.reach == access.list_reach && (is_newer || is_alike)
     });
     if is_kept {
         return Ok(());

@@ -129,9 +129,13 @@ async fn read(services: &Services, after: i64) -> Result<Vec<(i64, Document)>, E
     let Some(first) = events.peek().map(|event| event.sequence) else {
         return Ok(Vec::new());
     };
-    let mut previous = match before {
-        Some(event) => event.mac,
+    let previous = match before {
+        Some(event) => Some(event.mac),
         None => tied_to(services, first).await?,
+    };
+    // Cut between the two looks: the next look sees both as they are.
+    let Some(mut previous) = previous else {
+        return Ok(Vec::new());
     };
     if after > 0 && first > after + 1 {
         tracing::error!(
@@ -154,11 +158,12 @@ async fn read(services: &Services, after: i64) -> Result<Vec<(i64, Document)>, E
     Ok(batch)
 }
 
-/// The code that the first event of the log is tied to.
-async fn tied_to(services: &Services, first: i64) -> Result<String, Error> {
+/// The code that the first event of the log is tied to. `None` when the log was cut behind it meanwhile.
+async fn tied_to(services: &Services, first: i64) -> Result<Option<String>, Error> {
     match services.store.audit_cut().await? {
-        Some(cut) if cut.sequence + 1 == first => Ok(cut.mac),
-        _ => Ok(services.store.audit_head().await?.origin),
+        Some(cut) if cut.sequence >= first => Ok(None),
+        Some(cut) if cut.sequence + 1 == first => Ok(Some(cut.mac)),
+        _ => Ok(Some(services.store.audit_head().await?.origin)),
     }
 }
 

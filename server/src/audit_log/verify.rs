@@ -145,7 +145,10 @@ async fn walk(
     Ok(Verified {
         rows: last - begins_after,
         last,
-        anchors: anchors.len(),
+        anchors: anchors
+            .iter()
+            .filter(|anchor| anchor.sequence >= begins_after)
+            .count(),
     })
 }
 

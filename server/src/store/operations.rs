@@ -227,8 +227,15 @@ impl Store {
     ) -> Result<(), Error> {
         let mut write = self.write().await?;
         let owner = owner(grant);
+        // First all operations, then all events: everybody locks them in this order, and the head of the log last.
+        let mut ended = Vec::with_capacity(endings.len());
         for (id, ending) in endings {
-            finish(&mut write, grant, owner, &id, action, ending, stamp).await?;
+            if close(&mut write, owner, &id, &ending, stamp).await? {
+                ended.push((id, ending));
+            }
+        }
+        for (id, ending) in ended {
+            tell(&mut write, grant, &id, action, ending, stamp).await?;
         }
         write.commit().await
     }
@@ -383,14 +390,29 @@ async fn begin(
 }
 
 /// Writes an end and its event in a transaction that may do more. `action` is the event's: for a key that was found
-/// afterwards, it is not the operation's own.
+/// afterwards, it is not the operation's own. `false` when it had ended before.
 async fn finish(
     write: &mut Write,
     grant: &Grant,
-    (username, realm): (&str, &str),
+    owner: (&str, &str),
     id: &str,
     action: Action,
     ending: Ending,
+    stamp: &Stamp,
+) -> Result<bool, Error> {
+    let closed = close(write, owner, id, &ending, stamp).await?;
+    if closed {
+        tell(write, grant, id, action, ending, stamp).await?;
+    }
+    Ok(closed)
+}
+
+/// The row. `false` when it had ended before.
+async fn close(
+    write: &mut Write,
+    (username, realm): (&str, &str),
+    id: &str,
+    ending: &Ending,
     stamp: &Stamp,
 ) -> Result<bool, Error> {
     let changed = sqlx::query(
@@ -409,9 +431,18 @@ async fn finish(
     .bind(OperationState::Unknown.name())
     .execute(&mut **write)
     .await?;
-    if changed.rows_affected() == 0 {
-        return Ok(false);
-    }
+    Ok(changed.rows_affected() > 0)
+}
+
+/// The event.
+async fn tell(
+    write: &mut Write,
+    grant: &Grant,
+    id: &str,
+    action: Action,
+    ending: Ending,
+    stamp: &Stamp,
+) -> Result<(), Error> {
     let event = Event {
         actor: Some(grant.identity()),
         action,
@@ -420,8 +451,7 @@ async fn finish(
         operation: Some(id),
         details: ending.details,
     };
-    super::audit::append(write, &event, stamp).await?;
-    Ok(true)
+    super::audit::append(write, &event, stamp).await
 }
 
 pub(super) fn state(row: &AnyRow) -> Result<OperationState, Error> {

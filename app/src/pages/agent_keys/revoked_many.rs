@@ -208,11 +208,15 @@ fn words(ending: RevocationEnding) -> (Tone, IconName, &'static str, &'static st
     }
 }
 
-/// The results, a line each, to paste somewhere.
+/// The results, a line each, to paste somewhere. Names are anybody's: none breaks a line, or is a formula where it is
+/// pasted.
 fn as_text(told: &[KeyRevocation]) -> String {
     let line = |key: &KeyRevocation| {
         let (_, _, word, _) = words(key.ending);
         let name = key.name.as_deref().unwrap_or("");
+        let name = name.replace(char::is_control, " ");
+        let formula = name.starts_with(['=', '+', '-', '@']);
+        let name = format!("{}{name}", if formula { "'" } else { "" });
         format!("{}\t{name}\t{word}\n", key.id)
     };
     told.iter().map(line).collect()

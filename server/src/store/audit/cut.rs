@@ -38,13 +38,17 @@ impl Store {
 
     /// Removes the events at the beginning that happened before this moment, at most `rows_max`, and writes down that
     /// it was done. How many. An event that is younger keeps those that follow it, whatever the clock said then.
+    ///
+    /// Nothing is removed unless the first happened before `due`: to remove one is an event too, and a log that loses
+    /// an event for each that it gains never becomes shorter.
     #[tracing::instrument(name = "store.audit.cut", skip_all)]
     pub async fn cut_audit_events(
         &self,
+        due: Timestamp,
         before: Timestamp,
         rows_max: i64,
         stamp: &Stamp,
-    ) -> Result<i64, Error> {
+    ) -> Result<u64, Error> {
         const OLDEST: &str =
             "SELECT sequence, at, mac FROM audit_events ORDER BY sequence LIMIT $1";
         let is_old = |at: i64| Timestamp(at) < before;
@@ -54,7 +58,7 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         let Some(first) = first else { return Ok(0) };
-        if !is_old(first.try_get("at")?) {
+        if Timestamp(first.try_get("at")?) >= due {
             return Ok(0);
         }
         let mut write = self.write().await?;
@@ -62,12 +66,11 @@ impl Store {
             .bind(rows_max)
             .fetch_all(&mut *write)
             .await?;
-        let (mut rows, mut last) = (0, None);
+        let mut last = None;
         for row in &oldest {
             if !is_old(row.try_get("at")?) {
                 break;
             }
-            rows += 1;
             last = Some((row.try_get("sequence")?, row.try_get("mac")?));
         }
         // Another process may have been quicker.
@@ -75,22 +78,28 @@ impl Store {
             return Ok(0);
         };
         let code = write.trail.key().cut_code(sequence, &mac);
-        sqlx::query(
+        let moved = sqlx::query(
             "INSERT INTO audit_cut (id, sequence, mac, code) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac, \
-             code = excluded.code",
+             code = excluded.code WHERE audit_cut.sequence < excluded.sequence",
         )
         .bind(1_i64)
         .bind(sequence)
         .bind(mac.as_str())
         .bind(code)
         .execute(&mut *write)
-        .await?;
+        .await?
+        .rows_affected();
+        // PostgreSQL lets the other process be quicker after we have looked, too.
+        if moved == 0 {
+            return Ok(0);
+        }
         // The triggers allow it up to where the log is cut.
-        sqlx::query("DELETE FROM audit_events WHERE sequence <= $1")
+        let rows = sqlx::query("DELETE FROM audit_events WHERE sequence <= $1")
             .bind(sequence)
             .execute(&mut *write)
-            .await?;
+            .await?
+            .rows_affected();
         let event = Event {
             actor: None,
             action: Action::AuditRetentionCut,
