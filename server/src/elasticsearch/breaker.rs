@@ -119,7 +119,7 @@ impl Breaker {
     pub(super) fn admits(&self, effect: Effect, now: Instant) -> bool {
         self.with(|inner| match (&mut inner.state, effect) {
             (State::Closed { .. }, _) => true,
-            (State::Open { .. }, Effect::Writes) => false,
+            (State::Open { .. }, Effect::Writes | Effect::WritesMany) => false,
             (State::Open { asked_at }, Effect::Reads) => {
                 let may = now.saturating_duration_since(*asked_at) >= RETRY_EVERY;
                 if may {

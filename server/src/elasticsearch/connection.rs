@@ -24,8 +24,10 @@ pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a reader looks for the end of an outage. Whoever waits longer gains nothing: a task looks for it as well.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(200);
-/// The largest answer to a change: a thousand keys that could not be revoked, with an error for each.
-const WRITE_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// The largest answer to a change of one thing.
+const WRITE_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// The largest answer to a change of many: a thousand keys that could not be revoked, with an error for each.
+const WRITE_MANY_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// The largest answer to a question: a page of keys, or all users.
 pub(super) const READ_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How much of Elasticsearch's own sentence is kept for the log.
@@ -148,7 +150,7 @@ impl Elasticsearch {
     async fn admits(&self, effect: Effect) -> bool {
         match effect {
             _ if !self.is_given_up() => true,
-            Effect::Writes => false,
+            Effect::Writes | Effect::WritesMany => false,
             Effect::Reads => timeout(LOOK_TIMEOUT, self.is_reachable())
                 .await
                 .unwrap_or(false),
@@ -297,6 +299,8 @@ struct Cause {
 pub(super) enum Effect {
     Reads,
     Writes,
+    /// The answer tells of each of them.
+    WritesMany,
 }
 
 impl Connection {
@@ -347,6 +351,7 @@ impl Connection {
         let (timeout, bytes_max) = match effect {
             Effect::Reads => (READ_TIMEOUT, READ_ANSWER_BYTES_MAX),
             Effect::Writes => (WRITE_TIMEOUT, WRITE_ANSWER_BYTES_MAX),
+            Effect::WritesMany => (WRITE_TIMEOUT, WRITE_MANY_ANSWER_BYTES_MAX),
         };
         let mut request = self
             .elasticsearch

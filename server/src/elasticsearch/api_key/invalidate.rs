@@ -41,7 +41,11 @@ impl Connection {
             owner: only_own,
         };
         let path = ["_security", "api_key"];
-        let answer = self.send(Effect::Writes, Method::DELETE, &path, &[], Some(&body));
+        let effect = match ids {
+            [_] => Effect::Writes,
+            _ => Effect::WritesMany,
+        };
+        let answer = self.send(effect, Method::DELETE, &path, &[], Some(&body));
         answer.await?.read()
     }
 }
