@@ -8,8 +8,6 @@ pub(crate) mod nodes_http;
 pub(crate) mod xpack;
 pub(crate) mod xpack_usage;
 
-/// The version this engine answers as.
-pub(crate) const VERSION: &str = "9.2.0";
 /// When and from what that version was built, as clients expect to find it.
 pub(crate) const BUILD_DATE: &str = "2025-10-21T10:06:21.288851013Z";
 pub(crate) const BUILD_HASH: &str = "25d88452371273dd27356c98598287b669a03eae";

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use secrecy::SecretString;
 
-use crate::clock::Clock;
+use crate::{clock::Clock, version::Version};
 
 /// What an engine needs to start. Nothing else is read: no environment, no file.
 #[derive(Clone, Debug)]
@@ -24,6 +24,9 @@ pub struct Config {
     /// What a password costs to check. Only tests change it.
     #[doc(hidden)]
     pub password_hashing: PasswordHashing,
+    /// The version that is answered as. Only tests ask for an older one.
+    #[doc(hidden)]
+    pub version: Version,
 }
 
 impl Config {
@@ -37,6 +40,7 @@ impl Config {
             clock: Clock::system(),
             token_service: false,
             password_hashing: PasswordHashing::Standard,
+            version: Version::CURRENT,
         }
     }
 }

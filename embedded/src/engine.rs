@@ -17,6 +17,7 @@ use tower::service_fn;
 use crate::{
     authentication::password::Passwords, clock::Clock, config::Config, error::ApiError,
     http::serve::serve, privilege::answers::Answers, randomness::Randomness, store::Store,
+    version::Version,
 };
 
 /// How long a client may take to send the headers of its first request, in seconds.
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) token_service: bool,
     /// Where the engine listens.
     pub(crate) address: SocketAddr,
+    /// The version it answers as.
+    pub(crate) version: Version,
 }
 
 /// A running engine. Dropping it leaves its tasks running; [`Engine::stop`] ends them.
@@ -106,6 +109,7 @@ impl Engine {
             randomness,
             token_service: config.token_service,
             address,
+            version: config.version,
         });
         let first_password = first_start(&shared, config.elastic_password)
             .await

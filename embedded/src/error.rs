@@ -3,6 +3,8 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use crate::version::Version;
+
 /// Why a request was refused.
 ///
 /// Each variant is one `type` of Elasticsearch's error envelope.
@@ -35,10 +37,16 @@ pub(crate) enum ApiError {
     IllegalArgument(String),
     /// A key to update does not exist, or is someone else's.
     NotFound(String),
-    /// The media types of the request contradict each other or this version.
-    MediaType(String),
-    /// The body is in a format nobody reads here.
-    UnsupportedContentType(String),
+    /// The media types of the request cannot be read, contradict each other, or ask for another version.
+    MediaType {
+        /// The headers, as in `Accept, Content-Type`.
+        headers: &'static str,
+        cause: Box<ApiError>,
+    },
+    /// The cause of a refused media type.
+    Status(String),
+    /// The body is in a format that is not supported; `None` without a Content-Type.
+    UnsupportedContentType(Option<String>),
     /// No operation has this path.
     UnknownPath { method: String, uri: String },
     /// The path exists, the method on it does not.
@@ -96,7 +104,8 @@ impl ApiError {
             | Self::Parse(_)
             | Self::Content { .. }
             | Self::IllegalArgument(_)
-            | Self::MediaType(_)
+            | Self::MediaType { .. }
+            | Self::Status(_)
             | Self::FeatureDisabled(_)
             | Self::UnknownPath { .. }
             | Self::OAuth { .. } => StatusCode::BAD_REQUEST,
@@ -123,7 +132,8 @@ impl ApiError {
             Self::Content { .. } => "x_content_parse_exception",
             Self::IllegalArgument(_) => "illegal_argument_exception",
             Self::NotFound(_) => "resource_not_found_exception",
-            Self::MediaType(_) => "media_type_header_exception",
+            Self::MediaType { .. } => "media_type_header_exception",
+            Self::Status(_) => "status_exception",
             Self::FeatureDisabled(_) => "feature_not_enabled_exception",
             Self::TooLarge => "content_too_long_exception",
             Self::Busy => "es_rejected_execution_exception",
@@ -146,7 +156,10 @@ impl ApiError {
             | Self::Parse(reason)
             | Self::IllegalArgument(reason)
             | Self::NotFound(reason)
-            | Self::MediaType(reason) => reason.clone(),
+            | Self::Status(reason) => reason.clone(),
+            Self::MediaType { headers, .. } => {
+                format!("Invalid media-type value on headers [{headers}]")
+            }
             Self::GrantRefused { .. } => "Failed to authenticate api key grant".to_owned(),
             Self::Validation(messages) => {
                 let mut reason = "Validation Failed: ".to_owned();
@@ -156,7 +169,8 @@ impl ApiError {
                 reason
             }
             Self::Invalid(message) => format!("Validation Failed: 1: {message};"),
-            Self::UnsupportedContentType(content_type) => {
+            Self::UnsupportedContentType(None) => "Content-Type header is missing".to_owned(),
+            Self::UnsupportedContentType(Some(content_type)) => {
                 format!("Content-Type header [{content_type}] is not supported")
             }
             Self::UnknownPath { method, uri } => {
@@ -181,7 +195,7 @@ impl ApiError {
 
     /// The whole body, with `stack_trace` fields when `error_trace` was asked for, and with
     /// bearer tokens among the ways to authenticate when they are one.
-    pub(crate) fn body(&self, error_trace: bool, tokens: bool) -> Value {
+    pub(crate) fn body(&self, error_trace: bool, challenges: Challenges) -> Value {
         match self {
             Self::UnknownPath { .. } => json!({ "error": self.reason() }),
             Self::WrongMethod { .. } | Self::UnsupportedContentType(_) => {
@@ -200,19 +214,20 @@ impl ApiError {
             | Self::Content { .. }
             | Self::IllegalArgument(_)
             | Self::NotFound(_)
-            | Self::MediaType(_)
+            | Self::MediaType { .. }
+            | Self::Status(_)
             | Self::FeatureDisabled(_)
             | Self::TooLarge
             | Self::Busy
             | Self::TimedOut
             | Self::Internal(_) => {
-                let mut outer = self.object(error_trace, tokens);
+                let mut outer = self.object(error_trace, challenges);
                 let mut error = Map::new();
                 error.insert("root_cause".to_owned(), json!([outer.clone()]));
                 if let Some(cause) = self.cause() {
                     error.insert(
                         "caused_by".to_owned(),
-                        cause.object(error_trace, tokens).into(),
+                        cause.object(error_trace, challenges).into(),
                     );
                 }
                 error.append(&mut outer);
@@ -223,13 +238,13 @@ impl ApiError {
 
     fn cause(&self) -> Option<&ApiError> {
         match self {
-            Self::GrantRefused { cause } => Some(cause),
+            Self::GrantRefused { cause } | Self::MediaType { cause, .. } => Some(cause),
             Self::Content { cause, .. } => cause.as_deref(),
             _ => None,
         }
     }
 
-    fn object(&self, error_trace: bool, tokens: bool) -> Map<String, Value> {
+    fn object(&self, error_trace: bool, challenges: Challenges) -> Map<String, Value> {
         let mut object = Map::new();
         object.insert("type".to_owned(), self.kind().into());
         object.insert("reason".to_owned(), self.reason().into());
@@ -242,7 +257,7 @@ impl ApiError {
             }
             object.insert(
                 "header".to_owned(),
-                json!({ "WWW-Authenticate": challenges(tokens) }),
+                json!({ "WWW-Authenticate": challenges.list() }),
             );
         }
         if let Self::FeatureDisabled(feature) = self {
@@ -259,14 +274,29 @@ impl ApiError {
     }
 }
 
-/// The ways to authenticate, in the order Elasticsearch offers them.
-pub(crate) fn challenges(tokens: bool) -> Vec<&'static str> {
-    let mut challenges = vec![r#"Basic realm="security", charset="UTF-8""#];
-    if tokens {
-        challenges.push(r#"Bearer realm="security""#);
+/// The ways to authenticate that a 401 offers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Challenges {
+    /// Bearer tokens are one of them.
+    pub(crate) tokens: bool,
+    pub(crate) version: Version,
+}
+
+impl Challenges {
+    /// In the order of Elasticsearch's answers.
+    pub(crate) fn list(self) -> Vec<&'static str> {
+        let basic = if self.version.has_comma_in_challenge() {
+            r#"Basic realm="security", charset="UTF-8""#
+        } else {
+            r#"Basic realm="security" charset="UTF-8""#
+        };
+        let mut challenges = vec![basic];
+        if self.tokens {
+            challenges.push(r#"Bearer realm="security""#);
+        }
+        challenges.push("ApiKey");
+        challenges
     }
-    challenges.push("ApiKey");
-    challenges
 }
 
 impl From<sqlx::Error> for ApiError {

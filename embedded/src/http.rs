@@ -1,5 +1,6 @@
 //! The wire: from a request to an operation and back to bytes.
 
+mod body;
 pub(crate) mod call;
 pub(crate) mod filter_path;
 pub(crate) mod media_type;

@@ -27,8 +27,10 @@ mod subject;
 mod time_value;
 mod token;
 mod user;
+mod version;
 
 pub use clock::Clock;
 pub use config::{Config, PasswordHashing};
 pub use engine::{Engine, StartError};
 pub use reset_password::{ResetPasswordError, reset_password};
+pub use version::Version;

@@ -32,7 +32,7 @@ pub(crate) async fn check(
         return Ok(Err(format!("api key [{id}] has been invalidated")));
     }
     if !fits(secret, &key.secret_hash) {
-        return Ok(Err("invalid credentials".to_owned()));
+        return Ok(Err(format!("invalid credentials for API key [{id}]")));
     }
     if key
         .expiration

@@ -14,15 +14,14 @@ use crate::{engine::Shared, error::ApiError, privilege::permission::Permission};
 
 const RUN_AS: &str = "es-security-runas-user";
 
-/// The caller of the request with these headers, which asks for `uri` to do `action`.
+/// The subject whose credentials are in these headers of a request for `uri`.
 ///
 /// What agents do not need is boxed, so that their many requests do not carry it.
 pub(crate) async fn authenticate(
     shared: &Shared,
     headers: &HeaderMap,
     uri: &str,
-    action: &str,
-) -> Result<Caller, ApiError> {
+) -> Result<Arc<Subject>, ApiError> {
     let subject = match credentials(headers) {
         Ok(Credentials::Basic { username, password }) => {
             match Box::pin(basic(shared, &username, &password)).await? {
@@ -44,9 +43,9 @@ pub(crate) async fn authenticate(
             .await?
             .ok_or_else(|| refused("token document is missing or invalid".to_owned()))?,
         Err(NoCredentials::BadApiKey(detail)) => return Err(refused(format!("API key: {detail}"))),
-        Err(NoCredentials::BadBasic) => {
+        Err(NoCredentials::BadBasic(what)) => {
             return Err(ApiError::Unauthenticated {
-                reason: "invalid basic authentication header value".to_owned(),
+                reason: format!("invalid basic authentication header {what}"),
                 detail: None,
             });
         }
@@ -57,6 +56,16 @@ pub(crate) async fn authenticate(
             });
         }
     };
+    Ok(subject)
+}
+
+/// The caller of a request that `subject` sends to do `action`, as themselves or as the user they name.
+pub(crate) async fn act_as(
+    shared: &Shared,
+    headers: &HeaderMap,
+    subject: Arc<Subject>,
+    action: &str,
+) -> Result<Caller, ApiError> {
     match headers
         .get(RUN_AS)
         .map(|value| value.to_str().unwrap_or_default())

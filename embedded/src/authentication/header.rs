@@ -33,8 +33,8 @@ pub(crate) enum Credentials {
 pub(crate) enum NoCredentials {
     /// No header, or a scheme that means nothing here.
     Missing,
-    /// A header that cannot be read. Basic: without more words.
-    BadBasic,
+    /// A Basic header whose `value` or `encoding` cannot be read.
+    BadBasic(&'static str),
     /// A header that cannot be read, with the detail that is answered.
     BadApiKey(String),
 }
@@ -58,7 +58,10 @@ pub(crate) fn parse(value: &[u8]) -> Result<Credentials, NoCredentials> {
     };
     let token = token.trim();
     if scheme.eq_ignore_ascii_case("basic") {
-        let (username, password) = pair(token).map_err(|_| NoCredentials::BadBasic)?;
+        let (username, password) = pair(token).map_err(|_| {
+            let is_base64 = BASE64.decode(token).is_ok();
+            NoCredentials::BadBasic(if is_base64 { "value" } else { "encoding" })
+        })?;
         Ok(Credentials::Basic { username, password })
     } else if scheme.eq_ignore_ascii_case("apikey") {
         let (id, secret) = pair(token).map_err(NoCredentials::BadApiKey)?;

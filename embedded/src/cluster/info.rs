@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{BUILD_DATE, BUILD_HASH, CLUSTER_NAME, NODE_NAME, VERSION};
+use super::{BUILD_DATE, BUILD_HASH, CLUSTER_NAME, NODE_NAME};
 use crate::{
     error::ApiError,
     http::call::{Answer, Call},
@@ -16,7 +16,7 @@ pub(crate) fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
         "cluster_name": CLUSTER_NAME,
         "cluster_uuid": call.shared.store.cluster_uuid,
         "version": {
-            "number": VERSION,
+            "number": call.shared.version.number(),
             "build_flavor": "default",
             "build_type": "docker",
             "build_hash": BUILD_HASH,

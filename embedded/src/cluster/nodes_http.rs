@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{CLUSTER_NAME, NODE_NAME, VERSION};
+use super::{CLUSTER_NAME, NODE_NAME};
 use crate::{
     error::ApiError,
     http::{
@@ -25,7 +25,7 @@ pub(crate) fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
                 "transport_address": address,
                 "host": call.shared.address.ip().to_string(),
                 "ip": call.shared.address.ip().to_string(),
-                "version": VERSION,
+                "version": call.shared.version.number(),
                 "build_flavor": "default",
                 "build_type": "docker",
                 "build_hash": super::BUILD_HASH,

@@ -1,7 +1,7 @@
 //! One request, authenticated, on its way to its operation.
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::parameters::Parameters;
@@ -20,6 +20,7 @@ pub(crate) struct Call<'a> {
     /// What stood in the places of the path's `{}`.
     pub(crate) segments: Vec<String>,
     pub(crate) parameters: Parameters,
+    pub(crate) method: &'a Method,
     pub(crate) body: Bytes,
     /// What the operation is called in the authorization matrix.
     pub(crate) action: Action,

@@ -1,14 +1,14 @@
-//! Content negotiation: which JSON a request speaks and wants to hear.
+//! Content negotiation: the JSON of a request and of its answer.
+//!
+//! Elasticsearch reads `Accept` and `Content-Type` as one media type each. An `Accept` with a comma or `*/*` counts as
+//! none; a well-formed type that is unknown is ignored in `Accept` and refused with a body.
 
 use http::{
-    HeaderMap,
+    HeaderMap, HeaderName,
     header::{ACCEPT, CONTENT_TYPE},
 };
 
 use crate::error::ApiError;
-
-/// The major version this engine answers as; the one before it is understood as well.
-pub(crate) const MAJOR: u32 = 9;
 
 /// The `Content-Type` of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,108 +23,131 @@ impl MediaType {
     pub(crate) const fn header(self) -> &'static str {
         match self {
             Self::Json => "application/json",
+            Self::Versioned(7) => "application/vnd.elasticsearch+json;compatible-with=7",
             Self::Versioned(8) => "application/vnd.elasticsearch+json;compatible-with=8",
             Self::Versioned(_) => "application/vnd.elasticsearch+json;compatible-with=9",
         }
     }
 }
 
-/// What one header value asks for.
+/// A media type that a header names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+enum Named {
     Json,
-    Anything,
     Version(u32),
-    Unreadable,
+    Unknown,
 }
 
-/// The media type to answer with. `with_body` says whether the request has a body.
-pub(crate) fn negotiate(headers: &HeaderMap, with_body: bool) -> Result<MediaType, ApiError> {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .map(|value| value.to_str().unwrap_or_default());
-    let accept = headers
-        .get(ACCEPT)
-        .map(|value| value.to_str().unwrap_or_default());
-    let accepted = match accept {
-        None | Some("") => None,
-        Some(list) => {
-            // A browser sends a list; the first readable entry counts.
-            let asked = list
-                .split(',')
-                .map(parse)
-                .find(|asked| *asked != Asked::Unreadable);
-            Some(asked.ok_or_else(|| {
-                ApiError::MediaType("Invalid media-type value on headers [Accept]".to_owned())
-            })?)
-        }
+/// The media type of the answer. `with_body` says that the request has a body; `major` is the version answered as.
+pub(crate) fn negotiate(
+    headers: &HeaderMap,
+    with_body: bool,
+    major: u32,
+) -> Result<MediaType, ApiError> {
+    let accept = read(headers, &ACCEPT, "Accept")?;
+    let content_type = read(headers, &CONTENT_TYPE, "Content-Type")?;
+    if with_body && !matches!(content_type, Some((Named::Json | Named::Version(_), _))) {
+        let sent = content_type.map(|(_, text)| text.to_owned());
+        return Err(ApiError::UnsupportedContentType(sent));
+    }
+    let version = |named: Option<(Named, &str)>| match named {
+        Some((Named::Version(version), _)) => Some(version),
+        _ => None,
     };
-    if with_body {
-        let body = content_type.map_or(Asked::Unreadable, parse);
-        match (body, accepted) {
-            (Asked::Unreadable | Asked::Anything, _) => {
-                return Err(ApiError::UnsupportedContentType(
-                    content_type.unwrap_or_default().to_owned(),
-                ));
-            }
-            (Asked::Version(sent), Some(Asked::Version(wanted))) if sent != wanted => {
-                return Err(mismatch(accept, content_type));
-            }
-            (Asked::Version(_), Some(Asked::Json)) | (Asked::Json, Some(Asked::Version(_))) => {
-                return Err(mismatch(accept, content_type));
-            }
-            (Asked::Version(sent), None | Some(Asked::Anything)) => {
-                return supported(sent, "Content-Type", content_type);
-            }
-            _ => {}
+    let (wanted, sent) = (version(accept), version(content_type));
+    let text = |named: Option<(Named, &str)>| named.map_or("", |(_, text)| text).to_owned();
+    for (version, name, value) in [
+        (wanted, "Accept", accept),
+        (sent.filter(|_| with_body), "Content-Type", content_type),
+    ] {
+        if let Some(version) = version.filter(|version| *version != major && version + 1 != major) {
+            return Err(incompatible(format!(
+                "{name} version must be either version {major} or {}, but found {version}. {name}={}",
+                major - 1,
+                text(value),
+            )));
         }
     }
-    match accepted {
-        Some(Asked::Version(version)) => supported(version, "Accept", accept),
-        _ => Ok(MediaType::Json),
+    // Without an Accept, the version of the body counts for both.
+    if with_body && accept.is_some() && wanted != sent {
+        return Err(incompatible(format!(
+            "A compatible version is required on both Content-Type and Accept headers if either one has requested a compatible version and the compatible versions must match. Accept={}, Content-Type={}",
+            text(accept),
+            text(content_type),
+        )));
+    }
+    let version = wanted.or(sent.filter(|_| with_body));
+    Ok(version.map_or(MediaType::Json, MediaType::Versioned))
+}
+
+fn incompatible(reason: String) -> ApiError {
+    ApiError::MediaType {
+        headers: "Accept, Content-Type",
+        cause: Box::new(ApiError::Status(reason)),
     }
 }
 
-fn supported(version: u32, header: &str, value: Option<&str>) -> Result<MediaType, ApiError> {
-    if version == MAJOR || version + 1 == MAJOR {
-        return Ok(MediaType::Versioned(version));
+/// The header's media type and its text; `None` without one, or when it leaves the choice open.
+fn read<'h>(
+    headers: &'h HeaderMap,
+    header: &HeaderName,
+    name: &'static str,
+) -> Result<Option<(Named, &'h str)>, ApiError> {
+    let refuse = |reason: String| ApiError::MediaType {
+        headers: name,
+        cause: Box::new(ApiError::IllegalArgument(reason)),
+    };
+    let mut values = headers.get_all(header).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(refuse(format!(
+            "Incorrect header [{name}]. Only one value should be provided"
+        )));
     }
-    Err(ApiError::MediaType(format!(
-        "{header} version must be either version {MAJOR} or {}, but found {version}. {header}={}",
-        MAJOR - 1,
-        value.unwrap_or_default()
-    )))
+    let text = value.to_str().unwrap_or_default().trim();
+    if text.is_empty() {
+        return Err(refuse(format!("Header [{name}] cannot be empty.")));
+    }
+    if text.contains(',') || text.starts_with("*/*") {
+        return Ok(None);
+    }
+    let named = parse(text).ok_or_else(|| refuse(format!("invalid media-type [{text}]")))?;
+    Ok(Some((named, text)))
 }
 
-fn mismatch(accept: Option<&str>, content_type: Option<&str>) -> ApiError {
-    ApiError::MediaType(format!(
-        "A compatible version is required on both Content-Type and Accept headers if either one has requested a compatible version and the compatible versions must match. Accept={}, Content-Type={}",
-        accept.unwrap_or_default(),
-        content_type.unwrap_or_default()
-    ))
-}
-
-fn parse(value: &str) -> Asked {
-    let mut parts = value.split(';').map(str::trim);
-    let kind = parts.next().unwrap_or_default();
-    let is = |known: &[&str]| known.iter().any(|known| kind.eq_ignore_ascii_case(known));
-    if is(&["application/json", "application/x-ndjson"]) {
-        Asked::Json
-    } else if is(&["*/*", "application/*"]) {
-        Asked::Anything
-    } else if is(&[
-        "application/vnd.elasticsearch+json",
-        "application/vnd.elasticsearch+x-ndjson",
-    ]) {
-        parts
-            .find_map(|part| part.strip_prefix("compatible-with="))
-            .map_or(Asked::Json, |version| {
-                version
-                    .trim()
-                    .parse()
-                    .map_or(Asked::Unreadable, Asked::Version)
-            })
-    } else {
-        Asked::Unreadable
+/// `None` when the text is no media type.
+fn parse(text: &str) -> Option<Named> {
+    let mut parts = text.split(';').map(str::trim);
+    let (kind, subtype) = parts.next()?.split_once('/')?;
+    let is_token = |token: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        !token.is_empty() && token.chars().all(allowed)
+    };
+    if !is_token(kind) || !is_token(subtype) {
+        return None;
     }
+    let mut version = None;
+    for parameter in parts.filter(|part| !part.is_empty()) {
+        let (name, value) = parameter.split_once('=')?;
+        if !is_token(name) || value.is_empty() {
+            return None;
+        }
+        if name.eq_ignore_ascii_case("compatible-with") {
+            version = Some(value.parse().ok()?);
+        }
+    }
+    let is = |known: &str| subtype.eq_ignore_ascii_case(known);
+    if !kind.eq_ignore_ascii_case("application") {
+        return Some(Named::Unknown);
+    }
+    Some(match version {
+        _ if is("json") || is("x-ndjson") => Named::Json,
+        Some(version) if is("vnd.elasticsearch+json") || is("vnd.elasticsearch+x-ndjson") => {
+            Named::Version(version)
+        }
+        None if is("vnd.elasticsearch+json") || is("vnd.elasticsearch+x-ndjson") => Named::Json,
+        _ => Named::Unknown,
+    })
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
-    header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use http_body_util::Full;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use super::{
     media_type::MediaType,
     parameters::Parameters,
 };
-use crate::error::{ApiError, challenges};
+use crate::error::{ApiError, Challenges};
 
 const PRODUCT: HeaderName = HeaderName::from_static("x-elastic-product");
 
@@ -26,37 +26,32 @@ pub(crate) struct Style {
     pub(crate) filter_path: Option<FilterPath>,
     /// A HEAD request: the headers of the answer, not its body.
     pub(crate) head: bool,
-    /// Whether bearer tokens are offered as a way to authenticate.
-    pub(crate) tokens: bool,
+    /// The ways to authenticate that a 401 offers.
+    pub(crate) challenges: Challenges,
 }
 
 impl Style {
-    /// The style that the parameters ask for.
-    pub(crate) fn of(parameters: &Parameters) -> Result<Self, ApiError> {
-        let style = Self {
-            media_type: MediaType::Json,
-            pretty: parameters.flag("pretty")?,
-            error_trace: parameters.flag("error_trace")?,
-            filter_path: parameters.text("filter_path").map(FilterPath::parse),
-            head: false,
-            tokens: false,
-        };
+    /// Takes over what the parameters ask for.
+    pub(crate) fn read(&mut self, parameters: &Parameters) -> Result<(), ApiError> {
+        self.pretty = parameters.flag("pretty")?;
+        self.error_trace = parameters.flag("error_trace")?;
+        self.filter_path = parameters.text("filter_path").map(FilterPath::parse);
         parameters.flag("human")?;
         match parameters.text("format") {
-            None | Some("json" | "application/json") => Ok(style),
+            None | Some("json" | "application/json") => Ok(()),
             Some(other) => Err(ApiError::illegal(format!("unsupported format [{other}]"))),
         }
     }
 
     /// The plainest one, for requests that cannot be read.
-    pub(crate) const fn plain(head: bool) -> Self {
+    pub(crate) const fn plain(head: bool, challenges: Challenges) -> Self {
         Self {
             media_type: MediaType::Json,
             pretty: false,
             error_trace: false,
             filter_path: None,
             head,
-            tokens: false,
+            challenges,
         }
     }
 }
@@ -81,12 +76,15 @@ pub(crate) fn error(error: &ApiError, style: &Style) -> Response<Full<Bytes>> {
     if let ApiError::Internal(cause) = error {
         tracing::error!(cause, "a request failed through our fault");
     }
-    let body = error.body(style.error_trace, style.tokens);
+    if let ApiError::TooLarge = error {
+        return too_large();
+    }
+    let body = error.body(style.error_trace, style.challenges);
     let mut response = respond(error.status(), write(&body, style), style);
     let headers = response.headers_mut();
     match error {
         ApiError::Unauthenticated { .. } => {
-            for challenge in challenges(style.tokens) {
+            for challenge in style.challenges.list() {
                 headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
             }
         }
@@ -99,6 +97,31 @@ pub(crate) fn error(error: &ApiError, style: &Style) -> Response<Full<Bytes>> {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("2"));
         }
         _ => {}
+    }
+    response
+}
+
+/// What Elasticsearch's network layer answers before anything reads the request.
+fn too_large() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// The answer to OPTIONS: the methods of a path.
+pub(crate) fn options(allowed: &[&'static str]) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    let headers = response.headers_mut();
+    headers.insert(PRODUCT, HeaderValue::from_static("Elasticsearch"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=UTF-8"),
+    );
+    if let Ok(allowed) = HeaderValue::from_str(&allowed.join(",")) {
+        headers.insert(ALLOW, allowed);
     }
     response
 }
@@ -120,7 +143,10 @@ fn respond(status: StatusCode, mut text: Vec<u8>, style: &Style) -> Response<Ful
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(PRODUCT, HeaderValue::from_static("Elasticsearch"));
+    // Elasticsearch removes its mark where the caller is not authenticated, or may not do this.
+    if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        headers.insert(PRODUCT, HeaderValue::from_static("Elasticsearch"));
+    }
     headers.insert(
         CONTENT_TYPE,
         HeaderValue::from_static(style.media_type.header()),

@@ -68,7 +68,6 @@ pub(crate) fn find(
 ) -> Result<(Operation, Vec<String>), ApiError> {
     // A slash at the end means the same.
     let trimmed = path.trim_matches('/');
-    let mut allowed: Vec<&'static str> = Vec::new();
     for route in ROUTES {
         let Some(parts) = parts(route.path, trimmed) else {
             continue;
@@ -82,21 +81,33 @@ pub(crate) fn find(
                 return Ok((*operation, parts));
             }
         }
-        allowed.extend(route.operations.iter().map(|(known, _)| *known));
     }
+    let allowed = methods(path);
     if allowed.is_empty() {
         return Err(ApiError::UnknownPath {
             method: method.to_owned(),
             uri: uri.to_owned(),
         });
     }
-    allowed.sort_unstable();
-    allowed.dedup();
     Err(ApiError::WrongMethod {
         method: method.to_owned(),
         uri: uri.to_owned(),
         allowed,
     })
+}
+
+/// The methods that a path takes; empty when there is no such path.
+pub(crate) fn methods(path: &str) -> Vec<&'static str> {
+    let trimmed = path.trim_matches('/');
+    let routes = ROUTES
+        .iter()
+        .filter(|route| parts(route.path, trimmed).is_some());
+    let mut methods: Vec<_> = routes
+        .flat_map(|route| route.operations.iter().map(|(method, _)| *method))
+        .collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods
 }
 
 /// The variable parts of `path`, if it has the form of `template`.

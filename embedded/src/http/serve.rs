@@ -2,19 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, Method, Request, Response, request::Parts};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, request::Parts};
 use http_body_util::{BodyExt, Full};
 
 use super::{
-    BODY_BYTES_MAX, REQUEST_SECONDS_MAX,
+    REQUEST_SECONDS_MAX, body,
     call::{Answer, Call},
     media_type,
     parameters::Parameters,
     respond::{self, Style},
     routes,
 };
-use crate::{authentication::authenticate::authenticate, engine::Shared, error::ApiError};
+use crate::{
+    authentication::authenticate::{act_as, authenticate},
+    engine::Shared,
+    error::{ApiError, Challenges},
+};
 
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
 
@@ -25,16 +29,32 @@ pub(crate) async fn serve<B: BodyExt<Data = Bytes> + Unpin>(
 ) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let opaque_id = parts.headers.get(OPAQUE_ID).cloned();
+    if parts.method == Method::OPTIONS {
+        return with_opaque_id(
+            respond::options(&routes::methods(parts.uri.path())),
+            opaque_id,
+        );
+    }
     let limit = Duration::from_secs(REQUEST_SECONDS_MAX);
-    let mut style = Style::plain(parts.method == Method::HEAD);
-    style.tokens = shared.token_service;
+    let challenges = Challenges {
+        tokens: shared.token_service,
+        version: shared.version,
+    };
+    let mut style = Style::plain(parts.method == Method::HEAD, challenges);
     let outcome = tokio::time::timeout(limit, run(&shared, &parts, body, &mut style))
         .await
         .unwrap_or(Err(ApiError::TimedOut));
-    let mut response = match outcome {
+    let response = match outcome {
         Ok(answer) => respond::answer(answer, &style),
         Err(error) => respond::error(&error, &style),
     };
+    with_opaque_id(response, opaque_id)
+}
+
+fn with_opaque_id(
+    mut response: Response<Full<Bytes>>,
+    opaque_id: Option<HeaderValue>,
+) -> Response<Full<Bytes>> {
     if let Some(opaque_id) = opaque_id {
         response.headers_mut().insert(OPAQUE_ID, opaque_id);
     }
@@ -52,22 +72,23 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
         .uri
         .path_and_query()
         .map_or(path, |both| both.as_str());
+    // How the answer is to look. What cannot be read is refused only after the caller is known.
+    let parameters = Parameters::parse(parts.uri.query());
+    let readable = parameters
+        .as_ref()
+        .map_or(Ok(()), |parameters| style.read(parameters));
+    // Who asks comes before everything else that can be wrong.
+    let subject = authenticate(shared, &parts.headers, uri).await?;
+    let parameters = parameters?;
     // What is asked for: a path and a method that exist.
     let (operation, segments) = routes::find(parts.method.as_str(), path, uri)?;
-    // How the answer is to look.
-    let parameters = Parameters::parse(parts.uri.query())?;
-    let (head, tokens) = (style.head, style.tokens);
-    *style = Style {
-        head,
-        tokens,
-        ..Style::of(&parameters)?
-    };
+    readable?;
     // The body, bounded.
-    let body = read(&parts.headers, body).await?;
-    style.media_type = media_type::negotiate(&parts.headers, !body.is_empty())?;
-    // Who asks. Only then anything about the request's content is said.
+    let body = body::read(&parts.headers, body).await?;
+    style.media_type =
+        media_type::negotiate(&parts.headers, !body.is_empty(), shared.version.major)?;
     let action = operation.action();
-    let caller = authenticate(shared, &parts.headers, uri, action.name()).await?;
+    let caller = act_as(shared, &parts.headers, subject, action.name()).await?;
     parameters.check_known(path, operation.parameters())?;
     if operation.parameters().contains(&"refresh") {
         parameters.check_refresh()?;
@@ -77,40 +98,12 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
         caller,
         segments,
         parameters,
+        method: &parts.method,
         body,
         action,
     };
-    operation.run(&call).await
-}
-
-async fn read<B: BodyExt<Data = Bytes> + Unpin>(
-    headers: &HeaderMap,
-    mut body: B,
-) -> Result<Bytes, ApiError> {
-    let announced = headers
-        .get(http::header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
-        return Err(ApiError::TooLarge);
-    }
-    // Nearly every body comes in one piece, and is then taken as it is.
-    let mut whole = Bytes::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| ApiError::content("the body could not be read"))?;
-        let Ok(piece) = frame.into_data() else {
-            continue;
-        };
-        if whole.len() + piece.len() > BODY_BYTES_MAX {
-            return Err(ApiError::TooLarge);
-        }
-        whole = if whole.is_empty() {
-            piece
-        } else {
-            let mut longer = BytesMut::from(whole);
-            longer.extend_from_slice(&piece);
-            longer.freeze()
-        };
-    }
-    Ok(whole)
+    shared.version.refuse(&call, operation, path)?;
+    let mut answer = operation.run(&call).await?;
+    shared.version.shape(operation, &mut answer);
+    Ok(answer)
 }

@@ -157,7 +157,10 @@ async fn a_wrong_secret_is_invalid_credentials() {
         "ApiKey {}",
         STANDARD.encode(format!("{}:wrong", key.id))
     ));
-    assert_eq!(detail(person).await, "API key: invalid credentials");
+    assert_eq!(
+        detail(person).await,
+        format!("API key: invalid credentials for API key [{}]", key.id)
+    );
 }
 
 #[tokio::test]
@@ -195,7 +198,10 @@ async fn an_expired_key_says_so_only_to_who_knows_the_secret() {
         "ApiKey {}",
         STANDARD.encode(format!("{}:wrong", key.id))
     ));
-    assert_eq!(detail(wrong).await, "API key: invalid credentials");
+    assert_eq!(
+        detail(wrong).await,
+        format!("API key: invalid credentials for API key [{}]", key.id)
+    );
 }
 
 #[tokio::test]

@@ -28,4 +28,5 @@ mod roles;
 mod storage;
 mod tokens;
 mod users;
+mod versions;
 mod wire;

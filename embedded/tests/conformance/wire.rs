@@ -5,25 +5,76 @@ use crate::support::*;
 const ME: &str = "/_security/_authenticate";
 
 #[tokio::test]
-async fn every_response_names_the_product() {
+async fn the_product_is_named_except_on_401_and_403() {
     let engine = TestEngine::start().await;
-    for (person, path) in [
-        (engine.elastic(), ME),
-        (engine.nobody(), ME),
-        (engine.elastic(), "/no/such"),
+    let reader = engine.person_with("reader", &["monitor"]).await;
+    for (person, method, path, status, named) in [
+        (engine.elastic(), "GET", ME, 200, true),
+        (engine.elastic(), "GET", "/no/such", 400, true),
+        (engine.elastic(), "GET", "/_security/role/none", 404, true),
+        (engine.elastic(), "POST", ME, 405, true),
+        (engine.nobody(), "GET", ME, 401, false),
+        (engine.user("elastic", "wrong"), "GET", ME, 401, false),
+        (reader, "GET", "/_security/user", 403, false),
     ] {
-        assert_eq!(
-            person.get(path).await.header("x-elastic-product"),
-            ["Elasticsearch"]
-        );
+        let response = person.send(method, path, None).await;
+        assert_eq!(response.status, status, "{method} {path}");
+        let product = response.header("x-elastic-product");
+        assert_eq!(product == ["Elasticsearch"], named, "{method} {path}");
+        assert_eq!(product.is_empty(), !named, "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn credentials_are_checked_before_path_method_media_type_and_body() {
+    let engine = TestEngine::start().await;
+    for person in [
+        engine.nobody(),
+        engine.user("elastic", "wrong"),
+        engine.with("ApiKey !"),
+    ] {
+        for (method, path, body, content_type) in [
+            ("GET", "/x/y", None, ""),
+            ("PATCH", ME, None, ""),
+            ("GET", "/_security/api_key?nmae=k", None, ""),
+            ("GET", "/_security/api_key?pretty=maybe", None, ""),
+            ("GET", "/_security/role/%zz", None, ""),
+            (
+                "POST",
+                "/_security/api_key",
+                Some(&b"{"[..]),
+                "application/json",
+            ),
+            ("POST", "/_security/api_key", Some(&b"a"[..]), "text/plain"),
+        ] {
+            let response = person.send_bytes(method, path, body, content_type).await;
+            response.assert_error(401, "security_exception");
+        }
+    }
+}
+
+#[tokio::test]
+async fn options_needs_no_credentials_and_tells_the_methods() {
+    let engine = TestEngine::start().await;
+    let response = engine
+        .nobody()
+        .send("OPTIONS", "/_security/api_key", None)
+        .await;
+    assert_eq!((response.status, response.text.as_str()), (200, ""));
+    assert_eq!(response.header("allow"), ["DELETE,GET,POST,PUT"]);
+    assert_eq!(
+        response.header("content-type"),
+        ["text/plain; charset=UTF-8"]
+    );
 }
 
 #[tokio::test]
 async fn the_opaque_id_is_echoed() {
     let engine = TestEngine::start().await;
-    let response = engine.elastic().header("X-Opaque-Id", "abc").get(ME).await;
-    assert_eq!(response.header("x-opaque-id"), ["abc"]);
+    for person in [engine.elastic(), engine.nobody()] {
+        let response = person.header("X-Opaque-Id", "abc").get(ME).await;
+        assert_eq!(response.header("x-opaque-id"), ["abc"]);
+    }
 }
 
 #[tokio::test]
@@ -35,11 +86,23 @@ async fn json_is_the_default_and_versions_are_echoed() {
         ["application/json"]
     );
     for version in [8, 9] {
-        let accept =
-            format!("application/vnd.elasticsearch+json; compatible-with={version},text/plain");
+        let accept = format!("application/vnd.elasticsearch+json; compatible-with={version}");
         let response = elastic.clone().header("Accept", &accept).get(ME).await;
         let expected = format!("application/vnd.elasticsearch+json;compatible-with={version}");
         assert_eq!(response.header("content-type"), [expected]);
+    }
+    // A list of types, anything, and a type that is unknown count as none.
+    for accept in [
+        "application/vnd.elasticsearch+json; compatible-with=9,text/plain",
+        "*/*",
+        "text/html",
+    ] {
+        let response = elastic.clone().header("Accept", accept).get(ME).await;
+        assert_eq!(
+            response.header("content-type"),
+            ["application/json"],
+            "{accept}"
+        );
     }
 }
 
@@ -48,7 +111,50 @@ async fn other_versions_are_refused() {
     let engine = TestEngine::start().await;
     let accept = "application/vnd.elasticsearch+json;compatible-with=7";
     let response = engine.elastic().header("Accept", accept).get(ME).await;
-    response.assert_error(400, "media_type_header_exception");
+    let reason = response.assert_error(400, "media_type_header_exception");
+    assert_eq!(
+        reason,
+        "Invalid media-type value on headers [Accept, Content-Type]"
+    );
+    let cause = response.at("/error/caused_by");
+    assert_eq!(cause["type"], "status_exception");
+    let expected =
+        format!("Accept version must be either version 9 or 8, but found 7. Accept={accept}");
+    assert_eq!(cause["reason"], expected);
+}
+
+#[tokio::test]
+async fn malformed_media_types_are_refused_by_header() {
+    let engine = TestEngine::start().await;
+    for (header, value, reason) in [
+        ("Accept", "json", "invalid media-type [json]"),
+        (
+            "Accept",
+            "application/json;q",
+            "invalid media-type [application/json;q]",
+        ),
+        ("Content-Type", "a b/c", "invalid media-type [a b/c]"),
+        ("Accept", "", "Header [Accept] cannot be empty."),
+    ] {
+        let response = engine.elastic().header(header, value).get(ME).await;
+        let refused = response.assert_error(400, "media_type_header_exception");
+        assert_eq!(
+            refused,
+            format!("Invalid media-type value on headers [{header}]")
+        );
+        let cause = response.at("/error/caused_by");
+        assert_eq!(cause["type"], "illegal_argument_exception");
+        assert_eq!(cause["reason"], reason);
+    }
+    let json = "application/json";
+    let twice = engine
+        .elastic()
+        .header("Accept", json)
+        .header("Accept", json);
+    twice
+        .get(ME)
+        .await
+        .assert_error(400, "media_type_header_exception");
 }
 
 #[tokio::test]
@@ -65,6 +171,7 @@ async fn versions_of_body_and_answer_must_agree() {
         (v9, "application/json", 400),
         ("application/json", v9, 400),
         ("*/*", v9, 200),
+        ("text/plain,*/*", v9, 200),
     ] {
         let person = engine.elastic().header("Accept", accept);
         let response = person
@@ -101,6 +208,13 @@ async fn a_body_that_is_not_json_is_not_acceptable() {
     let expected =
         json!({"error": "Content-Type header [text/plain] is not supported", "status": 406});
     assert_eq!(response.json(), expected);
+    let response = engine
+        .elastic()
+        .send_bytes("POST", "/_security/api_key", Some(b"{}"), "")
+        .await;
+    assert_eq!(response.status, 406);
+    let expected = json!({"error": "Content-Type header is missing", "status": 406});
+    assert_eq!(response.json(), expected);
 }
 
 #[tokio::test]
@@ -116,7 +230,7 @@ async fn a_trailing_slash_is_tolerated() {
 #[tokio::test]
 async fn unknown_paths_are_400_with_a_string() {
     let engine = TestEngine::start().await;
-    let response = engine.nobody().get("/x/y?z=1").await;
+    let response = engine.elastic().get("/x/y?z=1").await;
     assert_eq!(response.status, 400);
     assert_eq!(
         response.json(),
@@ -244,7 +358,40 @@ async fn bodies_over_one_mebibyte_are_refused() {
             "application/json",
         )
         .await;
-    assert_eq!(response.status, 413);
+    assert_eq!((response.status, response.text.as_str()), (413, ""));
+    assert_eq!(response.header("content-length"), ["0"]);
+    assert!(response.header("x-elastic-product").is_empty());
+    assert!(response.header("content-type").is_empty());
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_unpacked_within_the_same_bound() {
+    let engine = TestEngine::start().await;
+    let send = async |bytes: Vec<u8>, encoding| {
+        let elastic = engine.elastic().header("Content-Encoding", encoding);
+        let path = "/_security/user/_has_privileges";
+        elastic
+            .send_bytes("POST", path, Some(&bytes), "application/json")
+            .await
+    };
+    let question = br#"{"cluster":["all"]}"#;
+    assert_eq!(
+        send(gzip(question), "gzip").await.assert_ok()["has_all_requested"],
+        true
+    );
+    // The control: without the header the same bytes are no JSON.
+    assert_eq!(send(gzip(question), "identity").await.status, 400);
+    let broken = gzip(question).into_iter().take(20).collect();
+    assert_eq!(send(broken, "gzip").await.status, 400);
+    let bomb = gzip(&vec![b' '; 32 * 1024 * 1024]);
+    assert_eq!(send(bomb, "gzip").await.status, 413);
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 #[tokio::test]

@@ -1,0 +1,139 @@
+//! Reads the body of a request, bounded before and after it is unpacked.
+
+use std::io::Read;
+
+use bytes::{Bytes, BytesMut};
+use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use http::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH},
+};
+use http_body_util::BodyExt;
+
+use super::BODY_BYTES_MAX;
+use crate::error::ApiError;
+
+/// Reads the whole body, unpacked if it is compressed. At most [`BODY_BYTES_MAX`] bytes either way.
+pub(crate) async fn read<B: BodyExt<Data = Bytes> + Unpin>(
+    headers: &HeaderMap,
+    body: B,
+) -> Result<Bytes, ApiError> {
+    let body = collect(headers, body).await?;
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if !body.is_empty() => unpack(encoding.as_bytes(), body),
+        _ => Ok(body),
+    }
+}
+
+async fn collect<B: BodyExt<Data = Bytes> + Unpin>(
+    headers: &HeaderMap,
+    mut body: B,
+) -> Result<Bytes, ApiError> {
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        return Err(ApiError::TooLarge);
+    }
+    // Nearly every body comes in one piece, and is then taken as it is.
+    let mut whole = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ApiError::content("the body could not be read"))?;
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        if whole.len() + piece.len() > BODY_BYTES_MAX {
+            return Err(ApiError::TooLarge);
+        }
+        whole = if whole.is_empty() {
+            piece
+        } else {
+            let mut longer = BytesMut::from(whole);
+            longer.extend_from_slice(&piece);
+            longer.freeze()
+        };
+    }
+    Ok(whole)
+}
+
+/// An encoding that is not supported is left as it is, and then is no JSON.
+fn unpack(encoding: &[u8], body: Bytes) -> Result<Bytes, ApiError> {
+    if encoding.eq_ignore_ascii_case(b"gzip") || encoding.eq_ignore_ascii_case(b"x-gzip") {
+        return unpack_with(GzDecoder::new(&body[..]));
+    }
+    if !encoding.eq_ignore_ascii_case(b"deflate") {
+        return Ok(body);
+    }
+    // Clients disagree on whether deflate has a zlib header.
+    match unpack_with(ZlibDecoder::new(&body[..])) {
+        Err(ApiError::Content { .. }) => unpack_with(DeflateDecoder::new(&body[..])),
+        unpacked => unpacked,
+    }
+}
+
+fn unpack_with(decoder: impl Read) -> Result<Bytes, ApiError> {
+    let mut unpacked = Vec::new();
+    decoder
+        .take(BODY_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut unpacked)
+        .map_err(|_| ApiError::content("the compressed body could not be unpacked"))?;
+    if unpacked.len() > BODY_BYTES_MAX {
+        return Err(ApiError::TooLarge);
+    }
+    Ok(unpacked.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::{
+        Compression,
+        write::{DeflateEncoder, GzEncoder, ZlibEncoder},
+    };
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Bytes {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap().into()
+    }
+
+    #[test]
+    fn gzip_and_both_kinds_of_deflate_are_unpacked() {
+        let text = b"{\"query\": {}}";
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+        zlib.write_all(text).unwrap();
+        let mut raw = DeflateEncoder::new(Vec::new(), Compression::fast());
+        raw.write_all(text).unwrap();
+        for (encoding, body) in [
+            ("gzip", gzip(text)),
+            ("GZIP", gzip(text)),
+            ("deflate", zlib.finish().unwrap().into()),
+            ("deflate", raw.finish().unwrap().into()),
+        ] {
+            assert_eq!(
+                unpack(encoding.as_bytes(), body).unwrap(),
+                text[..],
+                "{encoding}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_that_unpacks_to_too_much_is_refused_at_the_bound() {
+        let bomb = gzip(&vec![0; 64 * 1024 * 1024]);
+        assert!(bomb.len() < BODY_BYTES_MAX);
+        assert!(matches!(unpack(b"gzip", bomb), Err(ApiError::TooLarge)));
+    }
+
+    #[test]
+    fn broken_gzip_is_refused_wherever_it_breaks() {
+        let whole = gzip(b"{\"query\": {\"match_all\": {}}}");
+        for end in 0..whole.len() {
+            let cut = unpack(b"gzip", whole.slice(..end));
+            assert!(matches!(cut, Err(ApiError::Content { .. })), "{end}");
+        }
+    }
+}
