@@ -106,7 +106,7 @@ impl RequestBackend {
                 self.forget().await;
                 self.end_sign_in().await;
             }
-            Failure::Elasticsearch(elasticsearch::Error::Forbidden) => self.forget().await,
+            Failure::Elasticsearch(elasticsearch::Error::Forbidden { .. }) => self.forget().await,
             _ => {}
         }
         let kind = problem_kind(&failure);
@@ -121,6 +121,7 @@ impl RequestBackend {
         Err(Problem {
             kind,
             request_id: Some(self.visit.request_id().as_str().to_owned()),
+            reason: failure.reason().map(str::to_owned),
         })
     }
 

@@ -5,6 +5,7 @@
 //! time and size. [`Error`] tells not only what went wrong, but for a change also whether it is sure that nothing
 //! happened.
 
+mod answer;
 pub mod api_key;
 pub mod authenticate;
 pub mod breaker;

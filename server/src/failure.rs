@@ -86,4 +86,12 @@ impl Failure {
             Self::Unconfirmed(error)
         }
     }
+
+    /// Elasticsearch's own sentence about a refusal, where it gave one.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Elasticsearch(error) | Self::Unconfirmed(error) => error.reason(),
+            _ => None,
+        }
+    }
 }

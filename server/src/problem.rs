@@ -47,13 +47,12 @@ fn of_elasticsearch(error: &Error) -> ProblemKind {
         Error::Busy => Fault::Busy.into(),
         Error::Gateway(status) => Fault::Gateway(status.as_u16()).into(),
         Error::WrongProduct => Fault::WrongProduct.into(),
-        Error::Failed { status, .. } => Fault::Failed(status.as_u16()).into(),
+        Error::Fault { fault, .. } => (*fault).into(),
         Error::Unauthorized => ProblemKind::SignInEnded,
         // Elasticsearch refused what it had just allowed: which privilege went missing, it does not say.
-        Error::Forbidden => ProblemKind::Forbidden(Vec::new()),
+        Error::Forbidden { .. } => ProblemKind::Forbidden(Vec::new()),
         Error::Invalid { .. } => ProblemKind::Refused,
         Error::NotFound => ProblemKind::NotFound,
-        Error::ApiKeysDisabled => ProblemKind::ApiKeysDisabled,
     }
 }
 

@@ -40,7 +40,11 @@ fn canned() -> Vec<(&'static str, ElasticsearchFault)> {
     use ElasticsearchFault as Told;
     vec![
         (
-            answer!("429 Too Many Requests", product!(), "{}"),
+            answer!(
+                "429 Too Many Requests",
+                product!(),
+                "{\"error\":{\"type\":\"es_rejected_execution_exception\",\"reason\":\"rejected\"},\"status\":429}"
+            ),
             Told::Busy,
         ),
         (
@@ -64,7 +68,11 @@ fn canned() -> Vec<(&'static str, ElasticsearchFault)> {
             Told::Gateway(503),
         ),
         (
-            answer!("503 Service Unavailable", product!(), "{}"),
+            answer!(
+                "503 Service Unavailable",
+                product!(),
+                "{\"error\":{\"type\":\"exception\",\"reason\":null},\"status\":503}"
+            ),
             Told::Failed(503),
         ),
         (
@@ -132,7 +140,7 @@ async fn a_key_that_was_surely_not_made_may_be_asked_for_again() {
     let ada = app.with_key_user("ada").await;
     proxy.fail(
         CREATE,
-        Fault::Answer(answer!("429 Too Many Requests", product!(), "{}")),
+        Fault::Answer(answer!("429 Too Many Requests", product!(), "{\"error\":{\"type\":\"es_rejected_execution_exception\",\"reason\":\"rejected\"},\"status\":429}")),
     );
     let answer = ada.create_as("op-busy", "busy").await;
     assert_eq!(
@@ -156,7 +164,7 @@ async fn a_key_that_was_surely_not_made_may_be_asked_for_again() {
     proxy.fail(CREATE, Fault::Answer(off));
     assert_eq!(
         ada.create_as("op-busy", "busy").await.problem(),
-        ProblemKind::ApiKeysDisabled
+        ProblemKind::Elasticsearch(ElasticsearchFault::ApiKeysDisabled)
     );
     proxy.refuse().await;
     let answer = ada.create_as("op-busy", "busy").await;
@@ -187,7 +195,11 @@ async fn a_key_that_may_have_been_made_is_not_asked_for_again() {
         Fault::CutAfter(0),
         Fault::CutAfter(90),
         Fault::AnswerAfterwards(answer!("502 Bad Gateway", "", "CANARY")),
-        Fault::AnswerAfterwards(answer!("503 Service Unavailable", product!(), "{}")),
+        Fault::AnswerAfterwards(answer!(
+            "503 Service Unavailable",
+            product!(),
+            "{\"error\":{\"type\":\"exception\",\"reason\":null},\"status\":503}"
+        )),
         Fault::AnswerAfterwards(answer!("200 OK", product!(), "{\"id\":1}")),
         Fault::AnswerAfterwards(answer!("200 OK", "", "{}")),
         Fault::AnswerAfterwards(another),

@@ -68,7 +68,7 @@ async fn a_key_that_was_not_made_has_no_secret_to_acknowledge() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let busy = "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\
-                X-Elastic-Product: Elasticsearch\r\n\r\n{}";
+                X-Elastic-Product: Elasticsearch\r\n\r\n{\"error\":{\"type\":\"es_rejected_execution_exception\",\"reason\":\"rejected\"},\"status\":429}";
     proxy.fail(CREATE, Fault::Answer(busy));
     ada.create_as("op-1", "mine").await;
     let fields = [("operation", "op-1")];

@@ -219,7 +219,7 @@ async fn an_answer_that_does_not_add_up_is_not_believed() {
     );
     // As a whole it fails only when nothing was changed.
     let busy = "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\
-         X-Elastic-Product: Elasticsearch\r\nContent-Type: application/json\r\n\r\n{}";
+         X-Elastic-Product: Elasticsearch\r\nContent-Type: application/json\r\n\r\n{\"error\":{\"type\":\"es_rejected_execution_exception\",\"reason\":\"rejected\"},\"status\":429}";
     proxy.fail(REVOKE, Fault::Answer(busy));
     let answer = revoke(&ada, passed_over.iter().copied(), "").await;
     let told = ProblemKind::Elasticsearch(ElasticsearchFault::Busy);

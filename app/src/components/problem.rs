@@ -87,11 +87,7 @@ pub fn sentences(kind: &ProblemKind) -> Sentences {
         ),
         ProblemKind::Refused => (
             "Elasticsearch refused this",
-            "Nothing was changed. The log of this application tells what Elasticsearch said.",
-        ),
-        ProblemKind::ApiKeysDisabled => (
-            "API keys are turned off in Elasticsearch",
-            "Nothing was changed. Someone with access to its configuration can turn them on.",
+            "Nothing was changed. The details show what Elasticsearch said.",
         ),
         ProblemKind::Elasticsearch(fault) => return unusable(*fault),
         ProblemKind::Unconfirmed => (
@@ -211,6 +207,50 @@ fn unusable(fault: ElasticsearchFault) -> Sentences {
             "Elasticsearch answered something that cannot be read".to_owned(),
             "You stay signed in. Try again in a moment.",
         ),
+        F::ApiKeysDisabled => (
+            "API keys are turned off in Elasticsearch".to_owned(),
+            "Nothing was changed. An administrator can turn them on with xpack.security.authc.api_key.enabled.",
+        ),
+        F::SecurityDisabled => (
+            "Security is turned off in Elasticsearch".to_owned(),
+            "Without it there are no users and no API keys. An administrator can turn it on with xpack.security.enabled.",
+        ),
+        F::LicenseExpired => (
+            "The Elasticsearch licence has expired".to_owned(),
+            "Nothing was changed. An administrator must renew it, or go back to the free Basic licence.",
+        ),
+        F::NotOnServerless => (
+            "Elasticsearch Serverless does not offer this".to_owned(),
+            "Nothing was changed. Manage users and roles in the Elastic Cloud console instead.",
+        ),
+        F::NoMaster => (
+            "The Elasticsearch cluster has no master node".to_owned(),
+            "You stay signed in. Try again in a moment; if it stays like this, an administrator must look at the cluster.",
+        ),
+        F::SecurityIndexUnavailable => (
+            "Elasticsearch cannot check users and keys at the moment".to_owned(),
+            "Its security index is not available, for example while the cluster starts. You stay signed in. Try again in a moment.",
+        ),
+        F::Blocked => (
+            "Elasticsearch refuses requests at the moment".to_owned(),
+            "The cluster is starting, or an administrator has blocked it. You stay signed in. Try again in a moment.",
+        ),
+        F::FloodStage => (
+            "Elasticsearch is almost out of disk space".to_owned(),
+            "It can be read, and accepts no changes until an administrator frees space. Nothing was changed.",
+        ),
+        F::OutOfMemory => (
+            "Elasticsearch is short of memory".to_owned(),
+            "Nothing was changed, and you stay signed in. Try again in a moment.",
+        ),
+        F::RequestTooLarge => (
+            "The request is too large for Elasticsearch".to_owned(),
+            "Nothing was changed. Select fewer keys at once, or shorten what you entered.",
+        ),
+        F::CacheNotCleared => (
+            "The change was made, but not every node knows yet".to_owned(),
+            "Elasticsearch could not clear its key caches. A revoked key may work for a few minutes, until an administrator clears them: POST /_security/api_key/*/_clear_cache.",
+        ),
         F::Failed(status) => (
             format!("Elasticsearch answered with an error (HTTP {status})"),
             "You stay signed in. Try again in a moment.",
@@ -262,7 +302,9 @@ pub fn ProblemPrompt(
     let Sentences { title, text } = sentences(&problem.kind);
     let icon = match problem.kind {
         ProblemKind::Forbidden(_) => IconName::Lock,
-        ProblemKind::ApiKeysDisabled => IconName::Off,
+        ProblemKind::Elasticsearch(
+            ElasticsearchFault::ApiKeysDisabled | ElasticsearchFault::SecurityDisabled,
+        ) => IconName::Off,
         ProblemKind::Elasticsearch(_) | ProblemKind::Offline => IconName::Unplug,
         _ => IconName::Warn,
     };
@@ -359,10 +401,14 @@ fn ProblemDetails(
     /// The problem.
     problem: Problem,
 ) -> impl IntoView {
+    let reason = problem.reason.map(|reason| {
+        view! { <p class="small">"Elasticsearch: " <q>{reason}</q></p> }
+    });
     problem.request_id.map(|id| {
         view! {
             <details class="disclosure">
                 <summary>"Show details"</summary>
+                {reason}
                 <p class="small">
                     "Request " <code>{id}</code> ", status " {problem.kind.status()}
                     ". The log of this application has more under that request."

@@ -18,6 +18,8 @@ pub struct Problem {
     pub kind: ProblemKind,
     /// The request's identifier: the person can tell it to whoever reads the log.
     pub request_id: Option<String>,
+    /// Elasticsearch's own sentence about its refusal, shortened; never of a request that holds a password.
+    pub reason: Option<String>,
 }
 
 /// What went wrong.
@@ -63,8 +65,6 @@ pub enum ProblemKind {
     BadForm,
     /// 422: Elasticsearch refused what our own rules allowed.
     Refused,
-    /// 501: API keys are switched off in Elasticsearch.
-    ApiKeysDisabled,
     /// 502, 503 or 504: Elasticsearch could not be used.
     Elasticsearch(ElasticsearchFault),
     /// 504: a change was sent and no usable answer came; it may or may not have happened.
@@ -94,7 +94,29 @@ pub enum ElasticsearchFault {
     WrongProduct,
     /// Elasticsearch answered, but not what the contract says.
     BadAnswer,
-    /// Elasticsearch answered with an error of its own, with this status.
+    /// API keys are switched off (`xpack.security.authc.api_key.enabled`).
+    ApiKeysDisabled,
+    /// Security is switched off (`xpack.security.enabled`).
+    SecurityDisabled,
+    /// The licence has expired.
+    LicenseExpired,
+    /// This call is not offered by Elasticsearch Serverless.
+    NotOnServerless,
+    /// The cluster has no master node.
+    NoMaster,
+    /// The index of users and keys cannot be read or written at the moment.
+    SecurityIndexUnavailable,
+    /// The cluster or an index is blocked, for example while the cluster starts.
+    Blocked,
+    /// A disk is almost full, so Elasticsearch takes no more writes.
+    FloodStage,
+    /// A circuit breaker refused the request: too little memory.
+    OutOfMemory,
+    /// The request is larger than Elasticsearch, or a proxy, accepts.
+    RequestTooLarge,
+    /// The change was made, and Elasticsearch could not clear its caches of keys.
+    CacheNotCleared,
+    /// Elasticsearch answered with another error of its own, with this status.
     Failed(u16),
 }
 
@@ -119,7 +141,6 @@ impl ProblemKind {
             | Self::BadForm
             | Self::Refused => 422,
             Self::Internal => 500,
-            Self::ApiKeysDisabled => 501,
             Self::Elasticsearch(fault) => fault.status(),
             Self::Unconfirmed => 504,
             Self::Storage | Self::Offline => 503,
@@ -141,12 +162,22 @@ impl ProblemKind {
 impl ElasticsearchFault {
     fn status(self) -> u16 {
         match self {
-            Self::Unreachable | Self::Busy => 503,
+            Self::Unreachable
+            | Self::Busy
+            | Self::NoMaster
+            | Self::SecurityIndexUnavailable
+            | Self::Blocked
+            | Self::FloodStage
+            | Self::OutOfMemory => 503,
             Self::TimedOut => 504,
+            Self::ApiKeysDisabled | Self::SecurityDisabled | Self::NotOnServerless => 501,
+            Self::RequestTooLarge => 413,
             Self::Gateway(_)
             | Self::Tls
             | Self::WrongProduct
             | Self::BadAnswer
+            | Self::LicenseExpired
+            | Self::CacheNotCleared
             | Self::Failed(_) => 502,
         }
     }
@@ -157,6 +188,7 @@ impl From<ProblemKind> for Problem {
         Self {
             kind,
             request_id: None,
+            reason: None,
         }
     }
 }

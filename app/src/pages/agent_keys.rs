@@ -29,7 +29,7 @@ use crate::{
         agent_key::KeyStatus,
         key_list::{KeyListPage, KeyListQuery},
         outage::Memory,
-        problem::{Problem, ProblemKind},
+        problem::{ElasticsearchFault, Problem, ProblemKind},
         viewer::Viewer,
     },
     questions::{
@@ -196,7 +196,7 @@ fn Content(
         Err(Problem { kind: ProblemKind::Forbidden(missing), .. }) => {
             view! { <Header create=None /> <Denied viewer missing /> }.into_any()
         }
-        Err(Problem { kind: ProblemKind::ApiKeysDisabled, .. }) => {
+        Err(Problem { kind: ProblemKind::Elasticsearch(ElasticsearchFault::ApiKeysDisabled), .. }) => {
             view! { <Header create=None /> <ApiKeysDisabled /> }.into_any()
         }
         Err(problem) => view! { <Header create=None /> <Failed problem /> }.into_any(),

@@ -2,13 +2,14 @@
 
 use super::{
     Credential, Error,
+    answer::{Answer, is_marked},
     breaker::{Breaker, Circuit, Next},
     queue::Queue,
 };
 use crate::{metrics::Calls, random::Random, request_id::RequestId};
-use http::{Method, StatusCode, header};
+use http::{Method, header};
 use reqwest::{Certificate, Client, redirect, retry};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use std::{
     error::Error as _,
     io,
@@ -28,10 +29,10 @@ const LOOK_TIMEOUT: Duration = Duration::from_millis(200);
 const WRITE_ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// The largest answer to a change of many: a thousand keys that could not be revoked, with an error for each.
 const WRITE_MANY_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// The largest error: Elasticsearch's hold a few sentences, or a list of shard failures.
+const ERROR_BYTES_MAX: usize = 256 * 1024;
 /// The largest answer to a question: a page of keys, or all users.
 pub(super) const READ_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How much of Elasticsearch's own sentence is kept for the log.
-const REASON_CHARACTERS_MAX: usize = 300;
 
 /// The client of one Elasticsearch. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -185,8 +186,18 @@ impl Elasticsearch {
 
 async fn is_there(http: &Client, url: &Url) -> bool {
     const TIMEOUT: Duration = Duration::from_secs(2);
-    let answer = http.get(url.clone()).timeout(TIMEOUT).send().await;
-    answer.is_ok_and(|answer| is_elasticsearch(&answer))
+    let Ok(response) = http.get(url.clone()).timeout(TIMEOUT).send().await else {
+        return false;
+    };
+    // A 401 is an answer too: without a credential it is the usual one.
+    read_answer(response, WRITE_ANSWER_BYTES_MAX, false)
+        .await
+        .is_ok()
+}
+
+/// Returns true if the body of the request holds a password.
+fn holds_password(operation: &str) -> bool {
+    matches!(operation, "put_user" | "set_password")
 }
 
 /// What speaks HTTP to an Elasticsearch. `setting` is the name of the one that `ca_file` comes from.
@@ -236,64 +247,6 @@ pub struct Connection {
     request_id: RequestId,
 }
 
-/// An answer that is Elasticsearch's own: a success, or an error read from its envelope.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    /// Reads the body as `T`, on success.
-    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        self.success()?;
-        self.read_any_status()
-    }
-
-    /// Reads the body as `T`, whatever the status. Some lookups answer 404 with the usual, empty body.
-    pub(super) fn read_any_status<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|_| Error::BadAnswer("shape"))
-    }
-
-    /// Fails unless the status is a success.
-    pub(super) fn success(&self) -> Result<(), Error> {
-        if self.status.is_success() {
-            return Ok(());
-        }
-        let envelope: Envelope = serde_json::from_slice(&self.body).unwrap_or_default();
-        let cause = envelope.error;
-        let kind = cause.kind.unwrap_or_default();
-        if cause.disabled_feature.as_deref() == Some("api_keys") {
-            return Err(Error::ApiKeysDisabled);
-        }
-        let reason = cause.reason.unwrap_or_default();
-        let reason = reason.chars().take(REASON_CHARACTERS_MAX).collect();
-        Err(match self.status {
-            StatusCode::UNAUTHORIZED => Error::Unauthorized,
-            StatusCode::FORBIDDEN => Error::Forbidden,
-            StatusCode::BAD_REQUEST => Error::Invalid { kind, reason },
-            StatusCode::NOT_FOUND => Error::NotFound,
-            StatusCode::TOO_MANY_REQUESTS => Error::Busy,
-            status => Error::Failed { status, kind },
-        })
-    }
-}
-
-#[derive(Default, Deserialize)]
-struct Envelope {
-    #[serde(default)]
-    error: Cause,
-}
-
-#[derive(Default, Deserialize)]
-struct Cause {
-    #[serde(default, rename = "type")]
-    kind: Option<String>,
-    #[serde(default)]
-    reason: Option<String>,
-    #[serde(default, rename = "disabled.feature")]
-    disabled_feature: Option<String>,
-}
-
 /// Whether a call changes something: changes get more time, and a smaller answer.
 #[derive(Clone, Copy)]
 pub(super) enum Effect {
@@ -323,7 +276,10 @@ impl Connection {
         let elasticsearch = &self.elasticsearch;
         let result = if elasticsearch.admits(effect).await {
             let began = Instant::now();
-            let result = self.exchange(effect, method, path, query, body).await;
+            let secret = holds_password(operation);
+            let result = self
+                .exchange(effect, method, path, query, body, secret)
+                .await;
             elasticsearch.note(&result, began);
             result
         } else {
@@ -347,6 +303,7 @@ impl Connection {
         path: &[&str],
         query: &[(&str, &str)],
         body: Option<&B>,
+        secret: bool,
     ) -> Result<Answer, Error> {
         let (timeout, bytes_max) = match effect {
             Effect::Reads => (READ_TIMEOUT, READ_ANSWER_BYTES_MAX),
@@ -366,7 +323,7 @@ impl Connection {
         }
         let _turn = self.elasticsearch.queue.turn().await?;
         let response = request.send().await.map_err(|error| explain(&error))?;
-        read_answer(response, bytes_max).await
+        read_answer(response, bytes_max, secret).await
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Error> {
@@ -409,36 +366,35 @@ fn operation(method: &Method, path: &[&str]) -> &'static str {
     }
 }
 
+/// Reads the whole answer, up to `bytes_max`. `secret` says that the request holds a password.
 pub(super) async fn read_answer(
     mut response: reqwest::Response,
     bytes_max: usize,
+    secret: bool,
 ) -> Result<Answer, Error> {
-    let status = response.status();
-    if !is_elasticsearch(&response) {
-        return Err(if status.is_success() {
-            Error::WrongProduct
-        } else {
-            Error::Gateway(status)
-        });
+    let (status, headers) = (response.status(), response.headers().clone());
+    let is_success = status.is_success();
+    if is_success && !is_marked(&headers) {
+        return Err(Error::WrongProduct);
     }
-    if status.is_redirection() || status.is_informational() {
-        return Err(Error::Gateway(status));
-    }
+    let bytes_max = if is_success {
+        bytes_max
+    } else {
+        ERROR_BYTES_MAX
+    };
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
         if body.len() + chunk.len() > bytes_max {
-            return Err(Error::BadAnswer("size"));
+            // No error of Elasticsearch's is this long, so it is not Elasticsearch's.
+            return Err(if is_success {
+                Error::BadAnswer("size")
+            } else {
+                Error::Gateway(status)
+            });
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, body })
-}
-
-fn is_elasticsearch(response: &reqwest::Response) -> bool {
-    response
-        .headers()
-        .get("x-elastic-product")
-        .is_some_and(|product| product == "Elasticsearch")
+    Answer::judge(status, &headers, body, secret)
 }
 
 /// What became of a request that has no complete answer. Only a failure to connect is sure to have sent nothing.

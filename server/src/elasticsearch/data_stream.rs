@@ -122,7 +122,7 @@ impl DataStream {
             .header(header::CONTENT_TYPE, "application/x-ndjson")
             .body(body);
         let response = request.send().await.map_err(|error| explain(&error))?;
-        let answer = read_answer(response, READ_ANSWER_BYTES_MAX).await?;
+        let answer = read_answer(response, READ_ANSWER_BYTES_MAX, false).await?;
         let bulk: Bulk = answer.read()?;
         if bulk.items.len() != documents.len() {
             return Err(Error::BadAnswer("items"));

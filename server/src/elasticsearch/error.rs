@@ -1,5 +1,6 @@
 //! What can come back instead of an answer.
 
+use app::model::problem::ElasticsearchFault;
 use http::StatusCode;
 
 /// Why there is no usable answer.
@@ -17,8 +18,8 @@ pub enum Error {
     /// The connection broke after the request was sent.
     #[error("the connection to Elasticsearch broke")]
     Interrupted,
-    /// 429 from Elasticsearch itself.
-    #[error("Elasticsearch is busy")]
+    /// Too many calls are waiting for Elasticsearch already: nothing was sent.
+    #[error("too many calls are waiting for Elasticsearch")]
     Busy,
     /// An answer with this status that is not Elasticsearch's own.
     #[error("something else answered in place of Elasticsearch, with status {0}")]
@@ -33,10 +34,13 @@ pub enum Error {
     #[error("Elasticsearch does not accept the credential")]
     Unauthorized,
     /// 403: the credential does not allow this.
-    #[error("Elasticsearch does not allow this to this user")]
-    Forbidden,
-    /// 400: Elasticsearch refused the request. Its reasons stay in the log: they may repeat what was typed.
-    #[error("Elasticsearch refused the request: {kind}")]
+    #[error("Elasticsearch does not allow this to this user: {reason}")]
+    Forbidden {
+        /// Elasticsearch's sentence, shortened. It names the missing privilege.
+        reason: String,
+    },
+    /// 400: Elasticsearch refused the request.
+    #[error("Elasticsearch refused the request: {kind}: {reason}")]
     Invalid {
         /// The error's type, for example `action_request_validation_exception`.
         kind: String,
@@ -46,16 +50,17 @@ pub enum Error {
     /// 404 where the contract has an error for it.
     #[error("Elasticsearch knows no such thing")]
     NotFound,
-    /// API keys are switched off.
-    #[error("API keys are switched off in Elasticsearch")]
-    ApiKeysDisabled,
-    /// Any other error of Elasticsearch's own.
-    #[error("Elasticsearch failed with status {status}: {kind}")]
-    Failed {
-        /// Its status.
+    /// Any other error of Elasticsearch's own, with the condition behind it where the answer names one.
+    #[error("Elasticsearch failed with status {status}: {kind}: {reason}")]
+    Fault {
+        /// The condition.
+        fault: ElasticsearchFault,
+        /// The HTTP status.
         status: StatusCode,
-        /// The error's type.
+        /// The error's type, for example `cluster_block_exception`.
         kind: String,
+        /// Elasticsearch's sentence, shortened.
+        reason: String,
     },
 }
 
@@ -72,32 +77,44 @@ impl Error {
             Self::WrongProduct => "wrong_product",
             Self::BadAnswer(_) => "bad_answer",
             Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
+            Self::Forbidden { .. } => "forbidden",
             Self::Invalid { .. } => "invalid",
             Self::NotFound => "not_found",
-            Self::ApiKeysDisabled => "api_keys_disabled",
-            Self::Failed { .. } => "failed",
+            Self::Fault { fault, .. } => match fault {
+                ElasticsearchFault::ApiKeysDisabled => "api_keys_disabled",
+                ElasticsearchFault::Busy => "busy",
+                _ => "failed",
+            },
         }
     }
 
-    /// Whether a change was certainly not made: it never left this machine, or Elasticsearch itself refused it.
-    /// Everything else may have happened, a 5xx of Elasticsearch's own included: a primary may have written.
+    /// Returns true if a change was certainly not made: nothing was sent, or Elasticsearch itself refused it. After a
+    /// 5xx of Elasticsearch's own it may have been made: a primary may have written.
     pub fn surely_nothing_happened(&self) -> bool {
         match self {
             Self::Unreachable
             | Self::Tls
             | Self::Busy
             | Self::Unauthorized
-            | Self::Forbidden
+            | Self::Forbidden { .. }
             | Self::Invalid { .. }
-            | Self::NotFound
-            | Self::ApiKeysDisabled => true,
-            Self::Failed { status, .. } => status.is_client_error(),
+            | Self::NotFound => true,
+            Self::Fault { status, .. } => status.is_client_error(),
             Self::TimedOut
             | Self::Interrupted
             | Self::Gateway(_)
             | Self::WrongProduct
             | Self::BadAnswer(_) => false,
+        }
+    }
+
+    /// Elasticsearch's own sentence, where it gave one.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Forbidden { reason }
+            | Self::Invalid { reason, .. }
+            | Self::Fault { reason, .. } => (!reason.is_empty()).then_some(reason),
+            _ => None,
         }
     }
 }

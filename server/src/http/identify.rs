@@ -35,6 +35,7 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
             return problem_response(&Problem {
                 kind: ProblemKind::Storage,
                 request_id: Some(request_id.as_str().to_owned()),
+                reason: None,
             });
         }
     };

@@ -60,6 +60,7 @@ fn as_problem(response: Response, id: &RequestId) -> Response {
     let mut problem = problem_response(&Problem {
         kind,
         request_id: Some(id.as_str().to_owned()),
+        reason: None,
     });
     *problem.status_mut() = status;
     problem

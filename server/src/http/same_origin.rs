@@ -26,6 +26,7 @@ pub(super) async fn refuse_unmarked(request: Request, next: Next) -> Response {
         return problem_response(&Problem {
             kind: ProblemKind::CrossOrigin,
             request_id: Some(name::request_id(request.extensions()).as_str().to_owned()),
+            reason: None,
         });
     }
     next.run(request).await

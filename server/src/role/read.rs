@@ -13,7 +13,7 @@ use app::model::role::{AGENT_KEY_ROLE, AgentKeyRole, RoleState};
 pub async fn read(services: &Services, person: &Person) -> Result<AgentKeyRole, Failure> {
     let space = services.gate.space();
     let state = match person.elasticsearch().get_role(AGENT_KEY_ROLE).await {
-        Err(elasticsearch::Error::Forbidden) => RoleState::Unknown,
+        Err(elasticsearch::Error::Forbidden { .. }) => RoleState::Unknown,
         Err(error) => return Err(error.into()),
         Ok(None) => RoleState::Missing,
         Ok(Some(stored)) => {
