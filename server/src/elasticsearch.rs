@@ -16,6 +16,7 @@ pub mod error;
 pub mod has_privileges;
 pub mod info;
 mod queue;
+pub(crate) mod recheck;
 pub mod role;
 pub mod user;
 

@@ -183,9 +183,11 @@ impl Person {
     /// The person of `session`, in one request.
     pub fn new(services: &Services, session: Session, visit: &Visit) -> Self {
         let request_id = visit.request_id().clone();
-        let connection = services
-            .elasticsearch
-            .connect(session.credential.clone(), request_id.clone());
+        let connection = services.elasticsearch.connect_session(
+            session.credential.clone(),
+            &session.identity.realm,
+            request_id.clone(),
+        );
         let actor = OnceCell::new();
         Self {
             inner: Arc::new(PersonInner {

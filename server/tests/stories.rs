@@ -35,6 +35,7 @@ mod passwords;
 mod process;
 mod proxies;
 mod reauthenticate;
+mod recheck;
 mod revoke;
 mod revoke_many;
 mod sealed;

@@ -7,9 +7,9 @@
 //! who wants to read looks first, briefly, so that to try again is worth it. Whoever wants to know of both listens to
 //! [`Breaker::watch`].
 //!
-//! Only connections that somebody waited for in vain count. One that is refused at once costs nobody anything, and the
-//! next may be accepted: whoever restarts Elasticsearch is not kept from it. A slow, busy or broken answer is an
-//! answer: there the deadline of each call and the queue are the limit.
+//! Only waits count: for a connection, and for an answer that never comes, as behind a load balancer whose backend
+//! hangs. A connection that is refused at once costs nobody anything, and the next may be accepted. A busy or broken
+//! answer is an answer: there the deadline of each call and the queue are the limit.
 
 use super::connection::Effect;
 use crate::random::Random;
@@ -144,8 +144,9 @@ impl Breaker {
         }
     }
 
-    /// No connection could be made, which was known after `waited`.
-    pub(super) fn failed(&self, now: Instant, waited: Duration) -> Next {
+    /// No answer came, which was known after `waited`. A request that timed out counts as `weight` connections that
+    /// did.
+    pub(super) fn failed(&self, now: Instant, waited: Duration, weight: usize) -> Next {
         if waited < WAITED_MIN {
             return Next::Nothing;
         }
@@ -154,7 +155,7 @@ impl Breaker {
                 return (false, Next::Nothing);
             };
             failed_at.retain(|at| now.saturating_duration_since(*at) < WITHIN);
-            failed_at.push(now);
+            failed_at.extend(std::iter::repeat_n(now, weight));
             if failed_at.len() < FAILURES {
                 return (false, Next::Nothing);
             }
@@ -234,7 +235,7 @@ mod tests {
     fn open_at(now: Instant) -> Breaker {
         let breaker = Breaker::default();
         for _ in 0..FAILURES {
-            breaker.failed(now, WAITED_MIN);
+            breaker.failed(now, WAITED_MIN, 1);
         }
         assert!(breaker.is_open());
         breaker
@@ -246,19 +247,19 @@ mod tests {
         let breaker = Breaker::default();
         for second in 0..100 {
             // One in ten seconds is no outage.
-            let next = breaker.failed(now + Duration::from_secs(second * 10), WAITED_MIN);
+            let next = breaker.failed(now + Duration::from_secs(second * 10), WAITED_MIN, 1);
             assert_eq!((next, breaker.is_open()), (Next::Nothing, false));
         }
         let now = now + Duration::from_secs(2_000);
         for round in 0..50 {
-            assert_eq!(breaker.failed(now, WAITED_MIN), Next::Nothing, "{round}");
+            assert_eq!(breaker.failed(now, WAITED_MIN, 1), Next::Nothing, "{round}");
             assert!(breaker.admits(Effect::Writes, now));
             if round % 4 == 3 {
                 breaker.answered();
             }
         }
         for _ in 0..FAILURES {
-            breaker.failed(now, WAITED_MIN);
+            breaker.failed(now, WAITED_MIN, 1);
         }
         assert!(breaker.is_open());
         breaker.answered();
@@ -270,7 +271,7 @@ mod tests {
         let now = Instant::now();
         let breaker = Breaker::default();
         for _ in 0..100 {
-            breaker.failed(now, Duration::from_millis(2));
+            breaker.failed(now, Duration::from_millis(2), 1);
         }
         assert!(!breaker.is_open());
     }
@@ -280,7 +281,7 @@ mod tests {
         let now = Instant::now();
         let breaker = Breaker::default();
         let asked = |breaker: &Breaker| {
-            let next = (0..FAILURES).map(|_| breaker.failed(now, WAITED_MIN));
+            let next = (0..FAILURES).map(|_| breaker.failed(now, WAITED_MIN, 1));
             next.filter(|next| *next == Next::Look).count()
         };
         assert_eq!(asked(&breaker), 1);
@@ -317,7 +318,7 @@ mod tests {
         breaker.unanswered(after(2));
         assert_eq!(breaker.silent_for(after(9)), Some(Duration::from_secs(8)));
         for _ in 0..FAILURES {
-            breaker.failed(after(3), WAITED_MIN);
+            breaker.failed(after(3), WAITED_MIN, 1);
         }
         assert_eq!(*circuit.borrow_and_update(), Circuit::Open(after(1)));
         breaker.answered();

@@ -5,15 +5,17 @@ use super::{
     answer::{Answer, is_marked},
     breaker::{Breaker, Circuit, Next},
     queue::Queue,
+    recheck::{Recheck, Rejections, cannot_check},
 };
 use crate::{metrics::Calls, random::Random, request_id::RequestId};
-use http::{Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::{Certificate, Client, redirect, retry};
 use serde::Serialize;
 use std::{
     error::Error as _,
     io,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{sync::watch, time::timeout};
@@ -44,6 +46,7 @@ pub struct Elasticsearch {
     queue: Queue,
     calls: Calls,
     breaker: Breaker,
+    rejections: Rejections,
     random: Random,
 }
 
@@ -91,6 +94,7 @@ impl Elasticsearch {
             queue: Queue::default(),
             calls: Calls::default(),
             breaker: Breaker::default(),
+            rejections: Rejections::default(),
             random,
         })
     }
@@ -125,12 +129,28 @@ impl Elasticsearch {
         &self.calls
     }
 
-    /// This Elasticsearch, used in one person's name for one request.
+    /// A connection with a credential that nothing is known about: of a person who signs in.
     pub fn connect(&self, credential: Credential, request_id: RequestId) -> Connection {
         Connection {
             elasticsearch: self.clone(),
             credential,
+            instead: None,
+            session_of: None,
             request_id,
+        }
+    }
+
+    /// A connection with the credential of a session, which Elasticsearch accepted when it began.
+    pub fn connect_session(
+        &self,
+        credential: Credential,
+        realm: &str,
+        request_id: RequestId,
+    ) -> Connection {
+        let session_of = format!("{realm}/{}", credential.username());
+        Connection {
+            session_of: Some(session_of.into()),
+            ..self.connect(credential, request_id)
         }
     }
 
@@ -158,14 +178,41 @@ impl Elasticsearch {
         }
     }
 
+    /// Logs why there is no answer, once at the beginning of each silence.
+    fn log_cause(&self, error: &reqwest::Error) {
+        if self.silent_for().is_some() {
+            return;
+        }
+        let mut causes = Vec::new();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        causes.dedup();
+        tracing::warn!(
+            address = self.address(),
+            cause = causes.join(": "),
+            "no answer from Elasticsearch"
+        );
+    }
+
     /// What an exchange that began at `began` says about whether Elasticsearch is there.
-    fn note<T>(&self, result: &Result<T, Error>, began: Instant) {
+    fn note(&self, result: &Result<Answer, Error>, began: Instant) {
         match result {
-            Ok(_) => self.breaker.answered(),
-            Err(Error::TimedOut) => self.breaker.unanswered(began),
-            Err(Error::Unreachable) => {
+            Ok(answer) => {
+                self.breaker.answered();
+                if answer.status.is_server_error() {
+                    self.rejections.sign(Instant::now());
+                }
+            }
+            Err(error @ (Error::TimedOut | Error::Unreachable)) => {
+                self.rejections.sign(Instant::now());
                 self.breaker.unanswered(began);
-                if self.breaker.failed(Instant::now(), began.elapsed()) == Next::Look {
+                // Two requests without an answer are as long a wait as five without a connection.
+                let weight = if *error == Error::TimedOut { 3 } else { 1 };
+                let waited = began.elapsed();
+                if self.breaker.failed(Instant::now(), waited, weight) == Next::Look {
                     let (http, url) = (self.http.clone(), self.url.clone());
                     let breaker = self.breaker.downgrade();
                     let random = self.random;
@@ -178,7 +225,8 @@ impl Elasticsearch {
                     });
                 }
             }
-            // Neither tells: it may never have been asked, or may be there and slow.
+            Err(Error::Gateway(_) | Error::Interrupted) => self.rejections.sign(Instant::now()),
+            // The others do not tell: nothing may have been sent.
             Err(_) => {}
         }
     }
@@ -244,6 +292,10 @@ fn read_certificates(path: PathBuf, setting: &'static str) -> Result<Vec<Certifi
 pub struct Connection {
     elasticsearch: Elasticsearch,
     credential: Credential,
+    /// Sent as `Authorization` in place of the credential.
+    instead: Option<HeaderValue>,
+    /// Realm and name of the person whose session this is.
+    session_of: Option<Arc<str>>,
     request_id: RequestId,
 }
 
@@ -262,8 +314,57 @@ impl Connection {
         self.credential.username()
     }
 
+    pub(super) fn rejections(&self) -> &Rejections {
+        &self.elasticsearch.rejections
+    }
+
+    /// The same connection with another `Authorization`.
+    pub(super) fn with_header(&self, authorization: HeaderValue) -> Self {
+        Self {
+            instead: Some(authorization),
+            session_of: None,
+            ..self.clone()
+        }
+    }
+
     /// Sends one request and reads its whole answer. `path` is joined segment by segment, each of them encoded.
+    ///
+    /// A 401 in the middle of a session is checked again: see [`super::recheck`].
     pub(super) async fn send<B: Serialize + ?Sized>(
+        &self,
+        effect: Effect,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&B>,
+    ) -> Result<Answer, Error> {
+        let answer = self
+            .send_once(effect, method.clone(), path, query, body)
+            .await?;
+        let Some(person) = &self.session_of else {
+            return Ok(answer);
+        };
+        if answer.status != StatusCode::UNAUTHORIZED {
+            if answer.status.is_success() {
+                self.rejections().accepted(person);
+            }
+            return Ok(answer);
+        }
+        // Boxed: no other request needs room for it.
+        match Box::pin(self.recheck(person)).await? {
+            Recheck::Rejected => Ok(answer),
+            // The first request was refused before anything happened, so sending it again is safe.
+            Recheck::Accepted => {
+                let answer = self.send_once(effect, method, path, query, body).await?;
+                if answer.status == StatusCode::UNAUTHORIZED {
+                    return Err(cannot_check());
+                }
+                Ok(answer)
+            }
+        }
+    }
+
+    pub(super) async fn send_once<B: Serialize + ?Sized>(
         &self,
         effect: Effect,
         method: Method,
@@ -310,19 +411,29 @@ impl Connection {
             Effect::Writes => (WRITE_TIMEOUT, WRITE_ANSWER_BYTES_MAX),
             Effect::WritesMany => (WRITE_TIMEOUT, WRITE_MANY_ANSWER_BYTES_MAX),
         };
+        let authorization = match &self.instead {
+            Some(authorization) => authorization.clone(),
+            None => self.credential.header()?,
+        };
         let mut request = self
             .elasticsearch
             .http
             .request(method, self.url(path, query)?)
             .timeout(timeout)
-            .header(header::AUTHORIZATION, self.credential.header()?)
+            .header(header::AUTHORIZATION, authorization)
             .header(header::ACCEPT, "application/json")
             .header("x-opaque-id", self.request_id.as_str());
         if let Some(body) = body {
             request = request.json(body);
         }
         let _turn = self.elasticsearch.queue.turn().await?;
-        let response = request.send().await.map_err(|error| explain(&error))?;
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                self.elasticsearch.log_cause(&error);
+                return Err(explain(&error));
+            }
+        };
         read_answer(response, bytes_max, secret).await
     }
 

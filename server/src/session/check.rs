@@ -4,7 +4,7 @@ use super::{Browser, device::DeviceToken, limit};
 use crate::{
     access::{self, Identity, SignedIn},
     audit::{Action, Event, Outcome, Stamp, Target},
-    elasticsearch::{self, Credential},
+    elasticsearch::{self, Credential, recheck::cannot_check},
     failure::Failure,
     metrics::SignIn,
     services::Services,
@@ -92,6 +92,12 @@ async fn try_to_check(
     let proof = match (accepted, asking) {
         (Ok(proof), Asking::Nobody) => proof,
         (Ok(proof), Asking::Again(identity)) if proof.is_of(identity) => proof,
+        // While credentials cannot be checked, a 401 is no wrong guess.
+        (Err(elasticsearch::Error::Unauthorized), _)
+            if connection.cannot_check_credentials().await =>
+        {
+            return Err(cannot_check().into());
+        }
         (Ok(_), Asking::Again(_)) | (Err(elasticsearch::Error::Unauthorized), _) => {
             services
                 .store

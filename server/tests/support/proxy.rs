@@ -28,6 +28,10 @@ pub(crate) enum Fault {
     Answer(&'static str),
     /// The engine does what was asked, and its answer waits until the gate is open.
     Late(Gate),
+    /// The security index cannot be read: everybody gets the 401 of a wrong password, and API keys another.
+    SecurityIndexUnavailable,
+    /// The realm of these users cannot check passwords, as while an LDAP server is away.
+    RealmAway(Vec<&'static str>),
     /// The engine never hears of these ids among the others, and an error is answered for each.
     ErrorsFor(Vec<String>),
 }
@@ -198,6 +202,22 @@ async fn serve(
             gate.passed().await;
             let _ = client.write_all(&answer).await;
         }
+        Some(Fault::SecurityIndexUnavailable) => {
+            let detail = authorization(&request).starts_with("ApiKey").then_some(
+                "API key: apikey authentication for id agent-keys-probe encountered a failure",
+            );
+            let _ = client.write_all(&unauthorized(detail)).await;
+        }
+        Some(Fault::RealmAway(users)) => {
+            let sender = authorization(&request);
+            let is_of = |user: &&str| sender == basic(user);
+            let answer = if users.iter().any(is_of) {
+                unauthorized(None)
+            } else {
+                ask(engine, &request).await
+            };
+            let _ = client.write_all(&answer).await;
+        }
         Some(Fault::ErrorsFor(ids)) => {
             let mut failed = Vec::new();
             let request = with_body(&request, |body| {
@@ -218,6 +238,41 @@ async fn serve(
         }
     }
     let _ = client.shutdown().await;
+}
+
+/// The value of the request's `Authorization`.
+fn authorization(request: &[u8]) -> String {
+    let text = String::from_utf8_lossy(request);
+    let line = text
+        .lines()
+        .find(|line| line.to_ascii_lowercase().starts_with("authorization: "));
+    line.map_or("", |line| &line["authorization: ".len()..])
+        .to_owned()
+}
+
+fn basic(user: &str) -> String {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let pair = BASE64_STANDARD.encode(format!("{user}:{}", super::PASSWORD));
+    format!("Basic {pair}")
+}
+
+/// A 401 as a real cluster sends it: without the product header.
+fn unauthorized(detail: Option<&str>) -> Vec<u8> {
+    let mut error = json!({
+        "type": "security_exception",
+        "reason": "unable to authenticate user [ada] for REST request [/]",
+    });
+    if let Some(detail) = detail {
+        error["additional_unsuccessful_credentials"] = detail.into();
+    }
+    let body = json!({ "error": error, "status": 401 }).to_string();
+    format!(
+        "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         WWW-Authenticate: Basic realm=\"security\", charset=\"UTF-8\"\r\nWWW-Authenticate: ApiKey\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 async fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
