@@ -372,7 +372,10 @@ impl Connection {
         query: &[(&str, &str)],
         body: Option<&B>,
     ) -> Result<Answer, Error> {
-        let operation = operation(&method, path);
+        let operation = match self.instead {
+            Some(_) => "probe_security_index",
+            None => operation(&method, path),
+        };
         let began = Instant::now();
         let elasticsearch = &self.elasticsearch;
         let result = if elasticsearch.admits(effect).await {
