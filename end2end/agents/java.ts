@@ -21,8 +21,13 @@ export const JAVA_MISSING = existsSync(join(FOLDER, '.digest'))
 const AGENT_JAR = 'elastic-apm-agent.jar';
 export const AGENT_FILE = 'elasticapm.properties';
 
-/** Seconds are saved by closing a request of events after 200 ms instead of 10 s. */
-const ENVIRONMENT = { ...NO_CLOUD, ELASTIC_APM_API_REQUEST_TIME: '200ms' };
+const ENVIRONMENT = {
+  ...NO_CLOUD,
+  // A request of events ends after 200 ms instead of 10 s.
+  ELASTIC_APM_API_REQUEST_TIME: '200ms',
+  // The application calls the agent's API; preparing for every framework costs a third of the start.
+  ELASTIC_APM_ENABLE_INSTRUMENTATIONS: 'public-api',
+};
 
 async function files(snippet: string): Promise<Record<string, string | Buffer>> {
   return {

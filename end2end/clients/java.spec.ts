@@ -6,6 +6,7 @@ import { STATIONS } from './stations';
 /** Elastic's own client for Java, unchanged, against the engine. One JVM does both walks. */
 test('Java client 9, with plain and with compressed bodies', async ({ app }) => {
   test.skip(JAVA_MISSING !== undefined, JAVA_MISSING);
+  test.slow();
   const walk = await runWithFiles({}, ['java', ...JVM_OPTIONS, '-cp', `${JARS}/*:${CLASSES}`, 'Walk'], {
     ENGINE_URL: app.engineUrl,
     ELASTIC_PASSWORD: app.elasticPassword,

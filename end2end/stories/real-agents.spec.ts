@@ -31,6 +31,7 @@ for (const { tab, snippet, send, missing } of AGENTS) {
     startIntake,
   }) => {
     test.skip(missing !== undefined, missing);
+    test.slow();
     const intake = await startIntake();
     const name = `key for ${snippet}`;
 

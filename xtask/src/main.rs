@@ -13,6 +13,8 @@ mod test;
 mod chromium;
 mod command;
 mod debian;
+mod go;
+mod java;
 mod playwright;
 mod stamp;
 mod workspace;

@@ -65,6 +65,7 @@ export ELASTIC_APM_API_KEY=${key}`,
 for (const [agent, send, snippet, missing] of AGENTS) {
   test(`${agent}: what it sends arrives, and after revoking is refused`, async ({ app, clock, startIntake }) => {
     test.skip(missing !== undefined, missing);
+    test.slow();
     const key = await app.engine.createAgentKey(agent, ['event:write', 'config_agent:read']);
     const intake = await startIntake();
 
