@@ -46,3 +46,4 @@ mod store;
 mod support;
 mod unrecorded;
 mod users;
+mod versions;
