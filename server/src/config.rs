@@ -119,7 +119,8 @@ pub enum Elasticsearch {
 pub struct Access {
     /// `access.kibana_feature`, `AGENT_KEYS_ACCESS_KIBANA_FEATURE`: `require` or `ignore`. Default `require`.
     pub kibana_feature: KibanaFeature,
-    /// `access.kibana_space`, `AGENT_KEYS_ACCESS_KIBANA_SPACE`: the space the Kibana privilege is asked for.
+    /// `access.kibana_space`, `AGENT_KEYS_ACCESS_KIBANA_SPACE`: the space the Kibana privilege is asked for, or
+    /// `*` for any space that the person's roles name.
     /// Default `default`.
     pub kibana_space: String,
 }
@@ -407,8 +408,9 @@ fn access(values: &mut Values) -> Result<Access, Error> {
         .named_text("access.kibana_space")
         .unwrap_or_else(|| ("access.kibana_space".to_owned(), "default".to_owned()));
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    if kibana_space.is_empty() || !kibana_space.chars().all(allowed) {
-        let reason = "a space's id has lower-case letters, digits, - and _";
+    let is_id = !kibana_space.is_empty() && kibana_space.chars().all(allowed);
+    if !is_id && kibana_space != "*" {
+        let reason = "use a space's id (lower-case letters, digits, - and _), or * for any space";
         return Err(Error::Invalid { name, reason });
     }
     Ok(Access {

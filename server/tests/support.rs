@@ -52,6 +52,8 @@ pub(crate) struct App {
 pub(crate) struct Setup {
     /// Elasticsearch's address, where it is not the engine's own.
     pub(crate) elasticsearch: Option<String>,
+    /// The Kibana space, where it is not `default`.
+    pub(crate) kibana_space: Option<&'static str>,
     /// Whether Kibana's gate is switched off.
     pub(crate) without_kibana: bool,
     /// Certificate and key.
@@ -101,7 +103,7 @@ impl App {
                 } else {
                     KibanaFeature::Require
                 },
-                kibana_space: "default".to_owned(),
+                kibana_space: setup.kibana_space.unwrap_or("default").to_owned(),
             },
             tls: setup.tls,
             trusted_proxies: setup.trusted_proxies,
