@@ -64,10 +64,10 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(file.audit_log, Some(path));
     assert_eq!(config.data_dir, PathBuf::from("/from/the/file"));
     assert_eq!(config.access.kibana_feature, KibanaFeature::Ignore);
-    let Elasticsearch::Cluster { url, .. } = config.elasticsearch else {
+    let Elasticsearch::Cluster(cluster) = config.elasticsearch else {
         panic!("a cluster is named");
     };
-    assert_eq!(url.as_str(), "https://es.example.com:9200/path/");
+    assert_eq!(cluster.url.as_str(), "https://es.example.com:9200/path/");
 }
 
 #[test]
