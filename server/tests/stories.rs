@@ -44,5 +44,6 @@ mod settings;
 mod sign_in;
 mod store;
 mod support;
+mod transport;
 mod unrecorded;
 mod users;
