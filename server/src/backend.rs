@@ -27,7 +27,7 @@ use app::{
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::{NewAgentKey, OperationId},
         password::NewPassword,
-        problem::Problem,
+        problem::{ElasticsearchFault, Problem},
         revocation::{FoundAgentKeys, KeyRevocation, KeySelection},
         role::AgentKeyRole,
         secret::Secret,
@@ -168,6 +168,14 @@ impl RequestBackend {
         };
         // Who it is, the session knows.
         let identity = &person.session().identity;
+        if let Err(error @ elasticsearch::Error::Fault { fault, .. }) = &info
+            && matches!(
+                fault,
+                ElasticsearchFault::TooOld { .. } | ElasticsearchFault::OpenSearch
+            )
+        {
+            return Err(error.clone().into());
+        }
         // Agent key users lack the privilege to see name and version, and do not need it.
         let about = info.ok().map(|info| ClusterAbout {
             name: info.cluster_name,

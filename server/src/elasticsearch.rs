@@ -9,6 +9,7 @@ mod answer;
 pub mod api_key;
 pub mod authenticate;
 pub mod breaker;
+pub mod capabilities;
 pub mod connection;
 pub mod credential;
 pub mod data_stream;

@@ -47,3 +47,4 @@ mod support;
 mod transport;
 mod unrecorded;
 mod users;
+mod versions;

@@ -5,7 +5,7 @@ use super::query;
 use crate::{
     access::Grant,
     audit::{Action, Target},
-    elasticsearch::api_key::invalidate::Invalidated,
+    elasticsearch::{Error, api_key::invalidate::Invalidated},
     failure::Failure,
     operation::{self, Changed, Targets},
     services::{Person, Services},
@@ -13,6 +13,7 @@ use crate::{
 use app::model::{
     access::Reach,
     agent_key::{AgentKey, KeyId},
+    problem::ElasticsearchFault,
 };
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
@@ -86,6 +87,18 @@ async fn ask(person: &Person, ids: &[KeyId], reach: Reach) -> Vec<Result<Gone, F
         .await;
     let answer = match answer {
         Ok(answer) => answer,
+        // The keys are revoked, and Elasticsearch could not tell all its nodes. What is true is looked up.
+        Err(Error::Fault {
+            fault: ElasticsearchFault::CacheNotCleared,
+            reason,
+            ..
+        }) => {
+            tracing::warn!(
+                reason,
+                "keys were revoked, and the key caches must be cleared by hand"
+            );
+            return revoked_without_clearing(person, ids).await;
+        }
         Err(error) => return every(ids, || Failure::of_write(error.clone())),
     };
     let now: HashSet<&str> = texts(&answer.invalidated_api_keys);
@@ -119,6 +132,20 @@ async fn ask(person: &Person, ids: &[KeyId], reach: Reach) -> Vec<Result<Gone, F
         .collect();
     report_contradictions(ids, &answer, &fates);
     fates
+}
+
+async fn revoked_without_clearing(person: &Person, ids: &[KeyId]) -> Vec<Result<Gone, Failure>> {
+    match look(person, ids).await {
+        Ok(seen) => ids
+            .iter()
+            .map(|id| match seen.get(id.as_str()) {
+                Some(true) => Ok(Gone::Now),
+                Some(false) => Err(Failure::StillActive),
+                None => Err(Failure::NotFound),
+            })
+            .collect(),
+        Err(error) => every(ids, || Failure::Unconfirmed(error.clone())),
+    }
 }
 
 fn every(ids: &[KeyId], failure: impl Fn() -> Failure) -> Vec<Result<Gone, Failure>> {

@@ -4,6 +4,7 @@ use super::{
     Credential, Error,
     answer::{Answer, is_marked},
     breaker::{Breaker, Circuit, Next},
+    capabilities::{Capabilities, Capability},
     queue::Queue,
     recheck::{Recheck, Rejections, cannot_check},
     transport::{Node, Transport, may_move_on},
@@ -43,6 +44,7 @@ pub struct Elasticsearch {
     calls: Calls,
     breaker: Breaker,
     rejections: Rejections,
+    capabilities: Capabilities,
     random: Random,
 }
 
@@ -103,6 +105,7 @@ impl Elasticsearch {
             calls: Calls::default(),
             breaker: Breaker::default(),
             rejections: Rejections::default(),
+            capabilities: Capabilities::default(),
             random,
         })
     }
@@ -277,6 +280,23 @@ impl Connection {
         self.credential.username()
     }
 
+    /// Returns true if the cluster is known to lack this.
+    pub fn lacks(&self, capability: Capability) -> bool {
+        let capabilities = &self.elasticsearch.capabilities;
+        capabilities.lacks(capability, Instant::now())
+    }
+
+    /// Returns true if this refusal says that the cluster lacks the capability. It is then remembered.
+    pub fn lacks_by(&self, error: &Error, capability: Capability) -> bool {
+        let capabilities = &self.elasticsearch.capabilities;
+        capabilities.learn_refusal(capability, error, Instant::now())
+    }
+
+    pub(super) fn learn_version(&self, number: &str) {
+        let capabilities = &self.elasticsearch.capabilities;
+        capabilities.learn_version(number, Instant::now());
+    }
+
     pub(super) fn rejections(&self) -> &Rejections {
         &self.elasticsearch.rejections
     }
@@ -335,7 +355,10 @@ impl Connection {
         query: &[(&str, &str)],
         body: Option<&B>,
     ) -> Result<Answer, Error> {
-        let operation = operation(&method, path);
+        let operation = match self.instead {
+            Some(_) => "probe_security_index",
+            None => operation(&method, path),
+        };
         let began = Instant::now();
         let elasticsearch = &self.elasticsearch;
         let result = if elasticsearch.admits(effect).await {
@@ -463,10 +486,7 @@ pub(super) async fn read_answer(
 ) -> Result<Answer, Error> {
     let (status, headers) = (response.status(), response.headers().clone());
     let is_success = status.is_success();
-    if is_success && !is_marked(&headers) {
-        return Err(Error::WrongProduct);
-    }
-    let bytes_max = if is_success {
+    let bytes_max = if is_success && is_marked(&headers) {
         bytes_max
     } else {
         ERROR_BYTES_MAX
@@ -475,10 +495,10 @@ pub(super) async fn read_answer(
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
         if body.len() + chunk.len() > bytes_max {
             // No error of Elasticsearch's is this long, so it is not Elasticsearch's.
-            return Err(if is_success {
-                Error::BadAnswer("size")
-            } else {
-                Error::Gateway(status)
+            return Err(match is_success {
+                true if is_marked(&headers) => Error::BadAnswer("size"),
+                true => Error::WrongProduct,
+                false => Error::Gateway(status),
             });
         }
         body.extend_from_slice(&chunk);
