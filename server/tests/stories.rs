@@ -45,6 +45,7 @@ mod settings;
 mod sign_in;
 mod store;
 mod support;
+mod transport;
 mod unrecorded;
 mod users;
 mod versions;

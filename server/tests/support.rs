@@ -93,10 +93,9 @@ impl App {
         let data_dir = tempfile::tempdir().unwrap();
         let address = setup.elasticsearch.unwrap_or_else(|| engine.url());
         let config = Config {
-            elasticsearch: Elasticsearch::Cluster {
-                url: Url::parse(&format!("{address}/")).unwrap(),
-                ca_file: None,
-            },
+            elasticsearch: Elasticsearch::Cluster(Box::new(server::config::Cluster::from(
+                Url::parse(&format!("{address}/")).unwrap(),
+            ))),
             access: Access {
                 kibana_feature: if setup.without_kibana {
                     KibanaFeature::Ignore
@@ -247,6 +246,7 @@ pub(crate) fn client_with(
     let builder = reqwest::Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
+        .no_gzip()
         .tls_danger_accept_invalid_certs(true);
     change(builder).build().unwrap()
 }
