@@ -170,7 +170,8 @@ impl Actor {
             privileges: vec![EVENT_WRITE, CONFIG_AGENT_READ],
             resources: vec!["*"],
         }];
-        application.extend(gate.question());
+        let resources = gate.resources(connection).await?;
+        application.extend(gate.question(&resources));
         let mut question = PrivilegeQuestion {
             cluster: &CLUSTER,
             application,
@@ -189,7 +190,7 @@ impl Actor {
         let answer = answer?;
         Ok(Self {
             identity: Arc::new(identity),
-            access: Arc::new(judge(&answer, gate)),
+            access: Arc::new(judge(&answer, gate, &resources)),
         })
     }
 
@@ -248,15 +249,15 @@ pub async fn missing_for_new_key(
     Ok(missing)
 }
 
-fn judge(answer: &PrivilegeAnswer, gate: &Gate) -> Access {
+fn judge(answer: &PrivilegeAnswer, gate: &Gate, spaces: &[String]) -> Access {
     let security = answer.cluster(MANAGE_SECURITY);
     let everybodys = security || answer.cluster(MANAGE_API_KEY);
     let own = everybodys || answer.cluster(MANAGE_OWN_API_KEY);
     let reads = everybodys || answer.cluster(READ_SECURITY);
     let event_write = answer.application(APM, "*", EVENT_WRITE);
     let config_agent_read = answer.application(APM, "*", CONFIG_AGENT_READ);
-    let may_look = gate.missing_for_reading(answer);
-    let may_change = gate.missing_for_changing(answer);
+    let may_look = gate.missing_for_reading(answer, spaces);
+    let may_change = gate.missing_for_changing(answer, spaces);
 
     let unless = |held: bool, privilege| (!held).then(|| cluster(privilege));
     let nothing_to_hand_on = (!event_write && !config_agent_read)

@@ -182,7 +182,7 @@ impl RequestBackend {
             version: info.version.number,
         });
         let needs_help = !access.list.is_granted() && outage.is_none();
-        let role_request = needs_help.then(|| role::request(self.services.gate.space()));
+        let role_request = needs_help.then(|| role::request(self.services.gate.resource()));
         Ok(Viewer {
             role_request,
             username: identity.username.clone(),

@@ -19,6 +19,7 @@ pub mod info;
 mod queue;
 pub(crate) mod recheck;
 pub mod role;
+mod transport;
 pub mod user;
 
 pub use connection::{Connection, Elasticsearch, StartError};

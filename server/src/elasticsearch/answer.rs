@@ -63,7 +63,7 @@ impl Answer {
     /// Reads the body as `T`, on success.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
         self.success()?;
-        serde_json::from_slice(&self.body).map_err(|_| Error::BadAnswer("shape"))
+        self.object().ok_or(Error::BadAnswer("shape"))
     }
 
     /// Fails unless the status is a success.
@@ -121,6 +121,14 @@ impl Answer {
     }
 
     fn envelope(&self) -> Option<Envelope> {
+        self.object()
+    }
+
+    /// Reads the body, which must be a JSON object: serde would also fill a struct from an array.
+    fn object<T: DeserializeOwned>(&self) -> Option<T> {
+        if !self.body.trim_ascii_start().starts_with(b"{") {
+            return None;
+        }
         serde_json::from_slice(&self.body).ok()
     }
 
@@ -423,6 +431,7 @@ mod tests {
             "[]",
             "null",
             "1",
+            r#"["x",503]"#,
             r#"{"error":[],"status":503}"#,
             r#"{"error":{"type":1},"status":503}"#,
             r#"{"error":{"reason":"x"},"status":503}"#,

@@ -7,10 +7,10 @@ use super::{
     capabilities::{Capabilities, Capability},
     queue::Queue,
     recheck::{Recheck, Rejections, cannot_check},
+    transport::{Node, Transport, may_move_on},
 };
-use crate::{metrics::Calls, random::Random, request_id::RequestId};
+use crate::{config::Cluster, metrics::Calls, random::Random, request_id::RequestId};
 use http::{HeaderValue, Method, StatusCode, header};
-use reqwest::{Certificate, Client, redirect, retry};
 use serde::Serialize;
 use std::{
     error::Error as _,
@@ -22,10 +22,8 @@ use std::{
 use tokio::{sync::watch, time::timeout};
 use url::Url;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a reader looks for the end of an outage. Whoever waits longer gains nothing: a task looks for it as well.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(200);
 /// The largest answer to a change of one thing.
@@ -40,9 +38,7 @@ pub(super) const READ_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The client of one Elasticsearch. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Elasticsearch {
-    http: Client,
-    /// Ends with a slash.
-    url: Url,
+    transport: Transport,
     embedded: bool,
     queue: Queue,
     calls: Calls,
@@ -55,7 +51,7 @@ pub struct Elasticsearch {
 /// The client could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The CA file cannot be read.
+    /// A certificate's or key's file cannot be read.
     #[error("{setting}: cannot read {path}: {source}", path = path.display())]
     CaFile {
         /// The setting that names it.
@@ -65,7 +61,7 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// The CA file holds no certificates.
+    /// The file holds no certificates.
     #[error("{setting}: {path} holds no PEM certificates", path = path.display())]
     NoCertificates {
         /// The setting that names it.
@@ -73,6 +69,24 @@ pub enum StartError {
         /// Which file.
         path: PathBuf,
     },
+    /// The file holds no private key.
+    #[error("{setting}: {path} holds no unencrypted PEM private key", path = path.display())]
+    NoKey {
+        /// The setting that names it.
+        setting: &'static str,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The client's certificate and key cannot be used together.
+    #[error(
+        "AGENT_KEYS_ELASTICSEARCH_CLIENT_CERT_FILE and AGENT_KEYS_ELASTICSEARCH_CLIENT_KEY_FILE do not belong together"
+    )]
+    ClientCertificate,
+    /// The HTTP proxy's address cannot be used.
+    #[error(
+        "AGENT_KEYS_ELASTICSEARCH_PROXY: use the address of an HTTP proxy such as http://proxy.example.com:3128"
+    )]
+    Proxy,
     /// No header can carry the API key.
     #[error("AGENT_KEYS_AUDIT_STREAM_API_KEY: use the key in its encoded form")]
     ApiKey,
@@ -82,16 +96,10 @@ pub enum StartError {
 }
 
 impl Elasticsearch {
-    /// A client of the Elasticsearch at `url`. With `ca_file`, only its certificates are trusted.
-    pub fn new(
-        url: Url,
-        ca_file: Option<PathBuf>,
-        embedded: bool,
-        random: Random,
-    ) -> Result<Self, StartError> {
+    /// A client of this cluster.
+    pub fn new(cluster: Cluster, embedded: bool, random: Random) -> Result<Self, StartError> {
         Ok(Self {
-            http: client(url.scheme(), ca_file, "AGENT_KEYS_ELASTICSEARCH_CA_FILE")?,
-            url,
+            transport: Transport::new(cluster)?,
             embedded,
             queue: Queue::default(),
             calls: Calls::default(),
@@ -102,9 +110,14 @@ impl Elasticsearch {
         })
     }
 
-    /// Its address, as a person writes it: without the slash at the end.
+    /// Its addresses, without the slash at the end, separated by commas.
     pub fn address(&self) -> &str {
-        self.url.as_str().trim_end_matches('/')
+        self.transport.address()
+    }
+
+    /// The first of them.
+    pub fn first_address(&self) -> &str {
+        self.transport.first_address()
     }
 
     /// Whether it is our own engine.
@@ -162,7 +175,7 @@ impl Elasticsearch {
         if !self.breaker.admits(Effect::Reads, Instant::now()) {
             return false;
         }
-        let is_there = is_there(&self.http, &self.url).await;
+        let is_there = self.transport.is_reachable().await;
         if is_there {
             self.breaker.answered();
         }
@@ -216,13 +229,13 @@ impl Elasticsearch {
                 let weight = if *error == Error::TimedOut { 3 } else { 1 };
                 let waited = began.elapsed();
                 if self.breaker.failed(Instant::now(), waited, weight) == Next::Look {
-                    let (http, url) = (self.http.clone(), self.url.clone());
+                    let transport = self.transport.clone();
                     let breaker = self.breaker.downgrade();
                     let random = self.random;
                     tokio::spawn(async move {
                         let ask = || {
-                            let (http, url) = (http.clone(), url.clone());
-                            async move { is_there(&http, &url).await }
+                            let transport = transport.clone();
+                            async move { transport.is_reachable().await }
                         };
                         breaker.look_for_the_end(random, ask).await;
                     });
@@ -235,59 +248,9 @@ impl Elasticsearch {
     }
 }
 
-async fn is_there(http: &Client, url: &Url) -> bool {
-    const TIMEOUT: Duration = Duration::from_secs(2);
-    let Ok(response) = http.get(url.clone()).timeout(TIMEOUT).send().await else {
-        return false;
-    };
-    // A 401 is an answer too: without a credential it is the usual one.
-    read_answer(response, WRITE_ANSWER_BYTES_MAX, false)
-        .await
-        .is_ok()
-}
-
 /// Returns true if the body of the request holds a password.
 fn holds_password(operation: &str) -> bool {
     matches!(operation, "put_user" | "set_password")
-}
-
-/// What speaks HTTP to an Elasticsearch. `setting` is the name of the one that `ca_file` comes from.
-pub(super) fn client(
-    scheme: &str,
-    ca_file: Option<PathBuf>,
-    setting: &'static str,
-) -> Result<Client, StartError> {
-    let builder = Client::builder()
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .no_proxy()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .user_agent(concat!("agent-keys/", env!("CARGO_PKG_VERSION")));
-    let builder = match (scheme, ca_file) {
-        // Without TLS there is nothing to verify, and reading the system's certificates would only cost time.
-        ("http", _) => builder.tls_certs_only([]),
-        (_, None) => builder,
-        (_, Some(path)) => builder.tls_certs_only(read_certificates(path, setting)?),
-    };
-    Ok(builder.build()?)
-}
-
-fn read_certificates(path: PathBuf, setting: &'static str) -> Result<Vec<Certificate>, StartError> {
-    let pem = match std::fs::read(&path) {
-        Ok(pem) => pem,
-        Err(source) => {
-            return Err(StartError::CaFile {
-                setting,
-                path,
-                source,
-            });
-        }
-    };
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(StartError::NoCertificates { setting, path }),
-    }
 }
 
 /// Elasticsearch, in one person's name, for one request. Cheap to clone.
@@ -438,46 +401,61 @@ impl Connection {
             Some(authorization) => authorization.clone(),
             None => self.credential.header()?,
         };
-        let mut request = self
-            .elasticsearch
-            .http
-            .request(method, self.url(path, query)?)
-            .timeout(timeout)
-            .header(header::AUTHORIZATION, authorization)
-            .header(header::ACCEPT, "application/json")
-            .header("x-opaque-id", self.request_id.as_str());
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        let is_read = matches!(effect, Effect::Reads);
+        let transport = &self.elasticsearch.transport;
         let _turn = self.elasticsearch.queue.turn().await?;
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => {
-                self.elasticsearch.log_cause(&error);
-                return Err(explain(&error));
+        let http = transport.http();
+        let mut result = Err(Error::Unreachable);
+        for node in transport.nodes() {
+            let mut request = http
+                .request(method.clone(), url(node, path, query)?)
+                .timeout(timeout)
+                .header(header::AUTHORIZATION, authorization.clone())
+                .header(header::ACCEPT, "application/json")
+                .header("x-opaque-id", self.request_id.as_str());
+            if let Some(body) = body {
+                request = request.json(body);
             }
-        };
-        read_answer(response, bytes_max, secret).await
+            result = match request.send().await {
+                Ok(response) => read_answer(response, bytes_max, secret).await,
+                Err(error) => {
+                    self.elasticsearch.log_cause(&error);
+                    Err(explain(&error))
+                }
+            };
+            match &result {
+                Err(error) if may_move_on(error, is_read) => node.failed(),
+                Err(Error::TimedOut | Error::Interrupted) => {
+                    node.failed();
+                    break;
+                }
+                _ => {
+                    node.reached();
+                    break;
+                }
+            }
+        }
+        result
     }
+}
 
-    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Error> {
-        // Such a segment would vanish from the path, and the request would mean something else.
-        if path.iter().any(|segment| matches!(*segment, "." | "..")) {
-            return Err(Error::Invalid {
-                kind: "path".to_owned(),
-                reason: "a name that no path can hold".to_owned(),
-            });
-        }
-        let mut url = self.elasticsearch.url.clone();
-        url.path_segments_mut()
-            .map_err(|()| Error::Unreachable)?
-            .pop_if_empty()
-            .extend(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        Ok(url)
+fn url(node: &Node, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Error> {
+    // Such a segment would vanish from the path, and the request would mean something else.
+    if path.iter().any(|segment| matches!(*segment, "." | "..")) {
+        return Err(Error::Invalid {
+            kind: "path".to_owned(),
+            reason: "a name that no path can hold".to_owned(),
+        });
     }
+    let mut url = node.url.clone();
+    url.path_segments_mut()
+        .map_err(|()| Error::Unreachable)?
+        .pop_if_empty()
+        .extend(path);
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    Ok(url)
 }
 
 /// What is asked for, without whom it is about.
@@ -486,6 +464,7 @@ fn operation(method: &Method, path: &[&str]) -> &'static str {
         ("GET", []) => "info",
         ("GET", ["_security", "_authenticate"]) => "authenticate",
         ("POST", ["_security", "user", "_has_privileges"]) => "has_privileges",
+        ("GET", ["_security", "user", "_privileges"]) => "list_privileges",
         ("POST", ["_security", "_query", "api_key"]) => "query_api_keys",
         ("POST", ["_security", "api_key"]) => "create_api_key",
         ("DELETE", ["_security", "api_key"]) => "invalidate_api_keys",
@@ -541,6 +520,8 @@ pub(super) fn explain(error: &reqwest::Error) -> Error {
         Error::Unreachable
     } else if error.is_timeout() {
         Error::TimedOut
+    } else if is_broken_gzip(error) {
+        Error::BadAnswer("compression")
     } else {
         Error::Interrupted
     }
@@ -553,4 +534,20 @@ fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref)
             .is_some_and(|inner| is_tls(inner))
+}
+
+/// The decompressor reports broken data as an I/O error of its own kinds.
+fn is_broken_gzip(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let kind = inner.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(
+            kind,
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other)
+        ) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
 }
