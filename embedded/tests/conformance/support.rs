@@ -99,14 +99,6 @@ impl TestEngine {
         Self::at(remote)
     }
 
-    /// A fresh engine, for a test that cannot run against a remote cluster.
-    pub(crate) async fn start_private(reason: &str) -> Self {
-        if Remote::from_environment().is_some() {
-            not_portable(reason);
-        }
-        Self::fresh(|_| {}).await
-    }
-
     /// A fresh engine with other settings, which a remote cluster cannot be given.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         if Remote::from_environment().is_some() {

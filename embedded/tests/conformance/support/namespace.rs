@@ -435,7 +435,9 @@ impl Namespace {
             text = Value::Object(found).to_string();
         }
         if path == "/_security/api_key"
-            && !query.contains("id=")
+            && !query
+                .split('&')
+                .any(|parameter| parameter.len() > 3 && parameter.starts_with("id="))
             && let Ok(mut found) = serde_json::from_str::<Value>(&text)
             && let Some(keys) = found.get_mut("api_keys").and_then(Value::as_array_mut)
         {

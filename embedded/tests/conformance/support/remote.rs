@@ -185,6 +185,8 @@ impl Remote {
         for (name, value) in &mut headers {
             if name.eq_ignore_ascii_case("es-security-runas-user") {
                 *value = self.names.name(value);
+                // The answer names the caller's realm, not the caller.
+                self.made.lock().unwrap().saw_admin = true;
             }
         }
         let authorization = headers
