@@ -30,11 +30,13 @@ mod gate;
 
 use crate::elasticsearch::{
     Connection, Error,
+    capabilities::Capability,
     has_privileges::{ApplicationQuestion, PrivilegeAnswer, PrivilegeQuestion},
 };
 use app::model::{
     access::{Access, MissingPrivilege, Permit, Reach},
     privilege::AgentPrivileges,
+    problem::ElasticsearchFault,
 };
 use std::sync::Arc;
 
@@ -45,6 +47,14 @@ const MANAGE_SECURITY: &str = "manage_security";
 const MANAGE_API_KEY: &str = "manage_api_key";
 const MANAGE_OWN_API_KEY: &str = "manage_own_api_key";
 const READ_SECURITY: &str = "read_security";
+/// The cluster privileges that decide.
+const CLUSTER: [&str; 4] = [
+    MANAGE_SECURITY,
+    MANAGE_API_KEY,
+    MANAGE_OWN_API_KEY,
+    READ_SECURITY,
+];
+const CLUSTER_BEFORE_8_5: &[&str] = &[MANAGE_SECURITY, MANAGE_API_KEY, MANAGE_OWN_API_KEY];
 const EVENT_WRITE: &str = "event:write";
 const CONFIG_AGENT_READ: &str = "config_agent:read";
 
@@ -76,8 +86,25 @@ impl SignedIn {
 }
 
 /// Asks Elasticsearch whose credential this is.
+///
+/// Errors: also [`ElasticsearchFault::TooOld`] and [`ElasticsearchFault::OpenSearch`], where `GET /` tells.
 pub async fn identify(connection: &Connection) -> Result<SignedIn, Error> {
-    let answer = connection.authenticate().await?;
+    let answer = match connection.authenticate().await {
+        Err(error @ (Error::Unauthorized | Error::Unreachable | Error::TimedOut | Error::Tls)) => {
+            return Err(error);
+        }
+        answer => answer,
+    };
+    // What is no supported Elasticsearch is named before anything else about it.
+    if let Err(error @ Error::Fault { fault, .. }) = connection.info().await
+        && matches!(
+            fault,
+            ElasticsearchFault::TooOld { .. } | ElasticsearchFault::OpenSearch
+        )
+    {
+        return Err(error);
+    }
+    let answer = answer?;
     if !answer.enabled {
         return Err(Error::Unauthorized);
     }
@@ -138,26 +165,32 @@ impl Actor {
         identity: Identity,
         gate: &Gate,
     ) -> Result<Self, Error> {
-        let cluster = [
-            MANAGE_SECURITY,
-            MANAGE_API_KEY,
-            MANAGE_OWN_API_KEY,
-            READ_SECURITY,
-        ];
         let mut application = vec![ApplicationQuestion {
             application: APM,
             privileges: vec![EVENT_WRITE, CONFIG_AGENT_READ],
             resources: vec!["*"],
         }];
-        application.extend(gate.question());
-        let question = PrivilegeQuestion {
-            cluster: &cluster,
+        let resources = gate.resources(connection).await?;
+        application.extend(gate.question(&resources));
+        let mut question = PrivilegeQuestion {
+            cluster: &CLUSTER,
             application,
         };
-        let answer = connection.has_privileges(&question).await?;
+        // Elasticsearch refuses the whole question for one privilege that it does not know.
+        if connection.lacks(Capability::ReadSecurity) {
+            question.cluster = CLUSTER_BEFORE_8_5;
+        }
+        let mut answer = connection.has_privileges(&question).await;
+        if let Err(error) = &answer
+            && connection.lacks_by(error, Capability::ReadSecurity)
+        {
+            question.cluster = CLUSTER_BEFORE_8_5;
+            answer = connection.has_privileges(&question).await;
+        }
+        let answer = answer?;
         Ok(Self {
             identity: Arc::new(identity),
-            access: Arc::new(judge(&answer, gate)),
+            access: Arc::new(judge(&answer, gate, &resources)),
         })
     }
 
@@ -216,15 +249,15 @@ pub async fn missing_for_new_key(
     Ok(missing)
 }
 
-fn judge(answer: &PrivilegeAnswer, gate: &Gate) -> Access {
+fn judge(answer: &PrivilegeAnswer, gate: &Gate, spaces: &[String]) -> Access {
     let security = answer.cluster(MANAGE_SECURITY);
     let everybodys = security || answer.cluster(MANAGE_API_KEY);
     let own = everybodys || answer.cluster(MANAGE_OWN_API_KEY);
     let reads = everybodys || answer.cluster(READ_SECURITY);
     let event_write = answer.application(APM, "*", EVENT_WRITE);
     let config_agent_read = answer.application(APM, "*", CONFIG_AGENT_READ);
-    let may_look = gate.missing_for_reading(answer);
-    let may_change = gate.missing_for_changing(answer);
+    let may_look = gate.missing_for_reading(answer, spaces);
+    let may_change = gate.missing_for_changing(answer, spaces);
 
     let unless = |held: bool, privilege| (!held).then(|| cluster(privilege));
     let nothing_to_hand_on = (!event_write && !config_agent_read)

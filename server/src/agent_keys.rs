@@ -20,6 +20,7 @@ pub mod revoke_many;
 pub(crate) use query::active_keys_by_owner;
 
 use crate::{failure::Failure, services::Person};
+use app::model::key_list::StatusFilter;
 use serde_json::Value;
 
 /// How many of this person's visible keys work now.
@@ -27,6 +28,6 @@ pub(crate) async fn count_active(
     person: &Person,
     now: app::model::timestamp::Timestamp,
 ) -> Result<u64, Failure> {
-    let body: Value = query::count_active(now);
+    let body: Value = query::count(StatusFilter::Active, now);
     Ok(person.elasticsearch().query_api_keys(&body).await?.total)
 }

@@ -271,8 +271,8 @@ async fn connect(
     random: Random,
 ) -> Result<(Option<embedded::Engine>, Elasticsearch), StartError> {
     match settings {
-        config::Elasticsearch::Cluster { url, ca_file } => {
-            Ok((None, Elasticsearch::new(url, ca_file, false, random)?))
+        config::Elasticsearch::Cluster(cluster) => {
+            Ok((None, Elasticsearch::new(*cluster, false, random)?))
         }
         config::Elasticsearch::Embedded {
             listen,
@@ -286,7 +286,7 @@ async fn connect(
                 .await
                 .map_err(|source| StartError::Engine { source })?;
             let url = Url::parse(&format!("http://{}/", reachable(engine.address())))?;
-            let elasticsearch = Elasticsearch::new(url, None, true, random)?;
+            let elasticsearch = Elasticsearch::new(url.into(), true, random)?;
             Ok((Some(engine), elasticsearch))
         }
     }

@@ -27,7 +27,7 @@ use app::{
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::{NewAgentKey, OperationId},
         password::NewPassword,
-        problem::Problem,
+        problem::{ElasticsearchFault, Problem},
         revocation::{FoundAgentKeys, KeyRevocation, KeySelection},
         role::AgentKeyRole,
         secret::Secret,
@@ -168,13 +168,21 @@ impl RequestBackend {
         };
         // Who it is, the session knows.
         let identity = &person.session().identity;
+        if let Err(error @ elasticsearch::Error::Fault { fault, .. }) = &info
+            && matches!(
+                fault,
+                ElasticsearchFault::TooOld { .. } | ElasticsearchFault::OpenSearch
+            )
+        {
+            return Err(error.clone().into());
+        }
         // Agent key users lack the privilege to see name and version, and do not need it.
         let about = info.ok().map(|info| ClusterAbout {
             name: info.cluster_name,
             version: info.version.number,
         });
         let needs_help = !access.list.is_granted() && outage.is_none();
-        let role_request = needs_help.then(|| role::request(self.services.gate.space()));
+        let role_request = needs_help.then(|| role::request(self.services.gate.resource()));
         Ok(Viewer {
             role_request,
             username: identity.username.clone(),

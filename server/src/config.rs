@@ -6,6 +6,7 @@
 //! never silently means the default. Errors name the setting and never print its value.
 
 mod audit_stream;
+mod cluster;
 mod source;
 
 use crate::{
@@ -24,6 +25,7 @@ use std::{
 use url::Url;
 
 pub use audit_stream::AuditStream;
+pub use cluster::{Cluster, Trust};
 pub use source::Environment;
 
 /// The file that is read when it exists and `--config` names no other.
@@ -105,13 +107,7 @@ pub enum Elasticsearch {
         elastic_password: Option<SecretString>,
     },
     /// A cluster.
-    Cluster {
-        /// `elasticsearch.url`, `AGENT_KEYS_ELASTICSEARCH_URL`: `http` or `https`, without user and password.
-        url: Url,
-        /// `elasticsearch.ca_file`, `AGENT_KEYS_ELASTICSEARCH_CA_FILE`: PEM certificates that alone are trusted.
-        /// Default: those the operating system trusts.
-        ca_file: Option<PathBuf>,
-    },
+    Cluster(Box<Cluster>),
 }
 
 /// How rights are judged.
@@ -119,7 +115,8 @@ pub enum Elasticsearch {
 pub struct Access {
     /// `access.kibana_feature`, `AGENT_KEYS_ACCESS_KIBANA_FEATURE`: `require` or `ignore`. Default `require`.
     pub kibana_feature: KibanaFeature,
-    /// `access.kibana_space`, `AGENT_KEYS_ACCESS_KIBANA_SPACE`: the space the Kibana privilege is asked for.
+    /// `access.kibana_space`, `AGENT_KEYS_ACCESS_KIBANA_SPACE`: the space the Kibana privilege is asked for, or
+    /// `*` for any space that the person's roles name.
     /// Default `default`.
     pub kibana_space: String,
 }
@@ -249,16 +246,33 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 fn tls_files(values: &mut Values) -> Result<Option<TlsFiles>, Error> {
-    match (values.path("tls.cert_file"), values.path("tls.key_file")) {
-        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+    pair_of_files(
+        (
+            values.named_text("tls.cert_file"),
+            "AGENT_KEYS_TLS_CERT_FILE",
+        ),
+        (values.named_text("tls.key_file"), "AGENT_KEYS_TLS_KEY_FILE"),
+    )
+}
+
+/// A certificate and its key, each as it was given and with the name of its setting: both or neither.
+fn pair_of_files(
+    (cert, cert_setting): (Option<(String, String)>, &'static str),
+    (key, key_setting): (Option<(String, String)>, &'static str),
+) -> Result<Option<TlsFiles>, Error> {
+    match (cert, key) {
+        (Some((_, cert)), Some((_, key))) => Ok(Some(TlsFiles {
+            cert: cert.into(),
+            key: key.into(),
+        })),
         (None, None) => Ok(None),
         (Some(_), None) => Err(Error::Half {
-            given: "AGENT_KEYS_TLS_CERT_FILE",
-            missing: "AGENT_KEYS_TLS_KEY_FILE",
+            given: cert_setting,
+            missing: key_setting,
         }),
         (None, Some(_)) => Err(Error::Half {
-            given: "AGENT_KEYS_TLS_KEY_FILE",
-            missing: "AGENT_KEYS_TLS_CERT_FILE",
+            given: key_setting,
+            missing: cert_setting,
         }),
     }
 }
@@ -335,16 +349,13 @@ fn elasticsearch(values: &mut Values) -> Result<Elasticsearch, Error> {
     let elastic_password = values
         .secret("embedded.elastic_password")?
         .map(|(_, password)| password);
-    let ca_file = values.path("elasticsearch.ca_file");
-    let Some((name, text)) = values.named_text("elasticsearch.url") else {
-        return Ok(Elasticsearch::Embedded {
+    Ok(match cluster::read(values)? {
+        Some(cluster) => Elasticsearch::Cluster(Box::new(cluster)),
+        None => Elasticsearch::Embedded {
             listen,
             elastic_password,
-        });
-    };
-    let reason = "leave out user and password: each person signs in with their own";
-    let url = elasticsearch_url(name, &text, reason)?;
-    Ok(Elasticsearch::Cluster { url, ca_file })
+        },
+    })
 }
 
 /// The address of an Elasticsearch, with a slash at its end. `no_user` says why it holds no user.
@@ -407,8 +418,9 @@ fn access(values: &mut Values) -> Result<Access, Error> {
         .named_text("access.kibana_space")
         .unwrap_or_else(|| ("access.kibana_space".to_owned(), "default".to_owned()));
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    if kibana_space.is_empty() || !kibana_space.chars().all(allowed) {
-        let reason = "a space's id has lower-case letters, digits, - and _";
+    let is_id = !kibana_space.is_empty() && kibana_space.chars().all(allowed);
+    if !is_id && kibana_space != "*" {
+        let reason = "use a space's id (lower-case letters, digits, - and _), or * for any space";
         return Err(Error::Invalid { name, reason });
     }
     Ok(Access {

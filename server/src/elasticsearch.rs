@@ -9,6 +9,7 @@ mod answer;
 pub mod api_key;
 pub mod authenticate;
 pub mod breaker;
+pub mod capabilities;
 pub mod connection;
 pub mod credential;
 pub mod data_stream;
@@ -18,6 +19,7 @@ pub mod info;
 mod queue;
 pub(crate) mod recheck;
 pub mod role;
+mod transport;
 pub mod user;
 
 pub use connection::{Connection, Elasticsearch, StartError};

@@ -7,8 +7,8 @@ pub mod read;
 use app::model::role::AGENT_KEY_ROLE;
 use serde_json::{Value, json};
 
-/// What the role grants, for people who use Kibana's space `space`.
-fn recipe(space: &str) -> Value {
+/// What the role grants, for people who use the Kibana space of this resource: `space:default`, or `*` for any.
+fn recipe(resource: &str) -> Value {
     json!({
         "cluster": ["manage_own_api_key"],
         "applications": [
@@ -20,15 +20,15 @@ fn recipe(space: &str) -> Value {
             {
                 "application": "kibana-.kibana",
                 "privileges": ["feature_apm.all"],
-                "resources": [format!("space:{space}")],
+                "resources": [resource],
             },
         ],
     })
 }
 
 /// The whole request, for whoever may send it.
-pub(crate) fn request(space: &str) -> String {
-    let body = recipe(space);
+pub(crate) fn request(resource: &str) -> String {
+    let body = recipe(resource);
     format!("PUT /_security/role/{AGENT_KEY_ROLE}\n{body:#}")
 }
 
@@ -80,15 +80,15 @@ mod tests {
 
     #[test]
     fn a_role_that_grants_the_same_is_the_same() {
-        let mut stored = recipe("default");
+        let mut stored = recipe("space:default");
         stored["indices"] = json!([]);
         stored["run_as"] = json!([]);
         stored["metadata"] = json!({ "made_by": "somebody" });
         stored["transient_metadata"] = json!({ "enabled": true });
         stored["applications"][0]["privileges"] = json!(["config_agent:read", "event:write"]);
-        assert_eq!(normalised(&stored), normalised(&recipe("default")));
-        assert_ne!(normalised(&stored), normalised(&recipe("other")));
+        assert_eq!(normalised(&stored), normalised(&recipe("space:default")));
+        assert_ne!(normalised(&stored), normalised(&recipe("space:other")));
         stored["cluster"] = json!(["manage_own_api_key", "monitor"]);
-        assert_ne!(normalised(&stored), normalised(&recipe("default")));
+        assert_ne!(normalised(&stored), normalised(&recipe("space:default")));
     }
 }

@@ -319,6 +319,74 @@ async fn the_gate_can_be_switched_off_for_clusters_without_kibana() {
     assert_eq!(person.create("allowed").await.status, StatusCode::OK);
 }
 
+/// Whether a person whose role names these Kibana privileges may look at keys, and may make one.
+async fn kibana_access(app: &App, name: &str, privileges: &[&str], resource: &str) -> (bool, bool) {
+    let role = json!({
+        "cluster": ["manage_own_api_key"],
+        "applications": [
+            { "application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"] },
+            { "application": "kibana-.kibana", "privileges": privileges, "resources": [resource] },
+        ],
+    });
+    app.engine.put_role(name, role).await;
+    let person = app.with_user(name, &[name]).await;
+    let looks = person.list(|_| {}).await.status == StatusCode::OK;
+    let makes = person.create("a key").await.status == StatusCode::OK;
+    (looks, makes)
+}
+
+/// As Kibana 8.16 and later resolves them. A malformed name, as an old Kibana wrote them, opens nothing.
+#[tokio::test]
+async fn kibanas_privileges_open_the_page_as_in_kibana() {
+    let app = App::start().await;
+    #[rustfmt::skip]
+    let rows: &[(&str, &[&str], (bool, bool))] = &[
+        ("all-of-apm", &["feature_apm.all"], (true, true)),
+        ("all", &["all"], (true, true)),
+        ("space-all", &["space_all"], (true, true)),
+        ("settings", &["feature_apm.minimal_read", "feature_apm.settings_save"], (true, true)),
+        ("minimal-all-settings", &["feature_apm.minimal_all", "feature_apm.settings_save"], (true, true)),
+        ("read-of-apm", &["feature_apm.read"], (true, false)),
+        ("minimal-read", &["feature_apm.minimal_read"], (true, false)),
+        ("read", &["read"], (true, false)),
+        ("settings-alone", &["feature_apm.settings_save"], (false, false)),
+        ("malformed", &["feature_x.a;;"], (false, false)),
+    ];
+    for (name, privileges, expected) in rows {
+        let access = kibana_access(&app, name, privileges, "space:default").await;
+        assert_eq!(access, *expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn any_space_may_be_the_one_that_counts() {
+    let setup = crate::support::Setup {
+        kibana_space: Some("*"),
+        ..Default::default()
+    };
+    let app = App::start_with(setup).await;
+    let all: &[&str] = &["feature_apm.all"];
+    assert_eq!(
+        kibana_access(&app, "a", all, "space:team-a").await,
+        (true, true)
+    );
+    assert_eq!(kibana_access(&app, "b", all, "*").await, (true, true));
+    assert_eq!(
+        kibana_access(&app, "c", &["feature_apm.read"], "space:c").await,
+        (true, false)
+    );
+    assert_eq!(
+        kibana_access(&app, "d", &["feature_ml.all"], "space:d").await,
+        (false, false)
+    );
+    // The control: where one space counts, another does not.
+    let default = App::start().await;
+    assert_eq!(
+        kibana_access(&default, "a", all, "space:team-a").await,
+        (false, false)
+    );
+}
+
 #[tokio::test]
 async fn a_role_that_is_taken_away_is_gone_at_the_next_click() {
     let app = App::start().await;

@@ -64,10 +64,10 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(file.audit_log, Some(path));
     assert_eq!(config.data_dir, PathBuf::from("/from/the/file"));
     assert_eq!(config.access.kibana_feature, KibanaFeature::Ignore);
-    let Elasticsearch::Cluster { url, .. } = config.elasticsearch else {
+    let Elasticsearch::Cluster(cluster) = config.elasticsearch else {
         panic!("a cluster is named");
     };
-    assert_eq!(url.as_str(), "https://es.example.com:9200/path/");
+    assert_eq!(cluster.url.as_str(), "https://es.example.com:9200/path/");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn mistakes_are_named_and_values_are_not_told() {
         ),
         (
             read([("AGENT_KEYS_ACCESS_KIBANA_SPACE", "a b")]),
-            "AGENT_KEYS_ACCESS_KIBANA_SPACE: a space's id",
+            "AGENT_KEYS_ACCESS_KIBANA_SPACE: use a space's id",
         ),
         (
             read([
@@ -360,4 +360,110 @@ async fn the_application_starts_with_its_own_engine_and_again_on_the_same_data()
         let path = file.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
+}
+
+fn cluster<const COUNT: usize>(
+    settings: [(&str, &str); COUNT],
+) -> Result<server::config::Cluster, server::config::Error> {
+    let mut all = std::collections::BTreeMap::from(settings);
+    all.entry("AGENT_KEYS_ELASTICSEARCH_URL")
+        .or_insert("https://es:9200");
+    let text = all.iter().map(|(name, value)| {
+        let key = name.trim_start_matches("AGENT_KEYS_ELASTICSEARCH_");
+        format!("{} = {value:?}\n", key.to_lowercase())
+    });
+    let text = format!("[elasticsearch]\n{}", text.collect::<String>());
+    match read_file(&text, [])?.elasticsearch {
+        Elasticsearch::Cluster(cluster) => Ok(*cluster),
+        Elasticsearch::Embedded { .. } => panic!("a cluster is named"),
+    }
+}
+
+#[test]
+fn several_addresses_are_separated_by_commas() {
+    let cluster_of = |text| cluster([("AGENT_KEYS_ELASTICSEARCH_URL", text)]);
+    let found = cluster_of("https://a:9200, https://b/es,http://c").unwrap();
+    assert_eq!(found.url.as_str(), "https://a:9200/");
+    let others: Vec<&str> = found.fallback_urls.iter().map(|url| url.as_str()).collect();
+    assert_eq!(others, ["https://b/es/", "http://c/"]);
+    for bad in [
+        "https://a,",
+        ",https://a",
+        "https://a,https://a/",
+        "https://a,ftp://b",
+    ] {
+        let error = cluster_of(bad).unwrap_err().to_string();
+        assert!(error.starts_with("elasticsearch.url: "), "{bad}: {error}");
+    }
+}
+
+#[test]
+fn empty_elasticsearch_setting_is_an_error() {
+    for name in [
+        "AGENT_KEYS_ELASTICSEARCH_URL",
+        "AGENT_KEYS_ELASTICSEARCH_CA_FILE",
+        "AGENT_KEYS_ELASTICSEARCH_CA_FINGERPRINT",
+        "AGENT_KEYS_ELASTICSEARCH_CLIENT_CERT_FILE",
+        "AGENT_KEYS_ELASTICSEARCH_CLIENT_KEY_FILE",
+        "AGENT_KEYS_ELASTICSEARCH_PROXY",
+        "AGENT_KEYS_ELASTICSEARCH_PROXY_FILE",
+    ] {
+        let error = read([(name, "")]).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name}: is empty")), "{error}");
+    }
+}
+
+#[test]
+fn ca_fingerprint_may_be_written_with_and_without_colons() {
+    use server::config::Trust;
+    let digits = "0a".repeat(32);
+    let colons = vec!["0A"; 32].join(":");
+    for text in [digits.as_str(), &colons, &digits.to_uppercase()] {
+        let found = cluster([("AGENT_KEYS_ELASTICSEARCH_CA_FINGERPRINT", text)]).unwrap();
+        assert_eq!(found.trust, Trust::CaFingerprint([10; 32]));
+    }
+    for bad in [
+        "0a",
+        &digits[1..],
+        &digits.replace('a', "g"),
+        &"0a".repeat(33),
+        ":",
+    ] {
+        let error = cluster([("AGENT_KEYS_ELASTICSEARCH_CA_FINGERPRINT", bad)]);
+        assert!(error.unwrap_err().to_string().contains("64 hexadecimal"));
+    }
+    let both = cluster([
+        ("AGENT_KEYS_ELASTICSEARCH_CA_FINGERPRINT", &digits),
+        ("AGENT_KEYS_ELASTICSEARCH_CA_FILE", "/ca.pem"),
+    ]);
+    assert!(both.unwrap_err().to_string().contains("give one"));
+}
+
+#[test]
+fn client_certificate_needs_its_key_and_the_proxy_an_address() {
+    for (given, missing) in [("CERT", "KEY"), ("KEY", "CERT")] {
+        let given = format!("AGENT_KEYS_ELASTICSEARCH_CLIENT_{given}_FILE");
+        let error = cluster([(&given, "/x.pem")]).unwrap_err().to_string();
+        let missing = format!("AGENT_KEYS_ELASTICSEARCH_CLIENT_{missing}_FILE is not");
+        assert!(
+            error.starts_with(&given) && error.contains(&missing),
+            "{error}"
+        );
+    }
+    for bad in [
+        "proxy:3128",
+        "https://proxy",
+        "http://proxy/path",
+        "socks5://hunter2@proxy",
+    ] {
+        let error = cluster([("AGENT_KEYS_ELASTICSEARCH_PROXY", bad)]).unwrap_err();
+        assert!(error.to_string().starts_with("elasticsearch.proxy: "));
+        assert!(!error.to_string().contains("hunter2"));
+    }
+    let found = cluster([(
+        "AGENT_KEYS_ELASTICSEARCH_PROXY",
+        "http://u:hunter2@proxy:3128",
+    )]);
+    let found = found.unwrap();
+    assert!(found.proxy.is_some() && !format!("{found:?}").contains("hunter2"));
 }

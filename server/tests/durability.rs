@@ -46,10 +46,9 @@ async fn serve() {
         return;
     };
     let config = Config {
-        elasticsearch: Elasticsearch::Cluster {
-            url: url.parse().unwrap(),
-            ca_file: None,
-        },
+        elasticsearch: Elasticsearch::Cluster(Box::new(server::config::Cluster::from(
+            url.parse::<url::Url>().unwrap(),
+        ))),
         durability: match durability.as_str() {
             "full" => Durability::Full,
             _ => Durability::MissedByTests,
@@ -203,10 +202,9 @@ async fn look_again(
     received: &BTreeSet<String>,
 ) -> (usize, usize) {
     let config = Config {
-        elasticsearch: Elasticsearch::Cluster {
-            url: format!("{}/", engine.url()).parse().unwrap(),
-            ca_file: None,
-        },
+        elasticsearch: Elasticsearch::Cluster(Box::new(server::config::Cluster::from(
+            format!("{}/", engine.url()).parse::<url::Url>().unwrap(),
+        ))),
         ..crate::support::config(data_dir)
     };
     let application = Application::start(config, Clock::System).await.unwrap();

@@ -98,10 +98,9 @@ async fn neither_a_flood_of_names_nor_a_kill_makes_failures_forgotten() {
     // The next process, a moment before the pause ends.
     let clock = Clock::manual(Timestamp(next_at - 1));
     let config = Config {
-        elasticsearch: Elasticsearch::Cluster {
-            url: format!("{}/", proxy.url()).parse().unwrap(),
-            ca_file: None,
-        },
+        elasticsearch: Elasticsearch::Cluster(Box::new(server::config::Cluster::from(
+            format!("{}/", proxy.url()).parse::<url::Url>().unwrap(),
+        ))),
         ..config(directory.path())
     };
     let next = Application::start(config, clock.clone()).await.unwrap();

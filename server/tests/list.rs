@@ -72,7 +72,7 @@ async fn the_newest_come_first_and_each_says_what_it_is() {
     assert!(!list.keys[1].revocable && list.keys[0].revocable);
     assert_eq!(list.keys[1].labels.team.as_deref(), Some("search"));
     assert_eq!(list.keys[2].status, KeyStatus::Active { until: None });
-    assert_eq!(list.keys[3].privileges, ["event:write"]);
+    assert_eq!(list.keys[3].rights.privileges(), ["event:write"]);
     let summary = &list.summary;
     assert_eq!(
         (

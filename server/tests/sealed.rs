@@ -111,10 +111,11 @@ async fn the_database_and_the_servers_key_open_no_session_and_tell_no_password()
     let stolen = stolen_from(&copy.path().join("agent-keys.db")).await;
     assert_eq!(stolen.len(), tokens.len());
     let config = Config {
-        elasticsearch: Elasticsearch::Cluster {
-            url: format!("{}/", app.engine.url()).parse().unwrap(),
-            ca_file: None,
-        },
+        elasticsearch: Elasticsearch::Cluster(Box::new(server::config::Cluster::from(
+            format!("{}/", app.engine.url())
+                .parse::<url::Url>()
+                .unwrap(),
+        ))),
         ..config(copy.path())
     };
     let elsewhere = Application::start(config, app.clock.clone()).await.unwrap();

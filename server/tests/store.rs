@@ -570,8 +570,8 @@ async fn tell_of_sessions(store: Store) {
 /// Only Elasticsearch's answers make these, so an engine is asked.
 async fn proof_and_grant() -> (SignedIn, Grant) {
     let engine = crate::support::engine::Engine::start(&server::clock::Clock::manual(NOW)).await;
-    let url = format!("{}/", engine.url()).parse().unwrap();
-    let elasticsearch = Elasticsearch::new(url, None, true, Random::default()).unwrap();
+    let url: url::Url = format!("{}/", engine.url()).parse().unwrap();
+    let elasticsearch = Elasticsearch::new(url.into(), true, Random::default()).unwrap();
     let credential = Credential::basic("elastic", crate::support::PASSWORD).unwrap();
     let connection = elasticsearch.connect(credential, RequestId::new("request-0"));
     let proof = identify(&connection).await.unwrap();

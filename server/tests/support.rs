@@ -52,6 +52,8 @@ pub(crate) struct App {
 pub(crate) struct Setup {
     /// Elasticsearch's address, where it is not the engine's own.
     pub(crate) elasticsearch: Option<String>,
+    /// The Kibana space, where it is not `default`.
+    pub(crate) kibana_space: Option<&'static str>,
     /// Whether Kibana's gate is switched off.
     pub(crate) without_kibana: bool,
     /// Certificate and key.
@@ -91,17 +93,16 @@ impl App {
         let data_dir = tempfile::tempdir().unwrap();
         let address = setup.elasticsearch.unwrap_or_else(|| engine.url());
         let config = Config {
-            elasticsearch: Elasticsearch::Cluster {
-                url: Url::parse(&format!("{address}/")).unwrap(),
-                ca_file: None,
-            },
+            elasticsearch: Elasticsearch::Cluster(Box::new(server::config::Cluster::from(
+                Url::parse(&format!("{address}/")).unwrap(),
+            ))),
             access: Access {
                 kibana_feature: if setup.without_kibana {
                     KibanaFeature::Ignore
                 } else {
                     KibanaFeature::Require
                 },
-                kibana_space: "default".to_owned(),
+                kibana_space: setup.kibana_space.unwrap_or("default").to_owned(),
             },
             tls: setup.tls,
             trusted_proxies: setup.trusted_proxies,
@@ -245,6 +246,7 @@ pub(crate) fn client_with(
     let builder = reqwest::Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
+        .no_gzip()
         .tls_danger_accept_invalid_certs(true);
     change(builder).build().unwrap()
 }

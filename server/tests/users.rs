@@ -134,7 +134,7 @@ async fn a_user_is_created_disabled_enabled_given_a_password_and_deleted() {
         .iter()
         .find(|user| user.username == "d.whitfield")
         .unwrap();
-    assert_eq!(user.active_keys, 1);
+    assert_eq!(user.active_keys, Some(1));
     assert_eq!(user.full_name.as_deref(), Some("Dana Whitfield"));
     assert!(user.enabled && !user.reserved && user.has_agent_key_role());
     assert!(

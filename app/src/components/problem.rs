@@ -215,13 +215,21 @@ fn unusable(fault: ElasticsearchFault) -> Sentences {
             "Security is turned off in Elasticsearch".to_owned(),
             "Without it there are no users and no API keys. An administrator can turn it on with xpack.security.enabled.",
         ),
+        F::TooOld { major, minor } => (
+            format!("Elasticsearch {major}.{minor} is too old"),
+            "Agent Keys needs Elasticsearch 8.0 or later. An administrator can upgrade the cluster, or set another address.",
+        ),
+        F::OpenSearch => (
+            "The address configured as Elasticsearch is OpenSearch".to_owned(),
+            "OpenSearch has another security API, without API keys for APM agents. An administrator must set the address of an Elasticsearch, or leave it out to use the embedded engine.",
+        ),
         F::LicenseExpired => (
             "The Elasticsearch licence has expired".to_owned(),
             "Nothing was changed. An administrator must renew it, or go back to the free Basic licence.",
         ),
         F::NotOnServerless => (
             "Elasticsearch Serverless does not offer this".to_owned(),
-            "Nothing was changed. Manage users and roles in the Elastic Cloud console instead.",
+            "Nothing was changed. Keys and roles work there; people are managed in the Elastic Cloud console.",
         ),
         F::NoMaster => (
             "The Elasticsearch cluster has no master node".to_owned(),

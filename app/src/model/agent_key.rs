@@ -108,6 +108,41 @@ pub enum Delivery {
     NotRecorded,
 }
 
+/// What a key grants, judged by its role descriptors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyRights {
+    /// Elasticsearch before 8.5 does not tell.
+    NotTold,
+    /// There are no descriptors: everything that its owner could do when it was made.
+    OwnersAll,
+    /// What the descriptors name.
+    Described {
+        /// Application privileges for `apm`, sorted. Keys made elsewhere may hold others than our two.
+        privileges: Vec<String>,
+        /// Whether they grant more than that: cluster or index privileges, or other applications.
+        more: bool,
+    },
+}
+
+impl KeyRights {
+    /// Application privileges for `apm`, as far as they are known.
+    pub fn privileges(&self) -> &[String] {
+        match self {
+            Self::Described { privileges, .. } => privileges,
+            Self::NotTold | Self::OwnersAll => &[],
+        }
+    }
+
+    /// What is wrong with it for an agent's key, in a few words.
+    pub fn finding(&self) -> Option<&'static str> {
+        match self {
+            Self::OwnersAll => Some("Everything its owner could do"),
+            Self::Described { more: true, .. } => Some("More than an agent needs"),
+            Self::NotTold | Self::Described { more: false, .. } => None,
+        }
+    }
+}
+
 /// One key of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentKey {
@@ -123,8 +158,8 @@ pub struct AgentKey {
     pub created: Timestamp,
     /// What it does now.
     pub status: KeyStatus,
-    /// Application privileges for `apm`, sorted. Keys made elsewhere may hold others than our two.
-    pub privileges: Vec<String>,
+    /// What it grants.
+    pub rights: KeyRights,
     /// What it is for.
     pub labels: Labels,
     /// Who made it.
@@ -140,6 +175,8 @@ pub struct AgentKey {
 pub struct FoundAgentKey {
     /// The key.
     pub key: AgentKey,
+    /// Its role descriptors as Elasticsearch holds them, as JSON; `None` where it does not tell.
+    pub descriptors: Option<String>,
     /// When Elasticsearch was asked.
     pub read_at: Timestamp,
     /// Why it was not asked now, where the key is shown as it was then.

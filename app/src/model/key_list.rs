@@ -1,6 +1,6 @@
 //! The list of keys: what is asked for, in the words of the page's address, and what comes back.
 
-use super::{agent_key::AgentKey, outage::Memory, timestamp::Timestamp};
+use super::{agent_key::AgentKey, apm_settings::ApmSettings, outage::Memory, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Rows on a page, where the address does not say.
@@ -122,6 +122,8 @@ pub struct KeySummary {
     pub owners: Vec<FacetValue>,
     /// Realms with the most keys, at most [`FILTER_VALUES_MAX`].
     pub realms: Vec<FacetValue>,
+    /// Whether `owners` and `realms` are listed: Elasticsearch before 8.13 cannot.
+    pub lists_owners: bool,
     /// APM Server's limit of unique keys, from the settings.
     pub limit: u32,
     /// Whether API-key authorization is on, from the settings.
@@ -136,6 +138,15 @@ impl KeyListPage {
 }
 
 impl KeySummary {
+    /// The same counts with what the settings say about them.
+    pub fn with_settings(self, settings: &ApmSettings) -> Self {
+        Self {
+            limit: settings.api_key_limit,
+            authorization_enabled: settings.api_key_enabled,
+            ..self
+        }
+    }
+
     /// All keys, whatever their status.
     pub fn total(&self) -> u64 {
         self.active + self.expired + self.revoked

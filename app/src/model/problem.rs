@@ -98,6 +98,15 @@ pub enum ElasticsearchFault {
     ApiKeysDisabled,
     /// Security is switched off (`xpack.security.enabled`).
     SecurityDisabled,
+    /// Elasticsearch is older than 8.0.
+    TooOld {
+        /// The first number of its version.
+        major: u32,
+        /// The second.
+        minor: u32,
+    },
+    /// It is OpenSearch, which has another security API.
+    OpenSearch,
     /// The licence has expired.
     LicenseExpired,
     /// This call is not offered by Elasticsearch Serverless.
@@ -170,7 +179,11 @@ impl ElasticsearchFault {
             | Self::FloodStage
             | Self::OutOfMemory => 503,
             Self::TimedOut => 504,
-            Self::ApiKeysDisabled | Self::SecurityDisabled | Self::NotOnServerless => 501,
+            Self::ApiKeysDisabled
+            | Self::SecurityDisabled
+            | Self::NotOnServerless
+            | Self::TooOld { .. }
+            | Self::OpenSearch => 501,
             Self::RequestTooLarge => 413,
             Self::Gateway(_)
             | Self::Tls

@@ -113,8 +113,8 @@ pub struct User {
     pub enabled: bool,
     /// Whether Elasticsearch keeps this user for itself; only its password can be changed.
     pub reserved: bool,
-    /// How many keys of theirs work now.
-    pub active_keys: u64,
+    /// How many of their keys work now; `None` where Elasticsearch cannot count them (before 8.13).
+    pub active_keys: Option<u64>,
 }
 
 impl User {

@@ -2,18 +2,18 @@
 
 use super::agent_keys::{
     LIST,
-    table::{StatusBadge, or_dash},
+    table::{StatusBadge, or_dash, rights_badges},
 };
 use crate::{
     components::{
-        badge::{Badge, Tone},
+        badge::Tone,
         callout::Callout,
         icon::{Icon, IconName},
         moment::Moment,
         outage::OutageBanner,
         problem::ProblemPrompt,
     },
-    model::agent_key::{Delivery, FoundAgentKey, KeySource, KeyStatus},
+    model::agent_key::{Delivery, FoundAgentKey, KeyRights, KeySource, KeyStatus},
     questions::{agent_keys::find_agent_key, ask},
 };
 use leptos::prelude::*;
@@ -52,6 +52,7 @@ pub fn AgentKeyPage() -> impl IntoView {
 fn Key(found: FoundAgentKey) -> impl IntoView {
     let FoundAgentKey {
         key,
+        descriptors,
         read_at,
         outage,
     } = found;
@@ -79,11 +80,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
         KeySource::AgentKeys => "in this application",
         KeySource::Elsewhere => "in Kibana or through the API",
     };
-    let privileges: Vec<_> = key
-        .privileges
-        .iter()
-        .map(|name| view! { <Badge text=name.clone() variant="code" /> })
-        .collect();
+    let privileges = rights_badges(&key.rights);
     let labels: Vec<_> = [
         ("service", key.labels.service),
         ("environment", key.labels.environment),
@@ -107,6 +104,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
             </div>
         </header>
         {works.then(|| view! { <DeliveryNotice delivery=key.delivery /> })}
+        {works.then(|| view! { <RightsNotice rights=key.rights.clone() /> })}
         <section class="panel">
             <header><h2>"About this key"</h2></header>
             <dl data-part="body" class="facts" data-layout="grid">
@@ -127,12 +125,47 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
                 </div>
             </dl>
         </section>
+        {descriptors.map(|text| view! {
+            <section class="panel">
+                <header><h2>"Role descriptors"</h2></header>
+                <div data-part="body">
+                    <details class="disclosure">
+                        <summary>"What Elasticsearch stores"</summary>
+                        <pre class="mono small">{text}</pre>
+                    </details>
+                </div>
+            </section>
+        })}
         <section class="panel">
             <header><h2>"Labels"</h2></header>
             <dl data-part="body" class="facts">{labels}</dl>
         </section>
     }
     .into_any()
+}
+
+/// Warns of a key that grants more than an agent needs.
+#[component]
+fn RightsNotice(rights: KeyRights) -> impl IntoView {
+    let (title, text) = match rights {
+        KeyRights::OwnersAll => (
+            "This key can do everything its owner could do when it was made",
+            "It has no role descriptors. An agent needs event:write and config_agent:read only: create another key, \
+             give it to the agent, and revoke this one.",
+        ),
+        KeyRights::Described { more: true, .. } => (
+            "This key grants more than an agent needs",
+            "Its role descriptors are below. If only agents use it, create another key, give it to them, and revoke \
+             this one.",
+        ),
+        KeyRights::NotTold | KeyRights::Described { more: false, .. } => return None,
+    };
+    Some(view! {
+        <Callout tone=Tone::Warning>
+            <h2>{title}</h2>
+            <p>{text}</p>
+        </Callout>
+    })
 }
 
 /// What the ledger knows of the secret, and what to do about it.

@@ -80,10 +80,12 @@ pub(crate) fn application_name_problem(name: &str, wildcards: bool) -> Option<St
 
 /// What is wrong with a privilege or action that a role lists, if anything.
 pub(crate) fn privilege_or_action_problem(name: &str) -> Option<String> {
-    if is_privilege_name(name) || name == "*" {
-        return None;
-    }
-    action_problem(name)
+    let is_graph = name.chars().all(|c| c.is_ascii_graphic());
+    (!is_graph).then(|| {
+        format!(
+            "Application privilege names and actions must match the pattern ^\\p{{Graph}}*$ (found '{name}')"
+        )
+    })
 }
 
 /// What is wrong with an action, if anything.

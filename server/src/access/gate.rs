@@ -2,7 +2,10 @@
 
 use crate::{
     config,
-    elasticsearch::has_privileges::{ApplicationQuestion, PrivilegeAnswer},
+    elasticsearch::{
+        Connection, Error,
+        has_privileges::{ApplicationQuestion, PrivilegeAnswer},
+    },
 };
 use app::model::access::MissingPrivilege;
 
@@ -11,71 +14,108 @@ pub const APM: &str = "apm";
 const KIBANA: &str = "kibana-.kibana";
 const FEATURE_ALL: &str = "feature_apm.all";
 const FEATURE_READ: &str = "feature_apm.read";
+/// Kibana's sub-feature for changing APM's settings, agent keys among them. It comes beside a minimal privilege.
+const SETTINGS_SAVE: &str = "feature_apm.settings_save";
 /// Each of these opens the page for changing. The broad ones include the narrow one, but Elasticsearch only knows
 /// that where Kibana has registered its privileges, so each is asked for by name.
 const CHANGING: [&str; 3] = [FEATURE_ALL, "all", "space_all"];
-/// Each of these opens it for reading only.
-const READING: [&str; 3] = [FEATURE_READ, "read", "space_read"];
+/// Each of these opens it for reading; together with [`SETTINGS_SAVE`], for changing.
+const READING: [&str; 5] = [
+    FEATURE_READ,
+    "feature_apm.minimal_read",
+    "feature_apm.minimal_all",
+    "read",
+    "space_read",
+];
+/// Any space will do.
+const ANY_SPACE: &str = "*";
+/// Spaces that are asked for at once.
+const SPACES_MAX: usize = 100;
 
 /// Whether Kibana's gate counts, and for which space.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    /// `space:default`; `None` when the gate is switched off.
-    resource: Option<String>,
-    space: String,
+    /// `space:default`, or `*` for any.
+    resource: String,
+    /// Whether Kibana's privileges count here as well.
+    counts: bool,
 }
 
 impl Gate {
     /// The gate, as the settings want it.
     pub fn new(access: &config::Access) -> Self {
-        let resource = match access.kibana_feature {
-            config::KibanaFeature::Require => Some(format!("space:{}", access.kibana_space)),
-            config::KibanaFeature::Ignore => None,
-        };
         Self {
-            resource,
-            space: access.kibana_space.clone(),
+            resource: match access.kibana_space.as_str() {
+                ANY_SPACE => ANY_SPACE.to_owned(),
+                space => format!("space:{space}"),
+            },
+            counts: access.kibana_feature == config::KibanaFeature::Require,
         }
     }
 
-    /// The id of the space.
-    pub fn space(&self) -> &str {
-        &self.space
+    /// The resource that stands for the space in a role: `space:default`, or `*`.
+    pub fn resource(&self) -> &str {
+        &self.resource
     }
 
-    pub(super) fn question(&self) -> Option<ApplicationQuestion<'_>> {
-        let resource = self.resource.as_deref()?;
-        Some(ApplicationQuestion {
+    /// The resources to ask for. For any space, those that the person's roles name.
+    pub(super) async fn resources(&self, connection: &Connection) -> Result<Vec<String>, Error> {
+        match self.resource.as_str() {
+            _ if !self.counts => Ok(Vec::new()),
+            ANY_SPACE => {
+                let mut resources = connection.application_resources(KIBANA).await?;
+                resources.truncate(SPACES_MAX);
+                if resources.is_empty() {
+                    resources.push(ANY_SPACE.to_owned());
+                }
+                Ok(resources)
+            }
+            one => Ok(vec![one.to_owned()]),
+        }
+    }
+
+    /// What to ask about these resources.
+    pub(super) fn question<'a>(&self, resources: &'a [String]) -> Option<ApplicationQuestion<'a>> {
+        (!resources.is_empty()).then(|| ApplicationQuestion {
             application: KIBANA,
-            privileges: CHANGING.into_iter().chain(READING).collect(),
-            resources: vec![resource],
+            privileges: CHANGING
+                .into_iter()
+                .chain(READING)
+                .chain([SETTINGS_SAVE])
+                .collect(),
+            resources: resources.iter().map(String::as_str).collect(),
         })
     }
 
-    pub(super) fn missing_for_reading(&self, answer: &PrivilegeAnswer) -> Option<MissingPrivilege> {
-        let opening: Vec<_> = CHANGING.into_iter().chain(READING).collect();
-        self.missing(answer, &opening, FEATURE_READ)
+    pub(super) fn missing_for_reading(
+        &self,
+        answer: &PrivilegeAnswer,
+        resources: &[String],
+    ) -> Option<MissingPrivilege> {
+        let opens = |resource: &String| {
+            let mut names = CHANGING.into_iter().chain(READING);
+            names.any(|name| answer.application(KIBANA, resource, name))
+        };
+        self.missing(resources.iter().any(opens), FEATURE_READ)
     }
 
     pub(super) fn missing_for_changing(
         &self,
         answer: &PrivilegeAnswer,
+        resources: &[String],
     ) -> Option<MissingPrivilege> {
-        self.missing(answer, &CHANGING, FEATURE_ALL)
+        let opens = |resource: &String| {
+            let has = |name: &str| answer.application(KIBANA, resource, name);
+            CHANGING.into_iter().any(has) || (has(SETTINGS_SAVE) && READING.into_iter().any(has))
+        };
+        self.missing(resources.iter().any(opens), FEATURE_ALL)
     }
 
-    fn missing(
-        &self,
-        answer: &PrivilegeAnswer,
-        opening: &[&str],
-        named: &str,
-    ) -> Option<MissingPrivilege> {
-        let resource = self.resource.as_deref()?;
-        let opens = |privilege: &&str| answer.application(KIBANA, resource, privilege);
-        (!opening.iter().any(opens)).then(|| MissingPrivilege::Application {
+    fn missing(&self, is_open: bool, named: &str) -> Option<MissingPrivilege> {
+        (self.counts && !is_open).then(|| MissingPrivilege::Application {
             application: KIBANA.to_owned(),
             privilege: named.to_owned(),
-            resource: resource.to_owned(),
+            resource: self.resource.clone(),
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     services::{Person, Services},
 };
 use app::model::agent_key::{AgentKey, FoundAgentKey, KeyId};
+use serde_json::Value;
 
 /// The key of this id, to look at. While Elasticsearch is away, that is the key as this person's list showed it before.
 #[tracing::instrument(name = "agent_keys.key.look_at", skip_all)]
@@ -15,10 +16,11 @@ pub async fn look_at(
     person: &Person,
     id: &KeyId,
 ) -> Result<FoundAgentKey, Failure> {
-    let failure = match find(services, person, id).await {
-        Ok(key) => {
+    let failure = match find_stored(services, person, id).await {
+        Ok((key, descriptors)) => {
             return Ok(FoundAgentKey {
                 key,
+                descriptors: descriptors.map(|descriptors| format!("{descriptors:#}")),
                 read_at: services.clock.now(),
                 outage: None,
             });
@@ -35,6 +37,15 @@ pub async fn look_at(
 /// The key of this id, if it is an agent key and this person may see it. Every other id is answered alike.
 #[tracing::instrument(name = "agent_keys.key.find", skip_all)]
 pub async fn find(services: &Services, person: &Person, id: &KeyId) -> Result<AgentKey, Failure> {
+    Ok(find_stored(services, person, id).await?.0)
+}
+
+/// The key, and its role descriptors.
+async fn find_stored(
+    services: &Services,
+    person: &Person,
+    id: &KeyId,
+) -> Result<(AgentKey, Option<Value>), Failure> {
     person.grant(services, Permission::ListAgentKeys).await?;
     let access = person.actor(services).await?.access();
     let mut found = person
@@ -43,9 +54,10 @@ pub async fn find(services: &Services, person: &Person, id: &KeyId) -> Result<Ag
         .await?;
     let stored = found.api_keys.pop().filter(|key| key.id == id.as_str());
     let stored = stored.ok_or(Failure::NotFound)?;
+    let descriptors = stored.role_descriptors.clone();
     let viewer = &person.session().identity;
     let now = services.clock.now();
     let mut key = agent_key(stored, viewer, access, now)?;
     delivery::recall(services, person, std::slice::from_mut(&mut key), now).await?;
-    Ok(key)
+    Ok((key, descriptors))
 }

@@ -10,15 +10,14 @@ use super::{
 };
 use crate::{
     access::Permission,
-    elasticsearch::{self, api_key::query::FoundKeys},
+    elasticsearch::{self, api_key::query::FoundKeys, capabilities::Capability},
     failure::Failure,
     services::{Person, Services},
 };
 use app::model::{
-    apm_settings::ApmSettings,
     key_list::{
         FILTER_VALUES_MAX, FacetValue, KeyListPage, KeyListQuery, KeySummary, PageAnchor,
-        ROWS_CHOICES, SEARCH_CHARACTERS_MAX, SortField, SortOrder,
+        ROWS_CHOICES, SEARCH_CHARACTERS_MAX, SortField, SortOrder, StatusFilter,
     },
     timestamp::Timestamp,
 };
@@ -87,7 +86,7 @@ async fn ask(
         total,
         next,
         previous,
-        summary: summary(&counted, &settings),
+        summary: counted.with_settings(&settings),
         read_at: now,
         memory: None,
     })
@@ -195,9 +194,37 @@ async fn read_slice(
     }
 }
 
-async fn count(person: &Person, now: Timestamp) -> Result<FoundKeys, Failure> {
-    let body = query::summary(now);
-    Ok(person.elasticsearch().query_api_keys(&body).await?)
+/// Counts the keys. Elasticsearch before 8.13 has no aggregations: there each status is counted by itself, and owners
+/// and realms are not listed.
+async fn count(person: &Person, now: Timestamp) -> Result<KeySummary, Failure> {
+    let connection = person.elasticsearch();
+    if !connection.lacks(Capability::Aggregations) {
+        match connection.query_api_keys(&query::summary(now)).await {
+            Ok(counted) => return Ok(summary(&counted)),
+            Err(error) if connection.lacks_by(&error, Capability::Aggregations) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let count = async |status| {
+        let found = connection
+            .query_api_keys(&query::count(status, now))
+            .await?;
+        Ok::<_, Failure>(found.total)
+    };
+    let (active, expires_soon, expired, revoked) = tokio::try_join!(
+        count(StatusFilter::Active),
+        count(StatusFilter::ExpiresSoon),
+        count(StatusFilter::Expired),
+        count(StatusFilter::Revoked),
+    )?;
+    Ok(KeySummary {
+        active,
+        expires_soon,
+        expired,
+        revoked,
+        lists_owners: false,
+        ..KeySummary::default()
+    })
 }
 
 struct Rows {
@@ -226,7 +253,7 @@ impl Rows {
 }
 
 /// The figures, from the answer to [`query::summary`].
-pub(super) fn summary(counted: &FoundKeys, settings: &ApmSettings) -> KeySummary {
+pub(super) fn summary(counted: &FoundKeys) -> KeySummary {
     let aggregations = &counted.aggregations;
     let status = |name: &str| {
         let count = aggregations
@@ -241,8 +268,8 @@ pub(super) fn summary(counted: &FoundKeys, settings: &ApmSettings) -> KeySummary
         revoked: status("revoked"),
         owners: facet(aggregations, "owners"),
         realms: facet(aggregations, "realms"),
-        limit: settings.api_key_limit,
-        authorization_enabled: settings.api_key_enabled,
+        lists_owners: true,
+        ..KeySummary::default()
     }
 }
 

@@ -57,9 +57,9 @@ pub(super) fn by_operations(operations: Vec<&str>) -> Value {
     json!({ "query": agent_keys(vec![made_by]), "size": WINDOW_MAX })
 }
 
-/// Only how many work at `now`.
-pub(super) fn count_active(now: Timestamp) -> Value {
-    let query = agent_keys(vec![status(StatusFilter::Active, now)]);
+/// Only how many have this status at `now`.
+pub(super) fn count(filter: StatusFilter, now: Timestamp) -> Value {
+    let query = agent_keys(vec![status(filter, now)]);
     json!({ "query": query, "size": 0 })
 }
 

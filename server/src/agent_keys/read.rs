@@ -6,7 +6,7 @@ use crate::{
 };
 use app::model::{
     access::{Access, Reach},
-    agent_key::{AgentKey, Delivery, KeyId, KeySource, KeyStatus},
+    agent_key::{AgentKey, Delivery, KeyId, KeyRights, KeySource, KeyStatus},
     labels::Labels,
     timestamp::Timestamp,
 };
@@ -34,7 +34,9 @@ pub(super) fn agent_key(
         .metadata
         .get("agent_keys")
         .is_some_and(Value::is_object);
-    let own = owner == viewer.username && realm == viewer.realm;
+    // Elasticsearch lists what is a person's own, of every realm of the same security domain.
+    let own =
+        access.list_reach == Reach::Own || (owner == viewer.username && realm == viewer.realm);
     let within_reach = own || access.revoke_reach == Reach::Everybody;
     Ok(AgentKey {
         id,
@@ -43,7 +45,7 @@ pub(super) fn agent_key(
         realm,
         created: Timestamp(stored.creation),
         status,
-        privileges: privileges(&stored.role_descriptors),
+        rights: rights(stored.role_descriptors.as_ref()),
         labels: labels(&stored.metadata),
         source: if ours {
             KeySource::AgentKeys
@@ -60,7 +62,59 @@ pub(super) fn agent_key(
     })
 }
 
-/// What the key may do in the application `apm`, by all its descriptors together.
+/// What the key grants, by all its descriptors together.
+fn rights(descriptors: Option<&Value>) -> KeyRights {
+    let Some(descriptors) = descriptors else {
+        return KeyRights::NotTold;
+    };
+    match descriptors.as_object() {
+        Some(described) if !described.is_empty() => KeyRights::Described {
+            privileges: privileges(descriptors),
+            more: described.values().any(grants_more),
+        },
+        _ => KeyRights::OwnersAll,
+    }
+}
+
+/// Returns true if the descriptor grants something that is not an application privilege of `apm`. A field that is
+/// unknown counts: a later version may grant by it.
+fn grants_more(descriptor: &Value) -> bool {
+    // These grant nothing.
+    const HARMLESS: [&str; 5] = [
+        "metadata",
+        "transient_metadata",
+        "restriction",
+        "description",
+        "type",
+    ];
+    let is_empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    };
+    let is_of_apm = |entry: &Value| {
+        let names = entry.get("privileges").and_then(Value::as_array);
+        let is_of_agents = |name: &Value| {
+            let name = name.as_str();
+            matches!(
+                name,
+                Some("event:write" | "config_agent:read" | "sourcemap:write")
+            )
+        };
+        text(entry, "application") == Some(APM)
+            && names.is_some_and(|names| names.iter().all(is_of_agents))
+    };
+    let fields = descriptor.as_object().into_iter().flatten();
+    fields
+        .filter(|(name, _)| !HARMLESS.contains(&name.as_str()))
+        .any(|(name, value)| match (name.as_str(), value) {
+            ("applications", Value::Array(entries)) => !entries.iter().all(is_of_apm),
+            (_, value) => !is_empty(value),
+        })
+}
+
+/// What the key may do in the application `apm`.
 fn privileges(descriptors: &Value) -> Vec<String> {
     let mut names: Vec<String> = descriptors
         .as_object()
@@ -93,4 +147,70 @@ fn labels(metadata: &Value) -> Labels {
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn rights_follow_from_every_descriptor() {
+        let agent = json!({
+            "cluster": [], "indices": [], "run_as": [], "metadata": {}, "transient_metadata": { "enabled": true },
+            "applications": [{ "application": "apm", "privileges": ["event:write"], "resources": ["*"] }],
+        });
+        let with = |field: &str, value: Value| {
+            let mut changed = agent.clone();
+            changed[field] = value;
+            changed
+        };
+        let kibana =
+            json!([{ "application": "kibana-.kibana", "privileges": ["all"], "resources": ["*"] }]);
+        let all = json!([{ "application": "apm", "privileges": ["*"], "resources": ["*"] }]);
+        for (name, descriptors, expected) in [
+            ("agent", json!({ "apm": agent }), (1, false)),
+            ("two", json!({ "apm": agent, "b": agent }), (1, false)),
+            ("empty", json!({ "apm": {} }), (0, false)),
+            (
+                "cluster",
+                json!({ "apm": with("cluster", json!(["all"])) }),
+                (1, true),
+            ),
+            (
+                "indices",
+                json!({ "apm": agent, "b": { "indices": [{ "names": ["*"], "privileges": ["read"] }] } }),
+                (1, true),
+            ),
+            (
+                "another application",
+                json!({ "apm": with("applications", kibana) }),
+                (0, true),
+            ),
+            (
+                "every privilege",
+                json!({ "apm": with("applications", all) }),
+                (1, true),
+            ),
+            (
+                "a field of a later version",
+                json!({ "apm": with("remote_something", json!(["x"])) }),
+                (1, true),
+            ),
+            (
+                "restriction",
+                json!({ "apm": with("restriction", json!({ "workflows": ["w"] })) }),
+                (1, false),
+            ),
+        ] {
+            let KeyRights::Described { privileges, more } = rights(Some(&descriptors)) else {
+                panic!("{name}");
+            };
+            assert_eq!((privileges.len(), more), expected, "{name}");
+        }
+        assert_eq!(rights(None), KeyRights::NotTold);
+        for none in [json!({}), Value::Null] {
+            assert_eq!(rights(Some(&none)), KeyRights::OwnersAll);
+        }
+    }
 }

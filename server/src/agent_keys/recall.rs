@@ -81,6 +81,7 @@ pub(super) async fn key(
     delivery::look_up(services, std::slice::from_mut(&mut key), outage.now).await?;
     Ok(Some(FoundAgentKey {
         key,
+        descriptors: None,
         read_at,
         outage: Some(outage),
     }))

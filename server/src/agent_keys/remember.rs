@@ -7,6 +7,7 @@
 use super::{list::summary, query, read::agent_key};
 use crate::{
     access::Permission,
+    elasticsearch::capabilities::Capability,
     failure::Failure,
     services::{Person, Services},
     store::ListMark,
@@ -69,13 +70,16 @@ async fn try_remember(
     if is_kept {
         return Ok(());
     }
+    if person.elasticsearch().lacks(Capability::Aggregations) {
+        return Ok(());
+    }
     let grant = person.grant(services, Permission::ListAgentKeys).await?;
     let mut found = person
         .elasticsearch()
         .query_api_keys(&query::newest(KEYS_MAX, now))
         .await?;
     let settings = services.store.read_apm_settings().await?;
-    let summary = summary(&found, &settings);
+    let summary = summary(&found).with_settings(&settings);
     let mark = ListMark {
         reach: access.list_reach,
         read_at: now,

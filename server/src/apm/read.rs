@@ -21,7 +21,7 @@ pub async fn read(services: &Services, person: &Person) -> Result<ApmIntegration
         settings,
         active_keys,
         counts_everybody: access.list_reach == Reach::Everybody,
-        elasticsearch_url: services.elasticsearch.address().to_owned(),
+        elasticsearch_url: services.elasticsearch.first_address().to_owned(),
         embedded: services.elasticsearch.is_embedded(),
     })
 }

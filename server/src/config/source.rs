@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every setting's name in the file.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 26] = [
     "listen",
     "insecure_http",
     "trusted_proxies",
@@ -30,15 +30,21 @@ const NAMES: [&str; 21] = [
     "embedded.listen",
     "elasticsearch.url",
     "elasticsearch.ca_file",
+    "elasticsearch.ca_fingerprint",
+    "elasticsearch.client_cert_file",
+    "elasticsearch.client_key_file",
+    "base_path",
+    "public_url",
     "service.username",
     "access.kibana_feature",
     "access.kibana_space",
 ];
 /// Those that are secrets, and may come from a file.
-const SECRETS: [&str; 4] = [
+const SECRETS: [&str; 5] = [
     "database_url",
     "server_key",
     "service.password",
+    "elasticsearch.proxy",
     "audit_stream_api_key",
 ];
 /// The one secret with a name of its own, which people know from Elasticsearch's container image.
@@ -111,6 +117,33 @@ impl Values {
         let given = self.0.remove(key)?;
         // An empty variable is how people unset one in compose files.
         (!given.value.is_empty()).then_some((given.name, given.value))
+    }
+
+    /// A value and the name under which it was given. An empty one is an error: a variable that was meant to be filled
+    /// would otherwise silently mean the default.
+    pub(super) fn given(&mut self, key: &str) -> Result<Option<(String, String)>, Error> {
+        self.refuse_empty(key)?;
+        Ok(self.named_text(key))
+    }
+
+    /// The same for a secret, and for the file that holds it.
+    pub(super) fn given_secret(
+        &mut self,
+        key: &str,
+    ) -> Result<Option<(String, SecretString)>, Error> {
+        self.refuse_empty(key)?;
+        self.refuse_empty(&format!("{key}_file"))?;
+        self.secret(key)
+    }
+
+    fn refuse_empty(&self, key: &str) -> Result<(), Error> {
+        match self.0.get(key) {
+            Some(given) if given.value.is_empty() => Err(Error::Invalid {
+                name: given.name.clone(),
+                reason: "is empty; give it a value or leave it out",
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<String> {

@@ -44,6 +44,12 @@ impl Answer {
         };
         match status.as_u16() {
             200..=299 if is_marked(headers) => Ok(answer),
+            200..=299 if answer.is_opensearch() => Err(Error::Fault {
+                fault: Fault::OpenSearch,
+                status,
+                kind: String::new(),
+                reason: String::new(),
+            }),
             200..=299 => Err(Error::WrongProduct),
             300..=599 if answer.is_error_form() => Ok(answer),
             401 | 403 if has_own_challenge(headers) => Ok(answer),
@@ -57,7 +63,7 @@ impl Answer {
     /// Reads the body as `T`, on success.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
         self.success()?;
-        serde_json::from_slice(&self.body).map_err(|_| Error::BadAnswer("shape"))
+        self.object().ok_or(Error::BadAnswer("shape"))
     }
 
     /// Fails unless the status is a success.
@@ -109,7 +115,20 @@ impl Answer {
         }
     }
 
+    fn is_opensearch(&self) -> bool {
+        let root: Option<Value> = serde_json::from_slice(&self.body).ok();
+        root.is_some_and(|root| root["version"]["distribution"] == "opensearch")
+    }
+
     fn envelope(&self) -> Option<Envelope> {
+        self.object()
+    }
+
+    /// Reads the body, which must be a JSON object: serde would also fill a struct from an array.
+    fn object<T: DeserializeOwned>(&self) -> Option<T> {
+        if !self.body.trim_ascii_start().starts_with(b"{") {
+            return None;
+        }
         serde_json::from_slice(&self.body).ok()
     }
 
@@ -361,7 +380,8 @@ mod tests {
         ("captive portal", 200, &[HTML], "<html>Sign in to the network</html>", WrongProduct),
         ("captive portal, redirect", 302, &[("location", "https://portal.example/")], "", Gateway),
         // OpenSearch.
-        ("OpenSearch", 200, &[], r#"{"version":{"distribution":"opensearch","number":"2.11.0"},"tagline":"The OpenSearch Project: https://opensearch.org/"}"#, WrongProduct),
+        ("OpenSearch", 200, &[], r#"{"version":{"distribution":"opensearch","number":"2.11.0"},"tagline":"The OpenSearch Project: https://opensearch.org/"}"#, Expected::Fault(Fault::OpenSearch)),
+        ("another service", 200, &[], r#"{"version":{"number":"1.0"}}"#, WrongProduct),
         ("OpenSearch, no such path", 400, &[], r#"{"error":"no handler found for uri [/_security/_authenticate] and method [GET]"}"#, Expected::Fault(Fault::SecurityDisabled)),
         ("OpenSearch, not signed in", 401, &[("www-authenticate", r#"Basic realm="OpenSearch Security""#)], "Unauthorized", Gateway),
     ];
@@ -411,6 +431,7 @@ mod tests {
             "[]",
             "null",
             "1",
+            r#"["x",503]"#,
             r#"{"error":[],"status":503}"#,
             r#"{"error":{"type":1},"status":503}"#,
             r#"{"error":{"reason":"x"},"status":503}"#,

@@ -4,12 +4,13 @@ use super::{
     Credential, Error,
     answer::{Answer, is_marked},
     breaker::{Breaker, Circuit, Next},
+    capabilities::{Capabilities, Capability},
     queue::Queue,
     recheck::{Recheck, Rejections, cannot_check},
+    transport::{Node, Transport, may_move_on},
 };
-use crate::{metrics::Calls, random::Random, request_id::RequestId};
+use crate::{config::Cluster, metrics::Calls, random::Random, request_id::RequestId};
 use http::{HeaderValue, Method, StatusCode, header};
-use reqwest::{Certificate, Client, redirect, retry};
 use serde::Serialize;
 use std::{
     error::Error as _,
@@ -21,10 +22,8 @@ use std::{
 use tokio::{sync::watch, time::timeout};
 use url::Url;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a reader looks for the end of an outage. Whoever waits longer gains nothing: a task looks for it as well.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(200);
 /// The largest answer to a change of one thing.
@@ -39,21 +38,20 @@ pub(super) const READ_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The client of one Elasticsearch. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Elasticsearch {
-    http: Client,
-    /// Ends with a slash.
-    url: Url,
+    transport: Transport,
     embedded: bool,
     queue: Queue,
     calls: Calls,
     breaker: Breaker,
     rejections: Rejections,
+    capabilities: Capabilities,
     random: Random,
 }
 
 /// The client could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The CA file cannot be read.
+    /// A certificate's or key's file cannot be read.
     #[error("{setting}: cannot read {path}: {source}", path = path.display())]
     CaFile {
         /// The setting that names it.
@@ -63,7 +61,7 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// The CA file holds no certificates.
+    /// The file holds no certificates.
     #[error("{setting}: {path} holds no PEM certificates", path = path.display())]
     NoCertificates {
         /// The setting that names it.
@@ -71,6 +69,24 @@ pub enum StartError {
         /// Which file.
         path: PathBuf,
     },
+    /// The file holds no private key.
+    #[error("{setting}: {path} holds no unencrypted PEM private key", path = path.display())]
+    NoKey {
+        /// The setting that names it.
+        setting: &'static str,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The client's certificate and key cannot be used together.
+    #[error(
+        "AGENT_KEYS_ELASTICSEARCH_CLIENT_CERT_FILE and AGENT_KEYS_ELASTICSEARCH_CLIENT_KEY_FILE do not belong together"
+    )]
+    ClientCertificate,
+    /// The HTTP proxy's address cannot be used.
+    #[error(
+        "AGENT_KEYS_ELASTICSEARCH_PROXY: use the address of an HTTP proxy such as http://proxy.example.com:3128"
+    )]
+    Proxy,
     /// No header can carry the API key.
     #[error("AGENT_KEYS_AUDIT_STREAM_API_KEY: use the key in its encoded form")]
     ApiKey,
@@ -80,28 +96,28 @@ pub enum StartError {
 }
 
 impl Elasticsearch {
-    /// A client of the Elasticsearch at `url`. With `ca_file`, only its certificates are trusted.
-    pub fn new(
-        url: Url,
-        ca_file: Option<PathBuf>,
-        embedded: bool,
-        random: Random,
-    ) -> Result<Self, StartError> {
+    /// A client of this cluster.
+    pub fn new(cluster: Cluster, embedded: bool, random: Random) -> Result<Self, StartError> {
         Ok(Self {
-            http: client(url.scheme(), ca_file, "AGENT_KEYS_ELASTICSEARCH_CA_FILE")?,
-            url,
+            transport: Transport::new(cluster)?,
             embedded,
             queue: Queue::default(),
             calls: Calls::default(),
             breaker: Breaker::default(),
             rejections: Rejections::default(),
+            capabilities: Capabilities::default(),
             random,
         })
     }
 
-    /// Its address, as a person writes it: without the slash at the end.
+    /// Its addresses, without the slash at the end, separated by commas.
     pub fn address(&self) -> &str {
-        self.url.as_str().trim_end_matches('/')
+        self.transport.address()
+    }
+
+    /// The first of them.
+    pub fn first_address(&self) -> &str {
+        self.transport.first_address()
     }
 
     /// Whether it is our own engine.
@@ -159,7 +175,7 @@ impl Elasticsearch {
         if !self.breaker.admits(Effect::Reads, Instant::now()) {
             return false;
         }
-        let is_there = is_there(&self.http, &self.url).await;
+        let is_there = self.transport.is_reachable().await;
         if is_there {
             self.breaker.answered();
         }
@@ -213,13 +229,13 @@ impl Elasticsearch {
                 let weight = if *error == Error::TimedOut { 3 } else { 1 };
                 let waited = began.elapsed();
                 if self.breaker.failed(Instant::now(), waited, weight) == Next::Look {
-                    let (http, url) = (self.http.clone(), self.url.clone());
+                    let transport = self.transport.clone();
                     let breaker = self.breaker.downgrade();
                     let random = self.random;
                     tokio::spawn(async move {
                         let ask = || {
-                            let (http, url) = (http.clone(), url.clone());
-                            async move { is_there(&http, &url).await }
+                            let transport = transport.clone();
+                            async move { transport.is_reachable().await }
                         };
                         breaker.look_for_the_end(random, ask).await;
                     });
@@ -232,59 +248,9 @@ impl Elasticsearch {
     }
 }
 
-async fn is_there(http: &Client, url: &Url) -> bool {
-    const TIMEOUT: Duration = Duration::from_secs(2);
-    let Ok(response) = http.get(url.clone()).timeout(TIMEOUT).send().await else {
-        return false;
-    };
-    // A 401 is an answer too: without a credential it is the usual one.
-    read_answer(response, WRITE_ANSWER_BYTES_MAX, false)
-        .await
-        .is_ok()
-}
-
 /// Returns true if the body of the request holds a password.
 fn holds_password(operation: &str) -> bool {
     matches!(operation, "put_user" | "set_password")
-}
-
-/// What speaks HTTP to an Elasticsearch. `setting` is the name of the one that `ca_file` comes from.
-pub(super) fn client(
-    scheme: &str,
-    ca_file: Option<PathBuf>,
-    setting: &'static str,
-) -> Result<Client, StartError> {
-    let builder = Client::builder()
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .no_proxy()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .user_agent(concat!("agent-keys/", env!("CARGO_PKG_VERSION")));
-    let builder = match (scheme, ca_file) {
-        // Without TLS there is nothing to verify, and reading the system's certificates would only cost time.
-        ("http", _) => builder.tls_certs_only([]),
-        (_, None) => builder,
-        (_, Some(path)) => builder.tls_certs_only(read_certificates(path, setting)?),
-    };
-    Ok(builder.build()?)
-}
-
-fn read_certificates(path: PathBuf, setting: &'static str) -> Result<Vec<Certificate>, StartError> {
-    let pem = match std::fs::read(&path) {
-        Ok(pem) => pem,
-        Err(source) => {
-            return Err(StartError::CaFile {
-                setting,
-                path,
-                source,
-            });
-        }
-    };
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(StartError::NoCertificates { setting, path }),
-    }
 }
 
 /// Elasticsearch, in one person's name, for one request. Cheap to clone.
@@ -312,6 +278,23 @@ impl Connection {
     /// Whose name this is in.
     pub fn username(&self) -> &str {
         self.credential.username()
+    }
+
+    /// Returns true if the cluster is known to lack this.
+    pub fn lacks(&self, capability: Capability) -> bool {
+        let capabilities = &self.elasticsearch.capabilities;
+        capabilities.lacks(capability, Instant::now())
+    }
+
+    /// Returns true if this refusal says that the cluster lacks the capability. It is then remembered.
+    pub fn lacks_by(&self, error: &Error, capability: Capability) -> bool {
+        let capabilities = &self.elasticsearch.capabilities;
+        capabilities.learn_refusal(capability, error, Instant::now())
+    }
+
+    pub(super) fn learn_version(&self, number: &str) {
+        let capabilities = &self.elasticsearch.capabilities;
+        capabilities.learn_version(number, Instant::now());
     }
 
     pub(super) fn rejections(&self) -> &Rejections {
@@ -418,46 +401,61 @@ impl Connection {
             Some(authorization) => authorization.clone(),
             None => self.credential.header()?,
         };
-        let mut request = self
-            .elasticsearch
-            .http
-            .request(method, self.url(path, query)?)
-            .timeout(timeout)
-            .header(header::AUTHORIZATION, authorization)
-            .header(header::ACCEPT, "application/json")
-            .header("x-opaque-id", self.request_id.as_str());
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        let is_read = matches!(effect, Effect::Reads);
+        let transport = &self.elasticsearch.transport;
         let _turn = self.elasticsearch.queue.turn().await?;
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => {
-                self.elasticsearch.log_cause(&error);
-                return Err(explain(&error));
+        let http = transport.http();
+        let mut result = Err(Error::Unreachable);
+        for node in transport.nodes() {
+            let mut request = http
+                .request(method.clone(), url(node, path, query)?)
+                .timeout(timeout)
+                .header(header::AUTHORIZATION, authorization.clone())
+                .header(header::ACCEPT, "application/json")
+                .header("x-opaque-id", self.request_id.as_str());
+            if let Some(body) = body {
+                request = request.json(body);
             }
-        };
-        read_answer(response, bytes_max, secret).await
+            result = match request.send().await {
+                Ok(response) => read_answer(response, bytes_max, secret).await,
+                Err(error) => {
+                    self.elasticsearch.log_cause(&error);
+                    Err(explain(&error))
+                }
+            };
+            match &result {
+                Err(error) if may_move_on(error, is_read) => node.failed(),
+                Err(Error::TimedOut | Error::Interrupted) => {
+                    node.failed();
+                    break;
+                }
+                _ => {
+                    node.reached();
+                    break;
+                }
+            }
+        }
+        result
     }
+}
 
-    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Error> {
-        // Such a segment would vanish from the path, and the request would mean something else.
-        if path.iter().any(|segment| matches!(*segment, "." | "..")) {
-            return Err(Error::Invalid {
-                kind: "path".to_owned(),
-                reason: "a name that no path can hold".to_owned(),
-            });
-        }
-        let mut url = self.elasticsearch.url.clone();
-        url.path_segments_mut()
-            .map_err(|()| Error::Unreachable)?
-            .pop_if_empty()
-            .extend(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        Ok(url)
+fn url(node: &Node, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Error> {
+    // Such a segment would vanish from the path, and the request would mean something else.
+    if path.iter().any(|segment| matches!(*segment, "." | "..")) {
+        return Err(Error::Invalid {
+            kind: "path".to_owned(),
+            reason: "a name that no path can hold".to_owned(),
+        });
     }
+    let mut url = node.url.clone();
+    url.path_segments_mut()
+        .map_err(|()| Error::Unreachable)?
+        .pop_if_empty()
+        .extend(path);
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    Ok(url)
 }
 
 /// What is asked for, without whom it is about.
@@ -466,6 +464,7 @@ fn operation(method: &Method, path: &[&str]) -> &'static str {
         ("GET", []) => "info",
         ("GET", ["_security", "_authenticate"]) => "authenticate",
         ("POST", ["_security", "user", "_has_privileges"]) => "has_privileges",
+        ("GET", ["_security", "user", "_privileges"]) => "list_privileges",
         ("POST", ["_security", "_query", "api_key"]) => "query_api_keys",
         ("POST", ["_security", "api_key"]) => "create_api_key",
         ("DELETE", ["_security", "api_key"]) => "invalidate_api_keys",
@@ -488,10 +487,7 @@ pub(super) async fn read_answer(
 ) -> Result<Answer, Error> {
     let (status, headers) = (response.status(), response.headers().clone());
     let is_success = status.is_success();
-    if is_success && !is_marked(&headers) {
-        return Err(Error::WrongProduct);
-    }
-    let bytes_max = if is_success {
+    let bytes_max = if is_success && is_marked(&headers) {
         bytes_max
     } else {
         ERROR_BYTES_MAX
@@ -500,10 +496,10 @@ pub(super) async fn read_answer(
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
         if body.len() + chunk.len() > bytes_max {
             // No error of Elasticsearch's is this long, so it is not Elasticsearch's.
-            return Err(if is_success {
-                Error::BadAnswer("size")
-            } else {
-                Error::Gateway(status)
+            return Err(match is_success {
+                true if is_marked(&headers) => Error::BadAnswer("size"),
+                true => Error::WrongProduct,
+                false => Error::Gateway(status),
             });
         }
         body.extend_from_slice(&chunk);
@@ -524,6 +520,8 @@ pub(super) fn explain(error: &reqwest::Error) -> Error {
         Error::Unreachable
     } else if error.is_timeout() {
         Error::TimedOut
+    } else if is_broken_gzip(error) {
+        Error::BadAnswer("compression")
     } else {
         Error::Interrupted
     }
@@ -536,4 +534,20 @@ fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref)
             .is_some_and(|inner| is_tls(inner))
+}
+
+/// The decompressor reports broken data as an I/O error of its own kinds.
+fn is_broken_gzip(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let kind = inner.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(
+            kind,
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other)
+        ) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
 }

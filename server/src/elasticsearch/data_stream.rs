@@ -2,7 +2,8 @@
 
 use super::{
     Error, StartError,
-    connection::{READ_ANSWER_BYTES_MAX, WRITE_TIMEOUT, client, explain, read_answer},
+    connection::{READ_ANSWER_BYTES_MAX, WRITE_TIMEOUT, explain, read_answer},
+    transport::client,
 };
 use http::{HeaderValue, StatusCode, header};
 use reqwest::Client;

@@ -62,4 +62,38 @@ impl Connection {
         let answer = self.send(Effect::Reads, Method::POST, &path, &[], Some(question));
         answer.await?.read()
     }
+
+    /// The resources for which the person's roles name privileges of this application.
+    #[tracing::instrument(name = "elasticsearch.user.list_privileges", skip_all)]
+    pub async fn application_resources(&self, application: &str) -> Result<Vec<String>, Error> {
+        let path = ["_security", "user", "_privileges"];
+        let answer = self.send::<()>(Effect::Reads, Method::GET, &path, &[], None);
+        let listed: ListedPrivileges = answer.await?.read()?;
+        let entries = listed.applications.into_iter();
+        let of_application = entries.filter(|entry| {
+            let name = &entry.application;
+            name == application
+                || name
+                    .strip_suffix('*')
+                    .is_some_and(|start| application.starts_with(start))
+        });
+        let mut resources: Vec<_> = of_application.flat_map(|entry| entry.resources).collect();
+        resources.sort();
+        resources.dedup();
+        Ok(resources)
+    }
+}
+
+/// What roles grant, of which only applications are read.
+#[derive(Debug, Deserialize)]
+struct ListedPrivileges {
+    #[serde(default)]
+    applications: Vec<ListedApplication>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ListedApplication {
+    application: String,
+    #[serde(default)]
+    resources: Vec<String>,
 }

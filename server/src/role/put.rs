@@ -14,7 +14,7 @@ use app::model::role::AGENT_KEY_ROLE;
 #[tracing::instrument(name = "role.role.put", skip_all)]
 pub async fn put(services: &Services, person: &Person) -> Result<(), Failure> {
     let grant = person.grant(services, Permission::ManageSecurity).await?;
-    let mut descriptor = recipe(services.gate.space());
+    let mut descriptor = recipe(services.gate.resource());
     let stored = person.elasticsearch().get_role(AGENT_KEY_ROLE).await?;
     for field in ["metadata", "description"] {
         if let Some(value) = stored.as_ref().and_then(|stored| stored.get(field)) {

@@ -11,13 +11,13 @@ use app::model::role::{AGENT_KEY_ROLE, AgentKeyRole, RoleState};
 /// How the role stands, or that this person may not see it: the request is worth showing to them, too.
 #[tracing::instrument(name = "role.role.read", skip_all)]
 pub async fn read(services: &Services, person: &Person) -> Result<AgentKeyRole, Failure> {
-    let space = services.gate.space();
+    let resource = services.gate.resource();
     let state = match person.elasticsearch().get_role(AGENT_KEY_ROLE).await {
         Err(elasticsearch::Error::Forbidden { .. }) => RoleState::Unknown,
         Err(error) => return Err(error.into()),
         Ok(None) => RoleState::Missing,
         Ok(Some(stored)) => {
-            let (stored, wanted) = (normalised(&stored), normalised(&recipe(space)));
+            let (stored, wanted) = (normalised(&stored), normalised(&recipe(resource)));
             if stored == wanted {
                 RoleState::AsDocumented
             } else {
@@ -28,7 +28,7 @@ pub async fn read(services: &Services, person: &Person) -> Result<AgentKeyRole, 
     };
     Ok(AgentKeyRole {
         state,
-        request: request(space),
-        kibana_space: space.to_owned(),
+        request: request(resource),
+        kibana_space: resource.trim_start_matches("space:").to_owned(),
     })
 }

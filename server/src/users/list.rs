@@ -3,6 +3,7 @@
 use crate::{
     access::Permission,
     agent_keys,
+    elasticsearch::capabilities::Capability,
     failure::Failure,
     services::{Person, Services},
 };
@@ -13,21 +14,15 @@ use std::collections::BTreeMap;
 #[tracing::instrument(name = "users.page.list", skip_all)]
 pub async fn list(services: &Services, person: &Person) -> Result<UserList, Failure> {
     person.grant(services, Permission::ManageSecurity).await?;
-    let query = agent_keys::active_keys_by_owner(services.clock.now());
     let connection = person.elasticsearch();
-    let (users, counted) = tokio::join!(connection.get_users(), connection.query_api_keys(&query));
-    // The users are what was asked for. Where keys cannot be counted, they are still worth showing.
-    let counts: BTreeMap<_, _> = counted
-        .map(|counted| agent_keys::list::facet(&counted.aggregations, "owners"))
-        .unwrap_or_default()
-        .into_iter()
-        .map(|owner| (owner.value, owner.count))
-        .collect();
+    let (users, counts) = tokio::join!(connection.get_users(), count_keys(services, person));
     let users = users?
         .into_values()
         .map(|user| User {
             reserved: user.is_reserved(),
-            active_keys: counts.get(&user.username).copied().unwrap_or(0),
+            active_keys: counts
+                .as_ref()
+                .map(|counts| counts.get(&user.username).copied().unwrap_or(0)),
             username: user.username,
             full_name: user.full_name.filter(|name| !name.is_empty()),
             email: user.email.filter(|email| !email.is_empty()),
@@ -36,4 +31,27 @@ pub async fn list(services: &Services, person: &Person) -> Result<UserList, Fail
         })
         .collect();
     Ok(UserList { users })
+}
+
+/// The keys that work now, by owner. `None` where they cannot be counted, as before Elasticsearch 8.13: the users are
+/// still worth showing.
+async fn count_keys(services: &Services, person: &Person) -> Option<BTreeMap<String, u64>> {
+    let connection = person.elasticsearch();
+    if connection.lacks(Capability::Aggregations) {
+        return None;
+    }
+    let query = agent_keys::active_keys_by_owner(services.clock.now());
+    let counted = match connection.query_api_keys(&query).await {
+        Ok(counted) => counted,
+        Err(error) => {
+            if !connection.lacks_by(&error, Capability::Aggregations) {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "the keys of the users could not be counted");
+            }
+            return None;
+        }
+    };
+    let owners = agent_keys::list::facet(&counted.aggregations, "owners");
+    let counts = owners.into_iter().map(|owner| (owner.value, owner.count));
+    Some(counts.collect())
 }

@@ -21,13 +21,23 @@ impl Engine {
 
     /// The same, with passwords that cost this much.
     pub(crate) async fn start_hashing(clock: &Clock, hashing: embedded::PasswordHashing) -> Self {
+        Self::start_with(clock, |config| config.password_hashing = hashing).await
+    }
+
+    /// One that answers as an older version.
+    pub(crate) async fn start_as(clock: &Clock, version: embedded::Version) -> Self {
+        Self::start_with(clock, |config| config.version = version).await
+    }
+
+    async fn start_with(clock: &Clock, change: impl FnOnce(&mut embedded::Config)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = embedded::Config::new(
             "127.0.0.1:0".parse().unwrap(),
             directory.path().join("engine.db"),
         );
         config.elastic_password = Some(PASSWORD.into());
-        config.password_hashing = hashing;
+        config.password_hashing = embedded::PasswordHashing::FastForTests;
+        change(&mut config);
         if let Clock::Manual(clock) = clock {
             config.clock = clock.clone();
         }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -26,6 +29,14 @@ pub(crate) enum Fault {
     AnswerAfterwards(&'static str),
     /// The engine never hears of it, and this is answered.
     Answer(&'static str),
+    /// The engine never hears of it, and these bytes are answered.
+    Bytes(Vec<u8>),
+    /// The engine never hears of it. The head is answered, and then the body again and again, with a pause between.
+    Endless {
+        head: Vec<u8>,
+        body: Vec<u8>,
+        pause: Duration,
+    },
     /// The engine does what was asked, and its answer waits until the gate is open.
     Late(Gate),
     /// The security index cannot be read: everybody gets the 401 of a wrong password, and API keys another.
@@ -65,6 +76,8 @@ pub(crate) struct Proxy {
     plan: Arc<Mutex<Option<Plan>>>,
     seen: Arc<Mutex<Vec<String>>>,
     delay: Arc<Mutex<Duration>>,
+    /// Bytes of endless answers that were taken.
+    taken: Arc<AtomicUsize>,
     /// Connections that are open.
     busy: watch::Sender<usize>,
     accepting: Mutex<Option<JoinHandle<()>>>,
@@ -80,6 +93,7 @@ impl Proxy {
             plan: Arc::default(),
             seen: Arc::default(),
             delay: Arc::default(),
+            taken: Arc::default(),
             busy: watch::Sender::default(),
             accepting: Mutex::default(),
         };
@@ -128,6 +142,11 @@ impl Proxy {
         seen.iter().filter(|seen| seen.starts_with(line)).count()
     }
 
+    /// How many bytes of endless answers were taken since this was last asked.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.swap(0, Ordering::Relaxed)
+    }
+
     /// Waits until nothing is under way, so that what the engine was asked has happened.
     pub(crate) async fn settled(&self) {
         let mut busy = self.busy.subscribe();
@@ -137,15 +156,16 @@ impl Proxy {
     fn accept(&self, listener: TcpListener) {
         let (engine, plan, seen) = (self.engine, Arc::clone(&self.plan), Arc::clone(&self.seen));
         let (delay, busy) = (Arc::clone(&self.delay), self.busy.clone());
+        let taken = Arc::clone(&self.taken);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let delay = *delay.lock().unwrap();
                 let (plan, seen) = (Arc::clone(&plan), Arc::clone(&seen));
-                let busy = busy.clone();
+                let (busy, taken) = (busy.clone(), Arc::clone(&taken));
                 tokio::spawn(async move {
                     busy.send_modify(|busy| *busy += 1);
-                    serve(stream, engine, plan, seen, delay).await;
+                    serve(stream, engine, plan, seen, delay, &taken).await;
                     busy.send_modify(|busy| *busy -= 1);
                 });
             }
@@ -161,6 +181,7 @@ async fn serve(
     plan: Arc<Mutex<Option<Plan>>>,
     seen: Arc<Mutex<Vec<String>>>,
     delay: Duration,
+    taken: &AtomicUsize,
 ) {
     let hangs_up = |plan: &Plan| matches!(plan.fault, Fault::Hangup) && plan.on.is_empty();
     if plan.lock().unwrap().as_ref().is_some_and(hangs_up) {
@@ -196,6 +217,17 @@ async fn serve(
         }
         Some(Fault::Answer(answer)) => {
             let _ = client.write_all(answer.as_bytes()).await;
+        }
+        Some(Fault::Bytes(answer)) => {
+            let _ = client.write_all(&answer).await;
+        }
+        Some(Fault::Endless { head, body, pause }) => {
+            let mut next = client.write_all(&head).await;
+            while next.is_ok() {
+                tokio::time::sleep(pause).await;
+                next = client.write_all(&body).await;
+                taken.fetch_add(body.len(), Ordering::Relaxed);
+            }
         }
         Some(Fault::Late(gate)) => {
             let answer = ask(engine, &request).await;

@@ -11,7 +11,7 @@ use crate::{
         moment::Moment,
     },
     model::{
-        agent_key::{AgentKey, Delivery, KeySource, KeyStatus},
+        agent_key::{AgentKey, Delivery, KeyRights, KeySource, KeyStatus},
         key_list::{KeyListPage, KeyListQuery, SortField, SortOrder},
         labels::Labels,
         timestamp::Timestamp,
@@ -182,11 +182,7 @@ fn KeyRow(
     let (id, name, revocable) = (key.id.to_string(), or_dash(&key.name), key.revocable);
     let select = ticked.map(|ticked| view! { <SelectCell id name revocable ticked /> });
     let ended = !matches!(key.status, KeyStatus::Active { .. });
-    let privileges = key
-        .privileges
-        .iter()
-        .map(|name| view! { <Badge text=name.clone() variant="code" /> })
-        .collect_view();
+    let privileges = rights_badges(&key.rights);
     let source = match key.source {
         KeySource::AgentKeys => "This app",
         KeySource::Elsewhere => "Elsewhere",
@@ -228,6 +224,22 @@ fn KeyRow(
         </tr>
     }
     .into_any()
+}
+
+/// What a key grants, with a warning where that is more than an agent needs.
+pub(in crate::pages) fn rights_badges(rights: &KeyRights) -> AnyView {
+    let names: Vec<_> = rights
+        .privileges()
+        .iter()
+        .map(|name| view! { <Badge text=name.clone() variant="code" /> })
+        .collect();
+    let finding = rights
+        .finding()
+        .map(|finding| view! { <Badge tone=Tone::Warning text=finding /> });
+    let not_told = (*rights == KeyRights::NotTold).then(|| {
+        view! { <span class="muted" title="Elasticsearch before 8.5 does not show what a key grants">"Not shown"</span> }
+    });
+    view! { {names} {finding} {not_told} }.into_any()
 }
 
 /// What the ledger knows of the secret, where somebody should know it.

@@ -19,6 +19,7 @@ pub(super) struct Searched(pub StoredValue<bool>);
 #[component]
 pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoView {
     let summary = page.summary;
+    let lists_owners = summary.lists_owners;
     let current = query.get_untracked();
     let status = StatusFilter::ALL
         .into_iter()
@@ -68,8 +69,10 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
                     />
                     <div class="row" role="group" aria-label="Filters">
                         <Filter name="status" label="Status" choices=status />
-                        <Filter name="owner" label="Owner" choices=choices(summary.owners, &current.owner) />
-                        <Filter name="realm" label="Realm" choices=choices(summary.realms, &current.realm) />
+                        {(lists_owners || !current.owner.is_empty())
+                            .then(|| view! { <Filter name="owner" label="Owner" choices=choices(summary.owners, &current.owner) /> })}
+                        {(lists_owners || !current.realm.is_empty())
+                            .then(|| view! { <Filter name="realm" label="Realm" choices=choices(summary.realms, &current.realm) /> })}
                         {filtered
                             .then(|| {
                                 view! {

@@ -112,7 +112,7 @@ fn UserRow(user: User, is_me: bool, actions: Actions) -> impl IntoView {
         })
         .collect();
     let keys = format!("{LIST}?owner={}&status=active", Url::escape(&name));
-    let disabled_with_keys = !user.enabled && user.active_keys > 0;
+    let disabled_with_keys = !user.enabled && user.active_keys.is_some_and(|count| count > 0);
     view! {
         <tr role="row">
             <th role="rowheader" scope="row">
@@ -129,7 +129,13 @@ fn UserRow(user: User, is_me: bool, actions: Actions) -> impl IntoView {
             </th>
             <td role="cell" data-label="Roles"><div data-part="badges">{roles}</div></td>
             <td role="cell" data-label="Active keys" data-cell="number">
-                <a href=keys aria-label=format!("{} active keys of {name}", user.active_keys)>{user.active_keys}</a>
+                {match user.active_keys {
+                    Some(count) => view! {
+                        <a href=keys aria-label=format!("{count} active keys of {name}")>{count}</a>
+                    }
+                    .into_any(),
+                    None => view! { <a href=keys>"Not counted"</a> }.into_any(),
+                }}
             </td>
             <td role="cell" data-label="Agent key role">
                 <div>

@@ -42,9 +42,8 @@ pub struct StoredKey {
     /// Whatever its maker stored with it.
     #[serde(default)]
     pub metadata: Value,
-    /// What it may do, by descriptor name.
-    #[serde(default)]
-    pub role_descriptors: Value,
+    /// What it may do, by descriptor name. Elasticsearch before 8.5 does not tell.
+    pub role_descriptors: Option<Value>,
     /// Its place in the order that was asked for.
     #[serde(default, rename = "_sort")]
     pub sort: Vec<Value>,

@@ -1,0 +1,197 @@
+//! What this cluster can do, found once and remembered.
+//!
+//! The version is read where the person may see it (`GET /` needs `monitor`). Otherwise the refusal of a call tells:
+//! it names the field or the privilege that is unknown. Both are forgotten when another version is seen and after
+//! [`REMEMBERED`], so that an upgrade is noticed.
+
+use super::Error;
+use app::model::problem::ElasticsearchFault;
+use http::StatusCode;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// After this a refusal counts no more: the cluster may have been upgraded.
+const REMEMBERED: Duration = Duration::from_secs(10 * 60);
+/// The oldest version that is supported.
+const VERSION_MIN: (u32, u32) = (8, 0);
+
+/// Something that not every supported version can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capability {
+    /// The cluster privilege `read_security`, since 8.5.
+    ReadSecurity,
+    /// `aggs` in `_query/api_key`, since 8.13.
+    Aggregations,
+}
+
+impl Capability {
+    const ALL: [Self; 2] = [Self::ReadSecurity, Self::Aggregations];
+
+    const fn since(self) -> (u32, u32) {
+        match self {
+            Self::ReadSecurity => (8, 5),
+            Self::Aggregations => (8, 13),
+        }
+    }
+
+    /// The word that a refusal names.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::ReadSecurity => "[read_security]",
+            Self::Aggregations => "[aggs]",
+        }
+    }
+}
+
+/// What is known. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Capabilities(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    version: Option<String>,
+    /// When each capability was found missing.
+    missing_since: [Option<Instant>; Capability::ALL.len()],
+}
+
+impl Capabilities {
+    /// Returns true if the cluster was found to lack it.
+    pub(super) fn lacks(&self, capability: Capability, now: Instant) -> bool {
+        let since = self.with(|known| known.missing_since[capability as usize]);
+        since.is_some_and(|since| now.saturating_duration_since(since) < REMEMBERED)
+    }
+
+    /// Remembers a refusal, if it says that the capability is unknown.
+    pub(super) fn learn_refusal(
+        &self,
+        capability: Capability,
+        error: &Error,
+        now: Instant,
+    ) -> bool {
+        let is_unknown =
+            matches!(error, Error::Invalid { reason, .. } if reason.contains(capability.word()));
+        if is_unknown {
+            self.with(|known| known.missing_since[capability as usize] = Some(now));
+        }
+        is_unknown
+    }
+
+    /// Remembers the version. A version seen for the first time decides over every refusal before it.
+    pub(super) fn learn_version(&self, number: &str, now: Instant) {
+        let version = parse(number);
+        self.with(|known| {
+            if known.version.as_deref() != Some(number) {
+                known.version = Some(number.to_owned());
+                known.missing_since = [None; Capability::ALL.len()];
+            }
+            for capability in Capability::ALL {
+                if version.is_some_and(|version| version < capability.since()) {
+                    known.missing_since[capability as usize] = Some(now);
+                }
+            }
+        });
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Refuses a version that is too old. One that cannot be read is not refused: Serverless tells the next release.
+pub(super) fn check(number: &str) -> Result<(), Error> {
+    match parse(number) {
+        Some((major, minor)) if (major, minor) < VERSION_MIN => Err(Error::Fault {
+            fault: ElasticsearchFault::TooOld { major, minor },
+            status: StatusCode::OK,
+            kind: String::new(),
+            reason: String::new(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn parse(number: &str) -> Option<(u32, u32)> {
+    let mut parts = number.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(reason: &str) -> Error {
+        Error::Invalid {
+            kind: "x_content_parse_exception".to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_version_tells_what_is_missing() {
+        let now = Instant::now();
+        for (number, read_security, aggregations) in [
+            ("8.0.0", true, true),
+            ("8.5.3", false, true),
+            ("8.12.2", false, true),
+            ("8.13.0", false, false),
+            ("9.5.0-SNAPSHOT", false, false),
+            ("unreadable", false, false),
+        ] {
+            let known = Capabilities::default();
+            known.learn_version(number, now);
+            assert_eq!(
+                known.lacks(Capability::ReadSecurity, now),
+                read_security,
+                "{number}"
+            );
+            assert_eq!(
+                known.lacks(Capability::Aggregations, now),
+                aggregations,
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_for_ten_minutes_and_until_an_upgrade_is_seen() {
+        let now = Instant::now();
+        let lacks = |known: &Capabilities, at| known.lacks(Capability::Aggregations, at);
+        let known = Capabilities::default();
+        let refused = refusal("[1:2] [query_api_key_request_payload] unknown field [aggs]");
+        assert!(known.learn_refusal(Capability::Aggregations, &refused, now));
+        assert!(lacks(&known, now) && lacks(&known, now + Duration::from_secs(599)));
+        assert!(!lacks(&known, now + Duration::from_secs(601)));
+        known.learn_version("8.13.0", now);
+        assert!(!lacks(&known, now));
+    }
+
+    #[test]
+    fn another_refusal_tells_nothing() {
+        let now = Instant::now();
+        let known = Capabilities::default();
+        for error in [
+            refusal("[1:2] unknown field [query]"),
+            Error::Forbidden {
+                reason: "[aggs]".to_owned(),
+            },
+            Error::TimedOut,
+        ] {
+            assert!(!known.learn_refusal(Capability::Aggregations, &error, now));
+        }
+        assert!(!known.lacks(Capability::Aggregations, now));
+    }
+
+    #[test]
+    fn versions_before_8_are_too_old() {
+        for (number, is_taken) in [
+            ("7.17.9", false),
+            ("8.0.0", true),
+            ("9.6.0", true),
+            ("?", true),
+        ] {
+            assert_eq!(check(number).is_ok(), is_taken, "{number}");
+        }
+    }
+}
