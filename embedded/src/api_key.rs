@@ -17,6 +17,7 @@ use crate::{
     fields::{Dialect, kind},
     role_descriptor::{Place, RoleDescriptor, validate::role_name_problem},
     store::api_keys::Owner,
+    version::Version,
 };
 
 /// Reads the descriptors of a key: an object of descriptors by name.
@@ -49,6 +50,7 @@ fn parse_descriptors(
 fn content_problems(
     descriptors: &[RoleDescriptor],
     metadata: Option<&Map<String, Value>>,
+    version: Version,
 ) -> Vec<String> {
     let mut problems = Vec::new();
     if metadata.is_some_and(|metadata| metadata.keys().any(|key| key.starts_with('_'))) {
@@ -56,7 +58,7 @@ fn content_problems(
     }
     for descriptor in descriptors {
         problems.extend(role_name_problem(&descriptor.name, Place::ApiKey));
-        problems.extend(descriptor.problems());
+        problems.extend(descriptor.problems(version));
     }
     let restricted = descriptors
         .iter()

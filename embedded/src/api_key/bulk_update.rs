@@ -26,7 +26,7 @@ pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
             "Field [ids] cannot hold more than {KEYS_MAX} ids"
         )));
     }
-    input.validate()?;
+    input.validate(call.shared.version)?;
     call.authorize()?;
     refuse_key(call)?;
     ids.sort();

@@ -14,6 +14,7 @@ use crate::{
     role_descriptor::RoleDescriptor,
     store::api_keys::NewKey,
     time_value::TimeValue,
+    version::Version,
 };
 
 /// The longest name, in UTF-16 units, because that is what Elasticsearch counts.
@@ -33,7 +34,7 @@ pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     if input.name.is_none() {
         return Err(ApiError::illegal("Required [name]"));
     }
-    input.validate()?;
+    input.validate(call.shared.version)?;
     call.authorize()?;
     let subject = &call.caller.subject;
     let derived = subject.api_key_id().is_some();
@@ -63,12 +64,13 @@ impl Input {
         Ok(input)
     }
 
-    pub(super) fn validate(&self) -> Result<(), ApiError> {
+    pub(super) fn validate(&self, version: Version) -> Result<(), ApiError> {
         let mut problems = Vec::new();
         problems.extend(name_problems(self.name.as_deref().unwrap_or_default()));
         problems.extend(content_problems(
             &self.role_descriptors,
             Some(&self.metadata),
+            version,
         ));
         if problems.is_empty() {
             Ok(())

@@ -32,7 +32,7 @@ enum Grant {
 /// user may act as.
 pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     let input = Input::parse(call.strict("grant_api_key_request")?)?;
-    input.key.validate()?;
+    input.key.validate(call.shared.version)?;
     call.authorize()?;
     let subject = authenticate(call, &input.grant).await?;
     let owner = match &input.run_as {

@@ -11,6 +11,7 @@ use crate::{
     role_descriptor::RoleDescriptor,
     store::{api_keys::KeyChange, sql::Sql},
     time_value::TimeValue,
+    version::Version,
 };
 
 /// What is to be different. What is not given stays.
@@ -26,7 +27,7 @@ pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     let mut fields = Fields::of(body, Dialect::Strict("update_api_key_request"))?;
     let input = Input::parse(&mut fields)?;
     fields.finish()?;
-    input.validate()?;
+    input.validate(call.shared.version)?;
     call.authorize()?;
     refuse_key(call)?;
     let updated = update(call, call.segment(0), &input).await?;
@@ -46,9 +47,9 @@ impl Input {
         })
     }
 
-    pub(super) fn validate(&self) -> Result<(), ApiError> {
+    pub(super) fn validate(&self, version: Version) -> Result<(), ApiError> {
         let descriptors = self.role_descriptors.as_deref().unwrap_or_default();
-        let problems = content_problems(descriptors, self.metadata.as_ref());
+        let problems = content_problems(descriptors, self.metadata.as_ref(), version);
         if problems.is_empty() {
             Ok(())
         } else {

@@ -77,11 +77,15 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
     let readable = parameters
         .as_ref()
         .map_or(Ok(()), |parameters| style.read(parameters));
+    let method = parts.method.as_str();
+    if !shared.version.checks_credentials_first() {
+        routes::find(method, path, uri)?;
+    }
     // Who asks comes before everything else that can be wrong.
     let subject = authenticate(shared, &parts.headers, uri).await?;
     let parameters = parameters?;
     // What is asked for: a path and a method that exist.
-    let (operation, segments) = routes::find(parts.method.as_str(), path, uri)?;
+    let (operation, segments) = routes::find(method, path, uri)?;
     readable?;
     // The body, bounded.
     let body = body::read(&parts.headers, body).await?;
@@ -102,7 +106,7 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
         body,
         action,
     };
-    shared.version.refuse(&call, operation, path)?;
+    shared.version.refuse(&call, operation, path, uri)?;
     let mut answer = operation.run(&call).await?;
     shared.version.shape(operation, &mut answer);
     Ok(answer)

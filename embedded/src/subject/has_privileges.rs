@@ -16,6 +16,7 @@ use crate::{
         cluster, index,
         permission::Permission,
     },
+    version::Version,
 };
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -108,7 +109,7 @@ impl Input {
             Some(input) => input,
             None => Self::parse(call.json()?)?,
         };
-        input.validate()?;
+        input.validate(call.shared.version)?;
         Ok(input)
     }
 
@@ -161,7 +162,7 @@ impl Input {
         })
     }
 
-    fn validate(&self) -> Result<(), ApiError> {
+    fn validate(&self, version: Version) -> Result<(), ApiError> {
         let mut problems = Vec::new();
         if self.cluster.is_empty() && self.index.is_empty() && self.application.is_empty() {
             problems.push("must specify at least one privilege".to_owned());
@@ -178,10 +179,9 @@ impl Input {
         if !problems.is_empty() {
             return Err(ApiError::Validation(problems));
         }
-        if let Some(name) = self.cluster.iter().find(|name| !cluster::is_valid(name)) {
-            return Err(ApiError::illegal(format!(
-                "unknown cluster privilege [{name}]. a privilege must be either one of the predefined cluster privilege names or a pattern over one of the available cluster actions"
-            )));
+        let mut cluster_names = self.cluster.iter();
+        if let Some(problem) = cluster_names.find_map(|name| cluster::problem(name, version)) {
+            return Err(ApiError::illegal(problem));
         }
         let mut index_names = self.index.iter().flat_map(|check| &check.privileges);
         if let Some(name) = index_names.find(|name| !index::is_valid(name)) {
