@@ -60,13 +60,25 @@ fn content_problems(
         problems.extend(role_name_problem(&descriptor.name, Place::ApiKey));
         problems.extend(descriptor.problems(version));
     }
+    problems
+}
+
+/// Refuses a restriction that does not stand alone.
+fn check_restrictions(descriptors: &[RoleDescriptor]) -> Result<(), ApiError> {
     let restricted = descriptors
         .iter()
-        .any(|descriptor| descriptor.restriction.is_some());
-    if restricted && descriptors.len() > 1 {
-        problems.push("more than one role descriptor with restriction is not supported".to_owned());
+        .filter(|descriptor| descriptor.restriction.is_some())
+        .count();
+    match restricted {
+        0 => Ok(()),
+        1 if descriptors.len() == 1 => Ok(()),
+        1 => Err(ApiError::illegal(
+            "combining role descriptors with and without restriction is not supported",
+        )),
+        _ => Err(ApiError::illegal(
+            "more than one role descriptor with restriction is not supported",
+        )),
     }
-    problems
 }
 
 /// The descriptors by name, as they are stored and answered.

@@ -29,6 +29,7 @@ pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     input.validate(call.shared.version)?;
     call.authorize()?;
     refuse_key(call)?;
+    input.check_restrictions()?;
     ids.sort();
     ids.dedup();
     let (mut updated, mut noops) = (Vec::new(), Vec::new());

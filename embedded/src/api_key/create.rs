@@ -4,7 +4,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
-use super::{content_problems, descriptors_json, owner, parse_descriptors, snapshot};
+use super::{
+    check_restrictions, content_problems, descriptors_json, owner, parse_descriptors, snapshot,
+};
 use crate::{
     authentication::{Subject, api_key},
     engine::Shared,
@@ -107,6 +109,7 @@ pub(super) async fn create(
     subject: &Subject,
     input: Input,
 ) -> Result<Answer, ApiError> {
+    check_restrictions(&input.role_descriptors)?;
     let now_ms = shared.clock.now_ms();
     let id = shared.randomness.api_key_id(now_ms)?;
     let secret = shared.randomness.secret()?;

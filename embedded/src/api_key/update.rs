@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{content_problems, descriptors_json, owner, parse_descriptors, snapshot};
+use super::{
+    check_restrictions, content_problems, descriptors_json, owner, parse_descriptors, snapshot,
+};
 use crate::{
     authorization::owns,
     error::ApiError,
@@ -30,6 +32,7 @@ pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     input.validate(call.shared.version)?;
     call.authorize()?;
     refuse_key(call)?;
+    input.check_restrictions()?;
     let updated = update(call, call.segment(0), &input).await?;
     Ok(Answer::ok(json!({ "updated": updated })))
 }
@@ -55,6 +58,10 @@ impl Input {
         } else {
             Err(ApiError::Validation(problems))
         }
+    }
+
+    pub(super) fn check_restrictions(&self) -> Result<(), ApiError> {
+        check_restrictions(self.role_descriptors.as_deref().unwrap_or_default())
     }
 }
 

@@ -287,6 +287,7 @@ pub(crate) const CLUSTER_PRIVILEGES: &[ClusterPrivilege] = &[
             "cluster:admin/xpack/security/service_account/get",
             "cluster:admin/xpack/security/service_account/credential/get*",
             "cluster:admin/xpack/security/user/get",
+            "cluster:admin/xpack/security/user/has_privileges",
             "cluster:admin/xpack/security/user/list_privileges",
             "cluster:admin/xpack/security/user/query",
             "cluster:admin/xpack/security/settings/get",

@@ -81,10 +81,16 @@ pub(crate) fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     Ok(Answer::text(of(&subject.username, &held)?))
 }
 
-/// Everybody may ask about themselves. Asking for another user needs run-as, which then makes that user the caller.
+/// Everybody may ask about themselves, nobody about another user. To a caller who holds the action, 400 says so.
 fn may_ask(call: &Call<'_>) -> Result<(), ApiError> {
     call.authorize()?;
     if !call.segments.is_empty() && call.segment(0) != call.caller.subject.username {
+        let permission = &call.caller.subject.permission;
+        if permission.allows_action(call.action.name()) {
+            return Err(ApiError::illegal(
+                "users may only check the privileges of their own account",
+            ));
+        }
         return Err(refusal(&call.caller, call.action));
     }
     Ok(())
