@@ -15,7 +15,7 @@ use super::{
     routes,
 };
 use crate::{
-    authentication::authenticate::{act_as, authenticate},
+    authentication::authenticate::authenticate,
     engine::Shared,
     error::{ApiError, Challenges},
 };
@@ -40,7 +40,7 @@ pub(crate) async fn serve<B: BodyExt<Data = Bytes> + Unpin>(
         tokens: shared.token_service,
         version: shared.version,
     };
-    let mut style = Style::plain(parts.method == Method::HEAD, challenges);
+    let mut style = Style::plain(&parts.method, &parts.headers, challenges);
     let outcome = tokio::time::timeout(limit, run(&shared, &parts, body, &mut style))
         .await
         .unwrap_or(Err(ApiError::TimedOut));
@@ -82,7 +82,7 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
         routes::find(method, path, uri)?;
     }
     // Who asks comes before everything else that can be wrong.
-    let subject = authenticate(shared, &parts.headers, uri).await?;
+    let authenticated = authenticate(shared, &parts.headers, uri).await?;
     let parameters = parameters?;
     // What is asked for: a path and a method that exist.
     let (operation, segments) = routes::find(method, path, uri)?;
@@ -92,7 +92,7 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
     style.media_type =
         media_type::negotiate(&parts.headers, !body.is_empty(), shared.version.major)?;
     let action = operation.action();
-    let caller = act_as(shared, &parts.headers, subject, action.name()).await?;
+    let caller = authenticated.caller(action.name())?;
     parameters.check_known(path, operation.parameters())?;
     if operation.parameters().contains(&"refresh") {
         parameters.check_refresh()?;

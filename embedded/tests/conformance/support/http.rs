@@ -13,7 +13,9 @@ use tokio::{
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
+    /// The body, as text as far as it is some.
     pub(crate) text: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Response {
@@ -89,14 +91,18 @@ pub(crate) async fn send(
 }
 
 fn parse(answer: &[u8]) -> Response {
-    let text = String::from_utf8_lossy(answer);
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let (head, body) = match end {
+        Some(end) => (&answer[..end], &answer[end + 4..]),
+        None => (answer, &[][..]),
+    };
+    let head = String::from_utf8_lossy(head);
     let mut lines = head.lines();
     let status = lines
         .next()
         .and_then(|line| line.split(' ').nth(1))
         .and_then(|status| status.parse().ok())
-        .unwrap_or_else(|| panic!("not a response: {text}"));
+        .unwrap_or_else(|| panic!("not a response: {head}"));
     let headers = lines
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
@@ -104,6 +110,7 @@ fn parse(answer: &[u8]) -> Response {
     Response {
         status,
         headers,
-        text: body.to_owned(),
+        text: String::from_utf8_lossy(body).into_owned(),
+        bytes: body.to_owned(),
     }
 }
