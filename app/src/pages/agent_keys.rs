@@ -183,7 +183,7 @@ fn Content(
         Ok(page) if page.memory.is_some() => {
             view! { <Remembered page query /> }.into_any()
         }
-        Ok(page) if page.summary.total() == 0 && !query.get_untracked().is_filtered() => view! {
+        Ok(page) if page.summary.is_empty() && !query.get_untracked().is_filtered() => view! {
             <Header create=None />
             <Empty create=viewer.access.create authorization_enabled=page.summary.authorization_enabled />
         }
