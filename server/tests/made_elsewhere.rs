@@ -63,7 +63,7 @@ async fn keys_without_the_mark_are_listed_by_the_filter_and_count_for_the_limit(
         make(&app, "elastic", body(name, &grants, metadata)).await;
     }
     let mut short = body("short", &apm, json!({}));
-    short["expiration"] = json!("1h");
+    short["expiration"] = json!("1m");
     make(&app, "elastic", short).await;
     app.engine.kibana_key("elastic", "of Kibana's page").await;
 
@@ -109,7 +109,7 @@ async fn keys_without_the_mark_are_listed_by_the_filter_and_count_for_the_limit(
     assert!(page.contains("Made elsewhere") && page.contains("any application"));
 
     // Time ends one, and with it its part of the limit.
-    app.clock.advance(Duration::from_hours(2));
+    app.clock.advance(Duration::from_mins(2));
     let later = list(&admin, false).await;
     assert_eq!(later.summary.elsewhere, counted(4, 3));
 }
@@ -285,4 +285,55 @@ async fn users_of_every_printable_name_and_without_details_are_listed_and_change
     let page = admin.get("/settings/users").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(!page.text().contains("<b>"), "a name is text");
+}
+
+#[tokio::test]
+async fn malformed_kibana_privileges_open_nothing_and_break_nothing() {
+    let app = App::start().await;
+    let role = |kibana: Value| {
+        json!({
+            "cluster": ["manage_own_api_key"],
+            "applications": [
+                { "application": "apm", "privileges": ["event:write"], "resources": ["*"] },
+                { "application": "kibana-.kibana", "privileges": kibana, "resources": ["space:default"] },
+            ],
+        })
+    };
+    for (name, privileges, opens) in [
+        ("malformed", json!(["feature_x.a;;"]), false),
+        ("both", json!(["feature_x.a;;", "feature_apm.all"]), true),
+    ] {
+        app.engine.put_role(name, role(privileges)).await;
+        let person = app.with_user(&format!("{name}-user"), &[name]).await;
+        let answer = person.list(|_| {}).await;
+        assert_eq!(
+            answer.status == StatusCode::OK,
+            opens,
+            "{name}: {}",
+            answer.text()
+        );
+        if !opens {
+            assert!(
+                matches!(answer.problem(), ProblemKind::Forbidden(_)),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_users_are_one_page_that_stands() {
+    let app = App::start().await;
+    let count = crate::support::soak(300, 5_000);
+    for number in 0..count {
+        let path = format!("/_security/user/u{number:05}");
+        let body = json!({ "password": PASSWORD, "roles": [], "full_name": "" });
+        app.engine.ask(Method::PUT, &path, Some(body)).await;
+    }
+    let admin = app.as_admin().await;
+    let page = admin.get("/settings/users").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let text = page.text();
+    let last = format!("u{:05}", count - 1);
+    assert!(text.contains("u00000") && text.contains(&last));
 }

@@ -285,8 +285,9 @@ fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
 
 /// The list's query in the words of an address.
 fn list_query(parameters: &ParamsMap) -> KeyListQuery {
-    const NAMES: [&str; 10] = [
-        "q", "status", "owner", "realm", "sort", "order", "rows", "after", "before", "offset",
+    const NAMES: [&str; 11] = [
+        "q", "status", "owner", "realm", "source", "sort", "order", "rows", "after", "before",
+        "offset",
     ];
     let values: Vec<(&str, Vec<String>)> = NAMES
         .into_iter()
