@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 
 export interface Finished {
   status: number | null;
@@ -9,50 +10,87 @@ export interface Finished {
   output: string;
 }
 
-const TIMEOUT_MS = 30_000;
+/** A JVM with an agent needs 3 s on an idle machine, and ten times that on a busy one. */
+const TIMEOUT_MS = 60_000;
 
 /** Where npm put the packages; a program in a temporary folder finds them by it. */
 export const NODE_MODULES = join(__dirname, '../node_modules');
 
+/** A program that runs over files in a folder of its own. */
+export interface RunningProgram {
+  /** Replaces a file of the folder. */
+  write(name: string, text: string): Promise<void>;
+  /** Sends one line to the program's input. */
+  line(text: string): void;
+  /** Closes the input and waits until the program has ended. */
+  finish(): Promise<Finished>;
+  /** Ends the program and removes its folder. */
+  stop(): Promise<void>;
+}
+
 /**
- * Runs a program over files in a folder that exists for this run alone.
+ * Starts a program over files in a folder that exists for this run alone.
  *
  * The environment is empty but for what is named, so that only the snippet can
  * have told the agent where to send and with which key.
  */
+export async function startWithFiles(
+  files: Record<string, string | Buffer>,
+  command: readonly [string, ...string[]],
+  environment: Record<string, string> = {},
+): Promise<RunningProgram> {
+  const folder = await mkdtemp(join(tmpdir(), 'agent-keys-agent-'));
+  const write = (name: string, text: string | Buffer): Promise<void> => writeFile(join(folder, name), text);
+  for (const [name, text] of Object.entries(files)) await write(name, text);
+  const [program, ...rest] = command;
+  const child = spawn(program, rest, {
+    cwd: folder,
+    env: { PATH: process.env['PATH'] ?? '', HOME: folder, ...environment },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const finished = end(child);
+  // Who waits for the end hears of a failure; until then it is no unhandled rejection.
+  finished.catch(() => {});
+  return {
+    write,
+    line: (text) => child.stdin.write(`${text}\n`),
+    finish: () => {
+      child.stdin.end();
+      return finished;
+    },
+    stop: async () => {
+      child.kill('SIGKILL');
+      await finished.catch(() => {});
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs a program over files to its end, without input. */
 export async function runWithFiles(
-  files: Record<string, string>,
+  files: Record<string, string | Buffer>,
   command: readonly [string, ...string[]],
   environment: Record<string, string> = {},
 ): Promise<Finished> {
-  const folder = await mkdtemp(join(tmpdir(), 'agent-keys-agent-'));
+  const running = await startWithFiles(files, command, environment);
+  const late = setTimeout(() => void running.stop(), TIMEOUT_MS);
   try {
-    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
-    return await run(command, folder, { PATH: process.env['PATH'] ?? '', HOME: folder, ...environment });
+    return await running.finish();
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    clearTimeout(late);
+    await running.stop();
   }
 }
 
-function run(
-  [program, ...rest]: readonly [string, ...string[]],
-  cwd: string,
-  env: Record<string, string>,
-): Promise<Finished> {
+function end(child: ChildProcessByStdio<Writable, Readable, Readable>): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     child.stdout.on('data', (part: Buffer) => (output += part.toString('utf8')));
     child.stderr.on('data', (part: Buffer) => (output += part.toString('utf8')));
-    const late = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
-    child.once('error', (error) => {
-      clearTimeout(late);
-      reject(error);
-    });
-    child.once('close', (status) => {
-      clearTimeout(late);
-      resolve({ status, output });
-    });
+    // A program that ended does not read its input.
+    child.stdin.on('error', () => {});
+    child.once('error', reject);
+    child.once('close', (status) => resolve({ status, output }));
   });
 }
 

@@ -211,7 +211,7 @@ fn mistakes_are_named_and_values_are_not_told() {
         ),
         (
             read([("AGENT_KEYS_ACCESS_KIBANA_SPACE", "a b")]),
-            "AGENT_KEYS_ACCESS_KIBANA_SPACE: a space's id",
+            "AGENT_KEYS_ACCESS_KIBANA_SPACE: use a space's id",
         ),
         (
             read([

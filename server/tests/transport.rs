@@ -141,7 +141,8 @@ async fn pass_on(State(gateway): State<Gateway>, request: Request) -> Response {
         Behaviour::Compresses => body = gzip(&body),
         Behaviour::CompressesBadly => {
             body = gzip(&body);
-            body[12..].reverse();
+            // The first block gets the type that deflate does not have.
+            body[10] |= 0b110;
         }
         Behaviour::Bomb => body = gzip(&vec![b' '; 64 * 1024 * 1024]),
     }

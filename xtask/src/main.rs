@@ -6,6 +6,7 @@
 mod bench;
 mod build;
 mod check;
+mod conformance;
 mod run;
 mod soak;
 mod test;
@@ -13,6 +14,8 @@ mod test;
 mod chromium;
 mod command;
 mod debian;
+mod go;
+mod java;
 mod playwright;
 mod stamp;
 mod workspace;
@@ -32,6 +35,8 @@ cargo xtask test [STAGES…]  sets up what is missing, then runs every test;
                             stages: rust, end2end
 cargo xtask check           format, lints, what the browser loads
 cargo xtask soak            the long fault and race tests, into docs/requirements.md
+cargo xtask conformance --elasticsearch URL --username NAME --password-file FILE [--ca-file FILE] [--cleanup]
+                            checks any Elasticsearch against the contract; see docs/conformance.md
 cargo xtask bench           measures the release binary, into target/bench.md
 ";
 
@@ -50,7 +55,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     let Some((command, rest)) = arguments.split_first() else {
         bail!("which command?\n\n{HELP}");
     };
-    if !matches!(command.as_str(), "run" | "test") && !rest.is_empty() {
+    if !matches!(command.as_str(), "run" | "test" | "conformance") && !rest.is_empty() {
         bail!("`cargo xtask {command}` takes no arguments.\n\n{HELP}");
     }
     let workspace = Workspace::find()?;
@@ -59,6 +64,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "run" => run::run(&workspace, rest),
         "test" => test::test(&workspace, rest),
         "check" => check::check(&workspace),
+        "conformance" => conformance::conformance(&workspace, rest),
         "soak" => soak::soak(&workspace),
         "bench" => bench::bench(&workspace),
         "help" | "-h" | "--help" => {

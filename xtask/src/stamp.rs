@@ -79,12 +79,22 @@ pub(crate) fn of_file(path: &Path) -> Result<String> {
     Ok(short_digest(&bytes))
 }
 
+/// The word for the content of some files of a folder.
+pub(crate) fn of_files(folder: &Path, names: &[&str]) -> Result<String> {
+    let words: Vec<_> = names
+        .iter()
+        .map(|name| of_file(&folder.join(name)))
+        .collect::<Result<_>>()?;
+    Ok(short_digest(words.join(" ").as_bytes()))
+}
+
 /// The digest of some bytes, short enough for a file name.
 pub(crate) fn short_digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes)[..8])
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

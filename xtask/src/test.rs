@@ -2,6 +2,7 @@
 //!
 //! Every stage runs even when one before it failed, so that one run tells all.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::stamp;
 use crate::workspace::Workspace;
-use crate::{build, chromium, command, debian, playwright};
+use crate::{build, chromium, command, debian, go, java, playwright};
 
 /// A part of the tests that can run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,30 +132,62 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
     // The quick checks come first: who lacks Node.js should not wait for a compiler to hear it.
     playwright::install(workspace)?;
     install_python_packages(&folder)?;
+    java::prepare(&folder)?;
+    go::prepare(&folder)?;
     let chromium = chromium::ready()?;
     let binary = build::build(workspace)?;
     command::run(&mut playwright::test(workspace, &binary, &chromium))
 }
 
-/// Installs the Python agent into a folder of its own, unless it is there already.
+/// The majors of the Python client. Both are one package, so each has a folder of its own.
+const PYTHON_CLIENTS: [&str; 2] = ["8", "9"];
+
+/// Installs the Python agent and the Python clients, unless they are there already.
 fn install_python_packages(folder: &Path) -> Result<()> {
-    let requirements = folder.join("agents/python/requirements.txt");
-    if !requirements.is_file() {
-        return Ok(());
-    }
-    let word = stamp::of_file(&requirements)?;
     let environment = folder.join(".venv");
-    let stamp_file = environment.join(".requirements-digest");
+    install_requirements(
+        folder,
+        "agents/python/requirements.txt",
+        &environment,
+        || {
+            make_python_environment(&environment)?;
+            Ok(Vec::new())
+        },
+    )?;
+    for major in PYTHON_CLIENTS {
+        let requirements = format!("clients/python/elasticsearch-{major}.txt");
+        let target = folder.join("clients/python/.targets").join(major);
+        install_requirements(folder, &requirements, &target, || {
+            Ok(vec![
+                "--upgrade".into(),
+                "--target".into(),
+                target.clone().into(),
+            ])
+        })?;
+    }
+    Ok(())
+}
+
+/// Installs a list of Python packages with the options that `prepare` returns.
+fn install_requirements(
+    folder: &Path,
+    requirements: &str,
+    target: &Path,
+    prepare: impl FnOnce() -> Result<Vec<OsString>>,
+) -> Result<()> {
+    let word = stamp::of_file(&folder.join(requirements))?;
+    let stamp_file = target.join(".requirements-digest");
     if stamp::holds(&stamp_file, &word) {
         return Ok(());
     }
-    make_python_environment(&environment)?;
+    let options = prepare()?;
     command::run(
-        Command::new(environment.join("bin/pip"))
+        Command::new(folder.join(".venv/bin/pip"))
             .args(["install", "--quiet", "--requirement"])
-            .arg(&requirements),
+            .arg(folder.join(requirements))
+            .args(options),
     )
-    .context("the packages of end2end/agents/python/requirements.txt could not be installed")?;
+    .with_context(|| format!("the packages of end2end/{requirements} could not be installed"))?;
     stamp::set(&stamp_file, &word)
 }
 

@@ -3,7 +3,7 @@
 use crate::support::*;
 
 async fn with_keys() -> (TestEngine, Person) {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 13);
     let elastic = engine.elastic();
     let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
     ann.create_key(json!({"name": "a", "metadata": {"application": "apm", "team": "red"}}))
@@ -54,7 +54,9 @@ async fn terms_count_the_values() {
 #[tokio::test]
 async fn filters_make_named_buckets() {
     let (engine, elastic) = with_keys().await;
-    engine.clock.advance(std::time::Duration::from_secs(7_200));
+    engine
+        .clock()
+        .advance(std::time::Duration::from_secs(7_200));
     let active = json!({"bool": {"filter": [{"term": {"invalidated": false}}], "must_not": [{"range": {"expiration": {"lte": "now"}}}]}});
     let answer = ask(&elastic, json!({"filters": {"other_bucket_key": "rest", "filters": {
         "active": active, "expired": {"range": {"expiration": {"lte": "now"}}}, "revoked": {"term": {"invalidated": true}},
@@ -206,7 +208,7 @@ async fn totals_stay_right_while_keys_change() {
         elastic.invalidate(key).await.assert_ok();
     }
     engine
-        .clock
+        .clock()
         .advance(std::time::Duration::from_secs(30 * 3_600));
     for query in [
         json!({"term": {"metadata.application": "apm"}}),

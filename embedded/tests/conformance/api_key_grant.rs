@@ -69,7 +69,7 @@ async fn a_grant_may_run_as_another() {
 
 #[tokio::test]
 async fn an_access_token_grants_as_well() {
-    let engine = TestEngine::start_with(|config| config.token_service = true).await;
+    let engine = TestEngine::start_with_tokens(true).await;
     engine.person_with("ann", &["monitor"]).await;
     let token = engine
         .elastic()

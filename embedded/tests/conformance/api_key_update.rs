@@ -8,7 +8,7 @@ async fn update(person: &Person, id: &str, body: Value) -> Response {
 
 #[tokio::test]
 async fn what_is_given_changes_and_the_rest_stays() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 4);
     let elastic = engine.elastic();
     let key = elastic.create_key(json!({"name": "k", "metadata": {"a": 1, "application": "x"}, "role_descriptors": {"x": {"cluster": ["monitor"]}}})).await;
     assert_eq!(
@@ -42,7 +42,7 @@ async fn what_is_given_changes_and_the_rest_stays() {
 
 #[tokio::test]
 async fn nothing_new_is_not_an_update() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 4);
     let elastic = engine.elastic();
     let descriptors = json!({"x": {"cluster": ["monitor"]}});
     let key = elastic
@@ -71,7 +71,7 @@ async fn an_expiration_always_counts_and_starts_now() {
     let key = elastic
         .create_key(json!({"name": "k", "expiration": "1h"}))
         .await;
-    engine.clock.advance(std::time::Duration::from_secs(60));
+    engine.clock().advance(std::time::Duration::from_secs(60));
     assert_eq!(
         update(&elastic, &key.id, json!({"expiration": "1h"}))
             .await
@@ -83,7 +83,7 @@ async fn an_expiration_always_counts_and_starts_now() {
         .await;
     assert_eq!(
         shown.at("/api_keys/0/expiration"),
-        START_MS + 60_000 + 3_600_000
+        engine.start_ms() + 60_000 + 3_600_000
     );
     update(&elastic, &key.id, json!({"expiration": null}))
         .await
@@ -92,7 +92,7 @@ async fn an_expiration_always_counts_and_starts_now() {
 
 #[tokio::test]
 async fn empty_descriptors_remove_the_restriction() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 4);
     let elastic = engine.elastic();
     let key = elastic
         .create_key(json!({"name": "k", "role_descriptors": {"x": {}}}))
@@ -110,7 +110,7 @@ async fn empty_descriptors_remove_the_restriction() {
 
 #[tokio::test]
 async fn unknown_and_foreign_keys_are_not_found_even_by_a_superuser() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 4);
     let key = engine
         .person_with("ann", &["manage_own_api_key"])
         .await
@@ -129,7 +129,7 @@ async fn unknown_and_foreign_keys_are_not_found_even_by_a_superuser() {
 
 #[tokio::test]
 async fn ended_keys_cannot_be_updated() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 4);
     let elastic = engine.elastic();
     let revoked = elastic.create_key(json!({"name": "k"})).await;
     elastic.invalidate(&revoked).await.assert_ok();
@@ -150,7 +150,7 @@ async fn ended_keys_cannot_be_updated() {
 
 #[tokio::test]
 async fn a_key_cannot_update_keys() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 4);
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     let reason = update(&engine.key(&key), &key.id, json!({}))
         .await
@@ -160,7 +160,7 @@ async fn a_key_cannot_update_keys() {
 
 #[tokio::test]
 async fn rules_hold_for_updates_too() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 4);
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     update(&engine.elastic(), &key.id, json!({"metadata": {"_a": 1}}))
         .await
@@ -172,7 +172,7 @@ async fn rules_hold_for_updates_too() {
 
 #[tokio::test]
 async fn several_keys_are_updated_one_by_one() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 5);
     let elastic = engine.elastic();
     let changed = elastic.create_key(json!({"name": "a"})).await;
     let same = elastic
@@ -201,7 +201,7 @@ async fn several_keys_are_updated_one_by_one() {
 
 #[tokio::test]
 async fn a_bulk_update_needs_ids() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 5);
     let path = "/_security/api_key/_bulk_update";
     engine
         .elastic()

@@ -21,7 +21,7 @@ async fn detail(person: Person) -> String {
 
 #[tokio::test]
 async fn without_credentials_all_schemes_are_offered() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start_with_tokens(false).await.since(8, 15);
     let response = engine.nobody().get(&format!("{ME}?pretty")).await;
     let reason = response.assert_error(401, "security_exception");
     assert_eq!(
@@ -186,10 +186,10 @@ async fn an_expired_key_says_so_only_to_who_knows_the_secret() {
         .await;
     assert_eq!(engine.key(&key).status_of_me().await, 200);
     engine
-        .clock
+        .clock()
         .advance(std::time::Duration::from_millis(9_999));
     assert_eq!(engine.key(&key).status_of_me().await, 200);
-    engine.clock.advance(std::time::Duration::from_millis(1));
+    engine.clock().advance(std::time::Duration::from_millis(1));
     assert_eq!(
         detail(engine.key(&key)).await,
         "API key: api key is expired"

@@ -170,7 +170,7 @@ async fn nobody_may_do_anything() {
 
 #[tokio::test]
 async fn each_privilege_grants_what_the_matrix_says() {
-    let engine = TestEngine::start_with(|config| config.token_service = true).await;
+    let engine = TestEngine::start_with_tokens(true).await.since(8, 5);
     let privileges = [
         "none",
         "monitor",
@@ -357,7 +357,7 @@ async fn every_key_may_look_at_itself() {
 
 #[tokio::test]
 async fn a_query_shows_owners_only_their_own() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 13);
     let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
     engine
         .elastic()
@@ -396,7 +396,7 @@ async fn a_key_holds_no_more_than_its_owner() {
 
 #[tokio::test]
 async fn role_changes_reach_users_at_once_and_keys_never() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 4);
     let ann = engine
         .person_with("ann", &["monitor", "manage_own_api_key"])
         .await;

@@ -9,12 +9,9 @@ async fn the_root_says_what_this_is() {
     assert_eq!(info["tagline"], "You Know, for Search");
     assert_eq!(info["cluster_uuid"].as_str().unwrap().len(), 22);
     assert_eq!(info["version"]["build_flavor"], "default");
-    assert!(
-        info["version"]["number"]
-            .as_str()
-            .unwrap()
-            .starts_with("9.")
-    );
+    let number = info["version"]["number"].as_str().unwrap();
+    let major = number.split('.').next().unwrap().parse::<u32>().unwrap();
+    assert!(major >= 8, "{number}");
 }
 
 #[tokio::test]
@@ -55,7 +52,7 @@ async fn the_license_is_basic_and_never_ends() {
 
 #[tokio::test]
 async fn features_can_be_asked_for_by_category() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start_with_tokens(false).await;
     let all = engine.elastic().get("/_xpack").await.assert_ok();
     assert_eq!(
         all["features"]["security"],

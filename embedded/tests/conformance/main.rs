@@ -25,6 +25,7 @@ mod privileges;
 mod properties;
 mod role_mappings;
 mod roles;
+mod run;
 mod storage;
 mod tokens;
 mod users;

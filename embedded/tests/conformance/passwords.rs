@@ -37,7 +37,7 @@ async fn stored_passwords_are_dear_to_guess_at() {
     let engine =
         TestEngine::start_with(|config| config.password_hashing = PasswordHashing::Standard).await;
     engine.person_with("ann", &["monitor"]).await;
-    let folder = engine.folder.path();
+    let folder = engine.folder();
     let (elastic, ann) = (stored(folder, "elastic").await, stored(folder, "ann").await);
     assert!(is_dear(&elastic) && is_dear(&ann), "{ann}");
     assert!(elastic.contains("m=47104,t=2,p=1"), "{elastic}");
@@ -49,7 +49,7 @@ async fn stored_passwords_are_dear_to_guess_at() {
     );
     // The control: what the other tests use is not.
     let cheap = TestEngine::start().await;
-    assert!(!is_dear(&stored(cheap.folder.path(), "elastic").await));
+    assert!(!is_dear(&stored(cheap.folder(), "elastic").await));
     requirement("R22", 2, 2);
 }
 
@@ -58,19 +58,19 @@ async fn a_cheap_hash_is_made_anew_at_the_next_sign_in() {
     let engine = TestEngine::start().await;
     engine.person_with("ann", &["monitor"]).await;
     engine.person_with("ben", &["monitor"]).await;
-    let folder = engine.folder;
-    engine.engine.stop().await;
+    let Private { engine, folder, .. } = engine.into_private();
+    engine.stop().await;
     let cheap = stored(folder.path(), "ann").await;
     assert!(!is_dear(&cheap));
     // The policy has risen.
     let mut config = Config::new(([127, 0, 0, 1], 0).into(), folder.path().join("engine.db"));
     config.password_hashing = PasswordHashing::Standard;
-    let engine = TestEngine {
+    let engine = TestEngine::of(Private {
         clock: config.clock.clone(),
         engine: Engine::start(config).await.unwrap(),
         folder,
-    };
-    let folder = engine.folder.path();
+    });
+    let folder = engine.folder();
     // Whoever fails renews nothing.
     engine.user("ann", "wrong").get(ME).await;
     assert_eq!(stored(folder, "ann").await, cheap);

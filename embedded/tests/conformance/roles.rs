@@ -8,7 +8,7 @@ async fn put(person: &Person, name: &str, role: Value) -> Response {
 
 #[tokio::test]
 async fn roles_are_created_replaced_read_and_deleted() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 15);
     let elastic = engine.elastic();
     let role = json!({"cluster": ["monitor"], "description": "watches", "metadata": {"a": 1}});
     assert_eq!(
@@ -126,7 +126,7 @@ async fn names_have_rules() {
 
 #[tokio::test]
 async fn roles_have_rules() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 15);
     for role in [
         json!({"cluster": ["nonsense"]}),
         json!({"indices": [{"names": ["a"], "privileges": ["nonsense"]}]}),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use embedded::{Config, Engine, PasswordHashing, StartError, reset_password};
 use secrecy::ExposeSecret;
 
-use crate::support::*;
+use crate::support::{http::Target, *};
 
 fn config(folder: &std::path::Path) -> Config {
     let mut config = Config::new(([127, 0, 0, 1], 0).into(), folder.join("engine.db"));
@@ -27,10 +27,10 @@ async fn the_first_start_generates_a_password_once() {
 #[tokio::test]
 async fn a_given_password_counts_on_the_first_start_only() {
     let engine = TestEngine::start().await;
-    assert!(engine.engine.first_password().is_none());
+    assert!(engine.engine().first_password().is_none());
     assert_eq!(engine.elastic().status_of_me().await, 200);
-    let folder = engine.folder;
-    engine.engine.stop().await;
+    let Private { engine, folder, .. } = engine.into_private();
+    engine.stop().await;
     let mut other = config(folder.path());
     other.elastic_password = Some("another one".to_owned().into());
     let again = Engine::start(other).await.unwrap();
@@ -43,7 +43,7 @@ async fn a_given_password_counts_on_the_first_start_only() {
         )
     );
     let me = crate::support::http::send(
-        address,
+        &Target::plain(address),
         "GET",
         "/_security/_authenticate",
         &[("Authorization", &header)],
@@ -77,7 +77,7 @@ async fn the_file_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let engine = TestEngine::start().await;
     let mut seen = 0;
-    for file in std::fs::read_dir(engine.folder.path()).unwrap() {
+    for file in std::fs::read_dir(engine.folder()).unwrap() {
         let file = file.unwrap();
         assert_eq!(
             file.metadata().unwrap().permissions().mode() & 0o777,
@@ -98,8 +98,8 @@ async fn no_secret_is_in_the_file() {
         .post("/_security/api_key", json!({"name": "k"}))
         .await
         .assert_ok();
-    let folder = engine.folder;
-    engine.engine.stop().await;
+    let Private { engine, folder, .. } = engine.into_private();
+    engine.stop().await;
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         for secret in [
@@ -120,7 +120,7 @@ async fn no_secret_is_in_the_file() {
 async fn a_reset_password_counts_at_once_in_a_running_engine() {
     let engine = TestEngine::start().await;
     assert_eq!(engine.elastic().status_of_me().await, 200);
-    let file = engine.folder.path().join("engine.db");
+    let file = engine.folder().join("engine.db");
     let password = reset_password(&file, "elastic").await.unwrap();
     assert_eq!(engine.elastic().status_of_me().await, 401);
     assert_eq!(
@@ -135,7 +135,7 @@ async fn a_reset_password_counts_at_once_in_a_running_engine() {
 #[tokio::test]
 async fn a_reset_needs_a_file_and_a_user() {
     let engine = TestEngine::start().await;
-    let file = engine.folder.path().join("engine.db");
+    let file = engine.folder().join("engine.db");
     assert!(
         reset_password(&file, "nope")
             .await
@@ -144,11 +144,11 @@ async fn a_reset_needs_a_file_and_a_user() {
             .contains("nope")
     );
     assert!(
-        reset_password(&engine.folder.path().join("no.db"), "elastic")
+        reset_password(&engine.folder().join("no.db"), "elastic")
             .await
             .is_err()
     );
-    assert!(!engine.folder.path().join("no.db").exists());
+    assert!(!engine.folder().join("no.db").exists());
 }
 
 #[tokio::test]
@@ -163,8 +163,12 @@ async fn ended_keys_are_swept_after_seven_days_at_a_start() {
         .create_key(json!({"name": "expired", "expiration": "0"}))
         .await;
     elastic.create_key(json!({"name": "lives"})).await;
-    let (folder, clock) = (engine.folder, engine.clock);
-    engine.engine.stop().await;
+    let Private {
+        engine,
+        clock,
+        folder,
+    } = engine.into_private();
+    engine.stop().await;
     for (days, left) in [(6, 3), (2, 1)] {
         clock.advance(Duration::from_secs(days * 86_400));
         let mut again = config(folder.path());
@@ -182,7 +186,7 @@ async fn ended_keys_are_swept_after_seven_days_at_a_start() {
         // The sweep runs beside the first requests.
         for _ in 0..50 {
             let found = crate::support::http::send(
-                address,
+                &Target::plain(address),
                 "GET",
                 "/_security/_query/api_key",
                 &[("Authorization", &header)],
@@ -217,8 +221,8 @@ async fn everything_answered_is_still_there_after_a_restart() {
         )
         .await
         .assert_ok();
-    let folder = engine.folder;
-    engine.engine.stop().await;
+    let Private { engine, folder, .. } = engine.into_private();
+    engine.stop().await;
     let again = Engine::start(config(folder.path())).await.unwrap();
     let header = format!("ApiKey {}", key.encoded);
     for path in [
@@ -227,7 +231,7 @@ async fn everything_answered_is_still_there_after_a_restart() {
         "/_security/privilege/myapp/p",
     ] {
         let found = crate::support::http::send(
-            again.address(),
+            &Target::plain(again.address()),
             "GET",
             path,
             &[("Authorization", &header)],

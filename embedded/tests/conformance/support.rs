@@ -1,41 +1,59 @@
-//! The vocabulary of the tests: a fresh engine, people who ask it, and what they get.
+//! The vocabulary of the tests: a fresh engine or a remote Elasticsearch, the callers, and what they get.
 
 pub(crate) mod http;
+pub(crate) mod namespace;
+pub(crate) mod remote;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use embedded::{Clock, Config, Engine, PasswordHashing};
+use embedded::{Clock, Config, Engine, PasswordHashing, Version};
 pub(crate) use http::Response;
+use http::Target;
+use remote::Remote;
 pub(crate) use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// When the engines of the tests start: 2026-01-02T03:04:05.678Z.
-pub(crate) const START_MS: i64 = 1_767_323_045_678;
+const START_MS: i64 = 1_767_323_045_678;
 pub(crate) const ELASTIC_PASSWORD: &str = "correct horse";
 
-/// A fresh engine on a database of its own.
+/// Elasticsearch as one test sees it: a fresh engine, or its own namespace in a remote cluster.
 pub(crate) struct TestEngine {
+    target: Arc<Target>,
+    remote: Option<Arc<Remote>>,
+    private: Option<Private>,
+}
+
+/// The parts of an engine that only a test in the same process can reach.
+pub(crate) struct Private {
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
     pub(crate) folder: TempDir,
 }
 
-/// Someone who asks: an address and an `Authorization` header.
+/// A caller: a target and an `Authorization` header.
 #[derive(Clone)]
 pub(crate) struct Person {
-    address: SocketAddr,
+    target: Arc<Target>,
+    remote: Option<Arc<Remote>>,
     authorization: Option<String>,
     extra: Vec<(String, String)>,
 }
 
-/// Says how often a requirement was seen to hold, for the table in `docs/requirements.md`.
+/// Ends a test that cannot run against a remote cluster. The run counts it as not portable.
+#[track_caller]
+pub(crate) fn not_portable(reason: &str) -> ! {
+    panic!("not portable: {reason}")
+}
+
+/// Prints how often a requirement was seen to hold, for the table in `docs/requirements.md`.
 pub(crate) fn requirement(id: &str, held: usize, of: usize) {
     let word = if held == of { "pass" } else { "fail" };
     println!("{id} {word} {held}/{of} seed=-");
 }
 
-/// How many rounds: few, or many where somebody has the time.
+/// The number of rounds: few, or many in `cargo xtask soak`.
 pub(crate) fn soak(few: usize, many: usize) -> usize {
     if std::env::var_os("AGENT_KEYS_SOAK").is_some() {
         many
@@ -51,11 +69,46 @@ pub(crate) struct Key {
 }
 
 impl TestEngine {
+    /// A fresh engine, or the remote cluster of a conformance run.
     pub(crate) async fn start() -> Self {
-        Self::start_with(|_| {}).await
+        match Remote::from_environment() {
+            Some(remote) => Self::at(remote),
+            None => Self::fresh(|_| {}).await,
+        }
     }
 
+    /// Ends the test if the remote cluster is older than the version that brought the rule.
+    #[track_caller]
+    pub(crate) fn since(self, major: u32, minor: u32) -> Self {
+        if let Some(remote) = &self.remote {
+            let is_there = remote.version >= Version::new(major, minor);
+            assert!(is_there, "not in this version: since {major}.{minor}");
+        }
+        self
+    }
+
+    /// As [`Self::start`], for a rule about a token service that is on or off.
+    pub(crate) async fn start_with_tokens(on: bool) -> Self {
+        let Some(remote) = Remote::from_environment() else {
+            return Self::fresh(|config| config.token_service = on).await;
+        };
+        if remote.token_service != on {
+            let state = if on { "off" } else { "on" };
+            not_portable(&format!("the token service is {state} in this cluster"));
+        }
+        Self::at(remote)
+    }
+
+    /// A fresh engine with other settings, which a remote cluster cannot be given.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        if Remote::from_environment().is_some() {
+            not_portable("needs settings of its own");
+        }
+        Self::fresh(change).await
+    }
+
+    /// A fresh engine, also in a conformance run.
+    pub(crate) async fn fresh(change: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().unwrap();
         let clock = Clock::manual(START_MS);
         let mut config = Config::new(([127, 0, 0, 1], 0).into(), folder.path().join("engine.db"));
@@ -64,20 +117,76 @@ impl TestEngine {
         config.password_hashing = PasswordHashing::FastForTests;
         change(&mut config);
         let engine = Engine::start(config).await.unwrap();
-        Self {
+        Self::of(Private {
             engine,
             clock,
             folder,
+        })
+    }
+
+    pub(crate) fn of(private: Private) -> Self {
+        Self {
+            target: Arc::new(Target::plain(private.engine.address())),
+            remote: None,
+            private: Some(private),
         }
     }
 
+    fn at(remote: Remote) -> Self {
+        Self {
+            target: remote.target.clone(),
+            remote: Some(Arc::new(remote)),
+            private: None,
+        }
+    }
+
+    fn private(&self, reason: &str) -> &Private {
+        match &self.private {
+            Some(private) => private,
+            None => not_portable(reason),
+        }
+    }
+
+    pub(crate) fn into_private(self) -> Private {
+        match self.private {
+            Some(private) => private,
+            None => not_portable("restarts the engine"),
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.private("moves the clock").clock
+    }
+
+    /// Lets a moment pass, so that what is made next is younger: a second, or what a shared clock can tell apart.
+    pub(crate) async fn tick(&self) {
+        match &self.private {
+            Some(private) => private.clock.advance(Duration::from_secs(1)),
+            None => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.private("looks into the engine").engine
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.private("reads the engine's files").folder.path()
+    }
+
+    pub(crate) fn start_ms(&self) -> i64 {
+        let _ = self.private("needs a clock that stands still");
+        START_MS
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
-        self.engine.address()
+        self.private("needs the engine's address").engine.address()
     }
 
     pub(crate) fn nobody(&self) -> Person {
         Person {
-            address: self.address(),
+            target: self.target.clone(),
+            remote: self.remote.clone(),
             authorization: None,
             extra: Vec::new(),
         }
@@ -95,10 +204,16 @@ impl TestEngine {
     }
 
     pub(crate) fn user(&self, username: &str, password: &str) -> Person {
-        self.with(format!(
-            "Basic {}",
-            STANDARD.encode(format!("{username}:{password}"))
-        ))
+        self.with(format!("Basic {}", self.basic(username, password)))
+    }
+
+    /// The credentials of a user, as a `Basic` header has them.
+    pub(crate) fn basic(&self, username: &str, password: &str) -> String {
+        let pair = match &self.remote {
+            Some(remote) => remote.credentials(username, password),
+            None => format!("{username}:{password}"),
+        };
+        STANDARD.encode(pair)
     }
 
     pub(crate) fn key(&self, key: &Key) -> Person {
@@ -142,7 +257,7 @@ impl Person {
     pub(crate) async fn send_bytes(
         &self,
         method: &str,
-        target: &str,
+        path: &str,
         body: Option<&[u8]>,
         content_type: &str,
     ) -> Response {
@@ -158,7 +273,10 @@ impl Person {
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str())),
         );
-        http::send(self.address, method, target, &headers, body).await
+        match &self.remote {
+            None => http::send(&self.target, method, path, &headers, body).await,
+            Some(remote) => remote.send(method, path, &headers, body).await,
+        }
     }
 
     pub(crate) async fn get(&self, target: &str) -> Response {

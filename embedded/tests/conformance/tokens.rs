@@ -5,7 +5,7 @@ use crate::support::*;
 const PATH: &str = "/_security/oauth2/token";
 
 async fn with_tokens() -> TestEngine {
-    TestEngine::start_with(|config| config.token_service = true).await
+    TestEngine::start_with_tokens(true).await
 }
 
 fn by_password() -> Value {
@@ -21,7 +21,7 @@ fn bearer(engine: &TestEngine, answer: &Response) -> Person {
 
 #[tokio::test]
 async fn tokens_are_off_unless_switched_on() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start_with_tokens(false).await;
     let response = engine.elastic().post(PATH, by_password()).await;
     response.assert_error(400, "feature_not_enabled_exception");
     assert_eq!(response.at("/error/disabled.feature"), "security_tokens");
@@ -29,7 +29,7 @@ async fn tokens_are_off_unless_switched_on() {
 
 #[tokio::test]
 async fn bearer_is_offered_only_when_switched_on() {
-    let engine = with_tokens().await;
+    let engine = with_tokens().await.since(8, 15);
     let schemes = engine.nobody().get("/").await;
     assert_eq!(
         schemes.header("www-authenticate"),
@@ -56,7 +56,9 @@ async fn a_password_is_exchanged_for_a_token_of_twenty_minutes() {
         .await
         .assert_ok();
     assert_eq!(me["authentication_type"], "token");
-    engine.clock.advance(std::time::Duration::from_secs(1_200));
+    engine
+        .clock()
+        .advance(std::time::Duration::from_secs(1_200));
     assert_eq!(bearer(&engine, &answer).status_of_me().await, 401);
 }
 

@@ -229,7 +229,7 @@ async fn everyone_changes_their_own_password_by_password() {
 
 #[tokio::test]
 async fn a_key_or_token_does_not_change_its_owners_password() {
-    let engine = TestEngine::start_with(|config| config.token_service = true).await;
+    let engine = TestEngine::start_with_tokens(true).await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     let token = engine
         .elastic()

@@ -159,7 +159,7 @@ async fn malformed_media_types_are_refused_by_header() {
 
 #[tokio::test]
 async fn versions_of_body_and_answer_must_agree() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(9, 0);
     let v8 = "application/vnd.elasticsearch+json;compatible-with=8";
     let v9 = "application/vnd.elasticsearch+json;compatible-with=9";
     let body = br#"{"cluster":["all"]}"#;

@@ -543,7 +543,7 @@ fn is_broken_gzip(error: &reqwest::Error) -> bool {
         let kind = inner.downcast_ref::<io::Error>().map(io::Error::kind);
         if matches!(
             kind,
-            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other)
         ) {
             return true;
         }
