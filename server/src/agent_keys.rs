@@ -4,6 +4,7 @@ pub mod acknowledge;
 pub mod create;
 mod cursor;
 pub mod delivery;
+pub mod elsewhere;
 pub mod find;
 pub mod find_many;
 pub mod list;
@@ -19,15 +20,18 @@ pub mod revoke_many;
 
 pub(crate) use query::active_keys_by_owner;
 
-use crate::{failure::Failure, services::Person};
-use app::model::key_list::StatusFilter;
+use crate::{
+    failure::Failure,
+    services::{Person, Services},
+};
+use app::model::key_list::{MadeElsewhere, StatusFilter};
 use serde_json::Value;
 
-/// How many of this person's visible keys work now.
-pub(crate) async fn count_active(
-    person: &Person,
-    now: app::model::timestamp::Timestamp,
-) -> Result<u64, Failure> {
-    let body: Value = query::count(StatusFilter::Active, now);
-    Ok(person.elasticsearch().query_api_keys(&body).await?.total)
+/// How many of this person's visible keys work now, those made elsewhere included.
+pub(crate) async fn count_active(services: &Services, person: &Person) -> Result<u64, Failure> {
+    let body: Value = query::count(StatusFilter::Active, services.clock.now());
+    let marked = async { Ok(person.elasticsearch().query_api_keys(&body).await?.total) };
+    let (marked, elsewhere): (u64, MadeElsewhere) =
+        tokio::try_join!(marked, elsewhere::count(services, person))?;
+    Ok(marked + elsewhere.active())
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     access::{Actor, Fresh, Gate, Grant, Identity, Permission},
+    agent_keys,
     audit::{Origin, Stamp},
     clock::Clock,
     elasticsearch::{self, Connection, Elasticsearch},
@@ -34,6 +35,7 @@ struct Inner {
     tasks: TaskTracker,
     changing_a_user: Mutex<()>,
     turn: Mutex<()>,
+    made_elsewhere: agent_keys::elsewhere::Cache,
 }
 
 /// The parts, by name.
@@ -82,8 +84,14 @@ impl Services {
                 tasks,
                 changing_a_user: Mutex::default(),
                 turn: Mutex::default(),
+                made_elsewhere: agent_keys::elsewhere::Cache::default(),
             }),
         }
+    }
+
+    /// The keys made elsewhere, as they were found lately.
+    pub fn made_elsewhere(&self) -> &agent_keys::elsewhere::Cache {
+        &self.inner.made_elsewhere
     }
 
     /// The outage that this failure is a part of, if it is one: Elasticsearch is away, or as good as.

@@ -66,7 +66,7 @@ async fn the_newest_come_first_and_each_says_what_it_is() {
     let list = page(&admin, |_| {}).await;
     assert_eq!(names(&list), ["from kibana", "gamma", "beta*?", "Alpha"]);
     assert_eq!((list.total, list.next, list.previous), (4, None, None));
-    assert_eq!(list.keys[0].source, KeySource::Elsewhere);
+    assert_eq!(list.keys[0].source, KeySource::Kibana);
     assert_eq!(list.keys[1].source, KeySource::AgentKeys);
     assert!(matches!(list.keys[1].status, KeyStatus::Revoked { .. }));
     assert!(!list.keys[1].revocable && list.keys[0].revocable);

@@ -28,6 +28,7 @@ mod guessing;
 mod known_device;
 mod ledger;
 mod list;
+mod made_elsewhere;
 mod metrics;
 mod outage;
 mod panics;

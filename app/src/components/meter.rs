@@ -10,6 +10,9 @@ pub fn KeyLimitMeter(
     active: u64,
     /// The limit from the settings.
     limit: u32,
+    /// Why there may be more keys.
+    #[prop(optional_no_strip)]
+    uncounted: Option<&'static str>,
     /// Whether to offer the way to the settings.
     #[prop(optional)]
     link: bool,
@@ -21,7 +24,8 @@ pub fn KeyLimitMeter(
     let percent = |count: u64| format!("{}%", count.saturating_mul(10_000) / scale);
     // A variable, because a browser draws a part of a drawing that holds nothing variable as if it were no drawing.
     let full = "100%";
-    let text = format!("{active} of {limit} unique keys per minute");
+    let at_least = uncounted.map_or("", |_| "At least ");
+    let text = format!("{at_least}{active} of {limit} unique keys per minute");
     let note = if active > limit_count {
         "Over the limit: APM Server will refuse some agents.".to_owned()
     } else if active.saturating_mul(2) > limit_count {
@@ -29,10 +33,15 @@ pub fn KeyLimitMeter(
     } else {
         "Room to rotate every key.".to_owned()
     };
+    let note = match uncounted {
+        Some(why) if active <= limit_count => why.to_owned(),
+        Some(why) => format!("{note} {why}"),
+        None => note,
+    };
     view! {
         <div class="meter" data-tone=tone.word()>
             <p data-part="text">
-                <b>{active} " of " {limit}</b>
+                <b>{at_least} {active} " of " {limit}</b>
                 " unique keys per minute "
                 {link.then(|| view! { <a href="/settings/apm-integration">"Change the limit"</a> })}
             </p>

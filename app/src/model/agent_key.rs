@@ -87,7 +87,9 @@ impl KeyStatus {
 pub enum KeySource {
     /// This application.
     AgentKeys,
-    /// Kibana, or anything else that marks its keys with `application: apm`.
+    /// Kibana, or another tool that marks its keys with `application: apm` as Kibana does.
+    Kibana,
+    /// A tool that does not mark its keys, such as `apm-server apikey create` or Stack Management.
     Elsewhere,
 }
 

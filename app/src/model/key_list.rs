@@ -12,6 +12,9 @@ pub const SEARCH_CHARACTERS_MAX: usize = 256;
 /// The most values of one filter.
 pub const FILTER_VALUES_MAX: usize = 100;
 
+/// The word in the address for keys made elsewhere.
+pub const ELSEWHERE: &str = "elsewhere";
+
 /// What the list is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SortField {
@@ -76,6 +79,8 @@ pub struct KeyListQuery {
     pub owner: Vec<String>,
     /// Only keys of these realms; empty: all.
     pub realm: Vec<String>,
+    /// Keys that grant privileges of `apm` without our or Kibana's mark, instead of those with it.
+    pub elsewhere: bool,
     /// Sorted by.
     pub sort: SortField,
     /// In this direction.
@@ -122,12 +127,51 @@ pub struct KeySummary {
     pub owners: Vec<FacetValue>,
     /// Realms with the most keys, at most [`FILTER_VALUES_MAX`].
     pub realms: Vec<FacetValue>,
+    /// Keys without our or Kibana's mark; in none of the other figures.
+    pub elsewhere: MadeElsewhere,
+    /// Whether the figures are of everybody's keys, or of the person's own.
+    pub counts_everybody: bool,
     /// Whether `owners` and `realms` are listed: Elasticsearch before 8.13 cannot.
     pub lists_owners: bool,
     /// APM Server's limit of unique keys, from the settings.
     pub limit: u32,
     /// Whether API-key authorization is on, from the settings.
     pub authorization_enabled: bool,
+}
+
+/// Keys that grant privileges of `apm` without our or Kibana's mark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MadeElsewhere {
+    /// Elasticsearch before 8.5 does not tell what a key grants.
+    #[default]
+    NotTold,
+    /// So many were found.
+    Counted {
+        /// All of them, whatever their status.
+        total: u64,
+        /// Those that work now.
+        active: u64,
+        /// Whether every key was read. If not, there may be more.
+        all_read: bool,
+    },
+}
+
+impl MadeElsewhere {
+    /// Those that work now, as far as they are known.
+    pub fn active(self) -> u64 {
+        match self {
+            Self::NotTold => 0,
+            Self::Counted { active, .. } => active,
+        }
+    }
+
+    /// All of them, as far as they are known.
+    pub fn total(self) -> u64 {
+        match self {
+            Self::NotTold => 0,
+            Self::Counted { total, .. } => total,
+        }
+    }
 }
 
 impl KeyListPage {
@@ -147,7 +191,31 @@ impl KeySummary {
         }
     }
 
-    /// All keys, whatever their status.
+    /// Keys that count for APM Server's limit.
+    pub fn in_use(&self) -> u64 {
+        self.active + self.elsewhere.active()
+    }
+
+    /// Why there may be more keys than [`Self::in_use`]; `None` where there are not.
+    pub fn uncounted(&self) -> Option<&'static str> {
+        match self.elsewhere {
+            _ if !self.counts_everybody => Some("Only your own keys are counted."),
+            MadeElsewhere::NotTold => Some(
+                "Keys made elsewhere are not counted: Elasticsearch does not tell what they grant.",
+            ),
+            MadeElsewhere::Counted {
+                all_read: false, ..
+            } => Some("There are too many keys to look at all of them."),
+            MadeElsewhere::Counted { all_read: true, .. } => None,
+        }
+    }
+
+    /// Whether there are no keys, those made elsewhere included.
+    pub fn is_empty(&self) -> bool {
+        self.total() == 0 && self.elsewhere.total() == 0
+    }
+
+    /// All marked keys, whatever their status.
     pub fn total(&self) -> u64 {
         self.active + self.expired + self.revoked
     }
@@ -237,6 +305,7 @@ impl Default for KeyListQuery {
             status: Vec::new(),
             owner: Vec::new(),
             realm: Vec::new(),
+            elsewhere: false,
             sort: SortField::default(),
             order: SortField::default().natural_order(),
             rows: ROWS_DEFAULT,
@@ -262,6 +331,7 @@ impl KeyListQuery {
                 ),
                 "owner" if !value.is_empty() => push_value(&mut query.owner, value),
                 "realm" if !value.is_empty() => push_value(&mut query.realm, value),
+                "source" => query.elsewhere = value == ELSEWHERE,
                 "sort" => {
                     use SortField::{Created, Expires, Name, Owner};
                     if let Some(sort) = [Name, Owner, Created, Expires]
@@ -316,6 +386,9 @@ impl KeyListQuery {
         );
         parameters.extend(self.owner.iter().map(|owner| ("owner", owner.clone())));
         parameters.extend(self.realm.iter().map(|realm| ("realm", realm.clone())));
+        if self.elsewhere {
+            parameters.push(("source", ELSEWHERE.to_owned()));
+        }
         if self.sort != SortField::default() {
             parameters.push(("sort", self.sort.word().to_owned()));
         }
@@ -350,7 +423,8 @@ impl KeyListQuery {
         !(self.search.is_empty()
             && self.status.is_empty()
             && self.owner.is_empty()
-            && self.realm.is_empty())
+            && self.realm.is_empty()
+            && !self.elsewhere)
     }
 }
 
@@ -376,6 +450,7 @@ mod tests {
             status: vec![StatusFilter::Active, StatusFilter::Revoked],
             owner: vec!["a".to_owned(), "b".to_owned()],
             realm: vec!["native1".to_owned()],
+            elsewhere: true,
             sort: SortField::Name,
             order: SortOrder::Descending,
             rows: 50,

@@ -78,7 +78,8 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
     };
     let source = match key.source {
         KeySource::AgentKeys => "in this application",
-        KeySource::Elsewhere => "in Kibana or through the API",
+        KeySource::Kibana => "in Kibana or through the API",
+        KeySource::Elsewhere => "elsewhere, without the mark of an agent key",
     };
     let privileges = rights_badges(&key.rights);
     let labels: Vec<_> = [

@@ -183,7 +183,7 @@ fn Content(
         Ok(page) if page.memory.is_some() => {
             view! { <Remembered page query /> }.into_any()
         }
-        Ok(page) if page.summary.total() == 0 && !query.get_untracked().is_filtered() => view! {
+        Ok(page) if page.summary.is_empty() && !query.get_untracked().is_filtered() => view! {
             <Header create=None />
             <Empty create=viewer.access.create authorization_enabled=page.summary.authorization_enabled />
         }
@@ -285,8 +285,9 @@ fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
 
 /// The list's query in the words of an address.
 fn list_query(parameters: &ParamsMap) -> KeyListQuery {
-    const NAMES: [&str; 10] = [
-        "q", "status", "owner", "realm", "sort", "order", "rows", "after", "before", "offset",
+    const NAMES: [&str; 11] = [
+        "q", "status", "owner", "realm", "source", "sort", "order", "rows", "after", "before",
+        "offset",
     ];
     let values: Vec<(&str, Vec<String>)> = NAMES
         .into_iter()

@@ -124,7 +124,7 @@ fn parse_new_user(form: NewUserForm) -> Result<NewUser, NewUserErrors> {
 /// A user who exists has a name that Elasticsearch took, so one that cannot be a name names nobody.
 #[cfg(feature = "server")]
 fn known(username: &str) -> Result<Username, Problem> {
-    Username::parse(username).map_err(|_| ProblemKind::NotFound.into())
+    Username::of_existing(username).map_err(|_| ProblemKind::NotFound.into())
 }
 
 #[cfg(feature = "server")]

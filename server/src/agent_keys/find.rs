@@ -1,6 +1,10 @@
 //! One agent key.
 
-use super::{delivery, query, read::agent_key, recall};
+use super::{
+    delivery, query,
+    read::{agent_key, is_agent_key},
+    recall,
+};
 use crate::{
     access::Permission,
     failure::Failure,
@@ -52,7 +56,8 @@ async fn find_stored(
         .elasticsearch()
         .query_api_keys(&query::by_id(id))
         .await?;
-    let stored = found.api_keys.pop().filter(|key| key.id == id.as_str());
+    let stored = found.api_keys.pop();
+    let stored = stored.filter(|key| key.id == id.as_str() && is_agent_key(key));
     let stored = stored.ok_or(Failure::NotFound)?;
     let descriptors = stored.role_descriptors.clone();
     let viewer = &person.session().identity;

@@ -1,6 +1,9 @@
 //! Several agent keys, before they are revoked together.
 
-use super::{query, read::agent_key};
+use super::{
+    query,
+    read::{agent_key, is_agent_key},
+};
 use crate::{
     access::Permission,
     failure::Failure,
@@ -47,7 +50,7 @@ pub(super) async fn look_up(
     let now = services.clock.now();
     let query = query::by_ids(chosen.ids());
     let found = person.elasticsearch().query_api_keys(&query).await?;
-    let keys = found.api_keys.into_iter();
+    let keys = found.api_keys.into_iter().filter(is_agent_key);
     let mut keys = keys
         .map(|stored| Ok((stored.id.clone(), agent_key(stored, viewer, access, now)?)))
         .collect::<Result<HashMap<_, _>, Failure>>()?;

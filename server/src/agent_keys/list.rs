@@ -1,7 +1,7 @@
 //! One page of the agent keys that a person may see.
 
 use super::{
-    cursor, delivery,
+    cursor, delivery, elsewhere,
     query::{self, Ends, LabelSearch, Slice},
     read::agent_key,
     recall,
@@ -15,6 +15,8 @@ use crate::{
     services::{Person, Services},
 };
 use app::model::{
+    access::Reach,
+    agent_key::KeyId,
     key_list::{
         FILTER_VALUES_MAX, FacetValue, KeyListPage, KeyListQuery, KeySummary, PageAnchor,
         ROWS_CHOICES, SEARCH_CHARACTERS_MAX, SortField, SortOrder, StatusFilter,
@@ -56,10 +58,22 @@ async fn ask(
     reconcile(services, person).await;
     let access = person.actor(services).await?.access();
     let now = services.clock.now();
-    let (found, counted, settings) =
-        tokio::try_join!(read_page(person, query, now), count(person, now), async {
-            Ok(services.store.read_apm_settings().await?)
-        },)?;
+    let elsewhere = if query.elsewhere {
+        Some(elsewhere::find(services, person).await?.ids)
+    } else {
+        None
+    };
+    let asked = Asked {
+        person,
+        elsewhere: elsewhere.as_deref(),
+        now,
+    };
+    let (found, mut counted, settings) = tokio::try_join!(
+        read_page(&asked, query),
+        count(services, person, now),
+        async { Ok(services.store.read_apm_settings().await?) },
+    )?;
+    counted.counts_everybody = access.list_reach == Reach::Everybody;
     let total = found.total;
     let Rows {
         mut stored,
@@ -106,12 +120,16 @@ fn check_limits(query: &KeyListQuery) -> Result<(), Failure> {
     }
 }
 
-/// The page's rows and one more, which tells whether there is another page.
-async fn read_page(
-    person: &Person,
-    list: &KeyListQuery,
+/// Who asks for a page, which keys made elsewhere it is of, and when.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    person: &'a Person,
+    elsewhere: Option<&'a [KeyId]>,
     now: Timestamp,
-) -> Result<FoundKeys, Failure> {
+}
+
+/// The page's rows and one more, which tells whether there is another page.
+async fn read_page(asked: &Asked<'_>, list: &KeyListQuery) -> Result<FoundKeys, Failure> {
     let mut slice = Slice {
         rows: u32::from(list.rows) + 1,
         after: None,
@@ -119,20 +137,20 @@ async fn read_page(
         ends: Ends::Either,
     };
     match &list.anchor {
-        PageAnchor::First => read_slice(person, list, slice, now).await,
+        PageAnchor::First => read_slice(asked, list, slice).await,
         PageAnchor::After(cursor) => {
             let place = cursor::read(cursor, list.sort)?;
             slice.after = Some(&place);
-            read_slice(person, list, slice, now).await
+            read_slice(asked, list, slice).await
         }
         PageAnchor::Before(cursor) => {
             let place = cursor::read(cursor, list.sort)?;
             slice.after = Some(&place);
             slice.backwards = true;
             match list.sort {
-                SortField::Expires => read_before(person, list, slice, &place, now).await,
+                SortField::Expires => read_before(asked, list, slice, &place).await,
                 SortField::Name | SortField::Owner | SortField::Created => {
-                    read_slice(person, list, slice, now).await
+                    read_slice(asked, list, slice).await
                 }
             }
         }
@@ -142,11 +160,10 @@ async fn read_page(
 /// Reads backwards through keys that are sorted by their end. Those without one come last in both directions, so
 /// the list read from its end is not the list in the other order: it is the ones, and then the others.
 async fn read_before(
-    person: &Person,
+    asked: &Asked<'_>,
     list: &KeyListQuery,
     slice: Slice<'_>,
     place: &[Value],
-    now: Timestamp,
 ) -> Result<FoundKeys, Failure> {
     // What Elasticsearch shows in the place of an end that is not there.
     let no_end = match list.order {
@@ -166,8 +183,8 @@ async fn read_before(
         ..slice
     };
     let (mut found, ending) = tokio::try_join!(
-        read_slice(person, list, endless, now),
-        read_slice(person, list, ending, now),
+        read_slice(asked, list, endless),
+        read_slice(asked, list, ending),
     )?;
     for key in &mut found.api_keys {
         key.sort.insert(0, no_end.clone());
@@ -178,25 +195,45 @@ async fn read_before(
 }
 
 async fn read_slice(
-    person: &Person,
+    asked: &Asked<'_>,
     list: &KeyListQuery,
     slice: Slice<'_>,
-    now: Timestamp,
 ) -> Result<FoundKeys, Failure> {
+    let Asked {
+        person,
+        elsewhere,
+        now,
+    } = *asked;
     let connection = person.elasticsearch();
-    let anywhere = query::page(list, LabelSearch::Anywhere, slice, now);
+    let anywhere = query::page(list, LabelSearch::Anywhere, slice, now, elsewhere);
     match connection.query_api_keys(&anywhere).await {
         Err(elasticsearch::Error::Invalid { .. }) if !list.search.trim().is_empty() => {
-            let at_start = query::page(list, LabelSearch::AtStart, slice, now);
+            let at_start = query::page(list, LabelSearch::AtStart, slice, now, elsewhere);
             Ok(connection.query_api_keys(&at_start).await?)
         }
         found => Ok(found?),
     }
 }
 
-/// Counts the keys. Elasticsearch before 8.13 has no aggregations: there each status is counted by itself, and owners
+/// Counts the keys, those made elsewhere apart.
+async fn count(
+    services: &Services,
+    person: &Person,
+    now: Timestamp,
+) -> Result<KeySummary, Failure> {
+    let (summary, elsewhere) = tokio::try_join!(
+        count_marked(person, now),
+        elsewhere::count(services, person)
+    )?;
+    Ok(KeySummary {
+        elsewhere,
+        ..summary
+    })
+}
+
+/// Counts the marked keys. Elasticsearch before 8.13 has no aggregations: there each status is counted by itself, and owners
 /// and realms are not listed.
-async fn count(person: &Person, now: Timestamp) -> Result<KeySummary, Failure> {
+async fn count_marked(person: &Person, now: Timestamp) -> Result<KeySummary, Failure> {
     let connection = person.elasticsearch();
     if !connection.lacks(Capability::Aggregations) {
         match connection.query_api_keys(&query::summary(now)).await {

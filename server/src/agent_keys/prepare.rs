@@ -13,7 +13,7 @@ use app::backend::AgentKeyPreparation;
 pub async fn prepare(services: &Services, person: &Person) -> Result<AgentKeyPreparation, Failure> {
     person.grant(services, Permission::CreateAgentKey).await?;
     let now = services.clock.now();
-    let (active_keys, settings) = tokio::try_join!(count_active(person, now), async {
+    let (active_keys, settings) = tokio::try_join!(count_active(services, person), async {
         Ok(services.store.read_apm_settings().await?)
     })?;
     Ok(AgentKeyPreparation {

@@ -34,20 +34,46 @@ fn agent_keys(more: Vec<Value>) -> Value {
     filter.extend(more);
     json!({ "bool": {
         "filter": filter,
-        "must_not": [{ "term": { "metadata.system": true } }],
+        "must_not": [made_for_itself()],
     } })
 }
 
-/// One key by its id, if it is an agent key.
+/// One key by its id. Whether it is an agent key is judged from the answer.
 pub(super) fn by_id(id: &KeyId) -> Value {
-    let query = agent_keys(vec![json!({ "ids": { "values": [id.as_str()] } })]);
-    json!({ "query": query, "size": 1 })
+    by_ids(std::slice::from_ref(id))
 }
 
-/// The keys of these ids, as far as they are agent keys.
+/// The keys of these ids. Whether they are agent keys is judged from the answer.
 pub(super) fn by_ids(ids: &[KeyId]) -> Value {
-    let query = agent_keys(vec![json!({ "ids": { "values": ids } })]);
-    json!({ "query": query, "size": ids.len() })
+    json!({ "query": of_ids(ids, Vec::new()), "size": ids.len() })
+}
+
+fn of_ids(ids: &[KeyId], more: Vec<Value>) -> Value {
+    let mut filter = vec![json!({ "ids": { "values": ids } })];
+    filter.extend(more);
+    json!({ "bool": { "filter": filter, "must_not": [made_for_itself()] } })
+}
+
+/// Keys that Kibana made for itself.
+fn made_for_itself() -> Value {
+    json!({ "term": { "metadata.system": true } })
+}
+
+/// Keys without the mark, newest first. Those that Kibana and Fleet manage are left out: they are no agent's.
+pub(super) fn unmarked(rows: usize, after: Option<&[Value]>) -> Value {
+    let mut body = json!({
+        "query": { "bool": { "must_not": [
+            { "term": { "metadata.application": "apm" } },
+            { "term": { "metadata.managed": true } },
+            made_for_itself(),
+        ] } },
+        "size": rows,
+        "sort": [{ "creation": { "order": "desc" } }, { "name": { "order": "desc" } }],
+    });
+    if let Some(after) = after {
+        body["search_after"] = json!(after);
+    }
+    body
 }
 
 /// The keys that these operations made. Anybody may write an operation into a key of their own, so there can be more
@@ -120,12 +146,13 @@ pub(super) enum Ends {
     Never,
 }
 
-/// A slice of the list.
+/// A slice of the list: of the marked keys, or of these ones made elsewhere.
 pub(super) fn page(
     list: &KeyListQuery,
     labels: LabelSearch,
     slice: Slice<'_>,
     now: Timestamp,
+    elsewhere: Option<&[KeyId]>,
 ) -> Value {
     let mut filters = Vec::new();
     let text = list.search.trim();
@@ -159,7 +186,10 @@ pub(super) fn page(
     };
     let by = |field: &&str| json!({ *field: { "order": order.word() } });
     let mut body = json!({
-        "query": agent_keys(filters),
+        "query": match elsewhere {
+            Some(ids) => of_ids(ids, filters),
+            None => agent_keys(filters),
+        },
         "size": slice.rows,
         "sort": fields.iter().map(by).collect::<Value>(),
     });

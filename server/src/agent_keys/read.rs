@@ -49,6 +49,8 @@ pub(super) fn agent_key(
         labels: labels(&stored.metadata),
         source: if ours {
             KeySource::AgentKeys
+        } else if is_marked(&stored.metadata) {
+            KeySource::Kibana
         } else {
             KeySource::Elsewhere
         },
@@ -60,6 +62,26 @@ pub(super) fn agent_key(
         },
         revocable: !stored.invalidated && access.revoke.is_granted() && within_reach,
     })
+}
+
+/// Returns true if the key is an agent key: it has the mark, or grants application privileges of `apm`.
+pub(super) fn is_agent_key(stored: &StoredKey) -> bool {
+    let descriptors = stored.role_descriptors.as_ref();
+    is_marked(&stored.metadata)
+        || descriptors.is_some_and(|descriptors| !privileges(descriptors).is_empty())
+}
+
+/// Returns true if the key has the mark that Kibana and this application set.
+fn is_marked(metadata: &Value) -> bool {
+    text(metadata, "application") == Some(APM)
+}
+
+/// Returns true if an application name of a descriptor means `apm`. It may end in a wildcard.
+fn means_apm(name: &str) -> bool {
+    name == APM
+        || name
+            .strip_suffix('*')
+            .is_some_and(|start| APM.starts_with(start))
 }
 
 /// What the key grants, by all its descriptors together.
@@ -122,7 +144,7 @@ fn privileges(descriptors: &Value) -> Vec<String> {
         .flat_map(|descriptors| descriptors.values())
         .filter_map(|descriptor| descriptor.get("applications")?.as_array())
         .flatten()
-        .filter(|entry| matches!(text(entry, "application"), Some(APM | "*")))
+        .filter(|entry| text(entry, "application").is_some_and(means_apm))
         .filter_map(|entry| entry.get("privileges")?.as_array())
         .flatten()
         .filter_map(|name| name.as_str().map(ToOwned::to_owned))

@@ -9,7 +9,7 @@ use crate::{
     services::{Person, Services},
 };
 use app::model::{
-    agent_key::{AgentKey, FoundAgentKey, KeyId, KeyStatus},
+    agent_key::{AgentKey, FoundAgentKey, KeyId, KeySource, KeyStatus},
     key_list::{KeyListPage, KeyListQuery, SortField, SortOrder, StatusFilter},
     outage::{Memory, Outage},
     timestamp::Timestamp,
@@ -139,7 +139,8 @@ fn matches(key: &AgentKey, query: &KeyListQuery, now: Timestamp) -> bool {
         _ => false,
     };
     let any = |wanted: &[String], value: &String| wanted.is_empty() || wanted.contains(value);
-    (query.status.is_empty() || query.status.iter().any(is))
+    (key.source == KeySource::Elsewhere || !query.elsewhere)
+        && (query.status.is_empty() || query.status.iter().any(is))
         && any(&query.owner, &key.owner)
         && any(&query.realm, &key.realm)
         && contains(key, query.search.trim())

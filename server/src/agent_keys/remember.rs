@@ -4,7 +4,7 @@
 //! kept for this person alone, and thrown away with the right to see them ([`Person::actor`](crate::services::Person)),
 //! when Elasticsearch refuses the person, and with the last session.
 
-use super::{list::summary, query, read::agent_key};
+use super::{elsewhere, list::summary, query, read::agent_key};
 use crate::{
     access::Permission,
     elasticsearch::capabilities::Capability,
@@ -13,6 +13,7 @@ use crate::{
     store::ListMark,
 };
 use app::model::{
+    access::Reach,
     agent_key::AgentKey,
     key_list::{KeyListPage, KeySummary},
     timestamp::Timestamp,
@@ -79,7 +80,9 @@ async fn try_remember(
         .query_api_keys(&query::newest(KEYS_MAX, now))
         .await?;
     let settings = services.store.read_apm_settings().await?;
-    let summary = summary(&found).with_settings(&settings);
+    let mut summary = summary(&found).with_settings(&settings);
+    summary.elsewhere = elsewhere::count(services, person).await?;
+    summary.counts_everybody = access.list_reach == Reach::Everybody;
     let mark = ListMark {
         reach: access.list_reach,
         read_at: now,

@@ -12,7 +12,7 @@ use crate::{
 };
 use app::model::{
     access::Reach,
-    agent_key::{AgentKey, KeyId},
+    agent_key::{AgentKey, KeyId, KeySource},
     problem::ElasticsearchFault,
 };
 use serde_json::json;
@@ -66,6 +66,7 @@ pub(super) async fn carry_out(
         details: json!({ "reason": reason.word() }),
     };
     let ids: Vec<KeyId> = keys.iter().map(|key| key.id.clone()).collect();
+    let any_elsewhere = keys.iter().any(|key| key.source == KeySource::Elsewhere);
     let change = async move |person| {
         let fates = ask(&person, &ids, reach).await;
         let changed = |gone| Changed {
@@ -75,7 +76,11 @@ pub(super) async fn carry_out(
         fates.into_iter().map(|fate| fate.map(changed)).collect()
     };
     let action = Action::AgentKeyInvalidate;
-    operation::carry_out_each(services, person, grant, action, targets, change).await
+    let fates = operation::carry_out_each(services, person, grant, action, targets, change).await;
+    if any_elsewhere {
+        services.made_elsewhere().clear();
+    }
+    fates
 }
 
 async fn ask(person: &Person, ids: &[KeyId], reach: Reach) -> Vec<Result<Gone, Failure>> {

@@ -13,7 +13,7 @@ pub async fn read(services: &Services, person: &Person) -> Result<ApmIntegration
     let access = person.actor(services).await?.access();
     let settings = services.store.read_apm_settings().await?;
     let active_keys = if access.list.is_granted() {
-        Some(agent_keys::count_active(person, services.clock.now()).await?)
+        Some(agent_keys::count_active(services, person).await?)
     } else {
         None
     };

@@ -185,6 +185,7 @@ fn KeyRow(
     let privileges = rights_badges(&key.rights);
     let source = match key.source {
         KeySource::AgentKeys => "This app",
+        KeySource::Kibana => "Kibana",
         KeySource::Elsewhere => "Elsewhere",
     };
     view! {

@@ -6,7 +6,7 @@ use crate::{
         icon::{Icon, IconName},
         search_box::SearchBox,
     },
-    model::key_list::{FacetValue, KeyListPage, KeyListQuery, StatusFilter},
+    model::key_list::{ELSEWHERE, FacetValue, KeyListPage, KeyListQuery, StatusFilter},
 };
 use leptos::{html, prelude::*};
 use leptos_router::components::Form;
@@ -38,6 +38,16 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
             }
         })
         .collect();
+    let elsewhere = summary.elsewhere.total();
+    let source = (elsewhere > 0 || current.elsewhere).then(|| {
+        let choice = Choice {
+            value: ELSEWHERE.to_owned(),
+            label: "Made elsewhere".to_owned(),
+            count: elsewhere,
+            chosen: current.elsewhere,
+        };
+        view! { <Filter name="source" label="Source" choices=vec![choice] /> }
+    });
     let kept: Vec<_> = current
         .parameters()
         .into_iter()
@@ -73,6 +83,7 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
                             .then(|| view! { <Filter name="owner" label="Owner" choices=choices(summary.owners, &current.owner) /> })}
                         {(lists_owners || !current.realm.is_empty())
                             .then(|| view! { <Filter name="realm" label="Realm" choices=choices(summary.realms, &current.realm) /> })}
+                        {source}
                         {filtered
                             .then(|| {
                                 view! {

@@ -1,0 +1,140 @@
+//! Keys that grant application privileges of `apm` without the mark of this application and of Kibana: those of
+//! `apm-server apikey create`, Stack Management or Terraform.
+//!
+//! Elasticsearch cannot search role descriptors, so unmarked keys are read, at most [`KEYS_MAX`], and their descriptors
+//! are compared here. A key without any descriptors is left out: it has the privileges of its owner, and every
+//! unrestricted key of an administrator would be taken for an agent's.
+
+use super::{query, read};
+use crate::{
+    failure::Failure,
+    services::{Person, Services},
+};
+use app::model::{access::Reach, agent_key::KeyId, key_list::MadeElsewhere, timestamp::Timestamp};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The most unmarked keys that are read: the newest.
+const KEYS_MAX: usize = 10_000;
+/// How many are read at once.
+const PAGE: usize = 1_000;
+/// For so long the keys of a person are not looked for again.
+const KEPT_MS_MAX: i64 = 30_000;
+/// The most people whose keys are kept.
+const PEOPLE_MAX: usize = 1_000;
+
+/// The keys that were found for one person.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) ids: Arc<[KeyId]>,
+    /// The end of each key that is not revoked.
+    ends: Arc<[Option<Timestamp>]>,
+    all_read: bool,
+    /// Elasticsearch before 8.5 does not return role descriptors.
+    told: bool,
+    read_at: Timestamp,
+}
+
+/// What was found, by realm, user name and reach.
+#[derive(Debug, Default)]
+pub struct Cache(Mutex<HashMap<(String, String, bool), Found>>);
+
+impl Cache {
+    /// Forgets everything, because a key has changed.
+    pub fn clear(&self) {
+        self.with(HashMap::clear);
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut HashMap<(String, String, bool), Found>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The keys that this person may see, newest first.
+#[tracing::instrument(name = "agent_keys.elsewhere.find", skip_all)]
+pub(super) async fn find(services: &Services, person: &Person) -> Result<Found, Failure> {
+    let now = services.clock.now();
+    let reach = person.actor(services).await?.access().list_reach;
+    let viewer = &person.session().identity;
+    let name = (
+        viewer.realm.clone(),
+        viewer.username.clone(),
+        reach == Reach::Everybody,
+    );
+    let cache = services.made_elsewhere();
+    let known = cache.with(|known| known.get(&name).cloned());
+    if let Some(found) = known.filter(|found| found.read_at.plus_ms(KEPT_MS_MAX) > now) {
+        return Ok(found);
+    }
+    let found = scan(person, now).await?;
+    cache.with(|known| {
+        if known.len() >= PEOPLE_MAX {
+            known.clear();
+        }
+        known.insert(name, found.clone());
+    });
+    Ok(found)
+}
+
+/// How many there are. A failure here does not take the list away: the keys are not counted then.
+pub(super) async fn count(services: &Services, person: &Person) -> Result<MadeElsewhere, Failure> {
+    let found = match find(services, person).await {
+        Ok(found) => found,
+        Err(failure) if services.outage(&failure).is_some() => return Err(failure),
+        Err(failure) => {
+            let error: &dyn std::error::Error = &failure;
+            tracing::warn!(error, "keys made elsewhere could not be counted");
+            return Ok(MadeElsewhere::NotTold);
+        }
+    };
+    if !found.told {
+        return Ok(MadeElsewhere::NotTold);
+    }
+    let now = services.clock.now();
+    let works = |end: &&Option<Timestamp>| end.is_none_or(|end| end > now);
+    Ok(MadeElsewhere::Counted {
+        total: found.ids.len() as u64,
+        active: found.ends.iter().filter(works).count() as u64,
+        all_read: found.all_read,
+    })
+}
+
+async fn scan(person: &Person, now: Timestamp) -> Result<Found, Failure> {
+    let (mut ids, mut ends, mut told, mut read) = (Vec::new(), Vec::new(), true, 0);
+    let mut after = None;
+    let all_read = loop {
+        let body = query::unmarked(PAGE, after.as_deref());
+        let mut page = person.elasticsearch().query_api_keys(&body).await?;
+        let full = page.api_keys.len() >= PAGE;
+        read += page.api_keys.len();
+        after = page
+            .api_keys
+            .last_mut()
+            .map(|key| std::mem::take(&mut key.sort));
+        for key in page.api_keys {
+            told &= key.role_descriptors.is_some();
+            if !read::is_agent_key(&key) {
+                continue;
+            }
+            ids.extend(KeyId::parse(&key.id));
+            if !key.invalidated {
+                ends.push(key.expiration.map(Timestamp));
+            }
+        }
+        if !full || !told {
+            break true;
+        }
+        if read >= KEYS_MAX {
+            break false;
+        }
+    };
+    Ok(Found {
+        ids: ids.into(),
+        ends: ends.into(),
+        all_read,
+        told,
+        read_at: now,
+    })
+}

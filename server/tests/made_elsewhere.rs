@@ -1,0 +1,339 @@
+//! Agent keys that neither this application nor Kibana has marked, and users and roles as real clusters hold them.
+
+use crate::support::{App, Browser, PASSWORD, Setup, engine::Engine};
+use app::model::{
+    agent_key::{FoundAgentKey, KeyRights, KeySource, KeyStatus},
+    key_list::{KeyListPage, MadeElsewhere, SortField, StatusFilter},
+    problem::ProblemKind,
+    user::UserList,
+};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use server::clock::Clock;
+use std::{sync::Arc, time::Duration};
+
+fn granting(application: &str) -> Value {
+    json!({ "x": { "applications": [
+        { "application": application, "privileges": ["event:write"], "resources": ["*"] },
+    ] } })
+}
+
+async fn make(app: &App, owner: &str, body: Value) -> String {
+    let path = "/_security/api_key";
+    let key = app.engine.ask_as(owner, Method::POST, path, Some(body));
+    key.await["id"].as_str().unwrap().to_owned()
+}
+
+async fn list(browser: &Browser, elsewhere: bool) -> KeyListPage {
+    let answer = browser.list(|query| query.elsewhere = elsewhere).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    answer.value()
+}
+
+fn names(page: &KeyListPage) -> Vec<&str> {
+    let mut names: Vec<_> = page.keys.iter().map(|key| key.name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn keys_without_the_mark_are_listed_by_the_filter_and_count_for_the_limit() {
+    let app = App::start().await;
+    let body = |name: &str, grants: &Value, metadata: Value| json!({ "name": name, "role_descriptors": grants, "metadata": metadata });
+    let apm = granting("apm");
+    for (name, grants, metadata) in [
+        ("plain", apm.clone(), json!({})),
+        ("any application", granting("*"), json!({})),
+        (
+            "prefix",
+            granting("ap*"),
+            json!({ "application": "terraform" }),
+        ),
+        ("another application", granting("kibana-.kibana"), json!({})),
+        ("apm-like application", granting("apmx"), json!({})),
+        ("nothing", json!({ "x": {} }), json!({})),
+        ("unrestricted", json!({}), json!({})),
+        (
+            "of Fleet",
+            apm.clone(),
+            json!({ "managed": true, "managed_by": "fleet" }),
+        ),
+        ("of Kibana itself", apm.clone(), json!({ "system": true })),
+    ] {
+        make(&app, "elastic", body(name, &grants, metadata)).await;
+    }
+    let mut short = body("short", &apm, json!({}));
+    short["expiration"] = json!("1m");
+    make(&app, "elastic", short).await;
+    app.engine.kibana_key("elastic", "of Kibana's page").await;
+
+    let admin = app.as_admin().await;
+    let marked = list(&admin, false).await;
+    assert_eq!(names(&marked), ["of Kibana's page"]);
+    let counted = |total, active| MadeElsewhere::Counted {
+        total,
+        active,
+        all_read: true,
+    };
+    assert_eq!(marked.summary.elsewhere, counted(4, 4));
+    assert_eq!((marked.summary.active, marked.summary.in_use()), (1, 5));
+    assert_eq!(marked.summary.uncounted(), None);
+
+    let elsewhere = list(&admin, true).await;
+    assert_eq!(
+        names(&elsewhere),
+        ["any application", "plain", "prefix", "short"]
+    );
+    assert_eq!(elsewhere.total, 4);
+    assert!(
+        elsewhere
+            .keys
+            .iter()
+            .all(|key| key.source == KeySource::Elsewhere && key.revocable)
+    );
+    // Search, sort and status work in it as in the list of the others.
+    let found: KeyListPage = admin
+        .list(|query| {
+            query.elsewhere = true;
+            query.search = "PREF".to_owned();
+            query.sort = SortField::Expires;
+            query.status = vec![StatusFilter::Active];
+        })
+        .await
+        .value();
+    assert_eq!(names(&found), ["prefix"]);
+    let page = admin
+        .get("/settings/agent-keys?source=elsewhere")
+        .await
+        .text();
+    assert!(page.contains("Made elsewhere") && page.contains("any application"));
+
+    // Time ends one, and with it its part of the limit.
+    app.clock.advance(Duration::from_mins(2));
+    let later = list(&admin, false).await;
+    assert_eq!(later.summary.elsewhere, counted(4, 3));
+}
+
+#[tokio::test]
+async fn a_key_without_the_mark_is_looked_at_and_revoked_like_others() {
+    let app = App::start().await;
+    let body = |grants: Value| json!({ "name": "terraform", "role_descriptors": grants });
+    let id = make(&app, "elastic", body(granting("apm"))).await;
+    let foreign = make(
+        &app,
+        "elastic",
+        body(json!({ "x": { "cluster": ["monitor"] } })),
+    )
+    .await;
+    let admin = app.as_admin().await;
+    let look = async |id: &str| admin.post("find_agent_key", &[("id", id)]).await;
+    let found: FoundAgentKey = look(&id).await.value();
+    assert_eq!(found.key.source, KeySource::Elsewhere);
+    assert_eq!(list(&admin, true).await.summary.in_use(), 1);
+    assert_eq!(
+        admin.post("revoke_agent_key", &[("id", &id)]).await.status,
+        StatusCode::OK
+    );
+    let found: FoundAgentKey = look(&id).await.value();
+    assert!(matches!(found.key.status, KeyStatus::Revoked { .. }));
+    // Its part of the limit is free at once.
+    assert_eq!(list(&admin, true).await.summary.in_use(), 0);
+    // A key that has nothing to do with APM stays out of reach.
+    assert_eq!(look(&foreign).await.problem(), ProblemKind::NotFound);
+    let answer = admin.post("revoke_agent_key", &[("id", &foreign)]).await;
+    assert_eq!(answer.problem(), ProblemKind::NotFound);
+    let keys = app.engine.keys().await;
+    let foreign = keys
+        .iter()
+        .find(|key| key["id"] == foreign.as_str())
+        .unwrap();
+    assert_eq!(foreign["invalidated"], json!(false));
+}
+
+#[tokio::test]
+async fn a_person_sees_only_their_own_keys_made_elsewhere() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let body = |name: &str| json!({ "name": name, "role_descriptors": granting("apm") });
+    make(&app, "elastic", body("of another")).await;
+    make(&app, "ada", body("of ada")).await;
+    let page = list(&ada, true).await;
+    assert_eq!(names(&page), ["of ada"]);
+    assert_eq!(page.summary.in_use(), 1);
+    assert_eq!(
+        page.summary.uncounted(),
+        Some("Only your own keys are counted.")
+    );
+}
+
+#[tokio::test]
+async fn before_8_5_keys_made_elsewhere_are_not_counted_and_the_page_says_so() {
+    let clock = Clock::manual(crate::support::NOW);
+    let version = embedded::Version::new(8, 0);
+    let engine = Arc::new(Engine::start_as(&clock, version).await);
+    let app = App::start_at(engine, clock, Setup::default()).await;
+    let body = json!({ "name": "unknown", "role_descriptors": granting("apm") });
+    make(&app, "elastic", body).await;
+    let admin = app.as_admin().await;
+    let page = list(&admin, true).await;
+    assert!(page.keys.is_empty());
+    assert_eq!(page.summary.elsewhere, MadeElsewhere::NotTold);
+    assert!(page.summary.uncounted().unwrap().contains("does not tell"));
+}
+
+#[tokio::test]
+async fn a_key_without_descriptors_is_a_finding_and_no_field_of_descriptors_is_lost() {
+    let app = App::start().await;
+    let metadata = json!({ "application": "apm" });
+    let descriptors = json!({
+        "one": { "cluster": ["monitor"], "restriction": { "workflows": ["search_application_query"] } },
+    });
+    let several = json!({
+        "a": granting("apm")["x"],
+        "b": { "indices": [{ "names": ["logs-*"], "privileges": ["read"] }] },
+    });
+    let admin = app.as_admin().await;
+    for (name, grants, finding, shown) in [
+        (
+            "none",
+            json!({}),
+            Some("Everything its owner could do"),
+            vec![],
+        ),
+        (
+            "absent",
+            Value::Null,
+            Some("Everything its owner could do"),
+            vec![],
+        ),
+        (
+            "restricted",
+            descriptors,
+            Some("More than an agent needs"),
+            vec!["search_application_query", "monitor"],
+        ),
+        (
+            "several",
+            several,
+            Some("More than an agent needs"),
+            vec!["logs-*", "event:write"],
+        ),
+        ("empty", json!({ "apm": {} }), None, vec![]),
+    ] {
+        let mut body = json!({ "name": name, "metadata": metadata });
+        if !grants.is_null() {
+            body["role_descriptors"] = grants;
+        }
+        let id = make(&app, "elastic", body).await;
+        let found: FoundAgentKey = admin.post("find_agent_key", &[("id", &id)]).await.value();
+        assert_eq!(found.key.rights.finding(), finding, "{name}");
+        let is_all = found.key.rights == KeyRights::OwnersAll;
+        assert_eq!(is_all, matches!(name, "none" | "absent"), "{name}");
+        let page = admin
+            .get(&format!("/settings/agent-keys/{id}"))
+            .await
+            .text();
+        for text in shown.into_iter().chain(finding) {
+            assert!(page.contains(text), "{name}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn users_of_every_printable_name_and_without_details_are_listed_and_changed() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let every: String = (b' '..=b'~').map(char::from).collect();
+    let every = format!("x{every}x");
+    for name in [
+        "a/b",
+        "100%",
+        "%2F",
+        "\"quoted\" <b>",
+        "a+b&c=d",
+        every.as_str(),
+    ] {
+        let path: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let body = json!({ "password": PASSWORD, "roles": [], "full_name": null, "email": null });
+        app.engine
+            .ask(Method::PUT, &format!("/_security/user/{path}"), Some(body))
+            .await;
+        for (function, fields) in [
+            ("put_agent_key_role", vec![]),
+            (
+                "assign_agent_key_role",
+                vec![("username", name), ("assigned", "true")],
+            ),
+            (
+                "set_user_enabled",
+                vec![("username", name), ("enabled", "false")],
+            ),
+        ] {
+            let answer = admin.post(function, &fields).await;
+            assert_eq!(
+                answer.status,
+                StatusCode::OK,
+                "{name}: {function}: {}",
+                answer.text()
+            );
+        }
+        let users: UserList = admin.post("list_users", &[]).await.value();
+        let user = users.users.iter().find(|user| user.username == name);
+        let user = user.unwrap_or_else(|| panic!("{name} is not listed"));
+        assert!(!user.enabled && user.has_agent_key_role(), "{name}");
+    }
+    let page = admin.get("/settings/users").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(!page.text().contains("<b>"), "a name is text");
+}
+
+#[tokio::test]
+async fn malformed_kibana_privileges_open_nothing_and_break_nothing() {
+    let app = App::start().await;
+    let role = |kibana: Value| {
+        json!({
+            "cluster": ["manage_own_api_key"],
+            "applications": [
+                { "application": "apm", "privileges": ["event:write"], "resources": ["*"] },
+                { "application": "kibana-.kibana", "privileges": kibana, "resources": ["space:default"] },
+            ],
+        })
+    };
+    for (name, privileges, opens) in [
+        ("malformed", json!(["feature_x.a;;"]), false),
+        ("both", json!(["feature_x.a;;", "feature_apm.all"]), true),
+    ] {
+        app.engine.put_role(name, role(privileges)).await;
+        let person = app.with_user(&format!("{name}-user"), &[name]).await;
+        let answer = person.list(|_| {}).await;
+        assert_eq!(
+            answer.status == StatusCode::OK,
+            opens,
+            "{name}: {}",
+            answer.text()
+        );
+        if !opens {
+            assert!(
+                matches!(answer.problem(), ProblemKind::Forbidden(_)),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_users_are_one_page_that_stands() {
+    let app = App::start().await;
+    let count = crate::support::soak(300, 5_000);
+    for number in 0..count {
+        let path = format!("/_security/user/u{number:05}");
+        let body = json!({ "password": PASSWORD, "roles": [], "full_name": "" });
+        app.engine.ask(Method::PUT, &path, Some(body)).await;
+    }
+    let admin = app.as_admin().await;
+    let page = admin.get("/settings/users").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let text = page.text();
+    let last = format!("u{:05}", count - 1);
+    assert!(text.contains("u00000") && text.contains(&last));
+}
