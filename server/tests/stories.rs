@@ -36,6 +36,7 @@ mod process;
 mod proxies;
 mod reauthenticate;
 mod recheck;
+mod reverse_proxies;
 mod revoke;
 mod revoke_many;
 mod sealed;
