@@ -126,6 +126,8 @@ async fn pass_on(State(gateway): State<Gateway>, request: Request) -> Response {
     }
     let mut headers = parts.headers;
     headers.remove("host");
+    // What is compressed here must not be so already.
+    headers.remove("accept-encoding");
     let body = to_bytes(body, usize::MAX).await.unwrap();
     let answer = client()
         .request(parts.method, format!("{}/{path}", gateway.engine))

@@ -169,7 +169,7 @@ pub(super) fn page(
     if !list.realm.is_empty() {
         filters.push(json!({ "terms": { "realm_name": list.realm } }));
     }
-    let has_end = json!({ "exists": { "field": "expiration" } });
+    let has_end = json!({ "range": { "expiration": { "gte": 0 } } });
     match slice.ends {
         Ends::Either => {}
         Ends::AtSomeTime => filters.push(has_end),

@@ -344,6 +344,21 @@ fn with_body(message: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
+/// The request without `Accept-Encoding`, so that the answer can be read and changed.
+fn plain(request: &[u8]) -> Vec<u8> {
+    const HEADER: &[u8] = b"\r\naccept-encoding:";
+    let begin = request
+        .windows(HEADER.len())
+        .position(|window| window.eq_ignore_ascii_case(HEADER));
+    let Some(begin) = begin else {
+        return request.to_vec();
+    };
+    let rest = &request[begin + 2..];
+    let end = rest.windows(2).position(|window| window == b"\r\n");
+    let after = &rest[end.unwrap_or(rest.len())..];
+    [&request[..begin], after].concat()
+}
+
 async fn ask(engine: SocketAddr, request: &[u8]) -> Vec<u8> {
     let line = request
         .windows(2)
@@ -352,7 +367,7 @@ async fn ask(engine: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(engine).await.unwrap();
     stream.write_all(&request[..line]).await.unwrap();
     stream.write_all(b"\r\nConnection: close").await.unwrap();
-    stream.write_all(&request[line..]).await.unwrap();
+    stream.write_all(&plain(&request[line..])).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     answer
