@@ -14,6 +14,7 @@ mod audit_stream;
 mod binary;
 mod boundary;
 mod configuration;
+mod conformance;
 mod connections;
 mod contention;
 mod create;

@@ -22,40 +22,39 @@ struct Arguments {
 /// Runs the portable conformance tests, then the application's story.
 pub(crate) fn conformance(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let arguments = parse(arguments)?;
-    let mut tests = vec![(
-        "embedded",
-        "conformance",
-        "run::the_contract_holds_in_a_shared_cluster",
-    )];
-    if !arguments.cleanup {
-        tests.push((
-            "server",
-            "stories",
-            "conformance::the_application_works_with_a_shared_cluster",
-        ));
+    let conformance = |test| run(workspace, &arguments, ["embedded", "conformance", test]);
+    conformance("run::a_shared_cluster_is_looked_at_before_anything_is_made")?;
+    let contract = conformance("run::the_contract_holds_in_a_shared_cluster");
+    if arguments.cleanup {
+        return contract;
     }
-    let mut result = Ok(());
-    for (package, binary, test) in tests {
-        let mut command = command::cargo(workspace);
-        command
-            .args(["test", "--quiet", "--package", package, "--test", binary])
-            .args(["--", "--exact", test, "--nocapture"])
-            .env("AGENT_KEYS_CONFORMANCE_URL", &arguments.elasticsearch)
-            .env("AGENT_KEYS_CONFORMANCE_USERNAME", &arguments.username)
-            .env(
-                "AGENT_KEYS_CONFORMANCE_PASSWORD_FILE",
-                absolute(&arguments.password_file)?,
-            )
-            .env_remove("RUST_BACKTRACE");
-        if let Some(file) = &arguments.ca_file {
-            command.env("AGENT_KEYS_CONFORMANCE_CA_FILE", absolute(file)?);
-        }
-        if arguments.cleanup {
-            command.env("AGENT_KEYS_CONFORMANCE_CLEANUP", "true");
-        }
-        result = result.and(command::run(&mut command));
+    let story = "conformance::the_application_works_with_a_shared_cluster";
+    contract.and(run(workspace, &arguments, ["server", "stories", story]))
+}
+
+fn run(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    [package, binary, test]: [&str; 3],
+) -> Result<()> {
+    let mut command = command::cargo(workspace);
+    command
+        .args(["test", "--quiet", "--package", package, "--test", binary])
+        .args(["--", "--exact", test, "--nocapture"])
+        .env("AGENT_KEYS_CONFORMANCE_URL", &arguments.elasticsearch)
+        .env("AGENT_KEYS_CONFORMANCE_USERNAME", &arguments.username)
+        .env(
+            "AGENT_KEYS_CONFORMANCE_PASSWORD_FILE",
+            absolute(&arguments.password_file)?,
+        )
+        .env_remove("RUST_BACKTRACE");
+    if let Some(file) = &arguments.ca_file {
+        command.env("AGENT_KEYS_CONFORMANCE_CA_FILE", absolute(file)?);
     }
-    result
+    if arguments.cleanup {
+        command.env("AGENT_KEYS_CONFORMANCE_CLEANUP", "true");
+    }
+    command::run(&mut command)
 }
 
 /// Cargo starts tests in the folder of their package.

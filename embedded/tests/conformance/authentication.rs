@@ -119,7 +119,7 @@ async fn the_case_of_a_scheme_does_not_matter() {
             200
         );
     }
-    let basic = STANDARD.encode(format!("elastic:{ELASTIC_PASSWORD}"));
+    let basic = engine.basic("elastic", ELASTIC_PASSWORD);
     assert_eq!(
         engine.with(format!("bAsIc {basic}")).status_of_me().await,
         200
