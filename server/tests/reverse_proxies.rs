@@ -4,7 +4,7 @@ use crate::support::{Answer, App, PASSWORD, Setup, client, eventually, key_form,
 use http::{Method, StatusCode};
 use server::http::caller::TrustedProxies;
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 use tempfile::TempDir;
@@ -12,6 +12,9 @@ use tempfile::TempDir;
 const NGINX: &str = include_str!("../../docs/proxies/nginx.conf");
 const HAPROXY: &str = include_str!("../../docs/proxies/haproxy.cfg");
 const CADDY: &str = include_str!("../../docs/proxies/Caddyfile");
+
+/// Starts of a proxy whose port is taken.
+const STARTS_MAX: usize = 100;
 
 /// A proxy that runs, and ends with its test.
 struct ReverseProxy {
@@ -57,16 +60,19 @@ impl Kind {
 
     /// The command that stays in the foreground. `None` where the program is not installed.
     fn command(self, directory: &Path, port: u16, to: &str) -> Option<Command> {
-        let there = Command::new(self.program()).arg("-v").output();
-        if there.is_err() {
-            eprintln!("skipped: {} is not installed", self.program());
+        // Some are in `/usr/sbin`, which is not in every user's path.
+        let mut places = vec![PathBuf::from("/usr/sbin")];
+        places.extend(std::env::split_paths(&std::env::var_os("PATH")?));
+        let mut programs = places.iter().map(|place| place.join(self.program()));
+        let Some(program) = programs.find(|program| program.exists()) else {
+            println!("skipped: {} is not installed", self.program());
             return None;
-        }
+        };
         let files = self_signed(directory);
         let (cert, key) = (files.cert.display(), files.key.display());
         let place = directory.display();
         let file = directory.join("configuration");
-        let mut command = Command::new(self.program());
+        let mut command = Command::new(program);
         let text = match self {
             Self::Nginx | Self::NginxWithoutHost => {
                 let mut server = fill_in(
@@ -136,17 +142,33 @@ impl Kind {
         let directory = tempfile::tempdir().unwrap();
         let to = app.application.address().to_string();
         let mut command = self.command(directory.path(), port, &to)?;
-        let log = std::fs::File::create(directory.path().join("log")).unwrap();
-        let process = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let proxy = ReverseProxy {
-            process,
+        let log = directory.path().join("log");
+        let file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(&log);
+        command.stdout(Stdio::null()).stderr(file.unwrap());
+        let mut proxy = ReverseProxy {
+            process: command.spawn().unwrap(),
             url: format!("https://localhost:{port}"),
             _directory: directory,
         };
         let live = format!("{}/health/live", proxy.url);
+        let mut starts = 1;
         eventually("the proxy passes requests on", async || {
+            // A connection of another test may have had the port for a moment.
+            if starts < STARTS_MAX && proxy.process.try_wait().unwrap().is_some() {
+                starts += 1;
+                proxy.process = command.spawn().unwrap();
+            }
             let answer = client().get(&live).send().await;
-            answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+            let is_live = answer.is_ok_and(|answer| answer.status() == StatusCode::OK);
+            assert!(
+                is_live || starts < STARTS_MAX,
+                "{self:?} does not start: {}",
+                std::fs::read_to_string(&log).unwrap()
+            );
+            is_live
         })
         .await;
         Some(proxy)

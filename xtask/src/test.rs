@@ -114,6 +114,7 @@ fn parse(names: &[String]) -> Result<Vec<Stage>> {
 }
 
 fn rust(workspace: &Workspace) -> Result<()> {
+    install_reverse_proxies()?;
     // Alone, xtask's tests share what was compiled to run xtask; among the others, cargo would
     // join everybody's features and compile its large dependencies again.
     let own = command::run(command::cargo(workspace).args(["test", "--package", "xtask"]));
@@ -189,6 +190,29 @@ fn install_requirements(
     )
     .with_context(|| format!("the packages of end2end/{requirements} could not be installed"))?;
     stamp::set(&stamp_file, &word)
+}
+
+/// Installs nginx, HAProxy and Caddy where this process may. Otherwise the tests of what is missing are skipped.
+fn install_reverse_proxies() -> Result<()> {
+    // On Debian some of them are in `/usr/sbin`, which is not in every user's path.
+    let is_missing = |program: &&str| {
+        command::find(program).is_none() && !Path::new("/usr/sbin").join(program).exists()
+    };
+    let missing: Vec<&str> = ["nginx", "haproxy", "caddy"]
+        .into_iter()
+        .filter(is_missing)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !debian::can_install() {
+        eprintln!(
+            "tests behind {} are skipped: not installed",
+            missing.join(", ")
+        );
+        return Ok(());
+    }
+    debian::install(&missing)
 }
 
 /// Debian keeps the module that makes environments in a package of its own.
