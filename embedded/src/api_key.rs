@@ -17,6 +17,7 @@ use crate::{
     fields::{Dialect, kind},
     role_descriptor::{Place, RoleDescriptor, validate::role_name_problem},
     store::api_keys::Owner,
+    version::Version,
 };
 
 /// Reads the descriptors of a key: an object of descriptors by name.
@@ -49,6 +50,7 @@ fn parse_descriptors(
 fn content_problems(
     descriptors: &[RoleDescriptor],
     metadata: Option<&Map<String, Value>>,
+    version: Version,
 ) -> Vec<String> {
     let mut problems = Vec::new();
     if metadata.is_some_and(|metadata| metadata.keys().any(|key| key.starts_with('_'))) {
@@ -56,15 +58,27 @@ fn content_problems(
     }
     for descriptor in descriptors {
         problems.extend(role_name_problem(&descriptor.name, Place::ApiKey));
-        problems.extend(descriptor.problems());
-    }
-    let restricted = descriptors
-        .iter()
-        .any(|descriptor| descriptor.restriction.is_some());
-    if restricted && descriptors.len() > 1 {
-        problems.push("more than one role descriptor with restriction is not supported".to_owned());
+        problems.extend(descriptor.problems(version));
     }
     problems
+}
+
+/// Refuses a restriction that does not stand alone.
+fn check_restrictions(descriptors: &[RoleDescriptor]) -> Result<(), ApiError> {
+    let restricted = descriptors
+        .iter()
+        .filter(|descriptor| descriptor.restriction.is_some())
+        .count();
+    match restricted {
+        0 => Ok(()),
+        1 if descriptors.len() == 1 => Ok(()),
+        1 => Err(ApiError::illegal(
+            "combining role descriptors with and without restriction is not supported",
+        )),
+        _ => Err(ApiError::illegal(
+            "more than one role descriptor with restriction is not supported",
+        )),
+    }
 }
 
 /// The descriptors by name, as they are stored and answered.

@@ -97,6 +97,15 @@ impl Subject {
         }
     }
 
+    /// What the credentials of the subject name it by.
+    pub(crate) fn principal(&self) -> &str {
+        match &self.credential {
+            Credential::Password => &self.username,
+            Credential::ApiKey { id, .. } => id,
+            Credential::Token => "_bearer_token",
+        }
+    }
+
     /// The id of the key, when the subject is one.
     pub(crate) fn api_key_id(&self) -> Option<&str> {
         match &self.credential {

@@ -1,7 +1,7 @@
 //! Who may do what. This is the only place that decides it.
 
 use crate::{
-    authentication::{Caller, Realm},
+    authentication::{Caller, Realm, Subject},
     error::ApiError,
     store::sql::Sql,
 };
@@ -208,30 +208,11 @@ pub(crate) fn owns(caller: &Caller, username: &str, realm: &Realm) -> bool {
 pub(crate) fn refusal(caller: &Caller, action: Action) -> ApiError {
     let subject = &caller.subject;
     let name = action.name();
-    let who = match (subject.api_key_id(), &caller.on_behalf) {
-        (Some(id), _) => format!("API key id [{id}] of user [{}]", subject.username),
-        (None, by) => {
-            let mut held: Vec<&str> = subject
-                .roles
-                .iter()
-                .filter(|role| !subject.missing_roles.contains(role))
-                .map(String::as_str)
-                .collect();
-            held.sort_unstable();
-            let user = match by {
-                Some(by) => format!("user [{}] run as [{}]", by.username, subject.username),
-                None => format!("user [{}]", subject.username),
-            };
-            let mut text = format!("{user} with effective roles [{}]", held.join(","));
-            if !subject.missing_roles.is_empty() {
-                text.push_str(&format!(
-                    " (assigned roles [{}] were not found)",
-                    subject.missing_roles.join(",")
-                ));
-            }
-            text
-        }
+    let who = match &caller.on_behalf {
+        Some(by) => format!("{} run as [{}]", describe(by), subject.username),
+        None => describe(subject),
     };
+    let roles = describe_roles(subject);
     let granted_by = match action.row().1 {
         Rule::Cluster(privileges) | Rule::ClusterOrOwnKeys(privileges) => format!(
             ", this action is granted by the cluster privileges [{}]",
@@ -240,6 +221,36 @@ pub(crate) fn refusal(caller: &Caller, action: Action) -> ApiError {
         Rule::Anyone => String::new(),
     };
     ApiError::Unauthorized(format!(
-        "action [{name}] is unauthorized for {who}{granted_by}"
+        "action [{name}] is unauthorized for {who}{roles}{granted_by}"
     ))
+}
+
+/// A subject as refusals name it.
+pub(crate) fn describe(subject: &Subject) -> String {
+    match subject.api_key_id() {
+        Some(id) => format!("API key id [{id}] of user [{}]", subject.username),
+        None => format!("user [{}]", subject.username),
+    }
+}
+
+/// The roles of a subject as refusals list them. A key has none.
+pub(crate) fn describe_roles(subject: &Subject) -> String {
+    if subject.api_key_id().is_some() {
+        return String::new();
+    }
+    let mut held: Vec<&str> = subject
+        .roles
+        .iter()
+        .filter(|role| !subject.missing_roles.contains(role))
+        .map(String::as_str)
+        .collect();
+    held.sort_unstable();
+    let mut text = format!(" with effective roles [{}]", held.join(","));
+    if !subject.missing_roles.is_empty() {
+        text.push_str(&format!(
+            " (assigned roles [{}] were not found)",
+            subject.missing_roles.join(",")
+        ));
+    }
+    text
 }

@@ -263,7 +263,7 @@ impl ApiError {
         if let Self::FeatureDisabled(feature) = self {
             object.insert("disabled.feature".to_owned(), (*feature).into());
         }
-        if error_trace {
+        if error_trace && !matches!(self, Self::Unauthenticated { .. }) {
             // There is no Java stack to show; clients only look whether the field is there.
             object.insert(
                 "stack_trace".to_owned(),

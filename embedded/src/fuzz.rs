@@ -18,6 +18,7 @@ use crate::{
     query::{parse::QueryReader, sql::Context, wildcard::Wildcard},
     role_descriptor::{Place, RoleDescriptor},
     time_value::TimeValue,
+    version::Version,
 };
 
 #[path = "../tests/conformance/nearly.rs"]
@@ -173,7 +174,7 @@ fn every_descriptor_that_is_read_is_read_again_from_what_is_stored() {
         |json| {
             for place in [Place::Role, Place::ApiKey] {
                 if let Ok(read) = RoleDescriptor::parse("r", json.clone(), place) {
-                    read.problems();
+                    read.problems(Version::CURRENT);
                     let again = RoleDescriptor::parse("r", read.to_json(), place);
                     prop_assert_eq!(again.ok(), Some(read));
                 }

@@ -143,6 +143,9 @@ impl Application {
             tls,
             plain_http: !tls && !config.listen.ip().is_loopback(),
             trusted_proxies: config.trusted_proxies,
+            public_origin: config
+                .public_url
+                .map(|url| url.origin().ascii_serialization()),
             bounds: config.bounds,
         };
         let router = http::router(web);

@@ -46,6 +46,9 @@ pub struct Config {
     /// `trusted_proxies`, `AGENT_KEYS_TRUSTED_PROXIES`: networks, separated by commas, of the proxies whose
     /// `X-Forwarded-For` and `X-Forwarded-Proto` count. Default: none.
     pub trusted_proxies: TrustedProxies,
+    /// `public_url`, `AGENT_KEYS_PUBLIC_URL`: the address in the browser's address bar, where a proxy does not pass
+    /// `Host` on unchanged. Forms of this origin are accepted. Default: what `Host` says.
+    pub public_url: Option<Url>,
     /// `connections_max`, `AGENT_KEYS_CONNECTIONS_MAX`: connections of browsers that may be open at once. Default 512.
     /// The other bounds are no settings.
     pub bounds: Bounds,
@@ -206,6 +209,7 @@ impl Config {
             tls: tls_files(&mut values)?,
             insecure_http: values.switch("insecure_http", false)?,
             trusted_proxies: trusted_proxies(&mut values)?,
+            public_url: public_url(&mut values)?,
             bounds: bounds(&mut values)?,
             metrics_listen: values.address_if_given("metrics.listen")?,
             data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),
@@ -285,6 +289,25 @@ fn trusted_proxies(values: &mut Values) -> Result<TrustedProxies, Error> {
         name,
         reason: "use the proxies' networks, separated by commas, such as 10.1.0.0/16, fd00:1::/64; not everybody's",
     })
+}
+
+fn public_url(values: &mut Values) -> Result<Option<Url>, Error> {
+    let Some((name, text)) = values.given("public_url")? else {
+        return Ok(None);
+    };
+    let is_origin = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.host_str().is_some()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    let url = text.parse().ok().filter(is_origin);
+    let reason =
+        "use scheme, host and port as browsers show them, such as https://keys.example.com";
+    url.map(Some).ok_or(Error::Invalid { name, reason })
 }
 
 fn bounds(values: &mut Values) -> Result<Bounds, Error> {

@@ -48,6 +48,8 @@ pub struct Web {
     pub plain_http: bool,
     /// Whose word on a request's origin counts.
     pub trusted_proxies: TrustedProxies,
+    /// The origin of our pages in browsers, where `Host` may say otherwise.
+    pub public_origin: Option<String>,
     /// How much a caller may take.
     pub bounds: Bounds,
 }
@@ -89,7 +91,10 @@ pub fn with_middleware(router: Router, web: Web) -> Router {
     router
         // Forms come from our own pages, or not at all. Innermost: a refusal is an answer like any other.
         .layer(from_fn(same_origin::refuse_unmarked))
-        .layer(same_origin::refuse_cross_origin())
+        .layer(same_origin::refuse_cross_origin(
+            web.public_origin.as_deref(),
+        ))
+        .layer(from_fn_with_state(web.clone(), same_origin::log_refusal))
         // A handler that takes too long is given up; changes go on in tasks of their own.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,

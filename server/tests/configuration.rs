@@ -467,3 +467,24 @@ fn client_certificate_needs_its_key_and_the_proxy_an_address() {
     let found = found.unwrap();
     assert!(found.proxy.is_some() && !format!("{found:?}").contains("hunter2"));
 }
+
+#[test]
+fn public_url_is_an_origin() {
+    for good in ["https://keys.example.com", "http://keys.example.com:8080/"] {
+        let config = read([("AGENT_KEYS_PUBLIC_URL", good)]).unwrap();
+        let url = config.public_url.unwrap();
+        let origin = url.origin().ascii_serialization();
+        assert_eq!(origin, good.trim_end_matches('/'));
+    }
+    for bad in [
+        "",
+        "keys.example.com",
+        "https://a/path",
+        "https://u@a",
+        "https://a?q",
+        "ftp://a",
+    ] {
+        let error = read([("AGENT_KEYS_PUBLIC_URL", bad)]).unwrap_err();
+        assert!(error.to_string().starts_with("AGENT_KEYS_PUBLIC_URL: "));
+    }
+}

@@ -38,6 +38,7 @@ mod proxies;
 mod reauthenticate;
 mod recheck;
 mod refusals;
+mod reverse_proxies;
 mod revoke;
 mod revoke_many;
 mod sealed;

@@ -64,6 +64,8 @@ pub(crate) struct Setup {
     pub(crate) audit_log: bool,
     /// Whose word on a request's origin counts.
     pub(crate) trusted_proxies: TrustedProxies,
+    /// The address in the browser's address bar, where a proxy changes `Host`.
+    pub(crate) public_url: Option<Url>,
     /// How much a caller may take, where it is not the usual.
     pub(crate) bounds: Option<Bounds>,
     /// Where `/metrics` is.
@@ -106,6 +108,7 @@ impl App {
             },
             tls: setup.tls,
             trusted_proxies: setup.trusted_proxies,
+            public_url: setup.public_url,
             bounds: setup.bounds.unwrap_or_default(),
             metrics_listen: setup.metrics_listen,
             database_url: setup.database_url.map(Into::into),
@@ -210,6 +213,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         tls: None,
         insecure_http: false,
         trusted_proxies: TrustedProxies::default(),
+        public_url: None,
         bounds: Bounds::default(),
         metrics_listen: None,
         data_dir: data_dir.to_owned(),

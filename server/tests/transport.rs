@@ -323,7 +323,7 @@ async fn broken_compression_is_a_bad_answer() {
     let engine = engine().await;
     let gateway = Gateway::start(&engine, Behaviour::CompressesBadly).await;
     let answer = read(&connect(gateway.url().into())).await;
-    assert_eq!(answer, Err(Error::BadAnswer("compression")));
+    assert_eq!(answer, Err(Error::BadAnswer("encoding")));
 }
 
 #[tokio::test]

@@ -26,9 +26,10 @@ pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
             "Field [ids] cannot hold more than {KEYS_MAX} ids"
         )));
     }
-    input.validate()?;
+    input.validate(call.shared.version)?;
     call.authorize()?;
     refuse_key(call)?;
+    input.check_restrictions()?;
     ids.sort();
     ids.dedup();
     let (mut updated, mut noops) = (Vec::new(), Vec::new());

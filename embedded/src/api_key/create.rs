@@ -4,7 +4,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
-use super::{content_problems, descriptors_json, owner, parse_descriptors, snapshot};
+use super::{
+    check_restrictions, content_problems, descriptors_json, owner, parse_descriptors, snapshot,
+};
 use crate::{
     authentication::{Subject, api_key},
     engine::Shared,
@@ -14,6 +16,7 @@ use crate::{
     role_descriptor::RoleDescriptor,
     store::api_keys::NewKey,
     time_value::TimeValue,
+    version::Version,
 };
 
 /// The longest name, in UTF-16 units, because that is what Elasticsearch counts.
@@ -33,7 +36,7 @@ pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     if input.name.is_none() {
         return Err(ApiError::illegal("Required [name]"));
     }
-    input.validate()?;
+    input.validate(call.shared.version)?;
     call.authorize()?;
     let subject = &call.caller.subject;
     let derived = subject.api_key_id().is_some();
@@ -63,12 +66,13 @@ impl Input {
         Ok(input)
     }
 
-    pub(super) fn validate(&self) -> Result<(), ApiError> {
+    pub(super) fn validate(&self, version: Version) -> Result<(), ApiError> {
         let mut problems = Vec::new();
         problems.extend(name_problems(self.name.as_deref().unwrap_or_default()));
         problems.extend(content_problems(
             &self.role_descriptors,
             Some(&self.metadata),
+            version,
         ));
         if problems.is_empty() {
             Ok(())
@@ -105,6 +109,7 @@ pub(super) async fn create(
     subject: &Subject,
     input: Input,
 ) -> Result<Answer, ApiError> {
+    check_restrictions(&input.role_descriptors)?;
     let now_ms = shared.clock.now_ms();
     let id = shared.randomness.api_key_id(now_ms)?;
     let secret = shared.randomness.secret()?;

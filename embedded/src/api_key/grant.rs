@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::create::{Input as KeyInput, create};
 use crate::{
-    authentication::{Subject, authenticate::basic, run_as::run_as, token},
+    authentication::{Subject, authenticate::basic, run_as, token},
+    authorization::Action,
     error::ApiError,
     fields::{Dialect, Fields},
     http::call::{Answer, Call},
@@ -32,16 +33,25 @@ enum Grant {
 /// user may act as.
 pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     let input = Input::parse(call.strict("grant_api_key_request")?)?;
-    input.key.validate()?;
+    input.key.validate(call.shared.version)?;
     call.authorize()?;
     let subject = authenticate(call, &input.grant).await?;
     let owner = match &input.run_as {
         None => subject,
-        Some(username) => {
-            run_as(call.shared, subject, username, call.action.name())
-                .await?
-                .subject
-        }
+        Some(username) => match run_as::look_up(call.shared, username).await? {
+            Some(found) => {
+                found
+                    .caller(subject, Action::UserAuthenticate.name())?
+                    .subject
+            }
+            None => {
+                return Err(failed(format!(
+                    "unable to authenticate user [{}] for action [{}]",
+                    subject.principal(),
+                    call.action.name()
+                )));
+            }
+        },
     };
     create(call.shared, &owner, input.key).await
 }
@@ -144,10 +154,14 @@ async fn authenticate(call: &Call<'_>, grant: &Grant) -> Result<Arc<Subject>, Ap
             "token expired or unknown".to_owned(),
         ),
     };
-    subject.ok_or_else(|| ApiError::GrantRefused {
+    subject.ok_or_else(|| failed(reason))
+}
+
+fn failed(reason: String) -> ApiError {
+    ApiError::GrantRefused {
         cause: Box::new(ApiError::Unauthenticated {
             reason,
             detail: None,
         }),
-    })
+    }
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{content_problems, descriptors_json, owner, parse_descriptors, snapshot};
+use super::{
+    check_restrictions, content_problems, descriptors_json, owner, parse_descriptors, snapshot,
+};
 use crate::{
     authorization::owns,
     error::ApiError,
@@ -11,6 +13,7 @@ use crate::{
     role_descriptor::RoleDescriptor,
     store::{api_keys::KeyChange, sql::Sql},
     time_value::TimeValue,
+    version::Version,
 };
 
 /// What is to be different. What is not given stays.
@@ -26,9 +29,10 @@ pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     let mut fields = Fields::of(body, Dialect::Strict("update_api_key_request"))?;
     let input = Input::parse(&mut fields)?;
     fields.finish()?;
-    input.validate()?;
+    input.validate(call.shared.version)?;
     call.authorize()?;
     refuse_key(call)?;
+    input.check_restrictions()?;
     let updated = update(call, call.segment(0), &input).await?;
     Ok(Answer::ok(json!({ "updated": updated })))
 }
@@ -46,14 +50,18 @@ impl Input {
         })
     }
 
-    pub(super) fn validate(&self) -> Result<(), ApiError> {
+    pub(super) fn validate(&self, version: Version) -> Result<(), ApiError> {
         let descriptors = self.role_descriptors.as_deref().unwrap_or_default();
-        let problems = content_problems(descriptors, self.metadata.as_ref());
+        let problems = content_problems(descriptors, self.metadata.as_ref(), version);
         if problems.is_empty() {
             Ok(())
         } else {
             Err(ApiError::Validation(problems))
         }
+    }
+
+    pub(super) fn check_restrictions(&self) -> Result<(), ApiError> {
+        check_restrictions(self.role_descriptors.as_deref().unwrap_or_default())
     }
 }
 

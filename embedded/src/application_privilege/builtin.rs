@@ -5,16 +5,13 @@ use serde_json::json;
 use crate::{
     error::ApiError,
     http::call::{Answer, Call},
-    privilege::{cluster::CLUSTER_PRIVILEGES, index::INDEX_PRIVILEGES},
+    privilege::{cluster, index::INDEX_PRIVILEGES},
 };
 
 /// Answers the names, sorted.
 pub(crate) fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     call.authorize()?;
-    let cluster: Vec<&str> = CLUSTER_PRIVILEGES
-        .iter()
-        .map(|privilege| privilege.name)
-        .collect();
+    let cluster: Vec<&str> = cluster::names(call.shared.version).collect();
     let index: Vec<&str> = INDEX_PRIVILEGES.iter().map(|(name, _)| *name).collect();
     Ok(Answer::ok(json!({
         "cluster": cluster,

@@ -13,7 +13,7 @@ const SALT_BYTES: usize = 16;
 
 /// The subject of a key, or the detail that is answered: what is wrong with the key.
 ///
-/// Checked in Elasticsearch's order: there, not invalidated, the secret fits, not expired.
+/// Checked in Elasticsearch's order: there, not invalidated, the secret fits, for REST, not expired.
 pub(crate) async fn check(
     shared: &Shared,
     id: &str,
@@ -22,17 +22,20 @@ pub(crate) async fn check(
     let Some(key) = shared.store.key_for_authentication(id).await? else {
         return Ok(Err(format!("unable to find apikey with id {id}")));
     };
-    if key.kind != "rest" {
-        return Ok(Err(format!(
-            "authentication expected API key type of [rest], but API key [{id}] has type [{}]",
-            key.kind
-        )));
-    }
     if key.invalidated {
         return Ok(Err(format!("api key [{id}] has been invalidated")));
     }
     if !fits(secret, &key.secret_hash) {
         return Ok(Err(format!("invalid credentials for API key [{id}]")));
+    }
+    if key.kind != "rest" {
+        return Err(ApiError::Unauthenticated {
+            reason: format!(
+                "authentication expected API key type of [rest], but API key [{id}] has type [{}]",
+                key.kind
+            ),
+            detail: None,
+        });
     }
     if key
         .expiration

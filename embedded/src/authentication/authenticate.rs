@@ -8,11 +8,31 @@ use secrecy::SecretString;
 use super::{
     Caller, Credential, Subject, api_key,
     header::{Credentials, NoCredentials, credentials},
-    run_as, token,
+    run_as::{self, RunAs},
+    token,
 };
 use crate::{engine::Shared, error::ApiError, privilege::permission::Permission};
 
 const RUN_AS: &str = "es-security-runas-user";
+
+/// Somebody whose credentials are right, and the user they want to act as.
+pub(crate) struct Authenticated {
+    subject: Arc<Subject>,
+    run_as: Option<RunAs>,
+}
+
+impl Authenticated {
+    /// The caller that does `action`: the subject, or the user it may act as.
+    pub(crate) fn caller(self, action: &str) -> Result<Caller, ApiError> {
+        match self.run_as {
+            None => Ok(Caller {
+                subject: self.subject,
+                on_behalf: None,
+            }),
+            Some(run_as) => run_as.caller(self.subject, action),
+        }
+    }
+}
 
 /// The subject whose credentials are in these headers of a request for `uri`.
 ///
@@ -21,19 +41,12 @@ pub(crate) async fn authenticate(
     shared: &Shared,
     headers: &HeaderMap,
     uri: &str,
-) -> Result<Arc<Subject>, ApiError> {
+) -> Result<Authenticated, ApiError> {
     let subject = match credentials(headers) {
         Ok(Credentials::Basic { username, password }) => {
             match Box::pin(basic(shared, &username, &password)).await? {
                 Some(subject) => subject,
-                None => {
-                    return Err(ApiError::Unauthenticated {
-                        reason: format!(
-                            "unable to authenticate user [{username}] for REST request [{uri}]"
-                        ),
-                        detail: None,
-                    });
-                }
+                None => return Err(failed(&username, uri)),
             }
         }
         Ok(Credentials::ApiKey { id, secret }) => api_key::check(shared, &id, &secret)
@@ -56,26 +69,15 @@ pub(crate) async fn authenticate(
             });
         }
     };
-    Ok(subject)
-}
-
-/// The caller of a request that `subject` sends to do `action`, as themselves or as the user they name.
-pub(crate) async fn act_as(
-    shared: &Shared,
-    headers: &HeaderMap,
-    subject: Arc<Subject>,
-    action: &str,
-) -> Result<Caller, ApiError> {
-    match headers
-        .get(RUN_AS)
-        .map(|value| value.to_str().unwrap_or_default())
-    {
-        None | Some("") => Ok(Caller {
-            subject,
-            on_behalf: None,
-        }),
-        Some(username) => Box::pin(run_as::run_as(shared, subject, username, action)).await,
-    }
+    let run_as = match headers.get(RUN_AS) {
+        None => None,
+        Some(value) => {
+            let username = value.to_str().unwrap_or_default();
+            let found = Box::pin(run_as::look_up(shared, username)).await?;
+            Some(found.ok_or_else(|| failed(subject.principal(), uri))?)
+        }
+    };
+    Ok(Authenticated { subject, run_as })
 }
 
 /// The user with this name and password, if both fit and the user is enabled.
@@ -113,6 +115,13 @@ async fn renew(shared: &Shared, username: &str, password: &SecretString, outdate
     };
     if let Err(error) = renewed.await {
         tracing::warn!(?error, "a password could not be hashed anew");
+    }
+}
+
+fn failed(principal: &str, uri: &str) -> ApiError {
+    ApiError::Unauthenticated {
+        reason: format!("unable to authenticate user [{principal}] for REST request [{uri}]"),
+        detail: None,
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn negotiate(
         _ => None,
     };
     let (wanted, sent) = (version(accept), version(content_type));
-    let text = |named: Option<(Named, &str)>| named.map_or("", |(_, text)| text).to_owned();
+    let text = |named: Option<(Named, &str)>| named.map_or("null", |(_, text)| text).to_owned();
     for (version, name, value) in [
         (wanted, "Accept", accept),
         (sent.filter(|_| with_body), "Content-Type", content_type),
@@ -68,16 +68,21 @@ pub(crate) fn negotiate(
             )));
         }
     }
-    // Without an Accept, the version of the body counts for both.
-    if with_body && accept.is_some() && wanted != sent {
+    // With a body, both headers name a version or neither does.
+    if with_body && wanted != sent {
+        let differ = wanted.unwrap_or(major) != sent.unwrap_or(major);
         return Err(incompatible(format!(
-            "A compatible version is required on both Content-Type and Accept headers if either one has requested a compatible version and the compatible versions must match. Accept={}, Content-Type={}",
+            "A compatible version is required on both Content-Type and Accept headers if either one has requested a compatible version{}. Accept={}, Content-Type={}",
+            if differ {
+                " and the compatible versions must match"
+            } else {
+                ""
+            },
             text(accept),
             text(content_type),
         )));
     }
-    let version = wanted.or(sent.filter(|_| with_body));
-    Ok(version.map_or(MediaType::Json, MediaType::Versioned))
+    Ok(wanted.map_or(MediaType::Json, MediaType::Versioned))
 }
 
 fn incompatible(reason: String) -> ApiError {

@@ -1,9 +1,15 @@
 //! Turns an answer or an error into a response.
 
+use std::io::{self, Write};
+
 use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
 use http::{
-    HeaderName, HeaderValue, Response, StatusCode,
-    header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
+    header::{
+        ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+        RETRY_AFTER, WWW_AUTHENTICATE,
+    },
 };
 use http_body_util::Full;
 use serde_json::Value;
@@ -26,6 +32,8 @@ pub(crate) struct Style {
     pub(crate) filter_path: Option<FilterPath>,
     /// A HEAD request: the headers of the answer, not its body.
     pub(crate) head: bool,
+    /// The client takes a body packed with gzip.
+    pub(crate) gzip: bool,
     /// The ways to authenticate that a 401 offers.
     pub(crate) challenges: Challenges,
 }
@@ -44,13 +52,14 @@ impl Style {
     }
 
     /// The plainest one, for requests that cannot be read.
-    pub(crate) const fn plain(head: bool, challenges: Challenges) -> Self {
+    pub(crate) fn plain(method: &Method, headers: &HeaderMap, challenges: Challenges) -> Self {
         Self {
             media_type: MediaType::Json,
             pretty: false,
             error_trace: false,
             filter_path: None,
-            head,
+            head: method == Method::HEAD,
+            gzip: headers.get(ACCEPT_ENCODING).is_some_and(accepts_gzip),
             challenges,
         }
     }
@@ -135,10 +144,40 @@ fn write(body: &Value, style: &Style) -> Vec<u8> {
     text
 }
 
+/// Returns true if `Accept-Encoding` names gzip, or anything, and does not give it the weight 0.
+fn accepts_gzip(value: &HeaderValue) -> bool {
+    let codings = value.to_str().unwrap_or_default().split(',');
+    codings.into_iter().any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let named = ["gzip", "x-gzip", "*"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known));
+        let refused = parts.any(|part| {
+            let weight = part.strip_prefix("q=").map(str::parse::<f32>);
+            matches!(weight, Some(Ok(0.0)))
+        });
+        named && !refused
+    })
+}
+
+/// Elasticsearch packs every body, however small, when the client takes that.
+fn pack(text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text)?;
+    encoder.finish()
+}
+
 fn respond(status: StatusCode, mut text: Vec<u8>, style: &Style) -> Response<Full<Bytes>> {
     let length = text.len();
+    let mut packed = false;
     if style.head {
         text.clear();
+    } else if style.gzip
+        && let Ok(smaller) = pack(&text)
+    {
+        text = smaller;
+        packed = true;
     }
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
@@ -151,6 +190,9 @@ fn respond(status: StatusCode, mut text: Vec<u8>, style: &Style) -> Response<Ful
         CONTENT_TYPE,
         HeaderValue::from_static(style.media_type.header()),
     );
+    if packed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     if style.head {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }

@@ -15,7 +15,7 @@ use super::{
     routes,
 };
 use crate::{
-    authentication::authenticate::{act_as, authenticate},
+    authentication::authenticate::authenticate,
     engine::Shared,
     error::{ApiError, Challenges},
 };
@@ -40,7 +40,7 @@ pub(crate) async fn serve<B: BodyExt<Data = Bytes> + Unpin>(
         tokens: shared.token_service,
         version: shared.version,
     };
-    let mut style = Style::plain(parts.method == Method::HEAD, challenges);
+    let mut style = Style::plain(&parts.method, &parts.headers, challenges);
     let outcome = tokio::time::timeout(limit, run(&shared, &parts, body, &mut style))
         .await
         .unwrap_or(Err(ApiError::TimedOut));
@@ -77,18 +77,22 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
     let readable = parameters
         .as_ref()
         .map_or(Ok(()), |parameters| style.read(parameters));
+    let method = parts.method.as_str();
+    if !shared.version.checks_credentials_first() {
+        routes::find(method, path, uri)?;
+    }
     // Who asks comes before everything else that can be wrong.
-    let subject = authenticate(shared, &parts.headers, uri).await?;
+    let authenticated = authenticate(shared, &parts.headers, uri).await?;
     let parameters = parameters?;
     // What is asked for: a path and a method that exist.
-    let (operation, segments) = routes::find(parts.method.as_str(), path, uri)?;
+    let (operation, segments) = routes::find(method, path, uri)?;
     readable?;
     // The body, bounded.
     let body = body::read(&parts.headers, body).await?;
     style.media_type =
         media_type::negotiate(&parts.headers, !body.is_empty(), shared.version.major)?;
     let action = operation.action();
-    let caller = act_as(shared, &parts.headers, subject, action.name()).await?;
+    let caller = authenticated.caller(action.name())?;
     parameters.check_known(path, operation.parameters())?;
     if operation.parameters().contains(&"refresh") {
         parameters.check_refresh()?;
@@ -102,7 +106,7 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
         body,
         action,
     };
-    shared.version.refuse(&call, operation, path)?;
+    shared.version.refuse(&call, operation, path, uri)?;
     let mut answer = operation.run(&call).await?;
     shared.version.shape(operation, &mut answer);
     Ok(answer)

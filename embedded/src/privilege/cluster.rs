@@ -1,6 +1,9 @@
 //! Cluster privileges as data: each name with the actions it stands for.
 
-use crate::pattern::{any_covers, covers, overlap};
+use crate::{
+    pattern::{any_covers, covers, overlap},
+    version::Version,
+};
 
 /// A cluster privilege: the actions it includes, without the ones it excludes.
 pub(crate) struct ClusterPrivilege {
@@ -284,6 +287,7 @@ pub(crate) const CLUSTER_PRIVILEGES: &[ClusterPrivilege] = &[
             "cluster:admin/xpack/security/service_account/get",
             "cluster:admin/xpack/security/service_account/credential/get*",
             "cluster:admin/xpack/security/user/get",
+            "cluster:admin/xpack/security/user/has_privileges",
             "cluster:admin/xpack/security/user/list_privileges",
             "cluster:admin/xpack/security/user/query",
             "cluster:admin/xpack/security/settings/get",
@@ -315,9 +319,26 @@ pub(crate) fn find(name: &str) -> Option<&'static ClusterPrivilege> {
         .find(|privilege| privilege.name.eq_ignore_ascii_case(name))
 }
 
-/// Whether `name` may stand in a role: a known name, or a pattern of actions.
-pub(crate) fn is_valid(name: &str) -> bool {
-    find(name).is_some() || is_action(name)
+/// The names that `version` knows, sorted.
+pub(crate) fn names(version: Version) -> impl Iterator<Item = &'static str> {
+    CLUSTER_PRIVILEGES
+        .iter()
+        .map(|privilege| privilege.name)
+        .filter(move |name| version.has_cluster_privilege(name))
+}
+
+/// Why `name` may not stand in a role or a check of `version`: it is neither a known name nor a pattern of actions.
+pub(crate) fn problem(name: &str, version: Version) -> Option<String> {
+    let known = is_action(name)
+        || find(name).is_some_and(|privilege| version.has_cluster_privilege(privilege.name));
+    (!known).then(|| {
+        let names: Vec<_> = names(version).collect();
+        format!(
+            "unknown cluster privilege [{}]. a privilege must be either one of the predefined cluster privilege names [{}] or a pattern over one of the available cluster actions",
+            name.to_lowercase(),
+            names.join(",")
+        )
+    })
 }
 
 fn is_action(name: &str) -> bool {

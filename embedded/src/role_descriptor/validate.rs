@@ -3,25 +3,23 @@
 use serde_json::Value;
 
 use super::{Place, RoleDescriptor};
-use crate::privilege::{application, cluster, index};
+use crate::{
+    privilege::{application, cluster, index},
+    version::Version,
+};
 
 /// The workflows a key can be restricted to.
 const WORKFLOWS: [&str; 1] = ["search_application_query"];
 
-/// The longest description of a role, in characters.
-const DESCRIPTION_CHARACTERS_MAX: usize = 1000;
+/// The longest description of a role, in UTF-16 units, because that is what Elasticsearch counts.
+const DESCRIPTION_UNITS_MAX: usize = 1000;
 
 impl RoleDescriptor {
-    /// Every rule that the descriptor breaks.
-    pub(crate) fn problems(&self) -> Vec<String> {
+    /// Every rule of `version` that the descriptor breaks.
+    pub(crate) fn problems(&self, version: Version) -> Vec<String> {
         let mut problems = Vec::new();
-        for name in &self.cluster {
-            if !cluster::is_valid(name) {
-                problems.push(format!(
-                    "unknown cluster privilege [{name}]. a privilege must be either one of the predefined cluster privilege names or a pattern over one of the available cluster actions"
-                ));
-            }
-        }
+        let cluster = self.cluster.iter();
+        problems.extend(cluster.filter_map(|name| cluster::problem(name, version)));
         for name in self.indices.iter().flat_map(|entry| &entry.privileges) {
             if !index::is_valid(name) {
                 problems.push(format!(
@@ -59,10 +57,10 @@ impl RoleDescriptor {
             }
         }
         if let Some(description) = &self.description
-            && description.chars().count() > DESCRIPTION_CHARACTERS_MAX
+            && description.encode_utf16().count() > DESCRIPTION_UNITS_MAX
         {
             problems.push(format!(
-                "role description must be less than {DESCRIPTION_CHARACTERS_MAX} characters long"
+                "Role description must be less than {DESCRIPTION_UNITS_MAX} characters."
             ));
         }
         problems

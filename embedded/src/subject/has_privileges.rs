@@ -16,6 +16,7 @@ use crate::{
         cluster, index,
         permission::Permission,
     },
+    version::Version,
 };
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -80,10 +81,16 @@ pub(crate) fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
     Ok(Answer::text(of(&subject.username, &held)?))
 }
 
-/// Everybody may ask about themselves. Asking for another user needs run-as, which then makes that user the caller.
+/// Everybody may ask about themselves, nobody about another user. To a caller who holds the action, 400 says so.
 fn may_ask(call: &Call<'_>) -> Result<(), ApiError> {
     call.authorize()?;
     if !call.segments.is_empty() && call.segment(0) != call.caller.subject.username {
+        let permission = &call.caller.subject.permission;
+        if permission.allows_action(call.action.name()) {
+            return Err(ApiError::illegal(
+                "users may only check the privileges of their own account",
+            ));
+        }
         return Err(refusal(&call.caller, call.action));
     }
     Ok(())
@@ -108,7 +115,7 @@ impl Input {
             Some(input) => input,
             None => Self::parse(call.json()?)?,
         };
-        input.validate()?;
+        input.validate(call.shared.version)?;
         Ok(input)
     }
 
@@ -161,7 +168,7 @@ impl Input {
         })
     }
 
-    fn validate(&self) -> Result<(), ApiError> {
+    fn validate(&self, version: Version) -> Result<(), ApiError> {
         let mut problems = Vec::new();
         if self.cluster.is_empty() && self.index.is_empty() && self.application.is_empty() {
             problems.push("must specify at least one privilege".to_owned());
@@ -178,10 +185,9 @@ impl Input {
         if !problems.is_empty() {
             return Err(ApiError::Validation(problems));
         }
-        if let Some(name) = self.cluster.iter().find(|name| !cluster::is_valid(name)) {
-            return Err(ApiError::illegal(format!(
-                "unknown cluster privilege [{name}]. a privilege must be either one of the predefined cluster privilege names or a pattern over one of the available cluster actions"
-            )));
+        let mut cluster_names = self.cluster.iter();
+        if let Some(problem) = cluster_names.find_map(|name| cluster::problem(name, version)) {
+            return Err(ApiError::illegal(problem));
         }
         let mut index_names = self.index.iter().flat_map(|check| &check.privileges);
         if let Some(name) = index_names.find(|name| !index::is_valid(name)) {

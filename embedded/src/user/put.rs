@@ -11,6 +11,9 @@ use crate::{
     store::users::User,
 };
 
+/// The name of requests without credentials, where they are allowed.
+const ANONYMOUS: &str = "_anonymous";
+
 struct Input {
     roles: Vec<String>,
     full_name: Option<String>,
@@ -35,6 +38,18 @@ pub(crate) async fn handle(call: &Call<'_>) -> Result<Answer, ApiError> {
         return Err(ApiError::validation(format!(
             "user [{username}] is reserved and only the password can be changed"
         )));
+    }
+    if username == ANONYMOUS {
+        return Err(ApiError::validation(format!(
+            "user [{username}] is anonymous and cannot be modified via the API"
+        )));
+    }
+    let subject = &call.caller.subject;
+    let oneself = username == subject.username && subject.api_key_id().is_none();
+    if oneself && !input.enabled {
+        return Err(ApiError::validation(
+            "native and reserved realm users may not update the enabled status of their own account",
+        ));
     }
     let password_hash = match input.password {
         None => None,

@@ -257,10 +257,31 @@ async fn a_key_may_only_create_a_powerless_key() {
 
 #[tokio::test]
 async fn a_workflow_restriction_stands_alone() {
+    let engine = TestEngine::start().await.since(8, 9);
+    let elastic = engine.elastic();
     let restricted = json!({"restriction": {"workflows": ["search_application_query"]}});
-    let reason =
-        problems(json!({"name": "k", "role_descriptors": {"a": restricted, "b": {}}})).await;
-    assert!(reason.contains("restriction"));
+    let key = elastic
+        .create_key(json!({"name": "k", "role_descriptors": {"a": restricted}}))
+        .await;
+    for (descriptors, reason) in [
+        (
+            json!({"a": restricted, "b": {}}),
+            "combining role descriptors with and without restriction is not supported",
+        ),
+        (
+            json!({"a": restricted, "b": restricted}),
+            "more than one role descriptor with restriction is not supported",
+        ),
+    ] {
+        let body = json!({"name": "k", "role_descriptors": descriptors});
+        let created = elastic.post(PATH, body).await;
+        let update = json!({"role_descriptors": descriptors});
+        let updated = elastic.put(&format!("{PATH}/{}", key.id), update).await;
+        for refused in [created, updated] {
+            let found = refused.assert_error(400, "illegal_argument_exception");
+            assert_eq!(found, reason);
+        }
+    }
     let unknown = json!({"a": {"restriction": {"workflows": ["nonsense"]}}});
     assert!(
         problems(json!({"name": "k", "role_descriptors": unknown}))

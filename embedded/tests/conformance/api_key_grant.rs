@@ -60,11 +60,27 @@ async fn a_grant_may_run_as_another() {
         .await;
     assert_eq!(shown.at("/api_keys/0/username"), "ben");
     body["run_as"] = json!("elastic");
+    let refused = engine.elastic().post(PATH, body.clone()).await;
+    assert_eq!(
+        refused.assert_error(403, "security_exception"),
+        "action [cluster:admin/xpack/security/user/authenticate] is unauthorized for user [ann] with effective roles [ann], because user [ann] is unauthorized to run as [elastic]"
+    );
+    // As a disabled user nobody can be authenticated.
     engine
         .elastic()
-        .post(PATH, body)
+        .send("PUT", "/_security/user/ben/_disable", None)
         .await
-        .assert_error(403, "security_exception");
+        .assert_ok();
+    body["run_as"] = json!("ben");
+    let refused = engine.elastic().post(PATH, body).await;
+    assert_eq!(
+        refused.assert_error(403, "security_exception"),
+        "Failed to authenticate api key grant"
+    );
+    assert_eq!(
+        refused.at("/error/caused_by/reason"),
+        "unable to authenticate user [ann] for action [cluster:admin/xpack/security/api_key/grant]"
+    );
 }
 
 #[tokio::test]

@@ -5,9 +5,12 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE},
 };
 
+use sqlx::{Connection, SqliteConnection};
+
 use crate::support::*;
 
 const ME: &str = "/_security/_authenticate";
+const RUN_AS: &str = "es-security-runas-user";
 
 async fn detail(person: Person) -> String {
     let response = person.get(ME).await;
@@ -291,19 +294,106 @@ async fn run_as_needs_the_privilege_and_a_user_who_exists() {
     assert_eq!(me["username"], "ann");
     assert_eq!(me["authentication_realm"]["name"], "reserved");
     assert_eq!(me["lookup_realm"]["name"], "default_native");
-    let nobody = engine
-        .elastic()
-        .header("es-security-runas-user", "nobody")
-        .get(ME)
-        .await;
-    assert!(
-        nobody
-            .assert_error(403, "security_exception")
-            .contains("run as [nobody]")
+    let nobody = engine.elastic().header(RUN_AS, "nobody").get(ME).await;
+    assert_eq!(
+        nobody.assert_error(403, "security_exception"),
+        "action [cluster:admin/xpack/security/user/authenticate] is unauthorized for user [elastic] with effective roles [superuser], because user [elastic] is unauthorized to run as [nobody]"
     );
     let ben = engine.person_with("ben", &["all"]).await;
-    let refused = ben.header("es-security-runas-user", "ann").get(ME).await;
-    refused.assert_error(403, "security_exception");
+    let refused = ben.clone().header(RUN_AS, "ann").get(ME).await;
+    assert_eq!(
+        refused.assert_error(403, "security_exception"),
+        "action [cluster:admin/xpack/security/user/authenticate] is unauthorized for user [ben] with effective roles [ben], because user [ben] is unauthorized to run as [ann]"
+    );
+    let key = ben.create_key(json!({"name": "k"})).await;
+    let refused = engine.key(&key).header(RUN_AS, "ann").get(ME).await;
+    let who = format!("API key id [{}] of user [ben]", key.id);
+    assert_eq!(
+        refused.assert_error(403, "security_exception"),
+        format!(
+            "action [cluster:admin/xpack/security/user/authenticate] is unauthorized for {who}, because {who} is unauthorized to run as [ann]"
+        )
+    );
+}
+
+#[tokio::test]
+async fn run_as_nobody_or_a_disabled_user_fails_the_authentication() {
+    let engine = TestEngine::start().await;
+    engine.person_with("ann", &["monitor"]).await;
+    engine
+        .elastic()
+        .send("PUT", "/_security/user/ann/_disable", None)
+        .await
+        .assert_ok();
+    for username in ["", "ann"] {
+        // Before the path is looked at, like every other credential that does not do.
+        for path in [ME, "/no/such"] {
+            let refused = engine.elastic().header(RUN_AS, username).get(path).await;
+            assert_eq!(
+                refused.assert_error(401, "security_exception"),
+                format!("unable to authenticate user [elastic] for REST request [{path}]")
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_for_another_cluster_is_told_its_type() {
+    let engine = TestEngine::start().await;
+    let key = engine.elastic().create_key(json!({"name": "k"})).await;
+    let file = engine.folder().join("engine.db");
+    let url = format!("sqlite://{}", file.display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("UPDATE api_keys SET type = 'cross_cluster' WHERE id = ?")
+        .bind(&key.id)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let response = engine.key(&key).get(ME).await;
+    assert_eq!(
+        response.assert_error(401, "security_exception"),
+        format!(
+            "authentication expected API key type of [rest], but API key [{}] has type [cross_cluster]",
+            key.id
+        )
+    );
+    let additional = response.at("/error/additional_unsuccessful_credentials");
+    assert_eq!(additional, Value::Null);
+    // The secret comes first.
+    let wrong = STANDARD.encode(format!("{}:wrong", key.id));
+    assert_eq!(
+        detail(engine.with(format!("ApiKey {wrong}"))).await,
+        format!("API key: invalid credentials for API key [{}]", key.id)
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_credentials_is_told_in_elasticsearchs_words() {
+    const REFUSED: &str = "unable to authenticate with provided credentials and anonymous access is not allowed for this request";
+    let engine = TestEngine::start().await;
+    let no_colon = STANDARD.encode("nocolon");
+    let no_id = STANDARD.encode(":secret");
+    #[rustfmt::skip]
+    let rows = [
+        (format!("Basic {no_colon}"), "invalid basic authentication header value", None),
+        ("Basic !!".to_owned(), "invalid basic authentication header encoding", None),
+        (format!("ApiKey {no_colon}"), REFUSED, Some("API key: invalid ApiKey value")),
+        (format!("ApiKey {no_id}"), REFUSED, Some("API key: invalid ApiKey value")),
+        ("ApiKey a-b=".to_owned(), REFUSED, Some("API key: Illegal base64 character 2d")),
+    ];
+    for (header, reason, additional) in rows {
+        let response = engine.with(&header).get(ME).await;
+        let found = response.assert_error(401, "security_exception");
+        assert_eq!(found, reason, "{header}");
+        let detail = response.at("/error/additional_unsuccessful_credentials");
+        assert_eq!(detail.as_str(), additional, "{header}");
+    }
+    // Blanks around the credentials do not matter.
+    let basic = STANDARD.encode(format!("elastic:{ELASTIC_PASSWORD}"));
+    assert_eq!(
+        engine.with(format!("Basic  {basic}")).status_of_me().await,
+        200
+    );
 }
 
 #[tokio::test]

@@ -191,11 +191,19 @@ async fn nobody_asks_for_another_user() {
         .post("/_security/user/elastic/_has_privileges", body.clone())
         .await
         .assert_ok();
-    engine
-        .elastic()
-        .post("/_security/user/ann/_has_privileges", body)
-        .await
-        .assert_error(403, "security_exception");
+    let path = "/_security/user/elsewhere/_has_privileges";
+    let ben = engine.person_with("ben", &["monitor"]).await;
+    let refused = ben.post(path, body.clone()).await;
+    refused.assert_error(403, "security_exception");
+    // Whoever holds the action is told the rule.
+    let reader = engine.person_with("reader", &["read_security"]).await;
+    for person in [engine.elastic(), reader] {
+        let refused = person.post(path, body.clone()).await;
+        assert_eq!(
+            refused.assert_error(400, "illegal_argument_exception"),
+            "users may only check the privileges of their own account"
+        );
+    }
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ async fn privileges_have_rules() {
 
 #[tokio::test]
 async fn the_built_in_names_are_listed() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 5);
     let names = engine
         .elastic()
         .get(&format!("{PATH}/_builtin"))

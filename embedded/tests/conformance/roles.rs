@@ -174,3 +174,19 @@ async fn a_role_that_was_deleted_grants_nothing_at_once() {
     let reason = ann.get("/").await.assert_error(403, "security_exception");
     assert!(reason.contains("(assigned roles [ann] were not found)"));
 }
+
+#[tokio::test]
+async fn a_description_has_a_thousand_characters_at_most() {
+    let engine = TestEngine::start().await.since(8, 15);
+    let put = async |length| {
+        let role = json!({"description": "d".repeat(length)});
+        engine.elastic().put("/_security/role/r", role).await
+    };
+    put(1000).await.assert_ok();
+    assert_eq!(
+        put(1001)
+            .await
+            .assert_error(400, "action_request_validation_exception"),
+        "Validation Failed: 1: Role description must be less than 1000 characters.;"
+    );
+}

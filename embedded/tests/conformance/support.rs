@@ -233,12 +233,12 @@ impl TestEngine {
             .put(&format!("/_security/role/{name}"), role)
             .await
             .assert_ok();
-        let user = json!({ "password": "password of theirs", "roles": [name] });
+        let user = json!({ "password": remote::PASSWORD, "roles": [name] });
         elastic
             .put(&format!("/_security/user/{name}"), user)
             .await
             .assert_ok();
-        self.user(name, "password of theirs")
+        self.user(name, remote::PASSWORD)
     }
 }
 

@@ -187,6 +187,16 @@ async fn enabling_twice_is_fine_and_oneself_is_not() {
             action == "_enable"
         );
     }
+    let zoe = engine.person_with("zoe", &["manage_security"]).await;
+    let disabled = json!({"roles": ["zoe"], "enabled": false});
+    let put = zoe.put("/_security/user/zoe", disabled.clone()).await;
+    assert_eq!(
+        put.assert_error(400, "action_request_validation_exception"),
+        "Validation Failed: 1: native and reserved realm users may not update the enabled status of their own account;"
+    );
+    // Another user may.
+    let put = engine.elastic().put("/_security/user/zoe", disabled).await;
+    assert_eq!(put.assert_ok(), json!({"created": false}));
     let own = engine
         .elastic()
         .send("PUT", "/_security/user/elastic/_disable", None)
@@ -281,4 +291,18 @@ async fn bad_passwords_are_refused() {
         )
         .await;
     unknown.assert_error(400, "action_request_validation_exception");
+}
+
+#[tokio::test]
+async fn the_anonymous_user_cannot_be_made() {
+    let engine = TestEngine::start().await;
+    let user = json!({"password": "password", "roles": []});
+    let refused = engine
+        .elastic()
+        .put("/_security/user/_anonymous", user)
+        .await;
+    assert_eq!(
+        refused.assert_error(400, "action_request_validation_exception"),
+        "Validation Failed: 1: user [_anonymous] is anonymous and cannot be modified via the API;"
+    );
 }

@@ -40,6 +40,16 @@ const SINCE: &[(Version, &str, &str, &str, u16)] = &[
     (V8_13, "POST", "/_security/_query/api_key", r#"{"aggs":{"a":{"terms":{"field":"username"}}}}"#, 400),
     (V8_13, "POST", "/_security/_query/api_key", r#"{"query":{"match":{"name":"a"}}}"#, 400),
     (V8_13, "POST", "/_security/_query/api_key", r#"{"query":{"bool":{"must":[{"simple_query_string":{"query":"a"}}]}}}"#, 400),
+    (V8_5, "POST", "/_security/_query/api_key", r#"{"query":{"bool":{"must_not":[{"exists":{"field":"expiration"}}]}}}"#, 400),
+    (V8_5, "GET", "/_security/user?with_profile_uid=true", "", 400),
+    (V8_13, "POST", "/_security/_query/api_key", r#"{"query":{"term":{"type":"rest"}}}"#, 400),
+    (V8_13, "POST", "/_security/_query/api_key", r#"{"query":{"range":{"invalidation":{"gte":0}}}}"#, 400),
+    (V8_13, "POST", "/_security/_query/api_key", r#"{"query":{"prefix":{"metadata":"a"}}}"#, 400),
+    (V8_13, "POST", "/_security/_query/api_key", r#"{"sort":[{"type":"asc"}]}"#, 400),
+    (V8_13, "POST", "/_security/_query/api_key", r#"{"sort":"invalidation"}"#, 400),
+    (V8_13, "POST", "/_security/api_key", r#"{"name":"k","role_descriptors":{"a":{"restriction":{"workflows":["search_application_query"]}}}}"#, 400),
+    (V8_19, "GET", "/_security/api_key?with_profile_uid=true", "", 400),
+    (V8_19, "PUT", "/_security/role/r", r#"{"remote_cluster":[{"clusters":["a"],"privileges":["monitor_enrich"]}]}"#, 400),
     (V8_19, "POST", "/_security/_query/api_key?typed_keys=true", "{}", 400),
     (V8_19, "PUT", "/_security/role/r", r#"{"description":"d"}"#, 400),
 ];
@@ -89,6 +99,82 @@ async fn what_came_later_is_refused_in_elasticsearchs_words() {
         key.id
     );
     assert_eq!(update.json(), json!({"error": error}));
+}
+
+#[tokio::test]
+async fn a_privilege_that_came_later_is_unknown_in_roles_checks_and_lists() {
+    const BUILTIN: &str = "/_security/privilege/_builtin";
+    let asked = json!({"cluster": ["read_security"]});
+    let engine = engine_of(V8_0).await;
+    let elastic = engine.elastic();
+    let role = elastic.put("/_security/role/r", asked.clone()).await;
+    let in_role = role.assert_error(400, "action_request_validation_exception");
+    let check = elastic.post("/_security/user/_has_privileges", asked).await;
+    let in_check = check.assert_error(400, "illegal_argument_exception");
+    for reason in [in_role, in_check] {
+        assert!(
+            reason.contains("unknown cluster privilege [read_security]. a privilege must be either one of the predefined cluster privilege names [all,"),
+            "{reason}"
+        );
+        assert!(!reason.contains(",read_security,"), "{reason}");
+    }
+    let listed = |list: Value| {
+        let names = list["cluster"].as_array().unwrap().clone();
+        names.contains(&json!("read_security"))
+    };
+    assert!(!listed(elastic.get(BUILTIN).await.assert_ok()));
+    let newer = engine_of(V8_5).await.elastic().get(BUILTIN).await;
+    assert!(listed(newer.assert_ok()));
+}
+
+#[tokio::test]
+async fn built_in_roles_are_described_since_8_15() {
+    for (version, described) in [(V8_13, false), (V8_19, true)] {
+        let engine = engine_of(version).await;
+        let roles = engine.elastic().get("/_security/role/superuser").await;
+        let role = &roles.assert_ok()["superuser"];
+        assert_eq!(role["cluster"], json!(["all"]));
+        assert_eq!(role["description"].is_string(), described, "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_says_who_manages_it_since_9_4() {
+    for (version, managed) in [(V9_0, false), (Version::CURRENT, true)] {
+        let engine = engine_of(version).await;
+        let key = engine.elastic().create_key(json!({"name": "k"})).await;
+        let me = engine.key(&key).get("/_security/_authenticate").await;
+        let key = me.assert_ok()["api_key"].clone();
+        assert_eq!(key["name"], "k");
+        assert_eq!(key["managed_by"].is_string(), managed, "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_updated_together_since_8_5() {
+    const PATH: &str = "/_security/api_key/_bulk_update";
+    for (version, status) in [(V8_0, 400), (V8_5, 200)] {
+        let engine = engine_of(version).await;
+        let key = engine.elastic().create_key(json!({"name": "k"})).await;
+        let body = json!({"ids": [key.id], "metadata": {"a": 1}});
+        let response = engine.elastic().post(&format!("{PATH}?pretty"), body).await;
+        assert_eq!(response.status, status, "{version:?}: {}", response.text);
+        if status == 400 {
+            let error = format!("no handler found for uri [{PATH}?pretty] and method [POST]");
+            assert_eq!(response.json(), json!({"error": error}));
+        }
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_checked_before_the_path_since_8_9() {
+    for (version, path, method) in [(V8_5, 400, 405), (V8_13, 401, 401)] {
+        let nobody = engine_of(version).await.nobody();
+        assert_eq!(nobody.get("/no/such").await.status, path, "{version:?}");
+        let wrong = nobody.send("PATCH", "/_security/role/r", None).await;
+        assert_eq!(wrong.status, method, "{version:?}");
+        assert_eq!(nobody.status_of_me().await, 401, "{version:?}");
+    }
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn the_product_is_named_except_on_401_and_403() {
 
 #[tokio::test]
 async fn credentials_are_checked_before_path_method_media_type_and_body() {
-    let engine = TestEngine::start().await;
+    let engine = TestEngine::start().await.since(8, 9);
     for person in [
         engine.nobody(),
         engine.user("elastic", "wrong"),
@@ -170,8 +170,10 @@ async fn versions_of_body_and_answer_must_agree() {
         (v8, v9, 400),
         (v9, "application/json", 400),
         ("application/json", v9, 400),
-        ("*/*", v9, 200),
-        ("text/plain,*/*", v9, 200),
+        // These count as no Accept, and then only the body names a version.
+        ("*/*", v9, 400),
+        ("text/plain,*/*", v9, 400),
+        ("*/*", "application/json", 200),
     ] {
         let person = engine.elastic().header("Accept", accept);
         let response = person
@@ -183,6 +185,25 @@ async fn versions_of_body_and_answer_must_agree() {
             response.text
         );
     }
+}
+
+#[tokio::test]
+async fn a_version_on_one_header_alone_is_refused_in_elasticsearchs_words() {
+    let engine = TestEngine::start().await.since(9, 0);
+    let content_type = "application/vnd.elasticsearch+json;compatible-with=9";
+    let body = br#"{"cluster":["all"]}"#;
+    let path = "/_security/user/_has_privileges";
+    let elastic = engine.elastic();
+    let response = elastic
+        .send_bytes("POST", path, Some(body), content_type)
+        .await;
+    response.assert_error(400, "media_type_header_exception");
+    assert_eq!(
+        response.at("/error/caused_by/reason"),
+        format!(
+            "A compatible version is required on both Content-Type and Accept headers if either one has requested a compatible version. Accept=null, Content-Type={content_type}"
+        )
+    );
 }
 
 #[tokio::test]
@@ -321,18 +342,16 @@ async fn pretty_answers_have_lines() {
 #[tokio::test]
 async fn error_trace_adds_a_trace() {
     let engine = TestEngine::start().await;
-    assert_eq!(
-        engine.nobody().get(ME).await.at("/error/stack_trace"),
-        Value::Null
-    );
-    assert!(
-        engine
-            .nobody()
-            .get(&format!("{ME}?error_trace=true"))
-            .await
-            .at("/error/stack_trace")
-            .is_string()
-    );
+    let path = "/_security/api_key?owner=perhaps";
+    let elastic = engine.elastic();
+    let plain = elastic.get(path).await;
+    assert_eq!(plain.at("/error/stack_trace"), Value::Null);
+    let traced = elastic.get(&format!("{path}&error_trace=true")).await;
+    assert!(traced.at("/error/stack_trace").is_string());
+    // Never to a caller who is not known.
+    let unknown = engine.nobody().get(&format!("{ME}?error_trace=true")).await;
+    unknown.assert_error(401, "security_exception");
+    assert_eq!(unknown.at("/error/stack_trace"), Value::Null);
 }
 
 #[tokio::test]
@@ -362,6 +381,7 @@ async fn bodies_over_one_mebibyte_are_refused() {
     assert_eq!(response.header("content-length"), ["0"]);
     assert!(response.header("x-elastic-product").is_empty());
     assert!(response.header("content-type").is_empty());
+    assert_eq!(response.header("connection"), ["close"]);
 }
 
 #[tokio::test]
@@ -382,9 +402,56 @@ async fn compressed_bodies_are_unpacked_within_the_same_bound() {
     // The control: without the header the same bytes are no JSON.
     assert_eq!(send(gzip(question), "identity").await.status, 400);
     let broken = gzip(question).into_iter().take(20).collect();
-    assert_eq!(send(broken, "gzip").await.status, 400);
+    let refused = send(broken, "gzip").await;
+    refused.assert_error(400, "x_content_parse_exception");
     let bomb = gzip(&vec![b' '; 32 * 1024 * 1024]);
     assert_eq!(send(bomb, "gzip").await.status, 413);
+}
+
+#[tokio::test]
+async fn answers_are_packed_for_clients_that_take_gzip() {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    let plain = elastic.get(ME).await;
+    assert!(plain.header("content-encoding").is_empty());
+    for (accepted, packed) in [
+        ("gzip", true),
+        ("gzip, deflate", true),
+        ("deflate;q=0.5, GZIP;q=1.0", true),
+        ("*", true),
+        ("identity", false),
+        ("gzip;q=0", false),
+        ("", false),
+    ] {
+        for person in [engine.elastic(), engine.nobody()] {
+            let same = person.get(ME).await;
+            let response = person.header("Accept-Encoding", accepted).get(ME).await;
+            assert_eq!(response.status, same.status, "{accepted}");
+            let encoding = response.header("content-encoding");
+            assert_eq!(encoding == ["gzip"], packed, "{accepted}: {encoding:?}");
+            let length = response.bytes.len().to_string();
+            assert_eq!(response.header("content-length"), [length]);
+            let body = if packed {
+                gunzip(&response.bytes)
+            } else {
+                response.bytes
+            };
+            assert_eq!(String::from_utf8(body).unwrap(), same.text, "{accepted}");
+        }
+    }
+    let head = elastic
+        .header("Accept-Encoding", "gzip")
+        .send("HEAD", "/", None)
+        .await;
+    assert!(head.header("content-encoding").is_empty() && head.bytes.is_empty());
+}
+
+fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Read;
+    let mut unpacked = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(bytes);
+    decoder.read_to_end(&mut unpacked).unwrap();
+    unpacked
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every setting's name in the file.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 25] = [
     "listen",
     "insecure_http",
     "trusted_proxies",
@@ -33,7 +33,6 @@ const NAMES: [&str; 26] = [
     "elasticsearch.ca_fingerprint",
     "elasticsearch.client_cert_file",
     "elasticsearch.client_key_file",
-    "base_path",
     "public_url",
     "service.username",
     "access.kibana_feature",

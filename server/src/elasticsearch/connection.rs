@@ -520,8 +520,8 @@ pub(super) fn explain(error: &reqwest::Error) -> Error {
         Error::Unreachable
     } else if error.is_timeout() {
         Error::TimedOut
-    } else if is_broken_gzip(error) {
-        Error::BadAnswer("compression")
+    } else if is_broken_encoding(error) {
+        Error::BadAnswer("encoding")
     } else {
         Error::Interrupted
     }
@@ -536,16 +536,18 @@ fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
             .is_some_and(|inner| is_tls(inner))
 }
 
-/// The decompressor reports broken data as an I/O error of its own kinds.
-fn is_broken_gzip(error: &reqwest::Error) -> bool {
+/// Returns true if the body cannot be unpacked.
+fn is_broken_encoding(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let kind = inner.downcast_ref::<io::Error>().map(io::Error::kind);
-        if matches!(
-            kind,
-            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other)
-        ) {
-            return true;
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            let by_decoder = io
+                .get_ref()
+                .is_some_and(|inner| inner.is::<flate2::DecompressError>());
+            // Broken header or checksum.
+            if by_decoder || io.kind() == io::ErrorKind::InvalidData {
+                return true;
+            }
         }
         cause = inner.source();
     }

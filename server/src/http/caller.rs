@@ -13,7 +13,10 @@ use axum::{
 };
 use http::{Extensions, HeaderMap};
 use ipnet::IpNet;
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Once,
+};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
@@ -67,6 +70,12 @@ impl Caller {
             .get::<ConnectInfo<SocketAddr>>()
             .map(|ConnectInfo(address)| address.ip().to_canonical());
         let by_proxy = peer.is_some_and(|peer| web.trusted_proxies.hold(peer));
+        if let Some(peer) = peer
+            && !by_proxy
+            && headers.contains_key(FORWARDED_FOR)
+        {
+            log_untrusted(peer);
+        }
         let told = by_proxy.then(|| protocol_is_tls(headers)).flatten();
         Self {
             address: peer.map(|peer| walk(&web.trusted_proxies, peer, headers)),
@@ -84,6 +93,17 @@ impl Caller {
             plain_http: true,
         })
     }
+}
+
+/// Logs a forgotten setting, once in the life of the process: anybody can send this header.
+fn log_untrusted(peer: IpAddr) {
+    static LOGGED: Once = Once::new();
+    LOGGED.call_once(|| {
+        tracing::warn!(
+            %peer,
+            "X-Forwarded-For is ignored: it came from an address that AGENT_KEYS_TRUSTED_PROXIES does not name"
+        );
+    });
 }
 
 /// Finds the caller, before anybody asks.

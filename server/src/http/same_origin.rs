@@ -1,18 +1,67 @@
 //! Changes come from our own pages. Server functions check nothing themselves, so it is done here for all of them.
 
-use super::{cookie, name, problems::problem_response};
+use super::{Web, cookie, name, problems::problem_response};
 use app::model::problem::{Problem, ProblemKind};
-use axum::{body::Body, extract::Request, middleware::Next, response::Response};
-use http::header::ORIGIN;
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http::{
+    HeaderName,
+    header::{HOST, ORIGIN},
+};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-/// Refuses what a browser says comes from elsewhere, by `Sec-Fetch-Site` or `Origin`.
-pub(super) fn refuse_cross_origin()
--> CsrfLayer<impl FnMut(ProtectionError) -> Response<Body> + Clone> {
-    CsrfLayer::new().with_rejection_response(|error: ProtectionError| {
-        tracing::warn!(reason = %error, "a form from elsewhere was refused");
-        problem_response(&ProblemKind::CrossOrigin.into())
+/// Marks an answer that refuses a form from elsewhere.
+#[derive(Clone, Copy)]
+struct Refused;
+
+/// Refuses what a browser says comes from elsewhere, by `Sec-Fetch-Site` or `Origin`. `public_origin` is ours whatever
+/// `Host` says.
+pub(super) fn refuse_cross_origin(
+    public_origin: Option<&str>,
+) -> CsrfLayer<impl FnMut(ProtectionError) -> Response<Body> + Clone + use<>> {
+    let mut layer = CsrfLayer::new();
+    if let Some(origin) = public_origin {
+        match layer.clone().add_trusted_origin(origin) {
+            Ok(with_origin) => layer = with_origin,
+            Err(error) => tracing::error!(%error, "AGENT_KEYS_PUBLIC_URL is not used"),
+        }
+    }
+    layer.with_rejection_response(|_: ProtectionError| {
+        let mut response = problem_response(&ProblemKind::CrossOrigin.into());
+        response.extensions_mut().insert(Refused);
+        response
     })
+}
+
+/// Logs a refusal with what was compared: behind a proxy that changes `Host`, the two differ for every form.
+pub(super) async fn log_refusal(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
+    let response = next.run(request).await;
+    if response.extensions().get::<Refused>().is_some() {
+        let text = |name| {
+            let value = headers.get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let (origin, site) = (
+            text(ORIGIN),
+            text(HeaderName::from_static("sec-fetch-site")),
+        );
+        // HTTP/2 has the host in the address.
+        let host = text(HOST).or_else(|| uri.authority().map(ToString::to_string));
+        tracing::warn!(
+            origin = origin.unwrap_or_default(),
+            host = host.unwrap_or_default(),
+            sec_fetch_site = site.unwrap_or_default(),
+            public_url = web.public_origin.unwrap_or_default(),
+            "a form from another origin was refused; if it is your own, let the proxy pass Host on or set \
+             AGENT_KEYS_PUBLIC_URL"
+        );
+    }
+    response
 }
 
 /// Refuses changes with a session's cookie that do not say where they come from. Every browser that is still in use

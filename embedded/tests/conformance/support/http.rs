@@ -17,7 +17,9 @@ use tokio::{
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
+    /// The body, as text as far as it is some.
     pub(crate) text: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Response {
@@ -219,6 +221,7 @@ fn parse(answer: &[u8]) -> Option<Response> {
         status,
         headers,
         text: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
     })
 }
 

@@ -155,7 +155,9 @@ impl Namespace {
             ["role", _] => self.role(body),
             ["role_mapping", _] => {
                 self.change(body, "roles", Self::name);
-                body.get_mut("rules").map(|rules| self.rules(rules));
+                if let Some(rules) = body.get_mut("rules") {
+                    self.rules(rules);
+                }
             }
             ["privilege"] => {
                 *body = std::mem::take(body)

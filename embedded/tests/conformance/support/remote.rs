@@ -5,12 +5,15 @@ use std::{
     env, fs,
     path::Path,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use embedded::Version;
 use serde_json::{Value, json};
 
@@ -24,6 +27,18 @@ use super::{
 pub(crate) const RUN: &str = "AGENT_KEYS_CONFORMANCE_RUN";
 pub(crate) const VERSION: &str = "AGENT_KEYS_CONFORMANCE_VERSION";
 pub(crate) const TOKEN_SERVICE: &str = "AGENT_KEYS_CONFORMANCE_TOKEN_SERVICE";
+
+/// What the users of the tests sign in with. In a shared cluster it is replaced: everybody can read it here.
+pub(crate) const PASSWORD: &str = "password of theirs";
+
+fn own_password() -> &'static str {
+    static OWN: OnceLock<String> = OnceLock::new();
+    OWN.get_or_init(|| {
+        let mut bytes = [0; 24];
+        getrandom::fill(&mut bytes).unwrap();
+        URL_SAFE_NO_PAD.encode(bytes)
+    })
+}
 
 /// One test's part of a remote cluster.
 pub(crate) struct Remote {
@@ -133,6 +148,7 @@ impl Remote {
     pub(crate) fn credentials(&self, username: &str, password: &str) -> String {
         let is_admin = username == "elastic" && password == super::ELASTIC_PASSWORD;
         let name = self.names.name(username);
+        let password = &password.replace(PASSWORD, own_password());
         if is_admin {
             return format!("{name}:{}", self.names.admin_password);
         }
@@ -173,8 +189,9 @@ impl Remote {
         {
             let before = value.clone();
             self.names.body(method, &path, &mut value);
-            if value != before {
-                bytes = Some(value.to_string().into_bytes());
+            let text = value.to_string();
+            if value != before || text.contains(PASSWORD) {
+                bytes = Some(text.replace(PASSWORD, own_password()).into_bytes());
             }
             parsed = Some(value);
         }
