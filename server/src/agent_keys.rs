@@ -24,14 +24,13 @@ use crate::{
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::key_list::{MadeElsewhere, StatusFilter};
+use app::model::key_list::StatusFilter;
 use serde_json::Value;
 
 /// How many of this person's visible keys work now, those made elsewhere included.
 pub(crate) async fn count_active(services: &Services, person: &Person) -> Result<u64, Failure> {
     let body: Value = query::count(StatusFilter::Active, services.clock.now());
-    let marked = async { Ok(person.elasticsearch().query_api_keys(&body).await?.total) };
-    let (marked, elsewhere): (u64, MadeElsewhere) =
-        tokio::try_join!(marked, elsewhere::count(services, person))?;
+    let marked = person.elasticsearch().query_api_keys(&body).await?.total;
+    let elsewhere = elsewhere::count(services, person).await?;
     Ok(marked + elsewhere.active())
 }
