@@ -389,7 +389,7 @@ async fn what_is_wrong_with_credentials_is_told_in_elasticsearchs_words() {
         assert_eq!(detail.as_str(), additional, "{header}");
     }
     // Blanks around the credentials do not matter.
-    let basic = STANDARD.encode(format!("elastic:{ELASTIC_PASSWORD}"));
+    let basic = engine.basic("elastic", ELASTIC_PASSWORD);
     assert_eq!(
         engine.with(format!("Basic  {basic}")).status_of_me().await,
         200

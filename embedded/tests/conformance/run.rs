@@ -1,6 +1,6 @@
 //! The conformance run: the portable tests against one shared Elasticsearch, and a report of what differs.
 //!
-//! `cargo xtask conformance` runs the first test here with an address. Without one, the cluster is our own engine,
+//! `cargo xtask conformance` runs the first two tests here with an address. Without one, the cluster is our own engine,
 //! which already holds other users, roles and keys.
 
 use std::{env, fs, process::Command};
@@ -85,8 +85,9 @@ async fn the_contract_holds_in_a_shared_cluster() {
         .await
         .unwrap_or_else(|error| panic!("{error}"));
     report.assert_held();
-    // The control: most rules ran, and none of them was another's.
-    assert!(report.count(|verdict| *verdict == Verdict::Held) > 100);
+    // The control: most rules ran. A cleanup runs none.
+    let held = report.count(|verdict| *verdict == Verdict::Held);
+    assert!(held > 100 || report.verdicts.is_empty(), "{held}");
 }
 
 #[tokio::test]
