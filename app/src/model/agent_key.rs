@@ -121,7 +121,7 @@ pub enum KeyRights {
     Described {
         /// Application privileges for `apm`, sorted. Keys made elsewhere may hold others than our two.
         privileges: Vec<String>,
-        /// Whether they grant more than that: cluster or index privileges, or other applications.
+        /// True if they grant more than that: cluster or index privileges, or other applications.
         more: bool,
     },
 }

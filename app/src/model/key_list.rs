@@ -129,9 +129,9 @@ pub struct KeySummary {
     pub realms: Vec<FacetValue>,
     /// Keys without our or Kibana's mark; in none of the other figures.
     pub elsewhere: MadeElsewhere,
-    /// Whether the figures are of everybody's keys, or of the person's own.
+    /// Scope of the counts: the keys of all owners, or only the user's own.
     pub counts_everybody: bool,
-    /// Whether `owners` and `realms` are listed: Elasticsearch before 8.13 cannot.
+    /// True if `owners` and `realms` are listed. Elasticsearch before 8.13 cannot list them.
     pub lists_owners: bool,
     /// APM Server's limit of unique keys, from the settings.
     pub limit: u32,
@@ -151,7 +151,7 @@ pub enum MadeElsewhere {
         total: u64,
         /// Those that work now.
         active: u64,
-        /// Whether every key was read. If not, there may be more.
+        /// True if every key was read. If not, there may be more.
         all_read: bool,
     },
 }
@@ -210,7 +210,7 @@ impl KeySummary {
         }
     }
 
-    /// Whether there are no keys, those made elsewhere included.
+    /// Returns true if there are no keys, including those made elsewhere.
     pub fn is_empty(&self) -> bool {
         self.total() == 0 && self.elsewhere.total() == 0
     }

@@ -15,7 +15,7 @@ use crate::{engine::Shared, error::ApiError, privilege::permission::Permission};
 
 const RUN_AS: &str = "es-security-runas-user";
 
-/// Somebody whose credentials are right, and the user they want to act as.
+/// An authenticated caller, and the user to act as.
 pub(crate) struct Authenticated {
     subject: Arc<Subject>,
     run_as: Option<RunAs>,
