@@ -1,4 +1,5 @@
 import { defineConfig, type PlaywrightTestConfig } from '@playwright/test';
+import type { WorkerOptions } from './fixtures/app';
 
 /**
  * Debian's Chromium, as a person without a profile would meet it. The switches
@@ -32,7 +33,10 @@ export const browser = {
   trace: 'retain-on-failure',
 } satisfies PlaywrightTestConfig['use'];
 
-export default defineConfig({
+/** Stories that between them follow links, send forms with and without an answer in place, and search. */
+const ALL_ADDRESSES = /(sign-in|list|revoke-many|users)\.spec\.ts/;
+
+export default defineConfig<object, WorkerOptions>({
   outputDir: 'test-results/runs',
   retries: 0,
   workers: 2,
@@ -45,6 +49,12 @@ export default defineConfig({
     { name: 'agents', testDir: 'agents/tests' },
     { name: 'with JavaScript', testDir: 'stories', use: { ...browser, javaScriptEnabled: true } },
     { name: 'without JavaScript', testDir: 'stories', use: { ...browser, javaScriptEnabled: false } },
+    {
+      name: 'below a base path',
+      testDir: 'stories',
+      testMatch: ALL_ADDRESSES,
+      use: { ...browser, javaScriptEnabled: true, basePath: '/observability/agent-keys' },
+    },
     { name: 'clients', testDir: 'clients' },
   ],
 });

@@ -4,6 +4,7 @@ pub mod access;
 pub mod agent_key;
 pub mod apm_settings;
 pub mod audit;
+pub mod base_path;
 pub mod expiration;
 pub mod key_list;
 pub mod key_name;

@@ -1,6 +1,5 @@
 //! The pages, and the addresses they stand at.
 
-mod address;
 pub mod agent_key;
 pub mod agent_keys;
 pub mod apm_integration;
@@ -13,6 +12,7 @@ pub mod reauthenticate;
 pub mod sessions;
 pub mod users;
 
+use crate::urls;
 use agent_key::AgentKeyPage;
 use agent_keys::AgentKeysPage;
 use layout::SettingsLayout;
@@ -20,7 +20,7 @@ use lazy::{KeyPage, LazyPage, SignInPage, UserPage};
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::{
-    SsrMode,
+    PartialPathMatch, PathSegment, PossibleRouteMatch, SsrMode,
     components::{Outlet, ParentRoute, Route, Router, Routes},
     path,
 };
@@ -33,13 +33,13 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=NotFoundPage>
-                <Route path=path!("/login") view=LazyPage::SignIn(SignInPage::Login) ssr=SsrMode::Async />
+                <Route path=TopLevel::at("/login") view=LazyPage::SignIn(SignInPage::Login) ssr=SsrMode::Async />
                 <Route
-                    path=path!("/reauthenticate")
+                    path=TopLevel::at("/reauthenticate")
                     view=LazyPage::SignIn(SignInPage::Reauthenticate)
                     ssr=SsrMode::Async
                 />
-                <ParentRoute path=path!("/settings") view=SettingsLayout ssr=SsrMode::Async>
+                <ParentRoute path=TopLevel::at("/settings") view=SettingsLayout ssr=SsrMode::Async>
                     <ParentRoute path=path!("agent-keys") view=AgentKeysPage ssr=SsrMode::Async>
                         <Route path=path!("") view=Nothing ssr=SsrMode::Async />
                         <Route path=path!("new") view=LazyPage::AgentKey(KeyPage::Create) ssr=SsrMode::Async />
@@ -63,6 +63,35 @@ pub fn App() -> impl IntoView {
         </Router>
     }
     .into_any()
+}
+
+/// The first part of an address, below the base path.
+///
+/// The router's own `base` will not do: its forms would have it twice.
+#[derive(Clone, Debug)]
+struct TopLevel(String);
+
+impl TopLevel {
+    fn at(path: &str) -> Self {
+        Self(urls::base_path().join(path))
+    }
+}
+
+impl PossibleRouteMatch for TopLevel {
+    fn optional(&self) -> bool {
+        false
+    }
+
+    fn test<'a>(&self, path: &'a str) -> Option<PartialPathMatch<'a>> {
+        let remaining = path.strip_prefix(&self.0)?;
+        let ends_here = remaining.is_empty() || remaining.starts_with('/');
+        let (matched, remaining) = path.split_at(self.0.len());
+        ends_here.then(|| PartialPathMatch::new(remaining, Vec::new(), matched))
+    }
+
+    fn generate_path(&self, path: &mut Vec<PathSegment>) {
+        path.push(PathSegment::Static(self.0.clone().into()));
+    }
 }
 
 /// The place of a dialog when there is none.

@@ -13,6 +13,8 @@ pub mod users;
 
 #[cfg(feature = "server")]
 use crate::model::problem::Problem;
+#[cfg(feature = "server")]
+use crate::urls;
 use codee::binary::PostcardCodec;
 use leptos::prelude::Resource;
 use serde::{Serialize, de::DeserializeOwned};
@@ -41,7 +43,7 @@ fn or_sign_in<T>(answer: Result<T, Problem>) -> Result<T, Problem> {
         Ok(_) => None,
     };
     if let Some(reason) = reason {
-        leptos_axum::redirect(&format!("/login?reason={reason}"));
+        leptos_axum::redirect(&urls::login(reason));
     }
     answer
 }

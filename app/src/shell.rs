@@ -3,6 +3,7 @@
 use crate::{
     components::{form::is_posted, icon::Sprite},
     pages::App,
+    urls,
 };
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
@@ -10,13 +11,13 @@ use leptos_meta::MetaTags;
 /// Where the browser finds the built site. Names carry a hash of the content, so they may be cached for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteFiles {
-    /// The style sheet's path, for example `/pkg/agent-keys.1a2b3c.css`.
+    /// The style sheet's address, for example `/pkg/agent-keys.1a2b3c.css`.
     pub css: String,
-    /// The script's path.
+    /// The script's address.
     pub js: String,
-    /// The path of the WebAssembly module that every page loads.
+    /// The address of the WebAssembly module that every page loads.
     pub wasm: String,
-    /// The path of the script that loads the module's other parts.
+    /// The address of the script that loads the module's other parts.
     pub parts_js: String,
 }
 
@@ -29,8 +30,10 @@ pub fn shell(site: Option<SiteFiles>) -> impl IntoView {
     // script there would draw the page anew, from an address that knows nothing of the post.
     let script = site.filter(|_| !is_posted()).map(|site| {
         let start = format!(
-            "import start, {{ hydrate }} from '{}'; start({{ module_or_path: '{}' }}).then(hydrate);",
-            site.js, site.wasm
+            "import start, {{ hydrate }} from '{}'; start({{ module_or_path: '{}' }}).then(() => hydrate('{}'));",
+            site.js,
+            site.wasm,
+            urls::base_path().as_str()
         );
         view! {
             <link rel="modulepreload" href=site.js crossorigin="anonymous" nonce=use_nonce() />

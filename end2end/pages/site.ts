@@ -20,10 +20,15 @@ export class Site {
     readonly javaScript: boolean,
   ) {}
 
-  /** Goes to a page by its address and waits until it can be used. */
+  /** Goes to a page by its path and waits until it can be used. */
   async visit(path: string): Promise<void> {
-    await this.page.goto(new URL(path, this.url).href);
+    await this.page.goto(`${this.url}${path}`);
     await this.ready();
+  }
+
+  /** The path of the page, as `visit` takes it. */
+  get path(): string {
+    return new URL(this.page.url()).pathname.slice(new URL(this.url).pathname.replace(/\/$/, '').length);
   }
 
   /** Waits until the page answers to clicks by script, where there is script. */

@@ -95,7 +95,7 @@ test('sending the form again does not show it again or make a second key', async
 test('another tab does not show it', async ({ site }) => {
   const secret = await createAndRead(site, 'other tab');
   const other = await site.otherTab();
-  await other.visit(new URL(site.page.url()).pathname);
+  await other.visit(site.path);
   await expectGone(other, secret);
   await other.agentKeys.open();
   await expectGone(other, secret);

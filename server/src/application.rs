@@ -143,6 +143,7 @@ impl Application {
             tls,
             plain_http: !tls && !config.listen.ip().is_loopback(),
             trusted_proxies: config.trusted_proxies,
+            base_path: config.base_path.clone(),
             public_origin: config
                 .public_url
                 .map(|url| url.origin().ascii_serialization()),

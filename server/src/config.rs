@@ -15,6 +15,7 @@ use crate::{
     http::{bounds::Bounds, caller::TrustedProxies},
     store::Durability,
 };
+use app::model::base_path::BasePath;
 use secrecy::{ExposeSecret, SecretString};
 use source::Values;
 use std::{
@@ -46,6 +47,9 @@ pub struct Config {
     /// `trusted_proxies`, `AGENT_KEYS_TRUSTED_PROXIES`: networks, separated by commas, of the proxies whose
     /// `X-Forwarded-For` and `X-Forwarded-Proto` count. Default: none.
     pub trusted_proxies: TrustedProxies,
+    /// `base_path`, `AGENT_KEYS_BASE_PATH`: the path below which browsers find the pages, such as `/agent-keys`, where
+    /// the host name is shared. Default: none.
+    pub base_path: BasePath,
     /// `public_url`, `AGENT_KEYS_PUBLIC_URL`: the address in the browser's address bar, where a proxy does not pass
     /// `Host` on unchanged. Forms of this origin are accepted. Default: what `Host` says.
     pub public_url: Option<Url>,
@@ -209,6 +213,7 @@ impl Config {
             tls: tls_files(&mut values)?,
             insecure_http: values.switch("insecure_http", false)?,
             trusted_proxies: trusted_proxies(&mut values)?,
+            base_path: base_path(&mut values)?,
             public_url: public_url(&mut values)?,
             bounds: bounds(&mut values)?,
             metrics_listen: values.address_if_given("metrics.listen")?,
@@ -291,6 +296,17 @@ fn trusted_proxies(values: &mut Values) -> Result<TrustedProxies, Error> {
     })
 }
 
+fn base_path(values: &mut Values) -> Result<BasePath, Error> {
+    let Some((name, text)) = values.given("base_path")? else {
+        return Ok(BasePath::default());
+    };
+    BasePath::parse(&text).map_err(|_| Error::Invalid {
+        name,
+        reason: "use a path of small letters, digits, - and _, such as /agent-keys; it cannot begin with a path of \
+                 Agent Keys itself, such as /settings",
+    })
+}
+
 fn public_url(values: &mut Values) -> Result<Option<Url>, Error> {
     let Some((name, text)) = values.given("public_url")? else {
         return Ok(None);
@@ -305,8 +321,8 @@ fn public_url(values: &mut Values) -> Result<Option<Url>, Error> {
             && url.fragment().is_none()
     };
     let url = text.parse().ok().filter(is_origin);
-    let reason =
-        "use scheme, host and port as browsers show them, such as https://keys.example.com";
+    let reason = "use scheme, host and port as browsers show them, such as https://keys.example.com; a path goes into \
+                  AGENT_KEYS_BASE_PATH";
     url.map(Some).ok_or(Error::Invalid { name, reason })
 }
 

@@ -20,15 +20,17 @@ mod site;
 mod tls;
 
 use crate::{services::Services, session::Found, visit::Visit};
+use app::model::base_path::BasePath;
 use axum::{
     Router,
     body::Body,
-    middleware::{from_fn, from_fn_with_state},
+    extract::{Request, State},
+    middleware::{from_fn, from_fn_with_state, map_request_with_state},
     routing::{any, get},
 };
 use bounds::{BODY_BYTES_MAX, Bounds};
 use caller::{Caller, TrustedProxies};
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Uri, uri::PathAndQuery};
 use std::{any::Any, time::Duration};
 use tower_http::{
     catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
@@ -48,6 +50,8 @@ pub struct Web {
     pub plain_http: bool,
     /// Whose word on a request's origin counts.
     pub trusted_proxies: TrustedProxies,
+    /// The path below which browsers find us.
+    pub base_path: BasePath,
     /// The origin of our pages in browsers, where `Host` may say otherwise.
     pub public_origin: Option<String>,
     /// How much a caller may take.
@@ -75,7 +79,31 @@ pub fn router(web: Web) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     let all = pages.merge(rest).with_state(web.clone());
-    with_middleware(all, web)
+    let base_path = web.base_path.clone();
+    // Around the router, which looks at the path first.
+    Router::new()
+        .fallback_service(with_middleware(all, web))
+        .layer(map_request_with_state(base_path, strip_base_path))
+}
+
+/// Takes the base path away. A path without it stays: some proxies have taken it away, and what watches the process
+/// asks for `/health/ready` without one.
+async fn strip_base_path(State(base_path): State<BasePath>, mut request: Request) -> Request {
+    let address = request.uri().path_and_query().map(PathAndQuery::as_str);
+    let rest = address.and_then(|address| base_path.strip(address));
+    let rest = rest.map(|rest| match rest {
+        "" => "/".to_owned(),
+        rest if rest.starts_with('?') => format!("/{rest}"),
+        rest => rest.to_owned(),
+    });
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = rest
+        .and_then(|rest| rest.parse().ok())
+        .or(parts.path_and_query);
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 /// A page that is only looked at is a tenth as large when it is compressed, and holds no secret. What answers a form may
@@ -90,7 +118,10 @@ fn compressed() -> CompressionLayer {
 pub fn with_middleware(router: Router, web: Web) -> Router {
     router
         // Forms come from our own pages, or not at all. Innermost: a refusal is an answer like any other.
-        .layer(from_fn(same_origin::refuse_unmarked))
+        .layer(from_fn_with_state(
+            web.clone(),
+            same_origin::refuse_unmarked,
+        ))
         .layer(same_origin::refuse_cross_origin(
             web.public_origin.as_deref(),
         ))
@@ -129,7 +160,7 @@ fn visit_of(parts: &http::request::Parts) -> Visit {
     parts.extensions.get::<Visit>().cloned().unwrap_or_else(|| {
         let id = name::request_id(&parts.extensions);
         let caller = Caller::of(&parts.extensions);
-        let browser = identify::browser(&parts.headers, caller);
+        let browser = identify::browser(&parts.headers, caller, &BasePath::default());
         Visit::new(id, Found::Nothing, browser)
     })
 }

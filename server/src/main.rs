@@ -112,6 +112,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     // Before anything is started, so that a signal in the first moments is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let base_path = config.base_path.clone();
     let application = Application::start(config, Clock::System).await?;
     if let Some(password) = application.first_password() {
         println!(
@@ -124,8 +125,9 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         None => application.elasticsearch_url().to_owned(),
     };
     println!(
-        "Agent Keys is ready at {} (Elasticsearch: {elasticsearch})",
-        application.url()
+        "Agent Keys is ready at {}{} (Elasticsearch: {elasticsearch})",
+        application.url(),
+        base_path.as_str()
     );
     tokio::select! {
         _ = terminate.recv() => {}

@@ -469,6 +469,24 @@ fn client_certificate_needs_its_key_and_the_proxy_an_address() {
 }
 
 #[test]
+fn base_path_is_a_path_of_plain_characters() {
+    for (good, path) in [("/", ""), ("/keys/", "/keys"), ("/apm/keys", "/apm/keys")] {
+        let config = read([("AGENT_KEYS_BASE_PATH", good)]).unwrap();
+        assert_eq!(config.base_path.as_str(), path);
+    }
+    for bad in [
+        "",
+        "keys",
+        "/Keys",
+        "/settings",
+        "https://keys.example.com/keys",
+    ] {
+        let error = read([("AGENT_KEYS_BASE_PATH", bad)]).unwrap_err();
+        assert!(error.to_string().starts_with("AGENT_KEYS_BASE_PATH: "));
+    }
+}
+
+#[test]
 fn public_url_is_an_origin() {
     for good in ["https://keys.example.com", "http://keys.example.com:8080/"] {
         let config = read([("AGENT_KEYS_PUBLIC_URL", good)]).unwrap();

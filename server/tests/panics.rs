@@ -48,6 +48,7 @@ async fn a_panic_in_one_request_stays_there() {
         tls: false,
         plain_http: false,
         trusted_proxies: TrustedProxies::default(),
+        base_path: Default::default(),
         public_origin: None,
         bounds,
     };

@@ -11,6 +11,7 @@ mod audit;
 mod audit_chain;
 mod audit_retention;
 mod audit_stream;
+mod base_path;
 mod binary;
 mod boundary;
 mod configuration;

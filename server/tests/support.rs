@@ -10,6 +10,7 @@ pub(crate) mod proxy;
 pub(crate) mod trace;
 
 use app::model::{
+    base_path::BasePath,
     problem::{Problem, ProblemKind},
     timestamp::Timestamp,
 };
@@ -64,6 +65,8 @@ pub(crate) struct Setup {
     pub(crate) audit_log: bool,
     /// Whose word on a request's origin counts.
     pub(crate) trusted_proxies: TrustedProxies,
+    /// The path below which browsers find the pages.
+    pub(crate) base_path: BasePath,
     /// The address in the browser's address bar, where a proxy changes `Host`.
     pub(crate) public_url: Option<Url>,
     /// How much a caller may take, where it is not the usual.
@@ -94,6 +97,7 @@ impl App {
     pub(crate) async fn start_at(engine: Arc<Engine>, clock: Clock, setup: Setup) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let address = setup.elasticsearch.unwrap_or_else(|| engine.url());
+        let base_path = setup.base_path.clone();
         let config = Config {
             elasticsearch: Elasticsearch::Cluster(Box::new(server::config::Cluster::from(
                 Url::parse(&format!("{address}/")).unwrap(),
@@ -108,6 +112,7 @@ impl App {
             },
             tls: setup.tls,
             trusted_proxies: setup.trusted_proxies,
+            base_path: setup.base_path,
             public_url: setup.public_url,
             bounds: setup.bounds.unwrap_or_default(),
             metrics_listen: setup.metrics_listen,
@@ -118,7 +123,7 @@ impl App {
             ..config(data_dir.path())
         };
         let application = Application::start(config, clock.clone()).await.unwrap();
-        let url = application.url();
+        let url = format!("{}{}", application.url(), base_path.as_str());
         Self {
             application,
             engine,
@@ -213,6 +218,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         tls: None,
         insecure_http: false,
         trusted_proxies: TrustedProxies::default(),
+        base_path: BasePath::default(),
         public_url: None,
         bounds: Bounds::default(),
         metrics_listen: None,
@@ -273,11 +279,17 @@ impl Browser {
         request
     }
 
+    /// What a browser says of the page that a form is on.
+    fn origin(&self) -> String {
+        let url = Url::parse(&self.url).unwrap();
+        url.origin().ascii_serialization()
+    }
+
     /// Calls a server function as the script does.
     pub(crate) async fn post(&self, function: &str, fields: &[(&str, &str)]) -> Answer {
         let request = self
             .request(Method::POST, &format!("/api/{function}"))
-            .header("origin", &self.url)
+            .header("origin", self.origin())
             .header("sec-fetch-site", "same-origin")
             .header("accept", "application/x-postcard")
             .form(fields);
@@ -288,7 +300,7 @@ impl Browser {
     pub(crate) async fn try_post(&self, function: &str, fields: &[(&str, &str)]) -> Option<Answer> {
         let request = self
             .request(Method::POST, &format!("/api/{function}"))
-            .header("origin", &self.url)
+            .header("origin", self.origin())
             .header("accept", "application/json")
             .form(fields);
         let response = request.send().await.ok()?;
@@ -303,7 +315,7 @@ impl Browser {
     pub(crate) async fn post_bytes(&self, function: &str, body: Vec<u8>) -> Answer {
         let request = self
             .request(Method::POST, &format!("/api/{function}"))
-            .header("origin", &self.url)
+            .header("origin", self.origin())
             .header("accept", "application/x-postcard")
             .header("content-type", "application/x-postcard")
             .body(body);
@@ -319,7 +331,7 @@ impl Browser {
     ) -> Answer {
         let request = self
             .request(Method::POST, &format!("/api/{function}"))
-            .header("origin", &self.url)
+            .header("origin", self.origin())
             .header("sec-fetch-site", "same-origin")
             .header("referer", format!("{}{page}", self.url))
             .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
@@ -491,6 +503,8 @@ impl Answer {
         let mut pairs = pairs.map(|value| value.to_str().unwrap().split(';').next().unwrap());
         let pair = pairs.find(|pair| {
             let (name, value) = pair.split_once('=').unwrap();
+            // After a dot comes the base path.
+            let name = name.split('.').next().unwrap();
             name.trim_start_matches("__Host-") == wanted && !value.is_empty()
         })?;
         Some(pair.to_owned())

@@ -1,13 +1,17 @@
 //! Forms that work with and without JavaScript.
 //!
-//! With JavaScript a form is an `ActionForm`: the answer becomes the action's value, and the page stays.
+//! With JavaScript the answer of an [`ActionForm`] becomes the action's value, and the page stays.
 //! Without it, the browser posts to the server function itself. The server runs it and answers with the page
 //! the form stood on, drawn with a [`PostedForm`] in its context; [`use_form`] then starts the action
 //! with that outcome. So a page reads `action.value()`, and never asks how the answer came.
 
 use super::icon::{Icon, IconName};
-use crate::model::problem::Problem;
+use crate::{
+    model::problem::{Problem, ProblemKind},
+    urls,
+};
 use leptos::{
+    ev,
     prelude::*,
     server_fn::{Http, ServerFn, codec::PostUrl, codec::Postcard},
 };
@@ -85,19 +89,52 @@ pub fn SubmitButton(
     .into_any()
 }
 
+/// A form whose server function runs with and without JavaScript.
+///
+/// Leptos has one too, which knows no base path.
+#[component]
+pub fn ActionForm<F>(
+    /// What is done with it.
+    action: ServerAction<F>,
+    /// The fields and the button.
+    children: Children,
+) -> impl IntoView
+where
+    F: ServerFn<Error = Problem, Protocol = Http<PostUrl, Postcard>>
+        + DeserializeOwned
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    F::Output: Send + Sync + 'static,
+{
+    let address = urls::server_function::<F>();
+    let on_submit = move |event: ev::SubmitEvent| {
+        if event.default_prevented() {
+            return;
+        }
+        event.prevent_default();
+        match F::from_event(&event) {
+            Ok(input) => {
+                action.dispatch(input);
+            }
+            Err(_) => action.value().set(Some(Err(ProblemKind::BadForm.into()))),
+        }
+    };
+    view! {
+        <form method="post" action=address on:submit=on_submit>
+            <FormPage />
+            {children()}
+        </form>
+    }
+    .into_any()
+}
+
 /// The hidden field that every form carries.
 #[component]
 pub fn FormPage() -> impl IntoView {
     let location = use_location();
-    let page = move || {
-        let search = location.search.get();
-        let mark = if search.is_empty() { "" } else { "?" };
-        format!(
-            "{}{mark}{}",
-            location.pathname.get(),
-            search.trim_start_matches('?')
-        )
-    };
+    let page = move || urls::with_search(&location.pathname.read(), &location.search.read());
     view! { <input type="hidden" name=PAGE_FIELD value=page /> }
 }
 
@@ -118,7 +155,6 @@ where
     S: ServerFn<Error = Problem>,
     S::Output: DeserializeOwned,
 {
-    use crate::model::problem::ProblemKind;
     if posted.ok {
         postcard::from_bytes(&posted.outcome).map_err(|_| ProblemKind::Internal.into())
     } else {

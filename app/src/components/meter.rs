@@ -1,6 +1,7 @@
 //! Keys in use against APM Server's limit.
 
 use super::badge::Tone;
+use crate::urls;
 use leptos::prelude::*;
 
 /// How many keys work, beside how many APM Server remembers in a minute.
@@ -43,7 +44,7 @@ pub fn KeyLimitMeter(
             <p data-part="text">
                 <b>{at_least} {active} " of " {limit}</b>
                 " unique keys per minute "
-                {link.then(|| view! { <a href="/settings/apm-integration">"Change the limit"</a> })}
+                {link.then(|| view! { <a href=urls::apm_integration()>"Change the limit"</a> })}
             </p>
             <svg
                 role="meter"

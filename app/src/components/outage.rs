@@ -5,6 +5,7 @@ use super::{
     problem::sentences,
 };
 use crate::model::{outage::Outage, problem::ProblemKind, timestamp::Timestamp};
+use crate::urls;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
@@ -23,11 +24,6 @@ pub fn OutageBanner(
 ) -> impl IntoView {
     let here = use_location();
     let (path, search) = (here.pathname.get_untracked(), here.search.get_untracked());
-    let mark = if search.is_empty() || search.starts_with('?') {
-        ""
-    } else {
-        "?"
-    };
     let title = sentences(&ProblemKind::Elasticsearch(outage.fault)).title;
     view! {
         <div class="callout" data-tone="warning" data-variant="banner" role="alert">
@@ -41,7 +37,7 @@ pub fn OutageBanner(
                 </p>
             </div>
             // The browser goes there by itself: everything on the page is asked for anew.
-            <a class="button" href=format!("{path}{mark}{search}") rel="external">
+            <a class="button" href=urls::with_search(&path, &search) rel="external">
                 <Icon name=IconName::Rotate />
                 "Retry now"
             </a>

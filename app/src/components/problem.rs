@@ -11,6 +11,7 @@ use crate::model::{
     problem::{ElasticsearchFault, Problem, ProblemKind},
     revocation::{KEYS_MAX, SelectionError},
 };
+use crate::urls;
 use leptos::prelude::*;
 use leptos_router::{hooks::use_location, location::Url};
 
@@ -287,9 +288,8 @@ fn sign_in_again(kind: &ProblemKind) -> Option<String> {
     let reason = kind.end_of_session()?;
     let here = use_location();
     let (path, search) = (here.pathname.get_untracked(), here.search.get_untracked());
-    let mark = if search.is_empty() { "" } else { "?" };
-    let next = Url::escape(&format!("{path}{mark}{search}"));
-    let address = format!("/login?reason={reason}&next={next}");
+    let next = Url::escape(&urls::with_search(&path, &search));
+    let address = format!("{}&next={next}", urls::login(reason));
     let to = address.clone();
     Effect::new(move || {
         // A browser that refuses still has the button.
@@ -351,7 +351,8 @@ pub fn DeniedPrompt(
     /// How somebody gets it.
     advice: &'static str,
     /// Where looking again leads.
-    again: &'static str,
+    #[prop(into)]
+    again: String,
 ) -> impl IntoView {
     let names: Vec<_> = missing.iter().map(describe).collect();
     view! {
@@ -372,7 +373,8 @@ pub fn DeniedPrompt(
 #[component]
 pub fn CheckAgain(
     /// The page's address.
-    href: &'static str,
+    #[prop(into)]
+    href: String,
 ) -> impl IntoView {
     view! {
         <div class="button-row">

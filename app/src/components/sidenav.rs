@@ -1,6 +1,7 @@
 //! The way between pages: a column, a rail, or a drawer on a phone.
 
 use super::icon::{Icon, IconName};
+use crate::urls;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
@@ -24,16 +25,16 @@ pub fn Sidenav() -> impl IntoView {
                 </button>
                 <div data-part="section">
                     <h2>"Keys"</h2>
-                    <Item href="/settings/agent-keys" icon=IconName::Key text="Agent keys" />
+                    <Item href=urls::agent_keys() icon=IconName::Key text="Agent keys" />
                 </div>
                 <div data-part="section">
                     <h2>"APM Server"</h2>
-                    <Item href="/settings/apm-integration" icon=IconName::Plug text="APM integration" />
+                    <Item href=urls::apm_integration() icon=IconName::Plug text="APM integration" />
                 </div>
                 <div data-part="section">
                     <h2>"Access"</h2>
-                    <Item href="/settings/users" icon=IconName::Users text="Users and roles" />
-                    <Item href="/settings/audit" icon=IconName::Log text="Audit log" />
+                    <Item href=urls::users() icon=IconName::Users text="Users and roles" />
+                    <Item href=urls::audit() icon=IconName::Log text="Audit log" />
                 </div>
                 <p data-part="foot">"Version " {env!("CARGO_PKG_VERSION")} <br /> "Times in UTC"</p>
             </div>
@@ -43,9 +44,16 @@ pub fn Sidenav() -> impl IntoView {
 }
 
 #[component]
-fn Item(href: &'static str, icon: IconName, text: &'static str) -> impl IntoView {
+fn Item(href: String, icon: IconName, text: &'static str) -> impl IntoView {
     let location = use_location();
-    let current = move || location.pathname.read().starts_with(href).then_some("page");
+    let page = href.clone();
+    let current = move || {
+        location
+            .pathname
+            .read()
+            .starts_with(&page)
+            .then_some("page")
+    };
     view! {
         <a data-part="item" href=href aria-current=current>
             <Icon name=icon />

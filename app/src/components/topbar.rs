@@ -4,8 +4,9 @@ use super::{
     form::FormPage,
     icon::{Icon, IconName, Mark},
 };
+use crate::urls;
 use crate::{model::viewer::Viewer, questions::session::SignOut};
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::prelude::*;
 
 /// The product's name, the page's name and the phone menu's button. Known before anything is asked.
 #[component]
@@ -25,7 +26,7 @@ pub fn TopbarStart(
         >
             <Icon name=IconName::Menu size="lg" />
         </button>
-        <a data-part="brand" href="/settings/agent-keys">
+        <a data-part="brand" href=urls::agent_keys()>
             <Mark />
             <span>"Agent Keys"</span>
         </a>
@@ -108,7 +109,7 @@ pub fn TopbarEnd(
                 </li>
                 <li>
                     // The browser goes there by itself: this menu would stay open over a page that the script changes.
-                    <a href="/settings/sessions" rel="external">
+                    <a href=urls::sessions() rel="external">
                         <Icon name=IconName::Clock />
                         <span>"Your sessions"</span>
                     </a>
@@ -123,8 +124,9 @@ pub fn TopbarEnd(
 /// with a script too: it leaves the page, and nothing that was read for this person stays in its memory.
 #[component]
 pub fn SignOutButton() -> impl IntoView {
+    let address = urls::server_function::<SignOut>();
     view! {
-        <form method="post" action=SignOut::PATH>
+        <form method="post" action=address>
             <FormPage />
             <button class="button sign-out" data-variant="ghost" data-size="sm" type="submit">
                 <Icon name=IconName::Signout />

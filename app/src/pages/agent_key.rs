@@ -1,9 +1,6 @@
 //! One key: what Elasticsearch knows of it, and the configuration that belongs to it.
 
-use super::agent_keys::{
-    LIST,
-    table::{StatusBadge, or_dash, rights_badges},
-};
+use super::agent_keys::table::{StatusBadge, or_dash, rights_badges};
 use crate::{
     components::{
         badge::Tone,
@@ -15,6 +12,7 @@ use crate::{
     },
     model::agent_key::{Delivery, FoundAgentKey, KeyRights, KeySource, KeyStatus},
     questions::{agent_keys::find_agent_key, ask},
+    urls,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -37,7 +35,7 @@ pub fn AgentKeyPage() -> impl IntoView {
                             <header class="page-header">
                                 <div data-part="title"><h1>"Agent key"</h1></div>
                             </header>
-                            <ProblemPrompt problem retry=LIST />
+                            <ProblemPrompt problem retry=urls::agent_keys() />
                         }
                         .into_any(),
                     }
@@ -60,7 +58,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
     let banner = outage.map(|outage| view! { <OutageBanner outage what="This page" read_at /> });
     let revoke = key.revocable.then(|| {
         view! {
-            <a class="button" data-variant="danger-quiet" href=format!("{LIST}/{}/revoke", key.id)>
+            <a class="button" data-variant="danger-quiet" href=urls::revoke_agent_key(&key.id)>
                 <Icon name=IconName::Revoke />
                 "Revoke"
             </a>
@@ -100,7 +98,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
                 <p><span class="mono">{key.id.to_string()}</span></p>
             </div>
             <div data-part="actions">
-                <a class="button" data-variant="quiet" href=LIST>"All agent keys"</a>
+                <a class="button" data-variant="quiet" href=urls::agent_keys()>"All agent keys"</a>
                 {revoke}
             </div>
         </header>

@@ -12,10 +12,7 @@ mod summary;
 pub mod table;
 mod toolbar;
 
-use super::{
-    address::with_parameters,
-    layout::{is_dialog, is_outage, use_viewer},
-};
+use super::layout::{is_dialog, is_outage, use_viewer};
 use crate::{
     components::{
         badge::Tone,
@@ -36,6 +33,7 @@ use crate::{
         agent_keys::{find_agent_key, list_agent_keys},
         ask,
     },
+    urls,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -51,7 +49,6 @@ use table::KeyTable;
 use toolbar::{Searched, Toolbar};
 
 /// The list's address.
-pub const LIST: &str = "/settings/agent-keys";
 
 /// How often keys were revoked together over this list: each time is a reason to read it anew.
 #[derive(Clone, Copy)]
@@ -131,7 +128,7 @@ fn CreateLink(permit: Permit) -> impl IntoView {
     let location = use_location();
     match permit {
         Permit::Granted => view! {
-            <a class="button" data-variant="primary" href=move || format!("{LIST}/new{}", search(&location.search.read()))>
+            <a class="button" data-variant="primary" href=move || format!("{}{}", urls::new_agent_key(), search(&location.search.read()))>
                 <Icon name=IconName::Plus />
                 "Create APM agent key"
             </a>
@@ -242,9 +239,7 @@ fn Remembered(page: KeyListPage, query: Memo<KeyListQuery>) -> impl IntoView {
 /// The list could not be read; the address stays, so trying again means the same search.
 #[component]
 fn Failed(problem: Problem) -> impl IntoView {
-    let location = use_location();
-    let retry = format!("{LIST}{}", search(&location.search.get_untracked()));
-    view! { <ProblemPrompt problem retry /> }
+    view! { <ProblemPrompt problem retry=list_behind() /> }
 }
 
 /// Says which key was just revoked. What it says is read from Elasticsearch, not from the address.
@@ -301,7 +296,17 @@ fn list_query(parameters: &ParamsMap) -> KeyListQuery {
 
 /// The address of the list with this query.
 pub fn list_href(query: &KeyListQuery) -> String {
-    with_parameters(LIST, &query.parameters())
+    urls::with_parameters(&urls::agent_keys(), &query.parameters())
+}
+
+/// The list as it stands behind a dialog.
+fn list_behind() -> String {
+    let location = use_location();
+    format!(
+        "{}{}",
+        urls::agent_keys(),
+        search(&location.search.get_untracked())
+    )
 }
 
 /// The query part of an address with its `?`, so that a dialog keeps the list behind it as it is.

@@ -7,7 +7,7 @@ use crate::{
         callout::{Announce, Callout},
         code::SnippetBlock,
         field::{FieldErrors, FieldKind, TextField},
-        form::{FormPage, SubmitButton, use_form},
+        form::{ActionForm, SubmitButton, use_form},
         icon::IconName,
         meter::KeyLimitMeter,
         problem::{ProblemCallout, ProblemPrompt, describe},
@@ -22,12 +22,12 @@ use crate::{
         ask,
     },
     snippets::apm_server,
+    urls,
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 
 /// The page's address.
-const PAGE: &str = "/settings/apm-integration";
 
 /// The page.
 #[component]
@@ -64,7 +64,7 @@ pub fn ApmIntegrationPage() -> impl IntoView {
                             view! { <Settings integration save permit=viewer.access.save_settings /> }.into_any()
                         }
                         (Err(problem), _) | (_, Err(problem)) => {
-                            view! { <ProblemPrompt problem retry=PAGE /> }.into_any()
+                            view! { <ProblemPrompt problem retry=urls::apm_integration() /> }.into_any()
                         }
                     }
                 })}
@@ -144,7 +144,6 @@ fn Settings(
         <div class="split" data-aside="wide">
             <div data-part="columns">
                 <ActionForm action=save>
-                    <FormPage />
                     <div class="stack" data-gap="lg">
                         <section class="panel">
                             <header><h2>"Connection"</h2></header>

@@ -3,7 +3,7 @@
 mod filters;
 mod table;
 
-use super::{address::with_parameters, layout::use_viewer};
+use super::layout::use_viewer;
 use crate::{
     components::{
         badge::Tone,
@@ -17,6 +17,7 @@ use crate::{
         viewer::Viewer,
     },
     questions::{ask, audit::read_audit},
+    urls,
 };
 use filters::Filters;
 use leptos::prelude::*;
@@ -25,7 +26,6 @@ use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use table::EventTable;
 
 /// The page's address.
-pub const AUDIT: &str = "/settings/audit";
 
 /// The page.
 #[component]
@@ -42,7 +42,7 @@ pub fn AuditPage() -> impl IntoView {
                     let (viewer, page) = (viewer.await, page.await);
                     match viewer {
                         Ok(viewer) => view! { <Content viewer page query /> }.into_any(),
-                        Err(problem) => view! { <Header export=None /> <ProblemPrompt problem retry=AUDIT /> }.into_any(),
+                        Err(problem) => view! { <Header export=None /> <ProblemPrompt problem retry=urls::audit() /> }.into_any(),
                     }
                 })}
             </Transition>
@@ -64,7 +64,7 @@ fn Header(
             // The server answers with a file, or asks for the password first: so it is the browser that goes there, and
             // the link does not say that a file comes back.
             view! {
-                <a class="button" href=with_parameters(&format!("{AUDIT}/export.{format}"), &query.parameters()) rel="external">
+                <a class="button" href=urls::with_parameters(&urls::audit_export(format), &query.parameters()) rel="external">
                     <Icon name=IconName::Download />
                     {name}
                 </a>
@@ -112,7 +112,7 @@ fn Content(
                 username=viewer.username
                 missing
                 advice="Ask an administrator."
-                again=AUDIT
+                again=urls::audit()
             />
         }
         .into_any(),
@@ -133,7 +133,7 @@ fn Content(
             .into_any()
         }
         Err(problem) => {
-            let retry = with_parameters(AUDIT, &current.parameters());
+            let retry = urls::with_parameters(&urls::audit(), &current.parameters());
             view! { <Header export=None /> <ProblemPrompt problem retry /> }.into_any()
         }
     }

@@ -7,6 +7,7 @@ use crate::{
     },
     model::{problem::Problem, viewer::Viewer},
     questions::{Answer, ask, session::read_viewer},
+    urls,
 };
 use leptos::prelude::*;
 use leptos_router::{components::Outlet, hooks::use_location};
@@ -69,11 +70,12 @@ pub fn is_outage(viewer: &Option<Result<Viewer, Problem>>) -> bool {
 
 /// Whether a dialog is drawn over the page at this address.
 pub fn is_dialog(path: &str) -> bool {
-    let path = path.trim_end_matches('/');
+    let path = below_base_path(path);
     path.ends_with("/new") || path.ends_with("/revoke") || path.starts_with("/settings/users/")
 }
 
 fn title(path: &str) -> &'static str {
+    let path = below_base_path(path);
     if path.starts_with("/settings/users") {
         "Users and roles"
     } else if path.starts_with("/settings/audit") {
@@ -85,4 +87,10 @@ fn title(path: &str) -> &'static str {
     } else {
         "Agent keys"
     }
+}
+
+fn below_base_path(path: &str) -> String {
+    let base_path = urls::base_path();
+    let path = base_path.strip(path).unwrap_or_default();
+    path.trim_end_matches('/').to_owned()
 }

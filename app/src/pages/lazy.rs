@@ -160,8 +160,7 @@ pub(super) fn is_hydrating() -> bool {
 /// Has the browser ask for a page as if there were no script.
 #[cfg(feature = "hydrate")]
 fn open(path: &str, search: &str) {
-    let mark = if search.is_empty() { "" } else { "?" };
-    let address = format!("{path}{mark}{}", search.trim_start_matches('?'));
+    let address = crate::urls::with_search(path, search);
     // A browser that refuses leaves the page where it was.
     let _ = window().location().assign(&address);
 }

@@ -5,7 +5,7 @@ use crate::{
         badge::{Badge, Tone},
         callout::{Announce, Callout},
         field::{FieldKind, TextField},
-        form::{FormPage, use_form},
+        form::{ActionForm, use_form},
         icon::{Icon, IconName, Mark},
         problem::sentences,
     },
@@ -19,7 +19,7 @@ use crate::{
         session::{SignIn, read_front_door},
     },
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
@@ -83,7 +83,6 @@ pub fn LoginPage() -> impl IntoView {
                         })}
                     </Suspense>
                     <ActionForm action=sign_in>
-                        <FormPage />
                         <div data-part="body" class="stack">
                             {message}
                             <input type="hidden" name="next" value=move || query.read().get("next") />

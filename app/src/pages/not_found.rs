@@ -1,5 +1,6 @@
 //! The answer to an address that is none of ours.
 
+use crate::urls;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -18,7 +19,7 @@ pub fn NotFoundPage() -> impl IntoView {
                     <h1>"There is no such page"</h1>
                     <p>"The address may be old or mistyped."</p>
                     <div class="button-row">
-                        <a class="button" data-variant="primary" href="/settings/agent-keys">"Go to agent keys"</a>
+                        <a class="button" data-variant="primary" href=urls::agent_keys()>"Go to agent keys"</a>
                     </div>
                 </section>
             </main>

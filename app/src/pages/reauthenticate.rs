@@ -6,7 +6,7 @@ use crate::{
         badge::Tone,
         callout::{Announce, Callout},
         field::{FieldKind, TextField},
-        form::{FormPage, use_form},
+        form::{ActionForm, use_form},
         icon::Mark,
         problem::{ProblemCallout, sentences},
     },
@@ -15,8 +15,9 @@ use crate::{
         ask,
         session::{Reauthenticate, read_viewer},
     },
+    urls,
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
@@ -30,11 +31,7 @@ pub fn ReauthenticatePage() -> impl IntoView {
     let next = move || query.read().get("next");
     let wrong = wrong_password(problem);
     // Only a page of ours: the server checks where the form leads, and this link leads there too.
-    let back = move || {
-        next()
-            .filter(|next| next.starts_with("/settings/"))
-            .unwrap_or_else(|| "/settings/agent-keys".to_owned())
-    };
+    let back = move || urls::page_or_list(next().as_deref());
     view! {
         <Title text="Enter your password · Agent Keys" />
         <div class="login">
@@ -45,7 +42,6 @@ pub fn ReauthenticatePage() -> impl IntoView {
                 </div>
                 <section class="panel">
                     <ActionForm action=reauthenticate>
-                        <FormPage />
                         <div data-part="body" class="stack">
                             {move || problem().map(|problem| view! { <Refused problem /> })}
                             <Suspense>

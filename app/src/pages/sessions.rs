@@ -7,7 +7,7 @@ use crate::{
     components::{
         badge::Tone,
         callout::{Announce, Callout},
-        form::{FormPage, use_form},
+        form::{ActionForm, use_form},
         problem::{ProblemCallout, ProblemPrompt},
         search_box::SearchBox,
     },
@@ -16,14 +16,14 @@ use crate::{
         ask,
         sessions::{EndOtherSessions, EndSession, list_others_sessions, list_own_sessions},
     },
+    urls,
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{components::Form, hooks::use_query_map};
 use table::{SessionTable, Whose};
 
 /// The page's address.
-pub const SESSIONS: &str = "/settings/sessions";
 
 /// What can be done on the page; each form answers in place.
 #[derive(Clone, Copy)]
@@ -78,7 +78,7 @@ pub fn SessionsPage() -> impl IntoView {
                     let (own, others) = (own.await, others.await);
                     let own = match own {
                         Ok(list) => view! { <Own list actions /> }.into_any(),
-                        Err(problem) => view! { <ProblemPrompt problem retry=SESSIONS /> }.into_any(),
+                        Err(problem) => view! { <ProblemPrompt problem retry=urls::sessions() /> }.into_any(),
                     };
                     let others = match others {
                         Ok(Some(list)) => {
@@ -86,7 +86,7 @@ pub fn SessionsPage() -> impl IntoView {
                             view! { <OtherPeople list name actions /> }.into_any()
                         }
                         Ok(None) => ().into_any(),
-                        Err(problem) => view! { <ProblemPrompt problem retry=SESSIONS /> }.into_any(),
+                        Err(problem) => view! { <ProblemPrompt problem retry=urls::sessions() /> }.into_any(),
                     };
                     view! { {own} {others} }.into_any()
                 })}
@@ -131,7 +131,6 @@ fn Own(list: SessionList, actions: Actions) -> impl IntoView {
     let end_all = has_others.then(|| {
         view! {
             <ActionForm action=end_others>
-                <FormPage />
                 <button class="button" data-variant="danger-quiet" type="submit" disabled=move || end_others.pending().get()>
                     "End all others"
                 </button>
@@ -182,7 +181,7 @@ fn OtherPeople(list: SessionList, name: SearchText, actions: Actions) -> impl In
                 </div>
             </header>
             <search>
-                <Form method="GET" action=SESSIONS>
+                <Form method="GET" action=urls::sessions()>
                     <div class="toolbar">
                         <SearchBox
                             name="person"

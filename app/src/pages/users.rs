@@ -21,6 +21,7 @@ use crate::{
         role::{PutAgentKeyRole, read_agent_key_role},
         users::{AssignAgentKeyRole, SetUserEnabled, list_users},
     },
+    urls,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -32,7 +33,6 @@ use role::RolePanel;
 use table::UserTable;
 
 /// The page's address.
-pub const USERS: &str = "/settings/users";
 
 /// What can be done on the page itself; each form answers in place.
 #[derive(Clone, Copy)]
@@ -82,7 +82,7 @@ pub fn UsersPage() -> impl IntoView {
                                 <RolePanel role action=actions.put_role may_put=true />
                                 {match users {
                                     Ok(users) => view! { <UserTable users viewer actions /> }.into_any(),
-                                    Err(problem) => view! { <ProblemPrompt problem retry=USERS /> }.into_any(),
+                                    Err(problem) => view! { <ProblemPrompt problem retry=urls::users() /> }.into_any(),
                                 }}
                             }
                             .into_any()
@@ -91,7 +91,7 @@ pub fn UsersPage() -> impl IntoView {
                             view! { <Header can_create=false /> <ForSomebodyElse viewer role actions /> }.into_any()
                         }
                         (Err(problem), _) | (_, Err(problem)) => {
-                            view! { <Header can_create=false /> <ProblemPrompt problem retry=USERS /> }.into_any()
+                            view! { <Header can_create=false /> <ProblemPrompt problem retry=urls::users() /> }.into_any()
                         }
                     }
                 })}
@@ -114,7 +114,7 @@ fn Header(can_create: bool) -> impl IntoView {
                 {can_create
                     .then(|| {
                         view! {
-                            <a class="button" data-variant="primary" href=format!("{USERS}/new")>
+                            <a class="button" data-variant="primary" href=urls::new_user()>
                                 <Icon name=IconName::Plus />
                                 "Create user"
                             </a>

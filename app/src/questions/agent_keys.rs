@@ -24,6 +24,7 @@ use crate::{
         agent_key::KeyId, new_agent_key::OperationId, problem::ProblemKind,
         revocation::KeySelection,
     },
+    urls,
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
 
@@ -79,7 +80,7 @@ pub async fn acknowledge_agent_key(
     let operation = OperationId::parse(&operation).ok_or(ProblemKind::NotFound)?;
     or_sign_in(backend()?.acknowledge_agent_key(operation).await)?;
     if leave {
-        leptos_axum::redirect("/settings/agent-keys");
+        leptos_axum::redirect(&urls::agent_keys());
     }
     Ok(())
 }
@@ -88,7 +89,7 @@ pub async fn acknowledge_agent_key(
 #[server(endpoint = "revoke_agent_key", output = Postcard)]
 pub async fn revoke_agent_key(id: String) -> Result<RevokedAgentKey, Problem> {
     let revoked = or_sign_in(backend()?.revoke_agent_key(key_id(&id)?).await)?;
-    leptos_axum::redirect(&format!("/settings/agent-keys?revoked={}", revoked.id));
+    leptos_axum::redirect(&urls::agent_keys_after_revoking(&revoked.id));
     Ok(revoked)
 }
 

@@ -15,6 +15,7 @@ use crate::{
         problem::ProblemKind,
         session::{EndedSession, SessionId},
     },
+    urls,
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
 
@@ -36,7 +37,7 @@ pub async fn end_session(id: String) -> Result<(), Problem> {
     let id = SessionId::parse(&id).ok_or(ProblemKind::NotFound)?;
     let ended = or_sign_in(backend()?.end_session(id).await)?;
     if ended == EndedSession::This {
-        leptos_axum::redirect("/login?reason=signed-out");
+        leptos_axum::redirect(&urls::login("signed-out"));
     }
     Ok(())
 }

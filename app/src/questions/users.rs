@@ -16,6 +16,7 @@ use crate::{
         problem::ProblemKind,
         user::{NewUser, NewUserErrors, Username},
     },
+    urls,
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
 use serde::{Deserialize, Serialize};
@@ -48,10 +49,7 @@ pub async fn create_user(form: NewUserForm) -> Result<(), Problem> {
     let new = parse_new_user(form).map_err(ProblemKind::NewUser)?;
     let username = new.username.clone();
     or_sign_in(backend()?.create_user(new).await)?;
-    leptos_axum::redirect(&format!(
-        "/settings/users?created={}",
-        encode(username.as_str())
-    ));
+    leptos_axum::redirect(&urls::users_after("created", username.as_str()));
     Ok(())
 }
 
@@ -79,7 +77,7 @@ pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Pro
 #[server(endpoint = "delete_user", output = Postcard)]
 pub async fn delete_user(username: String) -> Result<(), Problem> {
     or_sign_in(backend()?.delete_user(known(&username)?).await)?;
-    leptos_axum::redirect(&format!("/settings/users?deleted={}", encode(&username)));
+    leptos_axum::redirect(&urls::users_after("deleted", &username));
     Ok(())
 }
 
@@ -88,7 +86,7 @@ pub async fn delete_user(username: String) -> Result<(), Problem> {
 pub async fn reset_password(username: String, password: Secret) -> Result<(), Problem> {
     let password = NewPassword::parse(password, &username).map_err(ProblemKind::NewPassword)?;
     or_sign_in(backend()?.reset_password(known(&username)?, password).await)?;
-    leptos_axum::redirect(&format!("/settings/users?password={}", encode(&username)));
+    leptos_axum::redirect(&urls::users_after("password", &username));
     Ok(())
 }
 
@@ -125,9 +123,4 @@ fn parse_new_user(form: NewUserForm) -> Result<NewUser, NewUserErrors> {
 #[cfg(feature = "server")]
 fn known(username: &str) -> Result<Username, Problem> {
     Username::of_existing(username).map_err(|_| ProblemKind::NotFound.into())
-}
-
-#[cfg(feature = "server")]
-fn encode(text: &str) -> String {
-    leptos_router::location::Url::escape(text)
 }

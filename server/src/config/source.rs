@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every setting's name in the file.
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 26] = [
     "listen",
     "insecure_http",
     "trusted_proxies",
@@ -33,6 +33,7 @@ const NAMES: [&str; 25] = [
     "elasticsearch.ca_fingerprint",
     "elasticsearch.client_cert_file",
     "elasticsearch.client_key_file",
+    "base_path",
     "public_url",
     "service.username",
     "access.kibana_feature",

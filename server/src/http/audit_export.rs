@@ -10,7 +10,7 @@ use super::{
 use crate::{audit_log::export::Format, backend::RequestBackend};
 use app::{
     model::{audit::AuditQuery, problem::ProblemKind},
-    pages::audit::AUDIT,
+    urls::AUDIT,
 };
 use axum::{
     body::Body,
@@ -44,7 +44,7 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
         },
     );
     if visit.session().is_none() && wants_page(&parts.headers) {
-        return to_login(&page, reason(&parts));
+        return to_login(web, &page, reason(web, &parts));
     }
     let backend = RequestBackend::new(
         &web.services,
@@ -63,7 +63,7 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
             if problem.kind == ProblemKind::ReauthRequired && wants_page(&parts.headers) =>
         {
             // Back to the page, not to the file: the browser would seem to stay where the password was entered.
-            Redirect::to(&reauthenticate_for(&page)).into_response()
+            Redirect::to(&reauthenticate_for(web, &page)).into_response()
         }
         Err(problem) if wants_page(&parts.headers) => {
             parts.uri = page;

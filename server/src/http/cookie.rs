@@ -7,25 +7,18 @@ use crate::{
     },
     visit::CookieChange,
 };
+use app::model::base_path::BasePath;
 use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-/// With TLS, names that make the browser insist on `Secure`, on this host and on the whole path.
-const SECURE_NAME: &str = "__Host-agent-keys";
-const PLAIN_NAME: &str = "agent-keys";
-const SECURE_DEVICE_NAME: &str = "__Host-agent-keys-device";
-const PLAIN_DEVICE_NAME: &str = "agent-keys-device";
+const SESSION: &str = "agent-keys";
+const DEVICE: &str = "agent-keys-device";
 
-fn name(tls: bool) -> &'static str {
-    if tls { SECURE_NAME } else { PLAIN_NAME }
-}
-
-fn device_name(tls: bool) -> &'static str {
-    if tls {
-        SECURE_DEVICE_NAME
-    } else {
-        PLAIN_DEVICE_NAME
-    }
+/// With TLS, a name that makes the browser insist on `Secure`, on this host and on the whole path. So the path cannot
+/// tell two applications on one host apart, and the name has the base path in it.
+fn name(name: &str, tls: bool, base_path: &BasePath) -> String {
+    let prefix = if tls { "__Host-" } else { "" };
+    format!("{prefix}{name}{}", base_path.as_str().replace('/', "."))
 }
 
 /// The request's cookies.
@@ -39,8 +32,9 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
 }
 
 /// Whether the request brings a session's cookie, under either name, whatever it is worth.
-pub(super) fn is_brought(headers: &HeaderMap) -> bool {
-    cookies(headers).any(|cookie| [SECURE_NAME, PLAIN_NAME].contains(&cookie.name()))
+pub(super) fn is_brought(headers: &HeaderMap, base_path: &BasePath) -> bool {
+    let names = [true, false].map(|tls| name(SESSION, tls, base_path));
+    cookies(headers).any(|cookie| names.iter().any(|name| name == cookie.name()))
 }
 
 /// What the request brings.
@@ -54,8 +48,8 @@ pub(super) enum Brought {
 }
 
 /// The token that the request brings.
-pub(super) fn read(headers: &HeaderMap, tls: bool) -> Brought {
-    let wanted = name(tls);
+pub(super) fn read(headers: &HeaderMap, tls: bool, base_path: &BasePath) -> Brought {
+    let wanted = name(SESSION, tls, base_path);
     let mut found = cookies(headers).filter(|cookie| cookie.name() == wanted);
     match (found.next(), found.next()) {
         (None, _) => Brought::Nothing,
@@ -67,8 +61,12 @@ pub(super) fn read(headers: &HeaderMap, tls: bool) -> Brought {
 }
 
 /// What the request brings to be known by. Of several, none: whoever planted one chose it.
-pub(super) fn read_device(headers: &HeaderMap, tls: bool) -> Option<DeviceToken> {
-    let wanted = device_name(tls);
+pub(super) fn read_device(
+    headers: &HeaderMap,
+    tls: bool,
+    base_path: &BasePath,
+) -> Option<DeviceToken> {
+    let wanted = name(DEVICE, tls, base_path);
     let mut found = cookies(headers).filter(|cookie| cookie.name() == wanted);
     match (found.next(), found.next()) {
         (Some(cookie), None) => Some(DeviceToken::brought(cookie.value())),
@@ -78,17 +76,22 @@ pub(super) fn read_device(headers: &HeaderMap, tls: bool) -> Option<DeviceToken>
 
 /// The `Set-Cookie` header. Without an age, the browser forgets the cookie when it is closed; the session itself
 /// ends by the server's clock.
-pub(super) fn write(change: &CookieChange, tls: bool) -> Option<HeaderValue> {
+pub(super) fn write(change: &CookieChange, tls: bool, base_path: &BasePath) -> Option<HeaderValue> {
+    let name = name(SESSION, tls, base_path);
     match change {
-        CookieChange::Set(token) => header(name(tls), token.text().as_str(), tls, None),
-        CookieChange::Remove | CookieChange::SignOut => header(name(tls), "", tls, Some(0)),
+        CookieChange::Set(token) => header(&name, token.text().as_str(), tls, None),
+        CookieChange::Remove | CookieChange::SignOut => header(&name, "", tls, Some(0)),
     }
 }
 
 /// The `Set-Cookie` header by which the browser stays known after it is closed.
-pub(super) fn write_device(token: &DeviceToken, tls: bool) -> Option<HeaderValue> {
+pub(super) fn write_device(
+    token: &DeviceToken,
+    tls: bool,
+    base_path: &BasePath,
+) -> Option<HeaderValue> {
     header(
-        device_name(tls),
+        &name(DEVICE, tls, base_path),
         token.text(),
         tls,
         Some(AGE_MS_MAX / 1_000),
@@ -120,19 +123,42 @@ mod tests {
             "__Host-agent-keys-device=x",
             "a=agent-keys",
         ] {
-            assert!(!is_brought(&headers(other)), "{other}");
+            assert!(
+                !is_brought(&headers(other), &BasePath::default()),
+                "{other}"
+            );
         }
         for session in ["agent-keys=x", "b=c; __Host-agent-keys=x", "agent-keys="] {
-            assert!(is_brought(&headers(session)), "{session}");
+            assert!(
+                is_brought(&headers(session), &BasePath::default()),
+                "{session}"
+            );
         }
     }
 
     #[test]
+    fn two_base_paths_have_two_cookies() {
+        let paths = ["/", "/keys", "/team/keys"].map(|path| BasePath::parse(path).unwrap());
+        let names = paths.each_ref().map(|path| name(SESSION, true, path));
+        let expected = ["", ".keys", ".team.keys"].map(|end| format!("__Host-agent-keys{end}"));
+        assert_eq!(names, expected);
+        let of_keys = headers("__Host-agent-keys.keys=x");
+        assert_eq!(
+            paths.map(|path| is_brought(&of_keys, &path)),
+            [false, true, false]
+        );
+    }
+
+    #[test]
     fn of_two_cookies_none_counts() {
+        let root = BasePath::default();
         let one = headers("agent-keys-device=x; agent-keys=y");
-        assert!(read_device(&one, false).is_some());
-        assert!(read_device(&one, true).is_none(), "another name with TLS");
+        assert!(read_device(&one, false, &root).is_some());
+        assert!(
+            read_device(&one, true, &root).is_none(),
+            "another name with TLS"
+        );
         let two = headers("agent-keys-device=x; agent-keys-device=y");
-        assert!(read_device(&two, false).is_none());
+        assert!(read_device(&two, false, &root).is_none());
     }
 }

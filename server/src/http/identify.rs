@@ -5,7 +5,10 @@ use crate::{
     session::{self, Browser, Found},
     visit::{CookieChange, Visit},
 };
-use app::model::problem::{Problem, ProblemKind};
+use app::model::{
+    base_path::BasePath,
+    problem::{Problem, ProblemKind},
+};
 use axum::{extract::Request, extract::State, middleware::Next, response::Response};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
@@ -22,7 +25,7 @@ const CLEAR: (HeaderName, HeaderValue) = (
 pub(super) async fn identify(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let request_id = name::request_id(request.extensions());
     let caller = Caller::of(request.extensions());
-    let brought = cookie::read(request.headers(), caller.tls);
+    let brought = cookie::read(request.headers(), caller.tls, &web.base_path);
     let found = match &brought {
         Brought::Token(token) => session::find(&web.services, token).await,
         Brought::Nothing | Brought::Nonsense => Ok(Found::Nothing),
@@ -42,7 +45,7 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
     // A cookie that opens nothing is of no use to anybody. Two stay: one whose end is still to be told, until somebody
     // signs in; and one that was renewed, for in its place the browser has the new one by the time this answer comes.
     let useless = matches!(found, Found::Nothing) && !matches!(brought, Brought::Nothing);
-    let browser = browser(request.headers(), caller);
+    let browser = browser(request.headers(), caller, &web.base_path);
     let visit = Visit::new(request_id, found, browser);
     if useless {
         visit.ended();
@@ -55,9 +58,10 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
         let (name, value) = CLEAR;
         headers.insert(name, value);
     }
-    let session = change.and_then(|change| cookie::write(&change, caller.tls));
+    let session = change.and_then(|change| cookie::write(&change, caller.tls, &web.base_path));
     let device = visit.take_device();
-    let device = device.and_then(|device| cookie::write_device(&device, caller.tls));
+    let device =
+        device.and_then(|device| cookie::write_device(&device, caller.tls, &web.base_path));
     for value in session.into_iter().chain(device) {
         headers.append(SET_COOKIE, value);
     }
@@ -65,13 +69,13 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
 }
 
 /// What a request tells of the browser that sent it.
-pub(super) fn browser(headers: &HeaderMap, caller: Caller) -> Browser {
+pub(super) fn browser(headers: &HeaderMap, caller: Caller, base_path: &BasePath) -> Browser {
     let user_agent = headers
         .get(USER_AGENT)
         .and_then(|value| value.to_str().ok());
     Browser {
         address: caller.address,
         user_agent: user_agent.map(str::to_owned),
-        device: cookie::read_device(headers, caller.tls),
+        device: cookie::read_device(headers, caller.tls, base_path),
     }
 }

@@ -6,28 +6,26 @@ use app::{
     backend::Backend,
     components::form::PostedForm,
     shell::{SiteFiles, shell},
+    urls::AGENT_KEYS,
 };
 use axum::{
     body::Body,
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use http::{StatusCode, Uri, request::Parts};
+use http::{StatusCode, Uri, request::Parts, uri::PathAndQuery};
 use leptos::{context::provide_context, nonce::Nonce};
 use std::sync::Arc;
 use url::form_urlencoded;
 
-/// Where everything begins.
-pub(super) const LIST: &str = "/settings/agent-keys";
-
-pub(super) async fn to_the_list() -> Redirect {
-    Redirect::to(LIST)
+pub(super) async fn to_the_list(State(web): State<Web>) -> Redirect {
+    Redirect::to(&web.base_path.join(AGENT_KEYS))
 }
 
 pub(super) async fn login(State(web): State<Web>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if visit_of(&parts).session().is_some() {
-        return Redirect::to(LIST).into_response();
+        return to_the_list(State(web)).await.into_response();
     }
     render(&web, Request::from_parts(parts, body), None).await
 }
@@ -35,7 +33,7 @@ pub(super) async fn login(State(web): State<Web>, request: Request) -> Response 
 pub(super) async fn settings(State(web): State<Web>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if visit_of(&parts).session().is_none() {
-        return to_login(&parts.uri, reason(&parts));
+        return to_login(&web, &parts.uri, reason(&web, &parts));
     }
     render(&web, Request::from_parts(parts, body), None).await
 }
@@ -46,9 +44,9 @@ pub(super) async fn reauthenticate(State(web): State<Web>, request: Request) -> 
     if visit_of(&parts).session().is_none() {
         let query = parts.uri.query().unwrap_or_default();
         let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
-        let next = next.and_then(|(_, next)| next.parse().ok());
-        let next = next.unwrap_or_else(|| Uri::from_static(LIST));
-        return to_login(&next, reason(&parts));
+        let next = next.and_then(|(_, next)| web.base_path.strip(&next)?.parse().ok());
+        let next = next.unwrap_or_else(|| Uri::from_static(AGENT_KEYS));
+        return to_login(&web, &next, reason(&web, &parts));
     }
     render(&web, Request::from_parts(parts, body), None).await
 }
@@ -61,38 +59,47 @@ pub(super) async fn not_found(State(web): State<Web>, request: Request) -> Respo
 }
 
 /// Why nobody is signed in, for a person who was and wonders why they are not.
-pub(super) fn reason(parts: &Parts) -> Option<&'static str> {
+pub(super) fn reason(web: &Web, parts: &Parts) -> Option<&'static str> {
     match visit_of(parts).end_of_session() {
         Some(end) => Some(end.name()),
-        None => cookie::is_brought(&parts.headers).then_some("ended"),
+        None => cookie::is_brought(&parts.headers, &web.base_path).then_some("ended"),
     }
 }
 
 /// The sign-in page, and back from there.
-pub(super) fn to_login(next: &Uri, reason: Option<&str>) -> Response {
+pub(super) fn to_login(web: &Web, next: &Uri, reason: Option<&str>) -> Response {
     let mut query = form_urlencoded::Serializer::new(String::new());
     if let Some(reason) = reason {
         query.append_pair("reason", reason);
     }
-    query.append_pair("next", path_of(next));
-    Redirect::to(&format!("/login?{}", query.finish())).into_response()
+    query.append_pair("next", &in_browser(web, next));
+    let to = format!("/login?{}", query.finish());
+    Redirect::to(&web.base_path.join(&to)).into_response()
 }
 
 /// Where the password is entered again, and back from there.
-pub(super) fn reauthenticate_for(next: &Uri) -> String {
+pub(super) fn reauthenticate_for(web: &Web, next: &Uri) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("next", path_of(next));
-    format!("/reauthenticate?{}", query.finish())
+    query.append_pair("next", &in_browser(web, next));
+    let to = format!("/reauthenticate?{}", query.finish());
+    web.base_path.join(&to)
 }
 
-fn path_of(next: &Uri) -> &str {
-    next.path_and_query().map_or(LIST, |path| path.as_str())
+/// The address of a page in the browser, without the origin.
+fn in_browser(web: &Web, page: &Uri) -> String {
+    let path = page
+        .path_and_query()
+        .map_or(AGENT_KEYS, PathAndQuery::as_str);
+    web.base_path.join(path)
 }
 
 /// Draws the page at the request's address. With `posted` it is the answer to a form that the browser posted by
 /// itself, and is drawn with what came of it.
 pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedForm>) -> Response {
-    let (parts, _) = request.into_parts();
+    let (mut parts, _) = request.into_parts();
+    if let Ok(uri) = in_browser(web, &parts.uri).parse() {
+        parts.uri = uri;
+    }
     let visit = visit_of(&parts);
     let backend: Arc<dyn Backend> = Arc::new(RequestBackend::new(
         &web.services,
@@ -100,10 +107,12 @@ pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedFor
         Caller::of(&parts.extensions).plain_http,
     ));
     let nonce = parts.extensions.get::<Nonce>().cloned();
-    let site = Site::embedded().files();
+    let site = Site::embedded().files(&web.base_path);
     let for_context = site.clone();
+    let base_path = web.base_path.clone();
     let context = move || {
         provide_context(Arc::clone(&backend));
+        provide_context(base_path.clone());
         provide_context::<Option<SiteFiles>>(for_context.clone());
         if let Some(nonce) = nonce.clone() {
             // In place of the one that Leptos has just made: the policy in the header names this one.

@@ -66,10 +66,14 @@ pub(super) async fn log_refusal(State(web): State<Web>, request: Request, next: 
 
 /// Refuses changes with a session's cookie that do not say where they come from. Every browser that is still in use
 /// says so; what does not is not a browser, and has no business with a browser's cookie.
-pub(super) async fn refuse_unmarked(request: Request, next: Next) -> Response {
+pub(super) async fn refuse_unmarked(
+    State(web): State<Web>,
+    request: Request,
+    next: Next,
+) -> Response {
     let headers = request.headers();
     let unmarked = !headers.contains_key(ORIGIN) && !headers.contains_key("sec-fetch-site");
-    let with_session = cookie::is_brought(headers);
+    let with_session = cookie::is_brought(headers, &web.base_path);
     if !request.method().is_safe() && unmarked && with_session {
         tracing::warn!("a form that does not say where it comes from was refused");
         return problem_response(&Problem {

@@ -10,7 +10,7 @@ use super::{
     bounds::BODY_BYTES_MAX,
     caller::Caller,
     name,
-    pages::{LIST, reauthenticate_for, render, to_login},
+    pages::{reauthenticate_for, render, to_login},
     problems::{is_problem, problem_response, status_of, wants_page},
     visit_of,
 };
@@ -18,7 +18,11 @@ use crate::backend::RequestBackend;
 use app::{
     backend::Backend,
     components::form::{PAGE_FIELD, PostedForm},
-    model::problem::{Problem, ProblemKind},
+    model::{
+        base_path::BasePath,
+        problem::{Problem, ProblemKind},
+    },
+    urls::AGENT_KEYS,
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -41,9 +45,14 @@ use std::sync::Arc;
 const REDIRECT_HEADER: &str = "serverfnredirect";
 
 /// For a person who asks for the answer to a form by its address: it was sent once and is kept nowhere.
-const FORMS_ONLY: &str = "<!DOCTYPE html><html lang=\"en\"><title>Agent Keys</title>\
-    <p>This address takes forms. What it answered before is not kept. \
-    <a href=\"/settings/agent-keys\">Go to agent keys</a></p></html>";
+fn forms_only(web: &Web) -> Html<String> {
+    let list = web.base_path.join(AGENT_KEYS);
+    Html(format!(
+        "<!DOCTYPE html><html lang=\"en\"><title>Agent Keys</title>\
+         <p>This address takes forms. What it answered before is not kept. \
+         <a href=\"{list}\">Go to agent keys</a></p></html>"
+    ))
+}
 
 /// Runs the server function of this address.
 pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response {
@@ -51,7 +60,7 @@ pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response
     match known(&parts) {
         Known::Yes => {}
         Known::OtherMethod => {
-            return (StatusCode::METHOD_NOT_ALLOWED, Html(FORMS_ONLY)).into_response();
+            return (StatusCode::METHOD_NOT_ALLOWED, forms_only(&web)).into_response();
         }
         Known::No => return StatusCode::NOT_FOUND.into_response(),
     }
@@ -64,11 +73,11 @@ pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response
     if !wants_page(&parts.headers) {
         return answered.into_response();
     }
-    let page = page_of_form(&parts, &input);
+    let page = page_of_form(&web, &parts, &input);
     let problem = answered.problem.as_ref();
     let reason = problem.and_then(|problem| problem.kind.end_of_session());
     if reason.is_some() {
-        return to_login(&page, reason);
+        return to_login(&web, &page, reason);
     }
     if let Some(to) = &answered.redirect {
         return Redirect::to(to).into_response();
@@ -150,12 +159,16 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     // Asked for a page, a server function would answer with a redirect and put its error into the address.
     let bare = HeaderValue::from_static(PostcardEncoding::CONTENT_TYPE);
     request.headers_mut().insert(ACCEPT, bare);
-    let context = move || provide_context(Arc::clone(&backend));
+    let base_path = web.base_path.clone();
+    let context = move || {
+        provide_context(Arc::clone(&backend));
+        provide_context(base_path.clone());
+    };
     let answered = leptos_axum::handle_server_fns_with_context(context, request).await;
     let (mut response, body) = answered.into_response().into_parts();
     // Our own answer: as large as a page of the list, at most.
     let mut body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let page = || page_of_form(parts, &input);
+    let page = || page_of_form(web, parts, &input);
     let problem = is_problem(&response.headers).then(|| Problem {
         request_id: Some(name::request_id(&parts.extensions).as_str().to_owned()),
         reason: None,
@@ -165,7 +178,7 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
         body = problem.ser();
         if problem.kind == ProblemKind::ReauthRequired {
             // Both kinds of browsers go there, and come back to the page they were on.
-            let to = HeaderValue::from_str(&reauthenticate_for(&page()));
+            let to = HeaderValue::from_str(&reauthenticate_for(web, &page()));
             response.headers.extend(to.ok().map(|to| (LOCATION, to)));
             let mark = HeaderValue::from_static("");
             response.headers.insert(REDIRECT_HEADER, mark);
@@ -189,25 +202,28 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
 }
 
 /// The page a form stood on: the one it names, else the one the browser came from, else the list.
-fn page_of_form(parts: &Parts, input: &[u8]) -> Uri {
+fn page_of_form(web: &Web, parts: &Parts, input: &[u8]) -> Uri {
     let named = url::form_urlencoded::parse(input)
         .find(|(name, _)| name == PAGE_FIELD)
-        .and_then(|(_, page)| own_page(&page));
+        .and_then(|(_, page)| own_page(&web.base_path, &page));
     // That the referring page is of the same origin, the browser says: our policy tells it to send nothing else's.
     let came_from = || {
         let referer = parts.headers.get(REFERER)?.to_str().ok()?;
-        own_page(referer)
+        own_page(&web.base_path, referer)
     };
     named
         .or_else(came_from)
-        .unwrap_or_else(|| Uri::from_static(LIST))
+        .unwrap_or_else(|| Uri::from_static(AGENT_KEYS))
 }
 
-/// Path and query of an address, if it is a page of ours.
-fn own_page(address: &str) -> Option<Uri> {
+/// Path and query of an address, below the base path, if it is a page of ours.
+fn own_page(base_path: &BasePath, address: &str) -> Option<Uri> {
     let uri: Uri = address.parse().ok()?;
-    let path = uri.path();
+    let page: Uri = base_path
+        .strip(uri.path_and_query()?.as_str())?
+        .parse()
+        .ok()?;
+    let path = page.path();
     let ours = ["/login", "/reauthenticate"].contains(&path) || path.starts_with("/settings/");
-    let path_and_query = uri.path_and_query().filter(|_| ours)?;
-    path_and_query.as_str().parse().ok()
+    ours.then_some(page)
 }

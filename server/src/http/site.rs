@@ -3,7 +3,7 @@
 //! Names change with the content, so whoever has a file may keep it for ever. Files are
 //! compressed when the site is built; here the form that the browser understands is picked.
 
-use app::shell::SiteFiles;
+use app::{model::base_path::BasePath, shell::SiteFiles};
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::header::{
@@ -40,17 +40,18 @@ impl Site {
 
     /// Where the browser finds what every page needs; nothing when no site was built.
     #[must_use]
-    pub fn files(self) -> Option<SiteFiles> {
+    pub fn files(self, base_path: &BasePath) -> Option<SiteFiles> {
+        let path = |is_it: &dyn Fn(&str) -> bool| Some(base_path.join(&self.path(is_it)?));
         Some(SiteFiles {
-            css: self.address(|name| name.starts_with("agent-keys.") && name.ends_with(".css"))?,
-            js: self.address(|name| name == "agent-keys.js")?,
-            wasm: self.address(|name| name == "agent-keys_bg.wasm")?,
-            parts_js: self.address(|name| name == "agent-keys-parts.js")?,
+            css: path(&|name| name.starts_with("agent-keys.") && name.ends_with(".css"))?,
+            js: path(&|name| name == "agent-keys.js")?,
+            wasm: path(&|name| name == "agent-keys_bg.wasm")?,
+            parts_js: path(&|name| name == "agent-keys-parts.js")?,
         })
     }
 
     /// Finds a file by its name without folders.
-    fn address(self, is_it: impl Fn(&str) -> bool) -> Option<String> {
+    fn path(self, is_it: &dyn Fn(&str) -> bool) -> Option<String> {
         self.assets
             .iter()
             .find(|asset| is_it(asset.path.rsplit('/').next().unwrap_or(asset.path)))
@@ -331,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_page_needs_all_files() {
-        assert_eq!(SITE.files(), None);
+        assert_eq!(SITE.files(&BasePath::default()), None);
     }
 
     #[test]
@@ -354,11 +355,12 @@ mod tests {
         ];
         let site = Site { assets: &ASSETS };
         let expected = SiteFiles {
-            css: "/pkg/agent-keys.1.css".to_owned(),
-            js: "/pkg/browser-2/agent-keys.js".to_owned(),
-            wasm: "/pkg/browser-2/agent-keys_bg.wasm".to_owned(),
-            parts_js: "/pkg/browser-2/agent-keys-parts.js".to_owned(),
+            css: "/keys/pkg/agent-keys.1.css".to_owned(),
+            js: "/keys/pkg/browser-2/agent-keys.js".to_owned(),
+            wasm: "/keys/pkg/browser-2/agent-keys_bg.wasm".to_owned(),
+            parts_js: "/keys/pkg/browser-2/agent-keys-parts.js".to_owned(),
         };
-        assert_eq!(site.files(), Some(expected));
+        let base_path = BasePath::parse("/keys").unwrap();
+        assert_eq!(site.files(&base_path), Some(expected));
     }
 }

@@ -1,6 +1,6 @@
 //! The form for a new key, over the list.
 
-use super::{LIST, created::CreatedDialog, search};
+use super::{created::CreatedDialog, list_behind};
 use crate::{
     backend::AgentKeyPreparation,
     components::{
@@ -8,7 +8,7 @@ use crate::{
         callout::Callout,
         dialog::{Dialog, DialogHead, DialogShape},
         field::{FieldErrors, TextField},
-        form::{FormPage, SubmitButton, use_form},
+        form::{ActionForm, SubmitButton, use_form},
         icon::IconName,
         problem::ProblemCallout,
         topbar::initials,
@@ -26,17 +26,16 @@ use crate::{
         agent_keys::{CreateAgentKey, prepare_agent_key},
         ask,
     },
+    urls,
 };
-use leptos::{ev, form::ActionForm, prelude::*};
+use leptos::{ev, prelude::*};
 use leptos_meta::Title;
-use leptos_router::hooks::use_location;
 
 /// The form, and after it the one showing of the secret.
 #[component]
 pub fn CreateAgentKeyPage() -> impl IntoView {
     let create = use_form::<CreateAgentKey>();
-    let location = use_location();
-    let close = format!("{LIST}{}", search(&location.search.get_untracked()));
+    let close = list_behind();
     // The secret lives in the action's value and nowhere else. A page that the browser keeps for Back must not keep it.
     let leaving = window_event_listener(ev::pagehide, move |_| create.value().set(None));
     on_cleanup(move || leaving.remove());
@@ -65,7 +64,6 @@ fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl Int
     view! {
         <Dialog shape=DialogShape::Flyout labelled_by="create-title" close=close.clone()>
             <ActionForm action=create>
-                <FormPage />
                 <DialogHead
                     id="create-title"
                     title="Create APM agent key"
@@ -223,7 +221,7 @@ fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
                     <p>
                         "You do not hold everything this key may need. Ask an administrator for the role "
                         <code>"apm_agent_key_role"</code> "; the page "
-                        <a href="/settings/users">"Users and roles"</a> " shows the request."
+                        <a href=urls::users()>"Users and roles"</a> " shows the request."
                     </p>
                 </Callout>
             }
@@ -236,7 +234,7 @@ fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
                         <p>
                             <strong>"This will be key " {after} " of " {limit} "."</strong>
                             " APM Server accepts " {limit} " unique keys per minute and refuses agents beyond that. "
-                            <a href="/settings/apm-integration">"Raise the limit"</a> " first."
+                            <a href=urls::apm_integration()>"Raise the limit"</a> " first."
                         </p>
                     </Callout>
                 }
@@ -247,7 +245,7 @@ fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
                     <Callout tone=Tone::Warning small=true>
                         <p>
                             "APM Server is not set to accept API keys yet. "
-                            <a href="/settings/apm-integration">"Turn on API key authorization"</a> "."
+                            <a href=urls::apm_integration()>"Turn on API key authorization"</a> "."
                         </p>
                     </Callout>
                 }

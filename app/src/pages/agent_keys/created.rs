@@ -6,7 +6,6 @@
 //! Nothing here needs a script but copying: what is masked or shown, and which agent's file, is decided by
 //! check boxes, radio buttons and the style sheet.
 
-use super::LIST;
 use crate::{
     components::{
         badge::Tone,
@@ -20,8 +19,9 @@ use crate::{
     model::{agent_key::CreatedAgentKey, secret::Secret},
     questions::agent_keys::{AcknowledgeAgentKey, acknowledge_agent_key},
     snippets::{self, Setting},
+    urls,
 };
-use leptos::{prelude::*, server_fn::ServerFn, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
 
 /// The dialog. Escape does not close it: the secret is gone afterwards.
 #[component]
@@ -44,11 +44,15 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
         let fields = view! {
             <input type="hidden" name="operation" value=created.operation.as_str().to_owned() />
             <input type="hidden" name="leave" value="true" />
-            <input type="hidden" name=PAGE_FIELD value=LIST />
+            <input type="hidden" name=PAGE_FIELD value=urls::agent_keys() />
         };
-        ("post", AcknowledgeAgentKey::PATH, Some(fields))
+        (
+            "post",
+            urls::server_function::<AcknowledgeAgentKey>(),
+            Some(fields),
+        )
     } else {
-        ("get", LIST, None)
+        ("get", urls::agent_keys(), None)
     };
     view! {
         <Dialog shape=DialogShape::Wide labelled_by="created-title">
@@ -191,7 +195,7 @@ fn ServerNotice(url: Option<String>) -> impl IntoView {
             <Callout tone=Tone::Warning small=true>
                 <p>
                     "The address of APM Server is not set, so the files below hold an example. Set it in "
-                    <a href="/settings/apm-integration" target="_blank">"APM integration"</a> "."
+                    <a href=urls::apm_integration() target="_blank">"APM integration"</a> "."
                 </p>
             </Callout>
         }

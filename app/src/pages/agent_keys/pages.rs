@@ -1,9 +1,10 @@
 //! The way through a list of any length. Elasticsearch continues after a row, so there are no page numbers.
 
-use super::{LIST, list_href};
+use super::list_href;
 use crate::{
     components::icon::{Icon, IconName},
     model::key_list::{KeyListPage, KeyListQuery, PageAnchor, ROWS_CHOICES},
+    urls,
 };
 use leptos::prelude::*;
 use leptos_router::components::Form;
@@ -47,7 +48,7 @@ pub(super) fn Pages(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoVi
         <footer>
             <nav class="pagination" aria-label="Pages">
                 <p data-part="range"><b>{range}</b> " of " <b>{page.total}</b> " keys"</p>
-                <Form method="GET" action=LIST>
+                <Form method="GET" action=urls::agent_keys()>
                     <div data-part="size">
                         {kept}
                         <label for="rows">"Rows"</label>

@@ -1,12 +1,12 @@
 //! The question before a key is revoked, over the list.
 
-use super::{LIST, search};
+use super::list_behind;
 use crate::{
     components::{
         badge::Tone,
         callout::Callout,
         dialog::{Dialog, DialogHead, DialogShape},
-        form::{FormPage, SubmitButton, use_form},
+        form::{ActionForm, SubmitButton, use_form},
         icon::IconName,
         problem::ProblemCallout,
     },
@@ -19,9 +19,9 @@ use crate::{
         ask,
     },
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::{use_location, use_params_map};
+use leptos_router::hooks::use_params_map;
 
 /// The dialog.
 #[component]
@@ -30,8 +30,7 @@ pub fn RevokeAgentKeyPage() -> impl IntoView {
         .get_untracked()
         .get("id")
         .unwrap_or_default();
-    let location = use_location();
-    let close = format!("{LIST}{}", search(&location.search.get_untracked()));
+    let close = list_behind();
     let key = ask(move || id.clone(), find_agent_key);
     let revoke = use_form::<RevokeAgentKey>();
     view! {
@@ -75,7 +74,6 @@ fn Question(key: AgentKey, revoke: ServerAction<RevokeAgentKey>, close: String) 
     let ended = matches!(key.status, KeyStatus::Revoked { .. });
     view! {
         <ActionForm action=revoke>
-            <FormPage />
             <DialogHead id="revoke-title" title=format!("Revoke {}?", key.name) close=close.clone() />
             <div data-part="body" class="stack">
                 {move || problem().map(|problem| view! { <ProblemCallout problem /> })}

@@ -12,7 +12,7 @@ use crate::{
         callout::Callout,
         dialog::{Dialog, DialogHead, DialogShape},
         field::TextField,
-        form::{FormPage, SubmitButton, use_form},
+        form::{ActionForm, SubmitButton, use_form},
         icon::IconName,
         problem::ProblemCallout,
     },
@@ -22,14 +22,14 @@ use crate::{
         revocation::{FoundAgentKeys, KEYS_UNCONFIRMED_MAX, SelectionError, is_many},
         timestamp::Timestamp,
     },
-    pages::address::with_parameters,
     questions::{
         Answer,
         agent_keys::{RevokeAgentKeys, find_agent_keys},
         ask,
     },
+    urls,
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_query_map};
 
@@ -165,7 +165,6 @@ fn Question(
     let enter = (count > 0 && password_needed).then(|| view! { <EnterPassword /> });
     view! {
         <ActionForm action=revoke>
-            <FormPage />
             {ids}
             <DialogHead id=TITLE title close=close.clone() />
             <div data-part="body" class="stack">
@@ -231,8 +230,7 @@ fn PasswordFirst() -> impl IntoView {
 fn EnterPassword() -> impl IntoView {
     let here = use_location();
     let (path, search) = (here.pathname.get_untracked(), here.search.get_untracked());
-    let next = format!("{path}?{}", search.trim_start_matches('?'));
-    let href = with_parameters("/reauthenticate", &[("next", next)]);
+    let href = urls::reauthenticate(urls::with_search(&path, &search));
     view! { <a class="button" data-variant="primary" href=href>"Enter password"</a> }.into_any()
 }
 

@@ -10,7 +10,7 @@ use crate::{
         callout::{Announce, Callout},
         copy_button::CopyButton,
         dialog::DialogHead,
-        form::FormPage,
+        form::ActionForm,
         icon::{Icon, IconName},
         problem::ProblemCallout,
     },
@@ -20,7 +20,7 @@ use crate::{
     },
     questions::agent_keys::RevokeAgentKeys,
 };
-use leptos::{form::ActionForm, html, prelude::*};
+use leptos::{html, prelude::*};
 
 /// The dialog's content. Those that are not revoked stay chosen, and can be tried again.
 #[component]
@@ -138,7 +138,6 @@ fn TryAgain(ids: Vec<String>, revoke: ServerAction<RevokeAgentKeys>) -> impl Int
         .collect();
     view! {
         <ActionForm action=revoke>
-            <FormPage />
             {fields}
             <input type="hidden" name="typed" value=count.to_string() />
             <button

@@ -8,11 +8,12 @@
 //! The script writes its count into the page by itself: every page loads this code first, and signals would be most of
 //! it.
 
-use super::{LIST, list_href};
+use super::list_href;
 use crate::{
     components::icon::{Icon, IconName},
     model::key_list::KeyListQuery,
-    pages::address::with_parameters,
+    urls,
+    urls::with_parameters,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -36,7 +37,7 @@ pub(super) fn list_with<'a>(
 ) -> String {
     let mut parameters = query.parameters();
     parameters.extend(chosen.into_iter().map(|id| (CHOSEN, id.to_owned())));
-    with_parameters(LIST, &parameters)
+    with_parameters(&urls::agent_keys(), &parameters)
 }
 
 /// So many keys, in words.

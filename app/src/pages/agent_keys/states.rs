@@ -1,6 +1,6 @@
 //! What stands in place of the list: still loading, not permitted, switched off, empty, nothing found.
 
-use super::{CreateLink, LIST};
+use super::CreateLink;
 use crate::{
     components::{
         badge::Tone,
@@ -13,6 +13,7 @@ use crate::{
         role::AGENT_KEY_ROLE,
         viewer::Viewer,
     },
+    urls,
 };
 use leptos::prelude::*;
 
@@ -78,7 +79,7 @@ pub(super) fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl Int
             username=who.clone()
             missing
             advice="Someone who manages security can add it in a minute."
-            again=LIST
+            again=urls::agent_keys()
         />
         <div class="split" data-aside="wide">
             <div data-part="columns">
@@ -136,7 +137,7 @@ pub(super) fn ApiKeysDisabled() -> impl IntoView {
             <p>
                 "Agent keys are Elasticsearch API keys. This cluster refuses to create or list them until someone with access to its configuration turns them on."
             </p>
-            <CheckAgain href=LIST />
+            <CheckAgain href=urls::agent_keys() />
         </section>
         <section class="panel">
             <header><h2>"Turn API keys on"</h2></header>
@@ -197,7 +198,7 @@ pub(super) fn Empty(create: Permit, authorization_enabled: bool) -> impl IntoVie
                             <Icon name=IconName::Warn />
                             <div>
                                 <p data-part="title">"APM Server is not set to accept API keys"</p>
-                                <p><a href="/settings/apm-integration">"Turn on API key authorization"</a></p>
+                                <p><a href=urls::apm_integration()>"Turn on API key authorization"</a></p>
                             </div>
                         </li>
                     }
@@ -246,7 +247,7 @@ pub(super) fn NothingFound() -> impl IntoView {
             <Icon name=IconName::Search />
             <h2>"No key matches"</h2>
             <p>"Search looks at names, labels and whole key ids."</p>
-            <div class="button-row"><a class="button" href=LIST>"Show all keys"</a></div>
+            <div class="button-row"><a class="button" href=urls::agent_keys()>"Show all keys"</a></div>
         </div>
     }
     .into_any()

@@ -1,7 +1,7 @@
 //! The rows of the list.
 
 use super::{
-    LIST, list_href, search,
+    list_href, search,
     selection::{SelectAll, SelectAllLink, SelectCell, SelectionBar, changed, chosen_ids, drawn},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
         timestamp::Timestamp,
     },
     pages::lazy::is_hydrating,
+    urls,
 };
 use leptos::{html, prelude::*};
 use leptos_router::{components::Form, hooks::use_location};
@@ -103,7 +104,7 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
     };
     // Where nothing can be revoked, nothing leads there.
     if selectable {
-        view! { <Form method="GET" action=format!("{LIST}/revoke")>{list}</Form> }.into_any()
+        view! { <Form method="GET" action=urls::revoke_agent_keys()>{list}</Form> }.into_any()
     } else {
         list.into_any()
     }
@@ -167,10 +168,10 @@ fn KeyRow(
     /// Whether its box is ticked; `None` where no row has a box.
     ticked: Option<bool>,
 ) -> impl IntoView {
-    let details = format!("{LIST}/{}", key.id);
+    let details = urls::agent_key(&key.id);
     let revoke = key
         .revocable
-        .then(|| format!("{LIST}/{}/revoke{behind}", key.id))
+        .then(|| format!("{}{behind}", urls::revoke_agent_key(&key.id)))
         .map(|href| {
             view! {
                 <a class="row-action" data-tone="danger" title="Revoke" href=href>

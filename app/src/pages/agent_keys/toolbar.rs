@@ -1,12 +1,12 @@
 //! Search and filters. One form: it works as it stands, and with a script it changes the list in place.
 
-use super::LIST;
 use crate::{
     components::{
         icon::{Icon, IconName},
         search_box::SearchBox,
     },
     model::key_list::{ELSEWHERE, FacetValue, KeyListPage, KeyListQuery, StatusFilter},
+    urls,
 };
 use leptos::{html, prelude::*};
 use leptos_router::components::Form;
@@ -67,7 +67,7 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
     });
     view! {
         <search>
-            <Form method="GET" action=LIST on:submit=move |_| searched.0.set_value(true)>
+            <Form method="GET" action=urls::agent_keys() on:submit=move |_| searched.0.set_value(true)>
                 <div class="toolbar">
                     {kept}
                     <SearchBox
@@ -87,7 +87,7 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
                         {filtered
                             .then(|| {
                                 view! {
-                                    <a class="button" data-variant="quiet" data-size="sm" href=LIST>
+                                    <a class="button" data-variant="quiet" data-size="sm" href=urls::agent_keys()>
                                         "Clear all"
                                     </a>
                                 }

@@ -1,9 +1,9 @@
 //! What narrows the log: one form, which works as it stands.
 
-use super::AUDIT;
 use crate::{
     components::icon::{Icon, IconName},
     model::audit::{Action, AuditQuery, Outcome},
+    urls,
 };
 use leptos::prelude::*;
 use leptos_router::components::Form;
@@ -14,11 +14,11 @@ pub(super) fn Filters(current: AuditQuery) -> impl IntoView {
     let actions = Action::ALL.map(|action| (action.name(), action.label()));
     let outcomes = Outcome::ALL.map(|outcome| (outcome.name(), outcome.label()));
     let clear = current.is_filtered().then(|| {
-        view! { <a class="button" data-variant="quiet" data-size="sm" href=AUDIT>"Clear all"</a> }
+        view! { <a class="button" data-variant="quiet" data-size="sm" href=urls::audit()>"Clear all"</a> }
     });
     view! {
         <search>
-            <Form method="GET" action=AUDIT>
+            <Form method="GET" action=urls::audit()>
                 <div class="audit-filters">
                     <Field name="person" label="Person" kind="search" value=current.person.into() />
                     <Field name="target" label="Target" kind="search" value=current.target.into() />

@@ -1,6 +1,5 @@
 //! The events, newest first, each with everything that was written down about it.
 
-use super::AUDIT;
 use crate::{
     components::{
         badge::{Badge, Tone},
@@ -8,7 +7,8 @@ use crate::{
         icon::{Icon, IconName},
     },
     model::audit::{AuditEvent, AuditPage, AuditPlace, AuditQuery, Outcome},
-    pages::address::with_parameters,
+    urls,
+    urls::with_parameters,
 };
 use leptos::prelude::*;
 
@@ -160,7 +160,7 @@ fn Step(
     match place {
         Some(place) => {
             let rel = if forward { "next" } else { "prev" };
-            let href = with_parameters(AUDIT, &current.at(place).parameters());
+            let href = with_parameters(&urls::audit(), &current.at(place).parameters());
             view! { <a class="button" data-size="sm" href=href rel=rel>{content()}</a> }.into_any()
         }
         None => view! { <button type="button" class="button" data-size="sm" disabled>{content()}</button> }.into_any(),

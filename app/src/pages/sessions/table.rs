@@ -4,7 +4,7 @@ use super::Actions;
 use crate::{
     components::{
         badge::{Badge, Tone},
-        form::FormPage,
+        form::ActionForm,
         moment::Moment,
     },
     model::{
@@ -12,7 +12,7 @@ use crate::{
         timestamp::Timestamp,
     },
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 
 /// Whose sessions a table shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,6 @@ fn SessionRow(
     let button = (!is_this).then(|| {
         view! {
             <ActionForm action=end>
-                <FormPage />
                 <input type="hidden" name="id" value=session.id />
                 <button
                     type="submit"

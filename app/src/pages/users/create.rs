@@ -1,11 +1,10 @@
 //! The form for a new user, over the list.
 
-use super::USERS;
 use crate::{
     components::{
         dialog::{Dialog, DialogHead, DialogShape},
         field::{FieldKind, TextField},
-        form::{FormPage, SubmitButton, use_form},
+        form::{ActionForm, SubmitButton, use_form},
         problem::ProblemCallout,
     },
     model::{
@@ -14,8 +13,9 @@ use crate::{
         user::NewUserErrors,
     },
     questions::users::CreateUser,
+    urls,
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 
 /// The flyout.
@@ -73,14 +73,13 @@ pub fn CreateUserPage() -> impl IntoView {
     });
     view! {
         <Title text="Create user · Agent Keys" />
-        <Dialog shape=DialogShape::Flyout labelled_by="create-user-title" close=USERS>
+        <Dialog shape=DialogShape::Flyout labelled_by="create-user-title" close=urls::users()>
             <ActionForm action=create>
-                <FormPage />
                 <DialogHead
                     id="create-user-title"
                     title="Create user"
                     help="Makes a user in the native realm of Elasticsearch."
-                    close=USERS
+                    close=urls::users()
                 />
                 <div data-part="body" class="stack" data-gap="lg">
                     {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
@@ -123,7 +122,7 @@ pub fn CreateUserPage() -> impl IntoView {
                     </fieldset>
                 </div>
                 <div data-part="foot">
-                    <a class="button" data-variant="quiet" href=USERS>"Cancel"</a>
+                    <a class="button" data-variant="quiet" href=urls::users()>"Cancel"</a>
                     <SubmitButton label="Create user" pending=create.pending() />
                 </div>
             </ActionForm>

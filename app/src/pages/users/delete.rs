@@ -1,21 +1,20 @@
 //! The question before a user is deleted.
 
-use super::USERS;
 use crate::{
     components::{
         badge::Tone,
         callout::Callout,
         dialog::{Dialog, DialogHead, DialogShape},
-        form::{FormPage, SubmitButton, use_form},
+        form::{ActionForm, SubmitButton, use_form},
         icon::IconName,
         problem::ProblemCallout,
     },
-    pages::agent_keys::LIST,
     questions::users::DeleteUser,
+    urls,
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{hooks::use_query_map, location::Url};
+use leptos_router::hooks::use_query_map;
 
 /// The dialog.
 #[component]
@@ -26,13 +25,12 @@ pub fn DeleteUserPage() -> impl IntoView {
         .get("user")
         .unwrap_or_default();
     let problem = move || delete.value().get().and_then(Result::err);
-    let keys = format!("{LIST}?owner={}&status=active", Url::escape(&user));
+    let keys = urls::active_keys_of(&user);
     view! {
         <Title text="Delete user · Agent Keys" />
-        <Dialog shape=DialogShape::Centred labelled_by="delete-title" alert=true close=USERS>
+        <Dialog shape=DialogShape::Centred labelled_by="delete-title" alert=true close=urls::users()>
             <ActionForm action=delete>
-                <FormPage />
-                <DialogHead id="delete-title" title=format!("Delete {user}?") close=USERS />
+                <DialogHead id="delete-title" title=format!("Delete {user}?") close=urls::users() />
                 <div data-part="body" class="stack">
                     {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
                     <Callout tone=Tone::Danger icon=IconName::Warn>
@@ -45,7 +43,7 @@ pub fn DeleteUserPage() -> impl IntoView {
                     <input type="hidden" name="username" value=user />
                 </div>
                 <div data-part="foot">
-                    <a class="button" autofocus href=USERS>"Cancel"</a>
+                    <a class="button" autofocus href=urls::users()>"Cancel"</a>
                     <SubmitButton label="Delete user" pending=delete.pending() danger=true />
                 </div>
             </ActionForm>

@@ -1,17 +1,17 @@
 //! A new password for a user.
 
-use super::USERS;
 use crate::{
     components::{
         dialog::{Dialog, DialogHead, DialogShape},
         field::{FieldKind, TextField},
-        form::{FormPage, SubmitButton, use_form},
+        form::{ActionForm, SubmitButton, use_form},
         problem::ProblemCallout,
     },
     model::problem::{Problem, ProblemKind},
     questions::users::ResetPassword,
+    urls,
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
@@ -33,14 +33,13 @@ pub fn ResetPasswordPage() -> impl IntoView {
     });
     view! {
         <Title text="Reset password · Agent Keys" />
-        <Dialog shape=DialogShape::Centred labelled_by="password-title" close=USERS>
+        <Dialog shape=DialogShape::Centred labelled_by="password-title" close=urls::users()>
             <ActionForm action=reset>
-                <FormPage />
                 <DialogHead
                     id="password-title"
                     title=format!("New password for {user}")
                     help="The old one stops working at once. Keys are not affected."
-                    close=USERS
+                    close=urls::users()
                 />
                 <div data-part="body" class="stack">
                     {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
@@ -58,7 +57,7 @@ pub fn ResetPasswordPage() -> impl IntoView {
                     />
                 </div>
                 <div data-part="foot">
-                    <a class="button" data-variant="quiet" href=USERS>"Cancel"</a>
+                    <a class="button" data-variant="quiet" href=urls::users()>"Cancel"</a>
                     <SubmitButton label="Set password" pending=reset.pending() />
                 </div>
             </ActionForm>

@@ -4,13 +4,13 @@ use crate::{
     components::{
         badge::{Badge, Tone},
         code::CodeBlock,
-        form::FormPage,
+        form::ActionForm,
         icon::IconName,
     },
     model::role::{AGENT_KEY_ROLE, AgentKeyRole, DiffLine, DiffSide, RoleState},
     questions::role::PutAgentKeyRole,
 };
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 
 /// The panel.
 #[component]
@@ -41,7 +41,6 @@ pub(super) fn RolePanel(
     let button = verb.filter(|_| may_put).map(|verb| {
         view! {
             <ActionForm action=action>
-                <FormPage />
                 <button
                     class="button"
                     data-variant="primary"

@@ -1,10 +1,10 @@
 //! The users, and what can be done with each.
 
-use super::{Actions, USERS};
+use super::Actions;
 use crate::{
     components::{
         badge::{Badge, Tone},
-        form::FormPage,
+        form::ActionForm,
         icon::{Icon, IconName},
         search_box::SearchBox,
         topbar::initials,
@@ -14,10 +14,10 @@ use crate::{
         user::{User, UserList},
         viewer::Viewer,
     },
-    pages::{agent_keys::LIST, sessions::SESSIONS},
+    urls,
 };
-use leptos::{form::ActionForm, prelude::*};
-use leptos_router::{components::Form, hooks::use_query_map, location::Url};
+use leptos::prelude::*;
+use leptos_router::{components::Form, hooks::use_query_map};
 
 /// The table.
 #[component]
@@ -59,7 +59,7 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> im
                 </div>
             </header>
             <search>
-                <Form method="GET" action=USERS>
+                <Form method="GET" action=urls::users()>
                     <div class="toolbar">
                         <SearchBox
                             name="q"
@@ -111,7 +111,7 @@ fn UserRow(user: User, is_me: bool, actions: Actions) -> impl IntoView {
             }
         })
         .collect();
-    let keys = format!("{LIST}?owner={}&status=active", Url::escape(&name));
+    let keys = urls::active_keys_of(&name);
     let disabled_with_keys = !user.enabled && user.active_keys.is_some_and(|count| count > 0);
     view! {
         <tr role="row">
@@ -157,7 +157,6 @@ fn RoleSwitch(user: User, actions: Actions) -> impl IntoView {
     let assign = actions.assign;
     view! {
         <ActionForm action=assign>
-            <FormPage />
             <input type="hidden" name="username" value=user.username.clone() />
             <input type="hidden" name="assigned" value=(!on).to_string() />
             <button
@@ -179,9 +178,9 @@ fn RoleSwitch(user: User, actions: Actions) -> impl IntoView {
 #[component]
 fn RowActions(user: User, is_me: bool, actions: Actions) -> impl IntoView {
     let name = user.username;
-    let query = format!("user={}", Url::escape(&name));
     // One's own stand on that page in any case.
-    let sessions = (!is_me).then(|| format!("{SESSIONS}?person={}", Url::escape(&name)));
+    let sessions = (!is_me).then(|| urls::sessions_of(&name));
+    let (delete, reset) = (urls::delete_user(&name), urls::reset_password(&name));
     let set_enabled = actions.set_enabled;
     let changeable = !is_me && !user.reserved;
     let of_user = format!(" {name}");
@@ -198,7 +197,6 @@ fn RowActions(user: User, is_me: bool, actions: Actions) -> impl IntoView {
         let verb = if user.enabled { "Disable" } else { "Enable" };
         view! {
             <ActionForm action=set_enabled>
-                <FormPage />
                 <input type="hidden" name="username" value=name.clone() />
                 <input type="hidden" name="enabled" value=(!user.enabled).to_string() />
                 <button type="submit" class="row-action" title=verb disabled=move || set_enabled.pending().get()>
@@ -210,7 +208,7 @@ fn RowActions(user: User, is_me: bool, actions: Actions) -> impl IntoView {
     });
     let delete = changeable.then(|| {
         view! {
-            <a class="row-action" data-tone="danger" title="Delete" href=format!("{USERS}/delete?{query}")>
+            <a class="row-action" data-tone="danger" title="Delete" href=delete>
                 <Icon name=IconName::X />
                 <span>"Delete" <span class="visually-hidden">{of_user.clone()}</span></span>
             </a>
@@ -218,7 +216,7 @@ fn RowActions(user: User, is_me: bool, actions: Actions) -> impl IntoView {
     });
     view! {
         {sessions}
-        <a class="row-action" title="Reset password" href=format!("{USERS}/password?{query}")>
+        <a class="row-action" title="Reset password" href=reset>
             <Icon name=IconName::Lock />
             <span>"Reset password" <span class="visually-hidden">" of" {of_user.clone()}</span></span>
         </a>

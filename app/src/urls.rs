@@ -1,0 +1,207 @@
+//! Addresses of the pages.
+//!
+//! All are below the base path. The server provides it as a context for each request, the browser half for its page.
+
+use crate::model::{agent_key::KeyId, base_path::BasePath};
+use leptos::{prelude::use_context, server_fn::ServerFn};
+use leptos_router::location::Url;
+
+/// The path of the list, below the base path.
+pub const AGENT_KEYS: &str = "/settings/agent-keys";
+/// The path of the audit log, below the base path.
+pub const AUDIT: &str = "/settings/audit";
+
+/// The base path of this request, or of this page.
+pub fn base_path() -> BasePath {
+    use_context().unwrap_or_default()
+}
+
+fn at(path: &str) -> String {
+    base_path().join(path)
+}
+
+/// The sign-in page, with what it says of the session that ended.
+pub fn login(reason: &str) -> String {
+    at(&format!("/login?reason={reason}"))
+}
+
+/// Where the password is entered again, and back to `next` from there.
+pub fn reauthenticate(next: String) -> String {
+    with_parameters(&at("/reauthenticate"), &[("next", next)])
+}
+
+/// The page to go on to: only one of ours, whatever the address says that names it.
+pub fn page_or_list(next: Option<&str>) -> String {
+    let allowed = |page: &&str| {
+        base_path()
+            .strip(page)
+            .is_some_and(|path| path.starts_with("/settings/"))
+            && page.len() <= 4_096
+            && page
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+            && !page.contains("//")
+    };
+    next.filter(allowed).map_or_else(agent_keys, str::to_owned)
+}
+
+/// The list of agent keys.
+pub fn agent_keys() -> String {
+    at(AGENT_KEYS)
+}
+
+/// The list of a user's keys that work.
+pub fn active_keys_of(owner: &str) -> String {
+    at(&format!(
+        "{AGENT_KEYS}?owner={}&status=active",
+        Url::escape(owner)
+    ))
+}
+
+/// The list after a key was revoked, which says so.
+pub fn agent_keys_after_revoking(id: &KeyId) -> String {
+    at(&format!("{AGENT_KEYS}?revoked={id}"))
+}
+
+/// The form for a new key.
+pub fn new_agent_key() -> String {
+    at("/settings/agent-keys/new")
+}
+
+/// A key's own page.
+pub fn agent_key(id: &KeyId) -> String {
+    at(&format!("/settings/agent-keys/{id}"))
+}
+
+/// The question before a key is revoked.
+pub fn revoke_agent_key(id: &KeyId) -> String {
+    at(&format!("/settings/agent-keys/{id}/revoke"))
+}
+
+/// The question before several keys are revoked.
+pub fn revoke_agent_keys() -> String {
+    at("/settings/agent-keys/revoke")
+}
+
+/// APM Server's settings.
+pub fn apm_integration() -> String {
+    at("/settings/apm-integration")
+}
+
+/// Users and roles.
+pub fn users() -> String {
+    at("/settings/users")
+}
+
+/// Users and roles after a change to a user, which it says: `created`, `deleted` or `password`.
+pub fn users_after(change: &str, name: &str) -> String {
+    with_parameters(&users(), &[(change, name.to_owned())])
+}
+
+/// The form for a new user.
+pub fn new_user() -> String {
+    at("/settings/users/new")
+}
+
+/// The question before a user is deleted.
+pub fn delete_user(name: &str) -> String {
+    at(&format!(
+        "/settings/users/delete?user={}",
+        Url::escape(name)
+    ))
+}
+
+/// The form for a user's new password.
+pub fn reset_password(name: &str) -> String {
+    at(&format!(
+        "/settings/users/password?user={}",
+        Url::escape(name)
+    ))
+}
+
+/// The audit log.
+pub fn audit() -> String {
+    at(AUDIT)
+}
+
+/// The audit log as a file, in the format that ends its name.
+pub fn audit_export(format: &str) -> String {
+    at(&format!("{AUDIT}/export.{format}"))
+}
+
+/// The sessions of the person who is signed in, and of everybody else.
+pub fn sessions() -> String {
+    at("/settings/sessions")
+}
+
+/// The sessions of users whose name holds this.
+pub fn sessions_of(name: &str) -> String {
+    at(&format!("/settings/sessions?person={}", Url::escape(name)))
+}
+
+/// The address of a server function.
+pub fn server_function<F: ServerFn>() -> String {
+    at(F::PATH)
+}
+
+/// Path and query as one, whether the query came with its `?` or without.
+pub fn with_search(path: &str, search: &str) -> String {
+    match search.trim_start_matches('?') {
+        "" => path.to_owned(),
+        search => format!("{path}?{search}"),
+    }
+}
+
+/// The path with these parameters, each escaped.
+pub fn with_parameters(path: &str, parameters: &[(&str, String)]) -> String {
+    let mut address = path.to_owned();
+    for (number, (name, value)) in parameters.iter().enumerate() {
+        let mark = if number == 0 { '?' } else { '&' };
+        address.push(mark);
+        address.push_str(name);
+        address.push('=');
+        address.push_str(&Url::escape(value));
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leptos::prelude::{Owner, provide_context};
+
+    #[test]
+    fn after_signing_in_the_next_page_is_one_of_ours() {
+        assert_eq!(
+            page_or_list(Some("/settings/users?q=a")),
+            "/settings/users?q=a"
+        );
+        for hostile in [
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "https:evil.example",
+            "/settings//evil",
+            "/settings/\r\nSet-Cookie:a",
+            "/settings/\u{2215}evil",
+            "javascript:alert(1)",
+            "",
+        ] {
+            assert_eq!(page_or_list(Some(hostile)), AGENT_KEYS, "{hostile}");
+        }
+        assert_eq!(page_or_list(None), AGENT_KEYS);
+    }
+
+    #[test]
+    fn the_next_page_is_below_the_base_path() {
+        let owner = Owner::new();
+        owner.with(|| {
+            provide_context(BasePath::parse("/keys").unwrap());
+            let users = "/keys/settings/users";
+            assert_eq!(page_or_list(Some(users)), users);
+            for other in ["/settings/users", "/other/settings/", "/keys/x"] {
+                assert_eq!(page_or_list(Some(other)), "/keys/settings/agent-keys");
+            }
+        });
+    }
+}
