@@ -117,7 +117,7 @@ impl Application {
             shipper.map_err(StartError::AuditLog)?,
         );
         let (engine, store) = tokio::join!(
-            connect(config.elasticsearch, engine_file, &clock, hashing, random),
+            connect(config.elasticsearch, engine_file, &clock, hashing),
             Store::open_with(
                 config.database_url.as_ref(),
                 &config.data_dir,
@@ -272,12 +272,9 @@ async fn connect(
     engine_file: PathBuf,
     clock: &Clock,
     hashing: PasswordHashing,
-    random: Random,
 ) -> Result<(Option<embedded::Engine>, Elasticsearch), StartError> {
     match settings {
-        config::Elasticsearch::Cluster(cluster) => {
-            Ok((None, Elasticsearch::new(*cluster, false, random)?))
-        }
+        config::Elasticsearch::Cluster(cluster) => Ok((None, Elasticsearch::new(*cluster, false)?)),
         config::Elasticsearch::Embedded {
             listen,
             elastic_password,
@@ -290,7 +287,7 @@ async fn connect(
                 .await
                 .map_err(|source| StartError::Engine { source })?;
             let url = Url::parse(&format!("http://{}/", reachable(engine.address())))?;
-            let elasticsearch = Elasticsearch::new(url.into(), true, random)?;
+            let elasticsearch = Elasticsearch::new(url.into(), true)?;
             Ok((Some(engine), elasticsearch))
         }
     }

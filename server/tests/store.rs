@@ -16,7 +16,6 @@ use server::{
     audit_log::verify::verify,
     config::{Access, KibanaFeature},
     elasticsearch::{Credential, Elasticsearch},
-    random::Random,
     request_id::RequestId,
     session::{Found, Session},
     store::{
@@ -571,7 +570,7 @@ async fn tell_of_sessions(store: Store) {
 async fn proof_and_grant() -> (SignedIn, Grant) {
     let engine = crate::support::engine::Engine::start(&server::clock::Clock::manual(NOW)).await;
     let url: url::Url = format!("{}/", engine.url()).parse().unwrap();
-    let elasticsearch = Elasticsearch::new(url.into(), true, Random::default()).unwrap();
+    let elasticsearch = Elasticsearch::new(url.into(), true).unwrap();
     let credential = Credential::basic("elastic", crate::support::PASSWORD).unwrap();
     let connection = elasticsearch.connect(credential, RequestId::new("request-0"));
     let proof = identify(&connection).await.unwrap();

@@ -22,7 +22,6 @@ use server::{
     clock::Clock,
     config::{Cluster, TlsFiles, Trust},
     elasticsearch::{Credential, Elasticsearch, Error},
-    random::Random,
     request_id::RequestId,
 };
 use sha2::{Digest, Sha256};
@@ -178,7 +177,7 @@ fn of<const COUNT: usize>(urls: [Url; COUNT]) -> Cluster {
 
 fn connect(cluster: Cluster) -> Elasticsearch {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Elasticsearch::new(cluster, false, Random::default()).unwrap()
+    Elasticsearch::new(cluster, false).unwrap()
 }
 
 async fn read(elasticsearch: &Elasticsearch) -> Result<(), Error> {
@@ -539,7 +538,7 @@ async fn unusable_client_certificate_stops_the_start_and_names_the_setting() {
                 ..Cluster::from("https://localhost/".parse::<Url>().unwrap())
             };
             let _ = rustls::crypto::ring::default_provider().install_default();
-            let error = Elasticsearch::new(cluster, false, Random::default()).unwrap_err();
+            let error = Elasticsearch::new(cluster, false).unwrap_err();
             assert!(error.to_string().contains(names), "{error}");
         }
     }

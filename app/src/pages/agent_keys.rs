@@ -48,8 +48,6 @@ use summary::Summary;
 use table::KeyTable;
 use toolbar::{Searched, Toolbar};
 
-/// The list's address.
-
 /// How often keys were revoked together over this list: each time is a reason to read it anew.
 #[derive(Clone, Copy)]
 struct Revocations(RwSignal<u32>);

@@ -27,8 +27,6 @@ use crate::{
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-/// The page's address.
-
 /// The page.
 #[component]
 pub fn ApmIntegrationPage() -> impl IntoView {

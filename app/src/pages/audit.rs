@@ -25,8 +25,6 @@ use leptos_meta::Title;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use table::EventTable;
 
-/// The page's address.
-
 /// The page.
 #[component]
 pub fn AuditPage() -> impl IntoView {

@@ -23,8 +23,6 @@ use leptos_meta::Title;
 use leptos_router::{components::Form, hooks::use_query_map};
 use table::{SessionTable, Whose};
 
-/// The page's address.
-
 /// What can be done on the page; each form answers in place.
 #[derive(Clone, Copy)]
 struct Actions {

@@ -32,8 +32,6 @@ use leptos_router::{
 use role::RolePanel;
 use table::UserTable;
 
-/// The page's address.
-
 /// What can be done on the page itself; each form answers in place.
 #[derive(Clone, Copy)]
 struct Actions {

@@ -1,20 +1,14 @@
-//! Not to wait again and again for an Elasticsearch that is not there.
+//! Circuit breaker for Elasticsearch.
 //!
-//! A connection that nobody accepts costs whoever asks two seconds, and a page asks several times. After
-//! [`FAILURES`] such failures within [`WITHIN`], and no answer among them, the breaker is open: calls fail at once,
-//! as they would have failed anyway. It closes with the first answer. Two look for one: a task asks about every five
-//! seconds, so that nobody is refused for an outage that ended more than six seconds ago; and once a second somebody
-//! who wants to read looks first, briefly, so that to try again is worth it. Whoever wants to know of both listens to
-//! [`Breaker::watch`].
+//! Opens after [`FAILURES`] waits within [`WITHIN`] that ended without an answer; calls then fail at once. Once a second
+//! one call is admitted to probe, and the first answer closes the circuit. [`Breaker::watch`] reports both changes.
 //!
 //! Only waits count: for a connection, and for an answer that never comes, as behind a load balancer whose backend
-//! hangs. A connection that is refused at once costs nobody anything, and the next may be accepted. A busy or broken
-//! answer is an answer: there the deadline of each call and the queue are the limit.
+//! hangs. A refused connection costs no time, and the next may be accepted. An error in an answer is an answer: there
+//! the deadline of each call and the queue are the limit.
 
-use super::connection::Effect;
-use crate::random::Random;
 use std::{
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -25,28 +19,20 @@ const FAILURES: usize = 5;
 const WAITED_MIN: Duration = Duration::from_millis(250);
 /// How close together they are.
 const WITHIN: Duration = Duration::from_secs(30);
-/// How often a question is let through while it is open.
-const RETRY_EVERY: Duration = Duration::from_secs(1);
-/// The shortest pause between two questions of the task, and what chance adds to it: processes that lost the same
-/// Elasticsearch do not all ask at the same moment, and each knows the answer within six seconds.
-const PAUSE_MIN: Duration = Duration::from_millis(4_000);
-const PAUSE_CHANCE: Duration = Duration::from_millis(1_500);
-
-/// Whether Elasticsearch is asked at all. Clones share it.
+/// How often a probe is admitted while it is open.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// Circuit breaker. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct Breaker(Arc<Mutex<Inner>>);
 
-/// Whether it is asked.
+/// State of the circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Circuit {
-    /// It is.
+    /// Calls are made.
     Closed,
-    /// It is not, since then.
+    /// Calls fail at once; nothing was answered since then.
     Open(Instant),
 }
-
-/// The same for a task that ends when nobody else knows it any more.
-pub(super) struct WeakBreaker(Weak<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
@@ -54,24 +40,14 @@ struct Inner {
     /// Since when nothing has been answered.
     silent_since: Option<Instant>,
     circuit: watch::Sender<Circuit>,
-    /// Whether a task looks for the end of the outage.
-    looked_for: bool,
 }
 
 #[derive(Debug)]
 enum State {
-    /// It is asked. When the last attempts failed, if they did.
+    /// Calls are made. When the latest of them failed.
     Closed { failed_at: Vec<Instant> },
-    /// It is not. When somebody was let through last.
-    Open { asked_at: Instant },
-}
-
-/// What a failure asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    Nothing,
-    /// Somebody must look for the end of the outage.
-    Look,
+    /// Calls fail at once. When the last probe was admitted.
+    Open { probed_at: Instant },
 }
 
 impl Default for Breaker {
@@ -80,7 +56,6 @@ impl Default for Breaker {
             state: State::closed(),
             silent_since: None,
             circuit: watch::Sender::new(Circuit::Closed),
-            looked_for: false,
         })))
     }
 }
@@ -115,18 +90,17 @@ impl Breaker {
         self.with(|inner| inner.silent_since = inner.silent_since.or(Some(asked)));
     }
 
-    /// Whether this call may be made.
-    pub(super) fn admits(&self, effect: Effect, now: Instant) -> bool {
-        self.with(|inner| match (&mut inner.state, effect) {
-            (State::Closed { .. }, _) => true,
-            (State::Open { .. }, Effect::Writes | Effect::WritesMany) => false,
-            (State::Open { asked_at }, Effect::Reads) => {
-                let may = now.saturating_duration_since(*asked_at) >= RETRY_EVERY;
-                if may {
-                    *asked_at = now;
-                }
-                may
+    /// Returns true if a probe may be sent now: always while the circuit is closed, once a second while it is open.
+    pub(super) fn admits_probe(&self, now: Instant) -> bool {
+        self.with(|inner| {
+            let State::Open { probed_at } = &mut inner.state else {
+                return true;
+            };
+            let admitted = now.saturating_duration_since(*probed_at) >= PROBE_EVERY;
+            if admitted {
+                *probed_at = now;
             }
+            admitted
         })
     }
 
@@ -144,88 +118,34 @@ impl Breaker {
         }
     }
 
-    /// No answer came, which was known after `waited`. A request that timed out counts as `weight` connections that
-    /// did.
-    pub(super) fn failed(&self, now: Instant, waited: Duration, weight: usize) -> Next {
+    /// Records a call without an answer, which took `waited`. A request that timed out counts as `weight` connections
+    /// that did.
+    pub(super) fn failed(&self, now: Instant, waited: Duration, weight: usize) {
         if waited < WAITED_MIN {
-            return Next::Nothing;
+            return;
         }
-        let (opened, next) = self.with(|inner| {
+        let opened = self.with(|inner| {
             let State::Closed { failed_at } = &mut inner.state else {
-                return (false, Next::Nothing);
+                return false;
             };
             failed_at.retain(|at| now.saturating_duration_since(*at) < WITHIN);
             failed_at.extend(std::iter::repeat_n(now, weight));
             if failed_at.len() < FAILURES {
-                return (false, Next::Nothing);
+                return false;
             }
-            inner.state = State::Open { asked_at: now };
+            inner.state = State::Open { probed_at: now };
             let since = inner.silent_since.unwrap_or(now);
             inner.circuit.send_replace(Circuit::Open(since));
-            let looked_for = std::mem::replace(&mut inner.looked_for, true);
-            (
-                true,
-                if looked_for {
-                    Next::Nothing
-                } else {
-                    Next::Look
-                },
-            )
+            true
         });
         if opened {
             tracing::warn!("Elasticsearch cannot be reached; calls fail at once until it can");
         }
-        next
-    }
-
-    /// The same for a task that must not keep it alive.
-    pub(super) fn downgrade(&self) -> WeakBreaker {
-        WeakBreaker(Arc::downgrade(&self.0))
-    }
-
-    /// Whether the task that looks for the end has found it, or somebody else has.
-    fn is_found(&self) -> bool {
-        self.with(|inner| {
-            inner.looked_for = matches!(inner.state, State::Open { .. });
-            !inner.looked_for
-        })
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-impl WeakBreaker {
-    /// Asks by `is_there` until it is, somebody else had an answer, or nobody needs to know any more.
-    pub(super) async fn look_for_the_end<A: Future<Output = bool>>(
-        self,
-        random: Random,
-        is_there: impl Fn() -> A,
-    ) {
-        // From one question's beginning to the next: one that takes long does not put off the other.
-        let mut next = tokio::time::Instant::now();
-        loop {
-            next += pause(random);
-            tokio::time::sleep_until(next).await;
-            let answered = is_there().await;
-            let Some(breaker) = self.0.upgrade().map(Breaker) else {
-                return;
-            };
-            if answered {
-                breaker.answered();
-            }
-            if breaker.is_found() {
-                return;
-            }
-        }
-    }
-}
-
-fn pause(random: Random) -> Duration {
-    // Without random bytes all ask at once, which is better than not at all.
-    let [chance] = random.bytes().unwrap_or_default();
-    PAUSE_MIN + PAUSE_CHANCE.mul_f64(f64::from(chance) / f64::from(u8::MAX))
 }
 
 #[cfg(test)]
@@ -247,13 +167,13 @@ mod tests {
         let breaker = Breaker::default();
         for second in 0..100 {
             // One in ten seconds is no outage.
-            let next = breaker.failed(now + Duration::from_secs(second * 10), WAITED_MIN, 1);
-            assert_eq!((next, breaker.is_open()), (Next::Nothing, false));
+            breaker.failed(now + Duration::from_secs(second * 10), WAITED_MIN, 1);
+            assert!(!breaker.is_open());
         }
         let now = now + Duration::from_secs(2_000);
         for round in 0..50 {
-            assert_eq!(breaker.failed(now, WAITED_MIN, 1), Next::Nothing, "{round}");
-            assert!(breaker.admits(Effect::Writes, now));
+            breaker.failed(now, WAITED_MIN, 1);
+            assert!(!breaker.is_open() && breaker.admits_probe(now), "{round}");
             if round % 4 == 3 {
                 breaker.answered();
             }
@@ -263,7 +183,7 @@ mod tests {
         }
         assert!(breaker.is_open());
         breaker.answered();
-        assert!(!breaker.is_open() && breaker.admits(Effect::Writes, now));
+        assert!(!breaker.is_open() && breaker.admits_probe(now));
     }
 
     #[test]
@@ -277,32 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn one_task_looks_for_the_end() {
-        let now = Instant::now();
-        let breaker = Breaker::default();
-        let asked = |breaker: &Breaker| {
-            let next = (0..FAILURES).map(|_| breaker.failed(now, WAITED_MIN, 1));
-            next.filter(|next| *next == Next::Look).count()
-        };
-        assert_eq!(asked(&breaker), 1);
-        breaker.answered();
-        // It has not noticed yet that there is nothing to look for.
-        assert_eq!(asked(&breaker), 0);
-        assert!(!breaker.is_found());
-        breaker.answered();
-        assert!(breaker.is_found());
-        assert_eq!(asked(&breaker), 1);
-    }
-
-    #[test]
-    fn while_it_is_open_one_question_a_second_is_let_through_and_no_change() {
+    fn an_open_circuit_admits_one_probe_a_second() {
         let now = Instant::now();
         let breaker = open_at(now);
         let mut admitted = 0;
         for ms in (0..10_000).step_by(10) {
             let now = now + Duration::from_millis(ms);
-            assert!(!breaker.admits(Effect::Writes, now));
-            admitted += usize::from(breaker.admits(Effect::Reads, now));
+            admitted += usize::from(breaker.admits_probe(now));
         }
         assert_eq!(admitted, 9);
     }
@@ -326,17 +227,5 @@ mod tests {
         assert_eq!(breaker.silent_for(after(9)), None);
         breaker.answered();
         assert!(!circuit.has_changed().unwrap());
-    }
-
-    #[test]
-    fn the_pauses_are_about_five_seconds_and_never_six() {
-        for _ in 0..1_000 {
-            let pause = pause(Random::default());
-            assert!(
-                (PAUSE_MIN..=PAUSE_MIN + PAUSE_CHANCE).contains(&pause),
-                "{pause:?}"
-            );
-            assert!(pause < Duration::from_secs(6));
-        }
     }
 }

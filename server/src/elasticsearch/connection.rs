@@ -3,13 +3,13 @@
 use super::{
     Credential, Error,
     answer::{Answer, is_marked},
-    breaker::{Breaker, Circuit, Next},
+    breaker::{Breaker, Circuit},
     capabilities::{Capabilities, Capability},
     queue::Queue,
     recheck::{Recheck, Rejections, cannot_check},
     transport::{Node, Transport, may_move_on},
 };
-use crate::{config::Cluster, metrics::Calls, random::Random, request_id::RequestId};
+use crate::{config::Cluster, metrics::Calls, request_id::RequestId};
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 use std::{
@@ -45,7 +45,6 @@ pub struct Elasticsearch {
     breaker: Breaker,
     rejections: Rejections,
     capabilities: Capabilities,
-    random: Random,
 }
 
 /// The client could not be made.
@@ -97,7 +96,7 @@ pub enum StartError {
 
 impl Elasticsearch {
     /// A client of this cluster.
-    pub fn new(cluster: Cluster, embedded: bool, random: Random) -> Result<Self, StartError> {
+    pub fn new(cluster: Cluster, embedded: bool) -> Result<Self, StartError> {
         Ok(Self {
             transport: Transport::new(cluster)?,
             embedded,
@@ -106,7 +105,6 @@ impl Elasticsearch {
             breaker: Breaker::default(),
             rejections: Rejections::default(),
             capabilities: Capabilities::default(),
-            random,
         })
     }
 
@@ -172,7 +170,7 @@ impl Elasticsearch {
 
     /// Whether anything answers there in Elasticsearch's name. Sends no credential.
     pub async fn is_reachable(&self) -> bool {
-        if !self.breaker.admits(Effect::Reads, Instant::now()) {
+        if !self.breaker.admits_probe(Instant::now()) {
             return false;
         }
         let is_there = self.transport.is_reachable().await;
@@ -182,16 +180,11 @@ impl Elasticsearch {
         is_there
     }
 
-    /// Whether this call may be made. While it is given up, one reader a second looks first whether that is over; nobody
-    /// waits for a connection then.
-    async fn admits(&self, effect: Effect) -> bool {
-        match effect {
-            _ if !self.is_given_up() => true,
-            Effect::Writes | Effect::WritesMany => false,
-            Effect::Reads => timeout(LOOK_TIMEOUT, self.is_reachable())
-                .await
-                .unwrap_or(false),
-        }
+    /// Returns true if a call may be made. While the circuit is open, one call a second probes first, briefly; the
+    /// others fail at once. The probe is a request of its own, so that no change is sent on a guess.
+    async fn admits_call(&self) -> bool {
+        let probe = || timeout(LOOK_TIMEOUT, self.is_reachable());
+        !self.is_given_up() || probe().await.unwrap_or(false)
     }
 
     /// Logs why there is no answer, once at the beginning of each silence.
@@ -228,18 +221,7 @@ impl Elasticsearch {
                 // Two requests without an answer are as long a wait as five without a connection.
                 let weight = if *error == Error::TimedOut { 3 } else { 1 };
                 let waited = began.elapsed();
-                if self.breaker.failed(Instant::now(), waited, weight) == Next::Look {
-                    let transport = self.transport.clone();
-                    let breaker = self.breaker.downgrade();
-                    let random = self.random;
-                    tokio::spawn(async move {
-                        let ask = || {
-                            let transport = transport.clone();
-                            async move { transport.is_reachable().await }
-                        };
-                        breaker.look_for_the_end(random, ask).await;
-                    });
-                }
+                self.breaker.failed(Instant::now(), waited, weight);
             }
             Err(Error::Gateway(_) | Error::Interrupted) => self.rejections.sign(Instant::now()),
             // The others do not tell: nothing may have been sent.
@@ -361,7 +343,7 @@ impl Connection {
         };
         let began = Instant::now();
         let elasticsearch = &self.elasticsearch;
-        let result = if elasticsearch.admits(effect).await {
+        let result = if elasticsearch.admits_call().await {
             let began = Instant::now();
             let secret = holds_password(operation);
             let result = self
