@@ -1,7 +1,9 @@
 //! The binary itself: its lines, its signals, its exit codes, and what its logs do not tell.
 
-use crate::support::{Browser, PASSWORD, client};
+use crate::support::{Answer, Browser, PASSWORD, client};
 use app::model::agent_key::CreatedAgentKey;
+use http::Method;
+use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -196,6 +198,87 @@ async fn the_logs_tell_no_secret_however_much_they_tell() {
         }
     }
     crate::support::requirement("R10", 1, 1, None);
+}
+
+/// What a log in JSON warns of.
+fn warnings(log: &str) -> Vec<Value> {
+    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines
+        .filter(|line: &Value| line["level"] == "WARN")
+        .collect()
+}
+
+#[tokio::test]
+async fn refused_origin_is_logged_with_what_was_compared_and_no_field_of_the_form() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = command(&directory.path().join("data"));
+    command
+        .env("ELASTIC_PASSWORD", PASSWORD)
+        .env("AGENT_KEYS_LOG_FORMAT", "json");
+    let running = Running::start(&mut command);
+    for (origin, status) in [("http://backend:5680", 200), ("https://evil.example", 403)] {
+        let request = running
+            .browser()
+            .request(Method::POST, "/api/sign_in?next=somewhere")
+            .header("host", "backend:5680")
+            .header("origin", origin)
+            .header("accept", "application/x-postcard")
+            .form(&[("username", "elastic"), ("password", PASSWORD)]);
+        assert_eq!(Answer::of(request).await.status, status, "{origin}");
+    }
+    let warnings = warnings(&running.stop());
+    let [warning] = warnings.as_slice() else {
+        panic!("one warning: {warnings:?}");
+    };
+    let fields = json!({
+        "message": "a form from another origin was refused; if it is your own, let the proxy pass \
+                    Host on or set AGENT_KEYS_PUBLIC_URL",
+        "origin": "https://evil.example",
+        "host": "backend:5680",
+        "sec_fetch_site": "",
+        "public_url": "",
+    });
+    assert_eq!(warning["fields"], fields);
+    // The path alone: a query may hold what a user typed.
+    assert_eq!(warning["span"]["url.path"], "/api/sign_in");
+    let text = warning.to_string();
+    assert!(
+        !text.contains("somewhere") && !text.contains("elastic"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn ignored_forwarded_for_is_logged_once_with_the_peer() {
+    let directory = tempfile::tempdir().unwrap();
+    let logged = async |trusted: Option<&str>| {
+        let mut command = command(&directory.path().join("data"));
+        command.env("AGENT_KEYS_LOG_FORMAT", "json");
+        if let Some(trusted) = trusted {
+            command.env("AGENT_KEYS_TRUSTED_PROXIES", trusted);
+        }
+        let running = Running::start(&mut command);
+        for caller in ["203.0.113.8", "203.0.113.9"] {
+            let request = running
+                .browser()
+                .request(Method::GET, "/login")
+                .header("x-forwarded-for", caller);
+            assert_eq!(Answer::of(request).await.status, 200);
+        }
+        warnings(&running.stop())
+    };
+    let warnings = logged(None).await;
+    let [warning] = warnings.as_slice() else {
+        panic!("one warning: {warnings:?}");
+    };
+    let fields = json!({
+        "message": "X-Forwarded-For is ignored: it came from an address that \
+                    AGENT_KEYS_TRUSTED_PROXIES does not name",
+        "peer": "127.0.0.1",
+    });
+    assert_eq!(warning["fields"], fields);
+    // The control: nothing is ignored where the peer is trusted.
+    assert_eq!(logged(Some("127.0.0.1")).await, Vec::<Value>::new());
 }
 
 #[test]

@@ -58,21 +58,25 @@ impl Kind {
         }
     }
 
-    /// The command that stays in the foreground. `None` where the program is not installed.
-    fn command(self, directory: &Path, port: u16, to: &str) -> Option<Command> {
+    /// The path of the program. Panics when it is not installed.
+    fn path(self) -> PathBuf {
         // Some are in `/usr/sbin`, which is not in every user's path.
         let mut places = vec![PathBuf::from("/usr/sbin")];
-        places.extend(std::env::split_paths(&std::env::var_os("PATH")?));
+        places.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
         let mut programs = places.iter().map(|place| place.join(self.program()));
-        let Some(program) = programs.find(|program| program.exists()) else {
-            println!("skipped: {} is not installed", self.program());
-            return None;
-        };
+        let program = programs.find(|program| program.exists());
+        // Debian's package has the name of the program.
+        let name = self.program();
+        program.unwrap_or_else(|| panic!("{name} is not installed: apt-get install {name}"))
+    }
+
+    /// The command that stays in the foreground.
+    fn command(self, directory: &Path, port: u16, to: &str) -> Command {
         let files = self_signed(directory);
         let (cert, key) = (files.cert.display(), files.key.display());
         let place = directory.display();
         let file = directory.join("configuration");
-        let mut command = Command::new(program);
+        let mut command = Command::new(self.path());
         let text = match self {
             Self::Nginx | Self::NginxWithoutHost => {
                 let mut server = fill_in(
@@ -135,13 +139,13 @@ impl Kind {
             }
         };
         std::fs::write(&file, text).unwrap();
-        Some(command)
+        command
     }
 
-    async fn start(self, app: &App, port: u16) -> Option<ReverseProxy> {
+    async fn start(self, app: &App, port: u16) -> ReverseProxy {
         let directory = tempfile::tempdir().unwrap();
         let to = app.application.address().to_string();
-        let mut command = self.command(directory.path(), port, &to)?;
+        let mut command = self.command(directory.path(), port, &to);
         let log = directory.path().join("log");
         let file = std::fs::File::options()
             .append(true)
@@ -171,7 +175,7 @@ impl Kind {
             is_live
         })
         .await;
-        Some(proxy)
+        proxy
     }
 }
 
@@ -195,9 +199,7 @@ async fn app(port: u16, with_public_url: bool) -> App {
 async fn story(kind: Kind) {
     let port = free_port();
     let app = app(port, kind == Kind::NginxWithoutHost).await;
-    let Some(proxy) = kind.start(&app, port).await else {
-        return;
-    };
+    let proxy = kind.start(&app, port).await;
     let mut browser = app.nobody();
     browser.url = proxy.url.clone();
     let to_login = browser.get("/settings/agent-keys").await;

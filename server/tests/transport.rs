@@ -365,9 +365,9 @@ impl Authority {
     }
 
     /// A client certificate in two files.
-    fn client_files(&self, directory: &Path) -> TlsFiles {
+    fn client_files(&self, directory: &Path, expired: bool) -> TlsFiles {
         let (cert, key) = (directory.join("client.pem"), directory.join("client.key"));
-        let (certificate, private) = self.issue("agent-keys", false);
+        let (certificate, private) = self.issue("agent-keys", expired);
         std::fs::write(&cert, certificate).unwrap();
         std::fs::write(&key, private).unwrap();
         TlsFiles { cert, key }
@@ -490,7 +490,7 @@ async fn client_certificate_is_shown_to_a_server_that_requires_one() {
     let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
     let config = ours.server("localhost", false, true, Some(&clients));
     let gateway = Gateway::start_tls(&engine, config).await;
-    let files = clients.client_files(directory.path());
+    let files = clients.client_files(directory.path(), false);
     for trust in [
         ours.file(directory.path()),
         Trust::CaFingerprint(ours.fingerprint()),
@@ -511,7 +511,7 @@ async fn client_certificate_is_shown_to_a_server_that_requires_one() {
 async fn unusable_client_certificate_stops_the_start_and_names_the_setting() {
     let directory = tempfile::tempdir().unwrap();
     let ours = Authority::new("ours");
-    let files = ours.client_files(directory.path());
+    let files = ours.client_files(directory.path(), false);
     let other_key = directory.path().join("other.key");
     std::fs::write(&other_key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
     let junk = directory.path().join("junk");
@@ -561,6 +561,33 @@ async fn changed_ca_file_is_read_again() {
         read(&elasticsearch).await.is_ok()
     })
     .await;
+}
+
+#[tokio::test]
+async fn renewed_client_certificate_is_read_again() {
+    let engine = engine().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
+    let config = ours.server("localhost", false, true, Some(&clients));
+    let gateway = Gateway::start_tls(&engine, config).await;
+    for trust in [
+        ours.file(directory.path()),
+        Trust::CaFingerprint(ours.fingerprint()),
+    ] {
+        let seen = gateway.requests();
+        let elasticsearch = connect(Cluster {
+            client_certificate: Some(clients.client_files(directory.path(), true)),
+            ..trusting(&gateway, trust)
+        });
+        assert!(read(&elasticsearch).await.is_err());
+        assert_eq!(gateway.requests(), seen);
+        let _ = clients.client_files(directory.path(), false);
+        crate::support::eventually("the renewed certificate is accepted", async || {
+            read(&elasticsearch).await.is_ok()
+        })
+        .await;
+        assert_eq!(gateway.requests(), seen + 1);
+    }
 }
 
 /// An HTTP proxy that notes the first line and the credentials of each request.

@@ -135,6 +135,7 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
     install_python_packages(&folder)?;
     java::prepare(&folder)?;
     go::prepare(&folder)?;
+    install_reverse_proxies()?;
     let chromium = chromium::ready()?;
     let binary = build::build(workspace)?;
     command::run(&mut playwright::test(workspace, &binary, &chromium))
@@ -192,24 +193,23 @@ fn install_requirements(
     stamp::set(&stamp_file, &word)
 }
 
-/// Installs nginx, HAProxy and Caddy where this process may. Otherwise the tests of what is missing are skipped.
+/// Debian's packages of the reverse proxies, and of what makes their certificate in the stories. Each has the name of
+/// its program.
+const REVERSE_PROXIES: [&str; 4] = ["nginx", "haproxy", "caddy", "openssl"];
+
+/// Installs the reverse proxies where this process may. Without one of them, its tests in Rust fail, and its stories
+/// are skipped.
 fn install_reverse_proxies() -> Result<()> {
     // On Debian some of them are in `/usr/sbin`, which is not in every user's path.
     let is_missing = |program: &&str| {
         command::find(program).is_none() && !Path::new("/usr/sbin").join(program).exists()
     };
-    let missing: Vec<&str> = ["nginx", "haproxy", "caddy"]
-        .into_iter()
-        .filter(is_missing)
-        .collect();
+    let missing: Vec<&str> = REVERSE_PROXIES.into_iter().filter(is_missing).collect();
     if missing.is_empty() {
         return Ok(());
     }
     if !debian::can_install() {
-        eprintln!(
-            "tests behind {} are skipped: not installed",
-            missing.join(", ")
-        );
+        eprintln!("tests behind reverse proxies need {}", missing.join(", "));
         return Ok(());
     }
     debian::install(&missing)
