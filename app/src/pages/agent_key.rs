@@ -2,6 +2,7 @@
 
 use super::agent_keys::{
     LIST,
+    in_cache::InCache,
     table::{StatusBadge, or_dash, rights_badges},
 };
 use crate::{
@@ -53,11 +54,20 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
     let FoundAgentKey {
         key,
         descriptors,
+        in_cache,
         read_at,
         outage,
     } = found;
     let now = outage.map_or(read_at, |outage| outage.now);
     let banner = outage.map(|outage| view! { <OutageBanner outage what="This page" read_at /> });
+    let in_cache = in_cache.then(|| key.id.to_string()).map(|ids| {
+        view! {
+            <Callout tone=Tone::Warning>
+                <h2>"This key is revoked and still cached"</h2>
+                <p><InCache ids /></p>
+            </Callout>
+        }
+    });
     let revoke = key.revocable.then(|| {
         view! {
             <a class="button" data-variant="danger-quiet" href=format!("{LIST}/{}/revoke", key.id)>
@@ -104,6 +114,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
                 {revoke}
             </div>
         </header>
+        {in_cache}
         {works.then(|| view! { <DeliveryNotice delivery=key.delivery /> })}
         {works.then(|| view! { <RightsNotice rights=key.rights.clone() /> })}
         <section class="panel">

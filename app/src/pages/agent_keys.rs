@@ -2,6 +2,7 @@
 
 pub mod create;
 mod created;
+pub mod in_cache;
 mod pages;
 pub mod revoke;
 pub mod revoke_many;
@@ -26,7 +27,7 @@ use crate::{
     },
     model::{
         access::Permit,
-        agent_key::KeyStatus,
+        agent_key::{FoundAgentKey, KeyStatus},
         key_list::{KeyListPage, KeyListQuery},
         outage::Memory,
         problem::{ElasticsearchFault, Problem, ProblemKind},
@@ -37,6 +38,7 @@ use crate::{
         ask,
     },
 };
+use in_cache::InCache;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{
@@ -247,18 +249,17 @@ fn Failed(problem: Problem) -> impl IntoView {
     view! { <ProblemPrompt problem retry /> }
 }
 
-/// Says which key was just revoked. What it says is read from Elasticsearch, not from the address.
+/// Says which key was just revoked. What it says is read from Elasticsearch and the ledger, not from the address.
 #[component]
 fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
-    let key = ask(
+    let found = ask(
         move || id.get(),
         |id| async move {
             match id {
                 Some(id) => find_agent_key(id)
                     .await
                     .ok()
-                    .filter(|found| found.outage.is_none())
-                    .map(|found| found.key),
+                    .filter(|found| found.outage.is_none()),
                 None => None,
             }
         },
@@ -266,15 +267,27 @@ fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
     view! {
         <Suspense>
             {move || Suspend::new(async move {
-                let revoked = key.await.filter(|key| matches!(key.status, KeyStatus::Revoked { .. }));
-                revoked.map(|key| {
-                    view! {
-                        <Callout tone=Tone::Success announce=Announce::Status>
-                            <p>
-                                <strong>"Revoked " <bdi>{key.name}</bdi> "."</strong>
-                                " Elasticsearch refuses it from now on. APM Server may accept it for up to a minute."
-                            </p>
-                        </Callout>
+                let is_revoked = |found: &FoundAgentKey| matches!(found.key.status, KeyStatus::Revoked { .. });
+                let revoked = found.await.filter(is_revoked);
+                revoked.map(|FoundAgentKey { key, in_cache, .. }| {
+                    let title = view! { <strong>"Revoked " <bdi>{key.name}</bdi> "."</strong> };
+                    if in_cache {
+                        view! {
+                            <Callout tone=Tone::Warning announce=Announce::Alert>
+                                <p>{title} " " <InCache ids=key.id.to_string() /></p>
+                            </Callout>
+                        }
+                            .into_any()
+                    } else {
+                        view! {
+                            <Callout tone=Tone::Success announce=Announce::Status>
+                                <p>
+                                    {title}
+                                    " Elasticsearch refuses it from now on. APM Server may accept it for up to a minute."
+                                </p>
+                            </Callout>
+                        }
+                            .into_any()
                     }
                 })
             })}

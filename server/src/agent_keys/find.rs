@@ -10,7 +10,10 @@ use crate::{
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::agent_key::{AgentKey, FoundAgentKey, KeyId};
+use app::model::{
+    agent_key::{AgentKey, FoundAgentKey, KeyId, KeyStatus},
+    revocation::CACHED_MS_MAX,
+};
 use serde_json::Value;
 
 /// The key of this id, to look at. While Elasticsearch is away, that is the key as this person's list showed it before.
@@ -22,10 +25,19 @@ pub async fn look_at(
 ) -> Result<FoundAgentKey, Failure> {
     let failure = match find_stored(services, person, id).await {
         Ok((key, descriptors)) => {
+            let read_at = services.clock.now();
+            let cached_since = read_at.plus_ms(-CACHED_MS_MAX);
+            let revoked = matches!(key.status, KeyStatus::Revoked { .. });
+            let in_cache = revoked
+                && services
+                    .store
+                    .is_revoked_in_cache(&key.id, cached_since)
+                    .await?;
             return Ok(FoundAgentKey {
                 key,
                 descriptors: descriptors.map(|descriptors| format!("{descriptors:#}")),
-                read_at: services.clock.now(),
+                in_cache,
+                read_at,
                 outage: None,
             });
         }

@@ -31,10 +31,7 @@ pub async fn put(services: &Services, person: &Person) -> Result<(), Failure> {
             .put_role(AGENT_KEY_ROLE, &descriptor)
             .await
             .map_err(Failure::of_write)?;
-        Ok(Changed {
-            value: (),
-            details: descriptor,
-        })
+        Ok(Changed::with_details((), descriptor))
     };
     operation::carry_out(services, person, grant, Action::RoleUpdate, target, change).await
 }

@@ -16,6 +16,12 @@ use tokio::{
     task::JoinHandle,
 };
 
+/// What Elasticsearch answers when it has revoked keys and could not clear the cache of every node.
+pub(crate) const CACHE_NOT_CLEARED: &str = "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\
+    X-elastic-product: Elasticsearch\r\nContent-Type: application/json\r\n\r\n\
+    {\"error\":{\"type\":\"exception\",\"reason\":\"clearing the API key cache failed; \
+    please clear the caches manually\"},\"status\":500}";
+
 /// What goes wrong.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
