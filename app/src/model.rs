@@ -7,6 +7,7 @@ pub mod audit;
 pub mod expiration;
 pub mod key_list;
 pub mod key_name;
+pub mod keys_in_use;
 pub mod labels;
 pub mod new_agent_key;
 pub mod outage;

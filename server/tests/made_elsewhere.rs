@@ -3,7 +3,8 @@
 use crate::support::{App, Browser, PASSWORD, Setup, engine::Engine};
 use app::model::{
     agent_key::{FoundAgentKey, KeyRights, KeySource, KeyStatus},
-    key_list::{KeyListPage, MadeElsewhere, SortField, StatusFilter},
+    key_list::{KeyListPage, SortField, StatusFilter},
+    keys_in_use::{KeysInUse, MadeElsewhere, Uncounted},
     problem::ProblemKind,
     user::UserList,
 };
@@ -16,6 +17,10 @@ fn granting(application: &str) -> Value {
     json!({ "x": { "applications": [
         { "application": application, "privileges": ["event:write"], "resources": ["*"] },
     ] } })
+}
+
+fn in_use(counted: u64, uncounted: Option<Uncounted>) -> KeysInUse {
+    KeysInUse { counted, uncounted }
 }
 
 async fn make(app: &App, owner: &str, body: Value) -> String {
@@ -76,8 +81,8 @@ async fn keys_without_the_mark_are_listed_by_the_filter_and_count_for_the_limit(
         all_read: true,
     };
     assert_eq!(marked.summary.elsewhere, counted(4, 4));
-    assert_eq!((marked.summary.active, marked.summary.in_use()), (1, 5));
-    assert_eq!(marked.summary.uncounted(), None);
+    assert_eq!(marked.summary.active, 1);
+    assert_eq!(marked.summary.in_use(), in_use(5, None));
 
     let elsewhere = list(&admin, true).await;
     assert_eq!(
@@ -129,7 +134,7 @@ async fn a_key_without_the_mark_is_looked_at_and_revoked_like_others() {
     let look = async |id: &str| admin.post("find_agent_key", &[("id", id)]).await;
     let found: FoundAgentKey = look(&id).await.value();
     assert_eq!(found.key.source, KeySource::Elsewhere);
-    assert_eq!(list(&admin, true).await.summary.in_use(), 1);
+    assert_eq!(list(&admin, true).await.summary.in_use(), in_use(1, None));
     assert_eq!(
         admin.post("revoke_agent_key", &[("id", &id)]).await.status,
         StatusCode::OK
@@ -137,7 +142,7 @@ async fn a_key_without_the_mark_is_looked_at_and_revoked_like_others() {
     let found: FoundAgentKey = look(&id).await.value();
     assert!(matches!(found.key.status, KeyStatus::Revoked { .. }));
     // Its part of the limit is free at once.
-    assert_eq!(list(&admin, true).await.summary.in_use(), 0);
+    assert_eq!(list(&admin, true).await.summary.in_use(), in_use(0, None));
     // A key that has nothing to do with APM stays out of reach.
     assert_eq!(look(&foreign).await.problem(), ProblemKind::NotFound);
     let answer = admin.post("revoke_agent_key", &[("id", &foreign)]).await;
@@ -159,10 +164,9 @@ async fn a_person_sees_only_their_own_keys_made_elsewhere() {
     make(&app, "ada", body("of ada")).await;
     let page = list(&ada, true).await;
     assert_eq!(names(&page), ["of ada"]);
-    assert_eq!(page.summary.in_use(), 1);
     assert_eq!(
-        page.summary.uncounted(),
-        Some("Only your own keys are counted.")
+        page.summary.in_use(),
+        in_use(1, Some(Uncounted::OtherOwners))
     );
 }
 
@@ -178,7 +182,10 @@ async fn before_8_5_keys_made_elsewhere_are_not_counted_and_the_page_says_so() {
     let page = list(&admin, true).await;
     assert!(page.keys.is_empty());
     assert_eq!(page.summary.elsewhere, MadeElsewhere::NotTold);
-    assert!(page.summary.uncounted().unwrap().contains("does not tell"));
+    assert_eq!(
+        page.summary.in_use(),
+        in_use(0, Some(Uncounted::MadeElsewhere))
+    );
 }
 
 #[tokio::test]

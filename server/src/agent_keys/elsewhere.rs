@@ -10,7 +10,9 @@ use crate::{
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::{access::Reach, agent_key::KeyId, key_list::MadeElsewhere, timestamp::Timestamp};
+use app::model::{
+    access::Reach, agent_key::KeyId, keys_in_use::MadeElsewhere, timestamp::Timestamp,
+};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
