@@ -8,6 +8,7 @@ pub mod elsewhere;
 pub mod find;
 pub mod find_many;
 pub mod list;
+mod ownership;
 pub mod prepare;
 mod query;
 mod read;

@@ -4,6 +4,7 @@ use crate::support::{
     App,
     attacker::Attacker,
     proxy::{CACHE_NOT_CLEARED, Fault},
+    shown,
 };
 use app::model::{
     agent_key::{CreatedAgentKey, RevokedAgentKey},
@@ -173,7 +174,7 @@ async fn a_revoked_key_that_some_nodes_have_cached_is_shown_as_such() {
         for page in [page, format!("/settings/agent-keys/{id}")] {
             let text = ada.get(&page).await.text();
             let what_to_do = format!("POST /_security/api_key/{id}/_clear_cache");
-            let text = without_marks(&text);
+            let text = shown(&text);
             assert!(text.contains(&what_to_do), "{page}: {text}");
             assert!(text.contains("up to 15 minutes"), "{page}");
             assert!(!text.contains("refuses it from now on"), "{page}");
@@ -210,9 +211,4 @@ async fn a_link_cannot_claim_that_a_key_is_revoked_or_still_cached() {
         assert!(!text.contains("_clear_cache"), "{id}");
         assert_eq!(text.contains("refuses it from now on"), is_revoked, "{id}");
     }
-}
-
-/// The page without the comments that mark where a text changes.
-fn without_marks(page: &str) -> String {
-    page.replace("<!>", "").replace("<!---->", "")
 }

@@ -1,6 +1,6 @@
 //! The settings of the APM integration.
 
-use crate::support::{App, Browser};
+use crate::support::{App, Browser, shown};
 use app::model::{
     agent_key::CreatedAgentKey,
     apm_settings::{ApmIntegration, ServerUrlError},
@@ -115,9 +115,4 @@ async fn a_count_that_may_leave_keys_out_says_at_least_on_every_page() {
     let text = shown(&stranger.get("/settings/apm-integration").await.text());
     assert!(text.contains("At least 0 of 1000"), "{text}");
     assert!(text.contains("You may not see any keys, so none are counted."));
-}
-
-/// The page without the comments that mark where a text changes.
-fn shown(page: &str) -> String {
-    page.replace("<!>", "").replace("<!---->", "")
 }

@@ -1,7 +1,9 @@
 //! One agent key.
 
 use super::{
-    delivery, query,
+    delivery,
+    ownership::Ownership,
+    query,
     read::{agent_key, is_agent_key},
     recall,
 };
@@ -72,9 +74,9 @@ async fn find_stored(
     let stored = stored.filter(|key| key.id == id.as_str() && is_agent_key(key));
     let stored = stored.ok_or(Failure::NotFound)?;
     let descriptors = stored.role_descriptors.clone();
-    let viewer = &person.session().identity;
+    let ownership = Ownership::of(person, access, std::slice::from_ref(&stored)).await?;
     let now = services.clock.now();
-    let mut key = agent_key(stored, viewer, access, now)?;
+    let mut key = agent_key(stored, &ownership, access, now)?;
     delivery::recall(services, person, std::slice::from_mut(&mut key), now).await?;
     Ok((key, descriptors))
 }
