@@ -14,7 +14,7 @@ pub mod table;
 mod toolbar;
 
 use super::{
-    address::with_parameters,
+    address::{use_parameters, with_parameters},
     layout::{is_dialog, is_outage, use_viewer},
 };
 use crate::{
@@ -41,11 +41,7 @@ use crate::{
 use in_cache::InCache;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{
-    components::Outlet,
-    hooks::{use_location, use_query_map},
-    params::ParamsMap,
-};
+use leptos_router::{components::Outlet, hooks::use_location, params::ParamsMap};
 use pages::Pages;
 use states::{ApiKeysDisabled, Denied, Empty, Loading, NothingFound, NothingRemembered};
 use summary::Summary;
@@ -64,7 +60,7 @@ struct Revocations(RwSignal<u32>);
 pub fn AgentKeysPage() -> impl IntoView {
     let viewer = use_viewer();
     let location = use_location();
-    let parameters = use_query_map();
+    let parameters = use_parameters();
     let query = Memo::new(move |_| list_query(&parameters.read()));
     let revoked = Memo::new(move |_| parameters.read().get("revoked"));
     let revocations = Revocations(RwSignal::new(0));

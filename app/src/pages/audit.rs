@@ -3,7 +3,10 @@
 mod filters;
 mod table;
 
-use super::{address::with_parameters, layout::use_viewer};
+use super::{
+    address::{use_parameters, with_parameters},
+    layout::use_viewer,
+};
 use crate::{
     components::{
         badge::Tone,
@@ -21,7 +24,7 @@ use crate::{
 use filters::Filters;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{hooks::use_query_map, params::ParamsMap};
+use leptos_router::params::ParamsMap;
 use table::EventTable;
 
 /// The page's address.
@@ -31,7 +34,7 @@ pub const AUDIT: &str = "/settings/audit";
 #[component]
 pub fn AuditPage() -> impl IntoView {
     let viewer = use_viewer();
-    let parameters = use_query_map();
+    let parameters = use_parameters();
     let query = Memo::new(move |_| audit_query(&parameters.read()));
     let page = ask(move || query.get(), read_audit);
     view! {

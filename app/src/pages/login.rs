@@ -1,5 +1,6 @@
 //! Signing in.
 
+use super::address::use_parameters;
 use crate::{
     components::{
         badge::{Badge, Tone},
@@ -21,13 +22,12 @@ use crate::{
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 /// The page.
 #[component]
 pub fn LoginPage() -> impl IntoView {
     let front_door = ask(|| (), |()| read_front_door());
-    let query = use_query_map();
+    let query = use_parameters();
     let sign_in = use_form::<SignIn>();
     let problem = move || sign_in.value().get().and_then(Result::err);
     let username = sign_in

@@ -1,6 +1,6 @@
 //! Entering the password again, before what would do most harm from a browser that somebody left open.
 
-use super::login::wrong_password;
+use super::{address::use_parameters, login::wrong_password};
 use crate::{
     components::{
         badge::Tone,
@@ -18,13 +18,12 @@ use crate::{
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 /// The page.
 #[component]
 pub fn ReauthenticatePage() -> impl IntoView {
     let viewer = ask(|| (), |()| read_viewer());
-    let query = use_query_map();
+    let query = use_parameters();
     let reauthenticate = use_form::<Reauthenticate>();
     let problem = move || reauthenticate.value().get().and_then(Result::err);
     let next = move || query.read().get("next");

@@ -2,7 +2,7 @@
 
 mod table;
 
-use super::layout::use_viewer;
+use super::{address::use_parameters, layout::use_viewer};
 use crate::{
     components::{
         badge::Tone,
@@ -19,7 +19,7 @@ use crate::{
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
-use leptos_router::{components::Form, hooks::use_query_map};
+use leptos_router::components::Form;
 use table::{SessionTable, Whose};
 
 /// The page's address.
@@ -46,7 +46,7 @@ pub fn SessionsPage() -> impl IntoView {
             actions.end_others.version().get(),
         )
     };
-    let parameters = use_query_map();
+    let parameters = use_parameters();
     let name = Memo::new(move |_| {
         let typed = parameters.read().get("person").unwrap_or_default();
         SearchText::from(typed)

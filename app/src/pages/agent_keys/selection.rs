@@ -12,17 +12,16 @@ use super::{LIST, list_href};
 use crate::{
     components::icon::{Icon, IconName},
     model::key_list::KeyListQuery,
-    pages::address::with_parameters,
+    pages::address::{use_parameters, with_parameters},
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 /// The parameter that names a chosen key, in the address of the list and of the question.
 pub(super) const CHOSEN: &str = "id";
 
 /// The ids that the address names.
 pub(super) fn chosen_ids() -> Vec<String> {
-    let parameters = use_query_map();
+    let parameters = use_parameters();
     parameters
         .read_untracked()
         .get_all(CHOSEN)

@@ -10,18 +10,18 @@ use crate::{
         icon::IconName,
         problem::ProblemCallout,
     },
-    pages::agent_keys::LIST,
+    pages::{address::use_parameters, agent_keys::LIST},
     questions::users::DeleteUser,
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
-use leptos_router::{hooks::use_query_map, location::Url};
+use leptos_router::location::Url;
 
 /// The dialog.
 #[component]
 pub fn DeleteUserPage() -> impl IntoView {
     let delete = use_form::<DeleteUser>();
-    let user = use_query_map()
+    let user = use_parameters()
         .get_untracked()
         .get("user")
         .unwrap_or_default();

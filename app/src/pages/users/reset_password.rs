@@ -9,17 +9,17 @@ use crate::{
         problem::ProblemCallout,
     },
     model::problem::{Problem, ProblemKind},
+    pages::address::use_parameters,
     questions::users::ResetPassword,
 };
 use leptos::{form::ActionForm, prelude::*};
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 /// The dialog.
 #[component]
 pub fn ResetPasswordPage() -> impl IntoView {
     let reset = use_form::<ResetPassword>();
-    let user = use_query_map()
+    let user = use_parameters()
         .get_untracked()
         .get("user")
         .unwrap_or_default();
