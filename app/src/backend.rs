@@ -87,8 +87,8 @@ pub trait Backend: Send + Sync {
     /// Creates or repairs `apm_agent_key_role`.
     async fn put_agent_key_role(&self) -> Result<(), Problem>;
 
-    /// All users of the native realm.
-    async fn list_users(&self) -> Result<UserList, Problem>;
+    /// Users of the native realm, of those whose user name, name or e-mail address holds `search`.
+    async fn list_users(&self, search: SearchText) -> Result<UserList, Problem>;
 
     /// Creates a user.
     async fn create_user(&self, new: NewUser) -> Result<(), Problem>;
