@@ -5,6 +5,7 @@ use crate::model::{
     apm_settings::{ApmIntegration, ApmSettings},
     audit::{AuditPage, AuditQuery, SearchText},
     key_list::{KeyListPage, KeyListQuery},
+    keys_in_use::KeysInUse,
     new_agent_key::{NewAgentKey, OperationId},
     password::NewPassword,
     problem::Problem,
@@ -86,8 +87,8 @@ pub trait Backend: Send + Sync {
     /// Creates or repairs `apm_agent_key_role`.
     async fn put_agent_key_role(&self) -> Result<(), Problem>;
 
-    /// All users of the native realm.
-    async fn list_users(&self) -> Result<UserList, Problem>;
+    /// Users of the native realm, of those whose user name, name or e-mail address holds `search`.
+    async fn list_users(&self, search: SearchText) -> Result<UserList, Problem>;
 
     /// Creates a user.
     async fn create_user(&self, new: NewUser) -> Result<(), Problem>;
@@ -132,8 +133,8 @@ pub struct AgentKeyPreparation {
     pub operation: String,
     /// The server's clock, from which the form computes dates.
     pub now: Timestamp,
-    /// Keys that work now.
-    pub active_keys: u64,
+    /// How many keys count for the limit now.
+    pub active_keys: KeysInUse,
     /// APM Server's limit of unique keys, from the settings.
     pub limit: u32,
     /// Whether API-key authorization is on, from the settings.

@@ -8,6 +8,7 @@ pub mod base_path;
 pub mod expiration;
 pub mod key_list;
 pub mod key_name;
+pub mod keys_in_use;
 pub mod labels;
 pub mod new_agent_key;
 pub mod outage;

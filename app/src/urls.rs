@@ -3,8 +3,8 @@
 //! All are below the base path. The server provides it as a context for each request, the browser half for its page.
 
 use crate::model::{agent_key::KeyId, base_path::BasePath};
-use leptos::{prelude::use_context, server_fn::ServerFn};
-use leptos_router::location::Url;
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_router::{hooks::use_location, location::Url, params::ParamsMap};
 
 /// The path of the list, below the base path.
 pub const AGENT_KEYS: &str = "/settings/agent-keys";
@@ -150,6 +150,24 @@ pub fn with_search(path: &str, search: &str) -> String {
         "" => path.to_owned(),
         search => format!("{path}?{search}"),
     }
+}
+
+/// The parameters of the page's address. The router's `use_query_map` decodes them twice: what stands for the user
+/// `%2F` would name the user `/`.
+pub fn use_parameters() -> Memo<ParamsMap> {
+    let search = use_location().search;
+    Memo::new(move |_| parse(&search.read()))
+}
+
+fn parse(search: &str) -> ParamsMap {
+    let mut parameters = ParamsMap::new();
+    let pairs = search.trim_start_matches('?').split('&');
+    for pair in pairs.filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        // The map decodes the value.
+        parameters.insert(Url::unescape(name), value.replace('+', " "));
+    }
+    parameters
 }
 
 /// The path with these parameters, each escaped.

@@ -45,14 +45,14 @@ test('the key that would exceed the limit is warned of before it is made', async
   await site.signIn(elastic(untouchedApp));
   await site.newKey.open();
   // The control: with room to spare there is nothing to warn of.
-  await expect(site.newKey.dialog).not.toContainText('This will be key');
+  await expect(site.newKey.dialog).not.toContainText('keys will be active');
   await site.integration.open();
   await site.integration.enabled.check();
   await site.integration.limit.fill('3');
   await site.integration.save();
   await expect(site.page.getByRole('main')).toContainText('3 of 3');
   await site.newKey.open();
-  await expect(site.newKey.dialog).toContainText('This will be key 4 of 3.');
+  await expect(site.newKey.dialog).toContainText('4 keys will be active, the limit is 3.');
 });
 
 test('an operator may read the settings and not change them', async ({ app, site }) => {

@@ -8,6 +8,7 @@ pub mod elsewhere;
 pub mod find;
 pub mod find_many;
 pub mod list;
+mod ownership;
 pub mod prepare;
 mod query;
 mod read;
@@ -24,13 +25,18 @@ use crate::{
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::key_list::StatusFilter;
+use app::model::{access::Reach, key_list::StatusFilter, keys_in_use::KeysInUse};
 use serde_json::Value;
 
 /// How many of this person's visible keys work now, those made elsewhere included.
-pub(crate) async fn count_active(services: &Services, person: &Person) -> Result<u64, Failure> {
+pub(crate) async fn count_active(
+    services: &Services,
+    person: &Person,
+) -> Result<KeysInUse, Failure> {
+    let reach = person.actor(services).await?.access().list_reach;
     let body: Value = query::count(StatusFilter::Active, services.clock.now());
     let marked = person.elasticsearch().query_api_keys(&body).await?.total;
     let elsewhere = elsewhere::count(services, person).await?;
-    Ok(marked + elsewhere.active())
+    let counts_everybody = reach == Reach::Everybody;
+    Ok(KeysInUse::of(marked, elsewhere, counts_everybody))
 }

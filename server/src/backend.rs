@@ -309,8 +309,8 @@ impl Backend for RequestBackend {
         ask!(self, role::put::put)
     }
 
-    async fn list_users(&self) -> Result<UserList, Problem> {
-        ask!(self, users::list::list)
+    async fn list_users(&self, search: SearchText) -> Result<UserList, Problem> {
+        ask!(self, users::list::list, search)
     }
 
     async fn create_user(&self, new: NewUser) -> Result<(), Problem> {

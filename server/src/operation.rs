@@ -117,7 +117,10 @@ fn ending<T>(
     result: &Result<Changed<T>, Failure>,
 ) -> Ending {
     let (state, details) = match result {
-        Ok(changed) => (OperationState::success(action), changed.details.clone()),
+        Ok(changed) => {
+            let usual = OperationState::success(action);
+            (changed.state.unwrap_or(usual), changed.details.clone())
+        }
         Err(failure) => {
             let state = match failure {
                 Failure::Unconfirmed(_) | Failure::ChangedMeanwhile => OperationState::Unknown,
@@ -155,14 +158,22 @@ pub(crate) struct Changed<T> {
     pub(crate) value: T,
     /// For the audit trail; no secrets.
     pub(crate) details: Value,
+    /// The state of the operation, where it is not the usual one of a success.
+    pub(crate) state: Option<OperationState>,
 }
 
 impl<T> Changed<T> {
     /// A change with nothing more to say about it.
     pub(crate) fn plain(value: T) -> Self {
+        Self::with_details(value, json!({}))
+    }
+
+    /// A change with something for the audit trail.
+    pub(crate) fn with_details(value: T, details: Value) -> Self {
         Self {
             value,
-            details: json!({}),
+            details,
+            state: None,
         }
     }
 }

@@ -5,7 +5,7 @@ pub mod put;
 pub mod read;
 
 use app::model::role::AGENT_KEY_ROLE;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What the role grants, for people who use the Kibana space of this resource: `space:default`, or `*` for any.
 fn recipe(resource: &str) -> Value {
@@ -32,29 +32,48 @@ pub(crate) fn request(resource: &str) -> String {
     format!("PUT /_security/role/{AGENT_KEY_ROLE}\n{body:#}")
 }
 
+/// Fields of a role that grant something.
+const GRANTING: [&str; 7] = [
+    "cluster",
+    "indices",
+    "applications",
+    "run_as",
+    "global",
+    "remote_indices",
+    "remote_cluster",
+];
+/// Fields that people write about a role.
+const ABOUT: [&str; 2] = ["metadata", "description"];
+/// A field that Elasticsearch adds to its answer.
+const ADDED: &str = "transient_metadata";
+
 /// Only what grants something, in a fixed order, so that two roles that grant the same are equal. Elasticsearch
 /// answers with every field, empty ones included, and in an order of its own.
 fn normalised(descriptor: &Value) -> Value {
-    const GRANTING: [&str; 7] = [
-        "cluster",
-        "indices",
-        "applications",
-        "run_as",
-        "global",
-        "remote_indices",
-        "remote_cluster",
-    ];
     let fields = GRANTING.into_iter().filter_map(|field| {
         let value = sorted(descriptor.get(field)?);
-        let empty = match &value {
-            Value::Array(items) => items.is_empty(),
-            Value::Object(items) => items.is_empty(),
-            Value::Null => true,
-            Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-        };
-        (!empty).then(|| (field.to_owned(), value))
+        (!is_empty(&value)).then(|| (field.to_owned(), value))
     });
     Value::Object(fields.collect())
+}
+
+/// The fields of a later version of Elasticsearch. What they grant is not known.
+fn unknown(descriptor: &Value) -> Map<String, Value> {
+    let fields = descriptor.as_object().into_iter().flatten();
+    let is_known = |name: &str| GRANTING.contains(&name) || ABOUT.contains(&name) || name == ADDED;
+    fields
+        .filter(|(name, value)| !is_known(name) && !is_empty(value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(items) => items.is_empty(),
+        Value::Null => true,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// Every list in it is a set.

@@ -326,7 +326,11 @@ async fn the_form_is_prepared_with_an_operation_of_its_own() {
     let (one, two) = (prepare().await, prepare().await);
     assert_ne!(one.operation, two.operation);
     assert_eq!(
-        (one.active_keys, one.limit, one.authorization_enabled),
+        (
+            one.active_keys.counted,
+            one.limit,
+            one.authorization_enabled
+        ),
         (1, 100, false)
     );
     assert_eq!(

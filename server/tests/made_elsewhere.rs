@@ -1,21 +1,27 @@
 //! Agent keys that neither this application nor Kibana has marked, and users and roles as real clusters hold them.
 
-use crate::support::{App, Browser, PASSWORD, Setup, engine::Engine};
+use crate::support::{App, Browser, PASSWORD, Setup, engine::Engine, proxy::Fault, shown};
 use app::model::{
     agent_key::{FoundAgentKey, KeyRights, KeySource, KeyStatus},
-    key_list::{KeyListPage, MadeElsewhere, SortField, StatusFilter},
+    key_list::{KeyListPage, SortField, StatusFilter},
+    keys_in_use::{KeysInUse, MadeElsewhere, Uncounted},
     problem::ProblemKind,
     user::UserList,
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::clock::Clock;
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
+use url::Url;
 
 fn granting(application: &str) -> Value {
     json!({ "x": { "applications": [
         { "application": application, "privileges": ["event:write"], "resources": ["*"] },
     ] } })
+}
+
+fn in_use(counted: u64, uncounted: Option<Uncounted>) -> KeysInUse {
+    KeysInUse { counted, uncounted }
 }
 
 async fn make(app: &App, owner: &str, body: Value) -> String {
@@ -76,8 +82,8 @@ async fn keys_without_the_mark_are_listed_by_the_filter_and_count_for_the_limit(
         all_read: true,
     };
     assert_eq!(marked.summary.elsewhere, counted(4, 4));
-    assert_eq!((marked.summary.active, marked.summary.in_use()), (1, 5));
-    assert_eq!(marked.summary.uncounted(), None);
+    assert_eq!(marked.summary.active, 1);
+    assert_eq!(marked.summary.in_use(), in_use(5, None));
 
     let elsewhere = list(&admin, true).await;
     assert_eq!(
@@ -129,7 +135,7 @@ async fn a_key_without_the_mark_is_looked_at_and_revoked_like_others() {
     let look = async |id: &str| admin.post("find_agent_key", &[("id", id)]).await;
     let found: FoundAgentKey = look(&id).await.value();
     assert_eq!(found.key.source, KeySource::Elsewhere);
-    assert_eq!(list(&admin, true).await.summary.in_use(), 1);
+    assert_eq!(list(&admin, true).await.summary.in_use(), in_use(1, None));
     assert_eq!(
         admin.post("revoke_agent_key", &[("id", &id)]).await.status,
         StatusCode::OK
@@ -137,7 +143,7 @@ async fn a_key_without_the_mark_is_looked_at_and_revoked_like_others() {
     let found: FoundAgentKey = look(&id).await.value();
     assert!(matches!(found.key.status, KeyStatus::Revoked { .. }));
     // Its part of the limit is free at once.
-    assert_eq!(list(&admin, true).await.summary.in_use(), 0);
+    assert_eq!(list(&admin, true).await.summary.in_use(), in_use(0, None));
     // A key that has nothing to do with APM stays out of reach.
     assert_eq!(look(&foreign).await.problem(), ProblemKind::NotFound);
     let answer = admin.post("revoke_agent_key", &[("id", &foreign)]).await;
@@ -159,10 +165,9 @@ async fn a_person_sees_only_their_own_keys_made_elsewhere() {
     make(&app, "ada", body("of ada")).await;
     let page = list(&ada, true).await;
     assert_eq!(names(&page), ["of ada"]);
-    assert_eq!(page.summary.in_use(), 1);
     assert_eq!(
-        page.summary.uncounted(),
-        Some("Only your own keys are counted.")
+        page.summary.in_use(),
+        in_use(1, Some(Uncounted::OtherOwners))
     );
 }
 
@@ -178,7 +183,10 @@ async fn before_8_5_keys_made_elsewhere_are_not_counted_and_the_page_says_so() {
     let page = list(&admin, true).await;
     assert!(page.keys.is_empty());
     assert_eq!(page.summary.elsewhere, MadeElsewhere::NotTold);
-    assert!(page.summary.uncounted().unwrap().contains("does not tell"));
+    assert_eq!(
+        page.summary.in_use(),
+        in_use(0, Some(Uncounted::MadeElsewhere))
+    );
 }
 
 #[tokio::test]
@@ -321,19 +329,186 @@ async fn malformed_kibana_privileges_open_nothing_and_break_nothing() {
     }
 }
 
-#[tokio::test]
-async fn thousands_of_users_are_one_page_that_stands() {
-    let app = App::start().await;
-    let count = crate::support::soak(300, 5_000);
-    for number in 0..count {
-        let path = format!("/_security/user/u{number:05}");
-        let body = json!({ "password": PASSWORD, "roles": [], "full_name": "" });
-        app.engine.ask(Method::PUT, &path, Some(body)).await;
+/// 5,000 more users, as Elasticsearch answers with them.
+fn with_thousands_of_users(users: &mut Value) {
+    for number in 0..5_000 {
+        let name = format!("u{number:04}");
+        users[&name] = json!({
+            "username": name, "roles": [], "full_name": null, "email": null, "metadata": {}, "enabled": true,
+        });
     }
+}
+
+#[tokio::test]
+async fn of_thousands_of_users_the_page_shows_a_hundred_and_says_how_many_more() {
+    /// Users that Elasticsearch keeps for itself.
+    const RESERVED: usize = 7;
+    let (app, proxy) = App::behind_proxy().await;
     let admin = app.as_admin().await;
+    proxy.fail(
+        "GET /_security/user",
+        Fault::Edited(with_thousands_of_users),
+    );
+    let rows = |page: &str| page.matches("<tr").count() - 1;
     let page = admin.get("/settings/users").await;
     assert_eq!(page.status, StatusCode::OK);
-    let text = page.text();
-    let last = format!("u{:05}", count - 1);
-    assert!(text.contains("u00000") && text.contains(&last));
+    let text = shown(&page.text());
+    let total = 5_000 + RESERVED;
+    assert!(
+        text.contains(&format!("{total} of {total} users")),
+        "{text}"
+    );
+    assert!(text.contains(&format!("{} more are not shown.", total - 100)));
+    assert_eq!(rows(&text), 100);
+    assert!(text.len() < 600_000, "{} bytes", text.len());
+    // The search finds every one of them.
+    for (search, matching) in [("u4999", 1), ("U499", 10), ("nobody", 0)] {
+        let text = shown(
+            &admin
+                .get(&format!("/settings/users?q={search}"))
+                .await
+                .text(),
+        );
+        let count = format!("{matching} of {total} users");
+        assert!(text.contains(&count), "{search}");
+        assert_eq!(rows(&text), matching, "{search}");
+        assert!(!text.contains("more are not shown"), "{search}");
+    }
+}
+
+#[tokio::test]
+async fn the_links_of_users_of_every_printable_name_lead_to_that_user() {
+    const NEW_PASSWORD: &str = "a new passphrase, long enough";
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let every: String = (b' '..=b'~').map(char::from).collect();
+    let every = format!("x{every}x");
+    let every_but_colon = every.replace(':', "");
+    let names = [
+        "a/b",
+        "100%",
+        "%2F",
+        "\"quoted\" <b>",
+        "a+b&c=d",
+        &every,
+        &every_but_colon,
+    ];
+    for name in names {
+        let path: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let body = json!({ "password": PASSWORD, "roles": [], "full_name": null, "email": null });
+        app.engine
+            .ask(Method::PUT, &format!("/_security/user/{path}"), Some(body))
+            .await;
+    }
+    let page = shown(&admin.get("/settings/users").await.text());
+    for (form, function, title, done) in [
+        (
+            "password",
+            "reset_password",
+            "New password for ",
+            "Set a new password for ",
+        ),
+        ("delete", "delete_user", "Delete ", "Deleted "),
+    ] {
+        for name in names {
+            let link = link_of(&page, &format!("/settings/users/{form}?"), name);
+            let link = link.unwrap_or_else(|| panic!("no link to {form} {name}"));
+            let dialog = shown(&admin.get(&link).await.text());
+            assert!(
+                dialog.contains(&format!("{title}{name}")),
+                "{name}: {dialog}"
+            );
+            let field = format!(r#"name="username" value="{name}""#);
+            assert!(dialog.contains(&field), "{name}: {dialog}");
+            let fields = [("username", name), ("password", NEW_PASSWORD)];
+            let answer = admin.submit(&link, function, &fields).await;
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+            let after = admin.get(answer.header("location").unwrap()).await;
+            let after = shown(&after.text());
+            assert!(after.contains(&format!("{done}{name}.")), "{name}: {after}");
+            let is_there = link_of(&after, "/settings/users/delete?", name).is_some();
+            assert_eq!(is_there, form == "password", "{name}");
+            // Basic authentication cannot carry a colon in a name.
+            if form == "password" && !name.contains(':') {
+                let answer = app.nobody().sign_in(name, NEW_PASSWORD).await;
+                assert_eq!(answer.status, StatusCode::OK, "{name}");
+            }
+        }
+    }
+}
+
+/// The address of the link on the page that leads to this form for this user.
+fn link_of(page: &str, form: &str, name: &str) -> Option<String> {
+    let mut links = page.split("href=\"").skip(1);
+    let link = links.find(|link| {
+        let address = link.split('"').next().unwrap_or_default();
+        let address = Url::parse("http://localhost").unwrap().join(address);
+        let is_of = |(field, user): (Cow<str>, Cow<str>)| field == "user" && user == name;
+        link.starts_with(form) && address.is_ok_and(|address| address.query_pairs().any(is_of))
+    })?;
+    link.split('"').next().map(str::to_owned)
+}
+
+/// A field that a later version of Elasticsearch might have.
+fn with_a_field_of_a_later_version(answer: &mut Value) {
+    for key in answer["api_keys"].as_array_mut().into_iter().flatten() {
+        key["role_descriptors"]["apm"]["remote_things"] = json!([{ "clusters": ["far-away"] }]);
+    }
+}
+
+#[tokio::test]
+async fn a_field_of_a_later_version_in_the_descriptors_of_a_key_is_a_finding_and_shown() {
+    let (app, proxy) = App::behind_proxy().await;
+    let id = app.engine.kibana_key("elastic", "later").await;
+    let admin = app.as_admin().await;
+    let look =
+        async || -> FoundAgentKey { admin.post("find_agent_key", &[("id", &id)]).await.value() };
+    assert_eq!(look().await.key.rights.finding(), None);
+    proxy.fail(
+        "POST /_security/_query/api_key",
+        Fault::Edited(with_a_field_of_a_later_version),
+    );
+    let finding = look().await.key.rights.finding();
+    assert_eq!(finding, Some("More than an agent needs"));
+    let page = admin.get(&format!("/settings/agent-keys/{id}")).await;
+    let page = shown(&page.text());
+    assert!(
+        page.contains("remote_things") && page.contains("far-away"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn ten_thousand_keys_made_elsewhere_are_read_and_of_more_the_page_says_so() {
+    const READ_MAX: usize = 10_000;
+    let app = App::start().await;
+    let body = json!({ "name": "newest", "role_descriptors": granting("apm") });
+    let id = make(&app, "elastic", body).await;
+    app.engine.copy_key(&id, 1..=READ_MAX - 1).await;
+    let admin = app.as_admin().await;
+    let counted = |all_read| MadeElsewhere::Counted {
+        total: READ_MAX as u64,
+        active: READ_MAX as u64,
+        all_read,
+    };
+    let page = list(&admin, true).await;
+    assert_eq!(page.summary.elsewhere, counted(true));
+    assert_eq!(page.summary.in_use(), in_use(READ_MAX as u64, None));
+    assert_eq!(page.total, READ_MAX as u64);
+    // One more, which is the oldest, when the keys are read again.
+    app.engine.copy_key(&id, READ_MAX..=READ_MAX).await;
+    app.clock.advance(Duration::from_secs(31));
+    let page = list(&admin, true).await;
+    assert_eq!(page.summary.elsewhere, counted(false));
+    let too_many = in_use(READ_MAX as u64, Some(Uncounted::TooMany));
+    assert_eq!(page.summary.in_use(), too_many);
+    assert_eq!(page.total, READ_MAX as u64);
+    let text = shown(
+        &admin
+            .get("/settings/agent-keys?source=elsewhere")
+            .await
+            .text(),
+    );
+    assert!(text.contains("At least 10000 of 100"), "{text}");
+    assert!(text.contains("There are too many keys to look at all of them."));
 }

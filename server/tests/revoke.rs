@@ -1,6 +1,11 @@
 //! Revoking agent keys.
 
-use crate::support::{App, attacker::Attacker};
+use crate::support::{
+    App,
+    attacker::Attacker,
+    proxy::{CACHE_NOT_CLEARED, Fault},
+    shown,
+};
 use app::model::{
     agent_key::{CreatedAgentKey, RevokedAgentKey},
     problem::ProblemKind,
@@ -143,4 +148,67 @@ async fn nobody_is_told_that_nothing_was_changed_when_a_revocation_cannot_be_wri
         .iter()
         .rfind(|event| event.action == "agent_key_invalidate");
     assert_eq!(found.unwrap().outcome, "success");
+}
+
+#[tokio::test]
+async fn a_revoked_key_that_some_nodes_have_cached_is_shown_as_such() {
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let keys = [
+        app.engine.kibana_key("ada", "one").await,
+        app.engine.kibana_key("ada", "two").await,
+    ];
+    proxy.fail(
+        "DELETE /_security/api_key",
+        Fault::AnswerAfterwards(CACHE_NOT_CLEARED),
+    );
+    // With JavaScript and without, the answer leads to the same page.
+    let id = keys[0].as_str();
+    let by_script = ada.post("revoke_agent_key", &[("id", id)]).await;
+    let question = format!("/settings/agent-keys/{}/revoke", keys[1]);
+    let fields = [("id", keys[1].as_str())];
+    let by_form = ada.submit(&question, "revoke_agent_key", &fields).await;
+    for (answer, id) in [(by_script, &keys[0]), (by_form, &keys[1])] {
+        let page = format!("/settings/agent-keys?revoked={id}");
+        assert_eq!(answer.header("location"), Some(page.as_str()));
+        for page in [page, format!("/settings/agent-keys/{id}")] {
+            let text = ada.get(&page).await.text();
+            let what_to_do = format!("POST /_security/api_key/{id}/_clear_cache");
+            let text = shown(&text);
+            assert!(text.contains(&what_to_do), "{page}: {text}");
+            assert!(text.contains("up to 15 minutes"), "{page}");
+            assert!(!text.contains("refuses it from now on"), "{page}");
+        }
+    }
+    let outcomes: Vec<_> = app
+        .events()
+        .await
+        .into_iter()
+        .filter(|event| event.action == "agent_key_invalidate")
+        .map(|event| event.outcome.clone())
+        .collect();
+    assert_eq!(outcomes, ["unknown", "success", "unknown", "success"]);
+    // No node keeps it for longer.
+    app.clock.advance(Duration::from_mins(15));
+    let page = format!("/settings/agent-keys?revoked={id}");
+    let text = ada.get(&page).await.text();
+    assert!(text.contains("refuses it from now on") && !text.contains("_clear_cache"));
+}
+
+#[tokio::test]
+async fn a_link_cannot_claim_that_a_key_is_revoked_or_still_cached() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let active = app.engine.kibana_key("ada", "active").await;
+    let revoked = app.engine.kibana_key("ada", "revoked").await;
+    let fields = [("id", revoked.as_str())];
+    ada.post("revoke_agent_key", &fields).await;
+    for (id, is_revoked) in [(&active, false), (&revoked, true)] {
+        let link = format!(
+            "/settings/agent-keys?revoked={id}&in_cache=true&cached=true&state=revoked_in_cache"
+        );
+        let text = ada.get(&link).await.text();
+        assert!(!text.contains("_clear_cache"), "{id}");
+        assert_eq!(text.contains("refuses it from now on"), is_revoked, "{id}");
+    }
 }

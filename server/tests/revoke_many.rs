@@ -2,7 +2,7 @@
 
 use crate::support::{
     Answer, App, Browser, PASSWORD,
-    proxy::{Fault, Gate},
+    proxy::{CACHE_NOT_CLEARED, Fault, Gate},
     requirement,
 };
 use app::model::{
@@ -429,6 +429,45 @@ async fn more_than_twenty_keys_ask_for_a_recent_password() {
     assert_eq!(names(&told, RevocationEnding::Already).len(), 20);
     assert_eq!(invalidated(&app).await, 42);
     requirement("R19", 3, 3, None);
+}
+
+#[tokio::test]
+async fn of_many_revoked_keys_those_that_some_nodes_have_cached_are_marked() {
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let keys = keys(&app, "ada", 5).await;
+    let ids: Vec<_> = keys.values().collect();
+    proxy.fail(REVOKE, Fault::AnswerAfterwards(CACHE_NOT_CLEARED));
+    let told: Vec<KeyRevocation> = revoke(&ada, ids[..2].iter().copied(), "").await.value();
+    assert_eq!(endings(&told), [RevocationEnding::RevokedInCache; 2]);
+    // Without JavaScript the answer is the page. One of these keys was revoked before.
+    let page = question_of(ids[1..4].iter().copied());
+    let fields = form(ids[1..4].iter().copied(), "");
+    let text = ada.submit(&page, "revoke_agent_keys", &fields).await.text();
+    let dialog = &text[text.find("<dialog").unwrap()..text.find("</dialog>").unwrap()];
+    assert!(dialog.contains("2 of 3 keys revoked"), "{dialog}");
+    assert!(dialog.contains("2 revoked, 1 was already revoked."));
+    assert!(dialog.contains("Some keys are still cached.") && dialog.contains("up to 15 minutes"));
+    assert!(dialog.contains("/_clear_cache") && !dialog.contains("from now on"));
+    assert!(!dialog.contains("failed"), "nothing is left to try again");
+    let rows: Vec<_> = dialog.split("<tr").collect();
+    for (id, cached) in [(ids[1], false), (ids[2], true), (ids[3], true)] {
+        let row = rows.iter().find(|row| row.contains(id.as_str())).unwrap();
+        assert_eq!(row.contains("Revoked, still cached"), cached, "{row}");
+    }
+    assert_eq!(invalidated(&app).await, 4);
+    let events = written(&app).await;
+    let row = |outcome: &str| (outcome.to_owned(), Value::from("bulk"));
+    assert_eq!(events[ids[3]], [row("unknown"), row("success")]);
+    // The control: a cache that can be cleared is not told of.
+    proxy.heal();
+    let page = question_of([ids[4]]);
+    let answer = ada
+        .submit(&page, "revoke_agent_keys", &form([ids[4]], ""))
+        .await;
+    let text = answer.text();
+    assert!(text.contains("1 key revoked") && text.contains("from now on"));
+    assert!(!text.contains("cached"));
 }
 
 #[tokio::test]

@@ -1,12 +1,17 @@
 //! The settings of the APM integration.
 
-use crate::support::App;
+use crate::support::{App, Browser, shown};
 use app::model::{
     agent_key::CreatedAgentKey,
     apm_settings::{ApmIntegration, ServerUrlError},
+    keys_in_use::{KeysInUse, Uncounted},
     problem::ProblemKind,
 };
 use http::StatusCode;
+
+fn in_use(counted: u64, uncounted: Option<Uncounted>) -> KeysInUse {
+    KeysInUse { counted, uncounted }
+}
 
 #[tokio::test]
 async fn settings_are_saved_and_feed_the_snippets() {
@@ -21,10 +26,7 @@ async fn settings_are_saved_and_feed_the_snippets() {
         ),
         (100, false)
     );
-    assert_eq!(
-        (before.active_keys, before.counts_everybody),
-        (Some(0), true)
-    );
+    assert_eq!(before.active_keys, in_use(0, None));
     assert_eq!(before.elasticsearch_url, app.engine.url());
     let form = [
         ("form[server_url]", "https://apm.example.com:8200/"),
@@ -45,7 +47,7 @@ async fn settings_are_saved_and_feed_the_snippets() {
         created.apm_server_url.as_deref(),
         Some("https://apm.example.com:8200")
     );
-    assert_eq!(read().await.active_keys, Some(1));
+    assert_eq!(read().await.active_keys, in_use(1, None));
 }
 
 #[tokio::test]
@@ -70,5 +72,47 @@ async fn whoever_may_not_list_keys_is_not_told_their_number() {
     let app = App::start().await;
     let stranger = app.with_user("stranger", &[]).await;
     let read: ApmIntegration = stranger.post("read_apm_integration", &[]).await.value();
-    assert_eq!((read.active_keys, read.counts_everybody), (None, false));
+    assert_eq!(read.active_keys, in_use(0, Some(Uncounted::Hidden)));
+}
+
+#[tokio::test]
+async fn a_count_that_may_leave_keys_out_says_at_least_on_every_page() {
+    const PAGES: [(&str, &str); 3] = [
+        ("/settings/agent-keys", "At least 1 of 1"),
+        (
+            "/settings/agent-keys/new",
+            "At least 2 keys will be active, the limit is 1.",
+        ),
+        ("/settings/apm-integration", "At least 1 of 1"),
+    ];
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let admin = app.as_admin().await;
+    let form = [("form[server_url]", ""), ("form[api_key_limit]", "1")];
+    let saved = admin.post("save_apm_settings", &form).await;
+    assert_eq!(saved.status, StatusCode::OK, "{}", saved.text());
+    ada.create("first").await;
+    for (page, count) in PAGES {
+        let text = shown(&ada.get(page).await.text());
+        assert!(text.contains(count), "{page}: {text}");
+        assert!(text.contains("Only your own keys are counted."), "{page}");
+        // The control: who sees every key is told the number.
+        let text = shown(&admin.get(page).await.text());
+        let exact = count.trim_start_matches("At least ");
+        assert!(text.contains(exact) && !text.contains("At least"), "{page}");
+        assert!(!text.contains("are counted"), "{page}");
+    }
+    // A limit is not called large enough for keys that are not counted.
+    let form = [("form[server_url]", ""), ("form[api_key_limit]", "1000")];
+    admin.post("save_apm_settings", &form).await;
+    let is_enough = async |browser: &Browser| {
+        let page = browser.get("/settings/apm-integration").await.text();
+        page.contains("Enough to rotate")
+    };
+    assert!(is_enough(&admin).await && !is_enough(&ada).await);
+    // Without the right to list keys, the page does not say that there are none.
+    let stranger = app.with_user("stranger", &[]).await;
+    let text = shown(&stranger.get("/settings/apm-integration").await.text());
+    assert!(text.contains("At least 0 of 1000"), "{text}");
+    assert!(text.contains("You may not see any keys, so none are counted."));
 }

@@ -20,6 +20,7 @@ mod connections;
 mod contention;
 mod create;
 mod degraded;
+mod domains;
 mod durability;
 mod edits;
 mod elsewhere;

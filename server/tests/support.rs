@@ -439,6 +439,26 @@ pub(crate) fn key_form<'a>(operation: &'a str, name: &'a str) -> [(&'a str, &'a 
     ]
 }
 
+/// The text of a page: without the comments that mark where it changes, and with its characters written out.
+pub(crate) fn shown(page: &str) -> String {
+    let marks = ["<!>", "<!---->"];
+    let text = marks
+        .iter()
+        .fold(page.to_owned(), |text, mark| text.replace(mark, ""));
+    // The ampersand comes last, so that nothing is read twice.
+    let names = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#x27;", "'"),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ];
+    names.iter().fold(text, |text, (name, character)| {
+        text.replace(name, character)
+    })
+}
+
 /// An answer, whole.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,

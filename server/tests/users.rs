@@ -1,6 +1,6 @@
 //! Users and the agent key role.
 
-use crate::support::{App, PASSWORD};
+use crate::support::{App, PASSWORD, proxy::Fault, shown};
 use app::model::{
     password::PasswordError,
     problem::ProblemKind,
@@ -8,7 +8,8 @@ use app::model::{
     user::{UserList, UsernameError},
 };
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 #[tokio::test]
 async fn the_role_is_created_repaired_and_recognised() {
@@ -259,4 +260,37 @@ async fn reserved_users_and_ones_own_account_are_out_of_reach() {
         );
     }
     app.as_admin().await;
+}
+
+#[tokio::test]
+async fn a_field_of_a_later_version_in_the_role_is_shown_and_stays_when_it_is_repaired() {
+    let (app, proxy) = App::behind_proxy().await;
+    let admin = app.as_admin().await;
+    let role = async || -> AgentKeyRole { admin.post("read_agent_key_role", &[]).await.value() };
+    let page = async || shown(&admin.get("/settings/users").await.text());
+    app.engine.put_agent_key_role().await;
+    assert_eq!(role().await.unknown_fields, None);
+    assert!(!page().await.contains("does not know"));
+
+    let value = json!([{ "clusters": ["far-away"] }]);
+    let field = Arc::new(Mutex::new(value.clone()));
+    proxy.fail("", Fault::RoleField("remote_things", Arc::clone(&field)));
+    let documented = role().await;
+    assert_eq!(documented.state, RoleState::AsDocumented);
+    let shown_fields: Value = serde_json::from_str(&documented.unknown_fields.unwrap()).unwrap();
+    assert_eq!(shown_fields, json!({ "remote_things": value }));
+    let text = page().await;
+    assert!(
+        text.contains("fields that this version of Agent Keys does not know"),
+        "{text}"
+    );
+    assert!(text.contains("remote_things") && text.contains("far-away"));
+
+    let changed = json!({ "cluster": ["manage_own_api_key", "monitor"] });
+    app.engine.put_role("apm_agent_key_role", changed).await;
+    assert!(matches!(role().await.state, RoleState::Differs { .. }));
+    let answer = admin.post("put_agent_key_role", &[]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(role().await.state, RoleState::AsDocumented);
+    assert_eq!(*field.lock().unwrap(), value, "it was written back");
 }

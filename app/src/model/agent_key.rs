@@ -179,6 +179,8 @@ pub struct FoundAgentKey {
     pub key: AgentKey,
     /// Its role descriptors as Elasticsearch holds them, as JSON; `None` where it does not tell.
     pub descriptors: Option<String>,
+    /// True if the key is revoked, and some nodes may still accept it from their cache.
+    pub in_cache: bool,
     /// When Elasticsearch was asked.
     pub read_at: Timestamp,
     /// Why it was not asked now, where the key is shown as it was then.

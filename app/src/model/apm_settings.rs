@@ -1,5 +1,6 @@
 //! How APM Server accepts agents: kept here, applied there by the fragment of `apm-server.yml` that the page shows.
 
+use super::keys_in_use::KeysInUse;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -146,10 +147,8 @@ pub struct ApmSettingsErrors {
 pub struct ApmIntegration {
     /// As saved.
     pub settings: ApmSettings,
-    /// How many agent keys work now, as far as this person may see.
-    pub active_keys: Option<u64>,
-    /// Whether `active_keys` covers every owner.
-    pub counts_everybody: bool,
+    /// How many keys count for the limit now.
+    pub active_keys: KeysInUse,
     /// Where APM Server finds Elasticsearch to check keys. In embedded mode this must stand in the fragment.
     pub elasticsearch_url: String,
     /// Whether it is the embedded engine.
@@ -159,7 +158,7 @@ pub struct ApmIntegration {
 impl ApmIntegration {
     /// The limit that holds every key twice, as during a rotation, and never less than APM Server's own default.
     pub fn recommended_limit(&self) -> u32 {
-        recommended_limit(self.active_keys.unwrap_or(0))
+        recommended_limit(self.active_keys.counted)
     }
 }
 

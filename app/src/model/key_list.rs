@@ -1,6 +1,12 @@
 //! The list of keys: what is asked for, in the words of the page's address, and what comes back.
 
-use super::{agent_key::AgentKey, apm_settings::ApmSettings, outage::Memory, timestamp::Timestamp};
+use super::{
+    agent_key::AgentKey,
+    apm_settings::ApmSettings,
+    keys_in_use::{KeysInUse, MadeElsewhere},
+    outage::Memory,
+    timestamp::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// Rows on a page, where the address does not say.
@@ -139,41 +145,6 @@ pub struct KeySummary {
     pub authorization_enabled: bool,
 }
 
-/// Keys that grant privileges of `apm` without our or Kibana's mark.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MadeElsewhere {
-    /// Elasticsearch before 8.5 does not tell what a key grants.
-    #[default]
-    NotTold,
-    /// So many were found.
-    Counted {
-        /// All of them, whatever their status.
-        total: u64,
-        /// Those that work now.
-        active: u64,
-        /// True if every key was read. If not, there may be more.
-        all_read: bool,
-    },
-}
-
-impl MadeElsewhere {
-    /// Those that work now, as far as they are known.
-    pub fn active(self) -> u64 {
-        match self {
-            Self::NotTold => 0,
-            Self::Counted { active, .. } => active,
-        }
-    }
-
-    /// All of them, as far as they are known.
-    pub fn total(self) -> u64 {
-        match self {
-            Self::NotTold => 0,
-            Self::Counted { total, .. } => total,
-        }
-    }
-}
-
 impl KeyListPage {
     /// The moment from which the rows are seen.
     pub fn now(&self) -> Timestamp {
@@ -192,22 +163,8 @@ impl KeySummary {
     }
 
     /// Keys that count for APM Server's limit.
-    pub fn in_use(&self) -> u64 {
-        self.active + self.elsewhere.active()
-    }
-
-    /// Why there may be more keys than [`Self::in_use`]; `None` where there are not.
-    pub fn uncounted(&self) -> Option<&'static str> {
-        match self.elsewhere {
-            _ if !self.counts_everybody => Some("Only your own keys are counted."),
-            MadeElsewhere::NotTold => Some(
-                "Keys made elsewhere are not counted: Elasticsearch does not tell what they grant.",
-            ),
-            MadeElsewhere::Counted {
-                all_read: false, ..
-            } => Some("There are too many keys to look at all of them."),
-            MadeElsewhere::Counted { all_read: true, .. } => None,
-        }
+    pub fn in_use(&self) -> KeysInUse {
+        KeysInUse::of(self.active, self.elsewhere, self.counts_everybody)
     }
 
     /// Returns true if there are no keys, including those made elsewhere.

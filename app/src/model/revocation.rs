@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub const KEYS_MAX: usize = 1_000;
 /// More keys than these are revoked only after their number was typed, and with a recently entered password.
 pub const KEYS_UNCONFIRMED_MAX: usize = 20;
+/// How long a node of Elasticsearch may accept a revoked key that could not be removed from its cache: the most that
+/// `xpack.security.authc.api_key.doc_cache.ttl` can be, 5 minutes by default.
+pub const CACHED_MS_MAX: i64 = 15 * 60 * 1_000;
 
 /// The keys that somebody chose: 1 to [`KEYS_MAX`] exact ids, none of them twice. Nothing in it means “all”.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +104,8 @@ pub enum RevocationEnding {
     Unconfirmed,
     /// There is no such key, or not for this person.
     NotFound,
+    /// Revoked now, and Elasticsearch could not remove it from the cache of every node.
+    RevokedInCache,
     /// Revoked now.
     Revoked,
     /// It had been revoked before; nothing changed.

@@ -10,6 +10,8 @@ pub const AGENT_KEY_ROLE: &str = "apm_agent_key_role";
 pub struct AgentKeyRole {
     /// What is there.
     pub state: RoleState,
+    /// Fields of a later version of Elasticsearch, as JSON. They stay when the role is repaired.
+    pub unknown_fields: Option<String>,
     /// The whole request that creates or repairs it, as `PUT /_security/role/…` with its JSON body, for whoever may send it.
     pub request: String,
     /// The Kibana space that the recipe names.

@@ -11,6 +11,9 @@ use std::fmt;
 /// The longest user name, in characters.
 pub const USERNAME_CHARACTERS_MAX: usize = 507;
 
+/// The most users that are shown at once.
+pub const USERS_MAX: usize = 100;
+
 /// A user name: 1 to [`USERNAME_CHARACTERS_MAX`] printable ASCII characters, no white space at either end, no `:`.
 ///
 /// Elasticsearch would store a `:`, and then nobody could sign in with it: Basic authentication cannot carry one.
@@ -165,8 +168,12 @@ pub struct NewUserErrors {
 /// Everything the users page shows, to those who may see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserList {
-    /// By user name.
+    /// By user name: those that match the search, at most [`USERS_MAX`].
     pub users: Vec<User>,
+    /// How many match the search.
+    pub matching: usize,
+    /// How many there are.
+    pub total: usize,
 }
 
 #[cfg(test)]

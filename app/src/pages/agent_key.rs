@@ -1,6 +1,9 @@
 //! One key: what Elasticsearch knows of it, and the configuration that belongs to it.
 
-use super::agent_keys::table::{StatusBadge, or_dash, rights_badges};
+use super::agent_keys::{
+    in_cache::InCache,
+    table::{StatusBadge, or_dash, rights_badges},
+};
 use crate::{
     components::{
         badge::Tone,
@@ -51,11 +54,20 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
     let FoundAgentKey {
         key,
         descriptors,
+        in_cache,
         read_at,
         outage,
     } = found;
     let now = outage.map_or(read_at, |outage| outage.now);
     let banner = outage.map(|outage| view! { <OutageBanner outage what="This page" read_at /> });
+    let in_cache = in_cache.then(|| key.id.to_string()).map(|ids| {
+        view! {
+            <Callout tone=Tone::Warning>
+                <h2>"This key is revoked and still cached"</h2>
+                <p><InCache ids /></p>
+            </Callout>
+        }
+    });
     let revoke = key.revocable.then(|| {
         view! {
             <a class="button" data-variant="danger-quiet" href=urls::revoke_agent_key(&key.id)>
@@ -102,6 +114,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
                 {revoke}
             </div>
         </header>
+        {in_cache}
         {works.then(|| view! { <DeliveryNotice delivery=key.delivery /> })}
         {works.then(|| view! { <RightsNotice rights=key.rights.clone() /> })}
         <section class="panel">

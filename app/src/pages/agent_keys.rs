@@ -2,6 +2,7 @@
 
 pub mod create;
 mod created;
+pub mod in_cache;
 mod pages;
 pub mod revoke;
 pub mod revoke_many;
@@ -23,7 +24,7 @@ use crate::{
     },
     model::{
         access::Permit,
-        agent_key::KeyStatus,
+        agent_key::{FoundAgentKey, KeyStatus},
         key_list::{KeyListPage, KeyListQuery},
         outage::Memory,
         problem::{ElasticsearchFault, Problem, ProblemKind},
@@ -35,13 +36,10 @@ use crate::{
     },
     urls,
 };
+use in_cache::InCache;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{
-    components::Outlet,
-    hooks::{use_location, use_query_map},
-    params::ParamsMap,
-};
+use leptos_router::{components::Outlet, hooks::use_location, params::ParamsMap};
 use pages::Pages;
 use states::{ApiKeysDisabled, Denied, Empty, Loading, NothingFound, NothingRemembered};
 use summary::Summary;
@@ -57,7 +55,7 @@ struct Revocations(RwSignal<u32>);
 pub fn AgentKeysPage() -> impl IntoView {
     let viewer = use_viewer();
     let location = use_location();
-    let parameters = use_query_map();
+    let parameters = urls::use_parameters();
     let query = Memo::new(move |_| list_query(&parameters.read()));
     let revoked = Memo::new(move |_| parameters.read().get("revoked"));
     let revocations = Revocations(RwSignal::new(0));
@@ -240,18 +238,17 @@ fn Failed(problem: Problem) -> impl IntoView {
     view! { <ProblemPrompt problem retry=list_behind() /> }
 }
 
-/// Says which key was just revoked. What it says is read from Elasticsearch, not from the address.
+/// Says which key was just revoked. What it says is read from Elasticsearch and the ledger, not from the address.
 #[component]
 fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
-    let key = ask(
+    let found = ask(
         move || id.get(),
         |id| async move {
             match id {
                 Some(id) => find_agent_key(id)
                     .await
                     .ok()
-                    .filter(|found| found.outage.is_none())
-                    .map(|found| found.key),
+                    .filter(|found| found.outage.is_none()),
                 None => None,
             }
         },
@@ -259,15 +256,27 @@ fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
     view! {
         <Suspense>
             {move || Suspend::new(async move {
-                let revoked = key.await.filter(|key| matches!(key.status, KeyStatus::Revoked { .. }));
-                revoked.map(|key| {
-                    view! {
-                        <Callout tone=Tone::Success announce=Announce::Status>
-                            <p>
-                                <strong>"Revoked " <bdi>{key.name}</bdi> "."</strong>
-                                " Elasticsearch refuses it from now on. APM Server may accept it for up to a minute."
-                            </p>
-                        </Callout>
+                let is_revoked = |found: &FoundAgentKey| matches!(found.key.status, KeyStatus::Revoked { .. });
+                let revoked = found.await.filter(is_revoked);
+                revoked.map(|FoundAgentKey { key, in_cache, .. }| {
+                    let title = view! { <strong>"Revoked " <bdi>{key.name}</bdi> "."</strong> };
+                    if in_cache {
+                        view! {
+                            <Callout tone=Tone::Warning announce=Announce::Alert>
+                                <p>{title} " " <InCache ids=key.id.to_string() /></p>
+                            </Callout>
+                        }
+                            .into_any()
+                    } else {
+                        view! {
+                            <Callout tone=Tone::Success announce=Announce::Status>
+                                <p>
+                                    {title}
+                                    " Elasticsearch refuses it from now on. APM Server may accept it for up to a minute."
+                                </p>
+                            </Callout>
+                        }
+                            .into_any()
                     }
                 })
             })}

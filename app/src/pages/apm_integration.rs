@@ -9,12 +9,13 @@ use crate::{
         field::{FieldErrors, FieldKind, TextField},
         form::{ActionForm, SubmitButton, use_form},
         icon::IconName,
-        meter::KeyLimitMeter,
+        meter::{KeyCount, KeyLimitMeter},
         problem::{ProblemCallout, ProblemPrompt, describe},
     },
     model::{
         access::Permit,
         apm_settings::{ApmIntegration, ApmSettingsErrors},
+        keys_in_use::KeysInUse,
         problem::{Problem, ProblemKind},
     },
     questions::{
@@ -122,7 +123,7 @@ fn Settings(
         text.into_iter().collect()
     });
     let recommended = integration.recommended_limit();
-    let active = integration.active_keys.unwrap_or(0);
+    let keys = integration.active_keys;
     let read_only = !permit.is_granted();
     let fragment = apm_server::fragment(
         &settings,
@@ -212,14 +213,14 @@ fn Settings(
                                                     />
                                                     <span data-part="affix">"keys per minute"</span>
                                                 </div>
-                                                {(settings.api_key_limit >= recommended)
+                                                {(settings.api_key_limit >= recommended && keys.uncounted.is_none())
                                                     .then(|| {
                                                         view! { <Badge tone=Tone::Success icon=IconName::Check text="Enough to rotate" /> }
                                                     })}
                                             </div>
                                             <FieldErrors id="limit-error" errors=limit_errors />
-                                            <KeyLimitMeter active limit=settings.api_key_limit />
-                                            <HowRecommended active recommended />
+                                            <KeyLimitMeter keys limit=settings.api_key_limit />
+                                            <HowRecommended keys recommended />
                                         </div>
                                     </div>
                                 </div>
@@ -273,13 +274,13 @@ fn Settings(
 /// Says so when the saved limit is too small.
 #[component]
 fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
-    let active = integration.active_keys.unwrap_or(0);
+    let keys = integration.active_keys;
     let limit = integration.settings.api_key_limit;
     let recommended = integration.recommended_limit();
-    if active > u64::from(limit) {
+    if keys.counted > u64::from(limit) {
         view! {
             <Callout tone=Tone::Danger icon=IconName::Warn>
-                <h2>{active} " keys are active, APM Server accepts " {limit} " per minute"</h2>
+                <h2><KeyCount keys /> " keys are active, APM Server accepts " {limit} " per minute"</h2>
                 <p>"Agents beyond that are refused with 503. Set the limit to " <strong>{recommended}</strong> "."</p>
             </Callout>
         }
@@ -288,8 +289,8 @@ fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
         view! {
             <Callout tone=Tone::Warning>
                 <p>
-                    "During a rotation every key counts twice. A limit of " <strong>{recommended}</strong>
-                    " holds all " {active} " active keys and their successors."
+                    <KeyCount keys /> " active now. During a rotation every key counts twice; a limit of "
+                    <strong>{recommended}</strong> " holds that."
                 </p>
             </Callout>
         }
@@ -300,13 +301,13 @@ fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
 }
 
 #[component]
-fn HowRecommended(active: u64, recommended: u32) -> impl IntoView {
+fn HowRecommended(keys: KeysInUse, recommended: u32) -> impl IntoView {
     view! {
         <details class="disclosure">
             <summary>"How " {recommended} " is worked out"</summary>
             <dl class="sum">
-                <div><dt>"Active keys"</dt><dd>{active}</dd></div>
-                <div><dt>"Their successors during a rotation"</dt><dd>"+ " {active}</dd></div>
+                <div><dt>"Active keys"</dt><dd><KeyCount keys /></dd></div>
+                <div><dt>"Their successors during a rotation"</dt><dd>"+ " {keys.counted}</dd></div>
                 <div data-part="total">
                     <dt>"Rounded up to tens, and at least 100"</dt>
                     <dd>{recommended}</dd>

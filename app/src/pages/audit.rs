@@ -22,14 +22,14 @@ use crate::{
 use filters::Filters;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{hooks::use_query_map, params::ParamsMap};
+use leptos_router::params::ParamsMap;
 use table::EventTable;
 
 /// The page.
 #[component]
 pub fn AuditPage() -> impl IntoView {
     let viewer = use_viewer();
-    let parameters = use_query_map();
+    let parameters = urls::use_parameters();
     let query = Memo::new(move |_| audit_query(&parameters.read()));
     let page = ask(move || query.get(), read_audit);
     view! {

@@ -18,16 +18,16 @@ use crate::{
         ask,
         session::{SignIn, read_front_door},
     },
+    urls,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 /// The page.
 #[component]
 pub fn LoginPage() -> impl IntoView {
     let front_door = ask(|| (), |()| read_front_door());
-    let query = use_query_map();
+    let query = urls::use_parameters();
     let sign_in = use_form::<SignIn>();
     let problem = move || sign_in.value().get().and_then(Result::err);
     let username = sign_in

@@ -19,13 +19,12 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 /// The page.
 #[component]
 pub fn ReauthenticatePage() -> impl IntoView {
     let viewer = ask(|| (), |()| read_viewer());
-    let query = use_query_map();
+    let query = urls::use_parameters();
     let reauthenticate = use_form::<Reauthenticate>();
     let problem = move || reauthenticate.value().get().and_then(Result::err);
     let next = move || query.read().get("next");

@@ -20,7 +20,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{components::Form, hooks::use_query_map};
+use leptos_router::components::Form;
 use table::{SessionTable, Whose};
 
 /// What can be done on the page; each form answers in place.
@@ -44,7 +44,7 @@ pub fn SessionsPage() -> impl IntoView {
             actions.end_others.version().get(),
         )
     };
-    let parameters = use_query_map();
+    let parameters = urls::use_parameters();
     let name = Memo::new(move |_| {
         let typed = parameters.read().get("person").unwrap_or_default();
         SearchText::from(typed)

@@ -25,10 +25,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{
-    components::Outlet,
-    hooks::{use_location, use_query_map},
-};
+use leptos_router::{components::Outlet, hooks::use_location};
 use role::RolePanel;
 use table::UserTable;
 
@@ -45,7 +42,7 @@ struct Actions {
 pub fn UsersPage() -> impl IntoView {
     let viewer = use_viewer();
     let location = use_location();
-    let parameters = use_query_map();
+    let parameters = urls::use_parameters();
     let actions = Actions {
         put_role: use_form(),
         assign: use_form(),
@@ -64,7 +61,11 @@ pub fn UsersPage() -> impl IntoView {
         (versions, done)
     };
     let role = ask(version, |_| read_agent_key_role());
-    let users = ask(version, |_| list_users());
+    let search = Memo::new(move |_| parameters.read().get("q").unwrap_or_default());
+    let users = ask(
+        move || (search.get(), version()),
+        |(search, _)| list_users(search.into()),
+    );
     let behind_dialog = move || is_dialog(&location.pathname.read());
     view! {
         <Title text="Users and roles · Agent Keys" />
@@ -127,7 +128,7 @@ fn Header(can_create: bool) -> impl IntoView {
 /// What the last change came to.
 #[component]
 fn Outcome(actions: Actions) -> impl IntoView {
-    let parameters = use_query_map();
+    let parameters = urls::use_parameters();
     let after_dialog = move || {
         let parameters = parameters.read();
         let find = |name, verb: &str, tail: &str| {

@@ -7,7 +7,7 @@
 
 #[cfg(feature = "server")]
 use super::or_sign_in;
-use crate::model::{problem::Problem, secret::Secret, user::UserList};
+use crate::model::{audit::SearchText, problem::Problem, secret::Secret, user::UserList};
 #[cfg(feature = "server")]
 use crate::{
     backend::backend,
@@ -21,10 +21,10 @@ use crate::{
 use leptos::{prelude::*, server_fn::codec::Postcard};
 use serde::{Deserialize, Serialize};
 
-/// All users of the native realm.
+/// Users of the native realm, of those whose user name, name or e-mail address holds `search`.
 #[server(endpoint = "list_users", output = Postcard)]
-pub async fn list_users() -> Result<UserList, Problem> {
-    or_sign_in(backend()?.list_users().await)
+pub async fn list_users(#[server(default)] search: SearchText) -> Result<UserList, Problem> {
+    or_sign_in(backend()?.list_users(search).await)
 }
 
 /// The form for a new user, field by field, exactly as typed.

@@ -10,7 +10,9 @@ use crate::{
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::{access::Reach, agent_key::KeyId, key_list::MadeElsewhere, timestamp::Timestamp};
+use app::model::{
+    access::Reach, agent_key::KeyId, keys_in_use::MadeElsewhere, timestamp::Timestamp,
+};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -107,8 +109,8 @@ async fn scan(person: &Person, now: Timestamp) -> Result<Found, Failure> {
     let all_read = loop {
         let body = query::unmarked(PAGE, after.as_deref());
         let mut page = person.elasticsearch().query_api_keys(&body).await?;
-        let full = page.api_keys.len() >= PAGE;
         read += page.api_keys.len();
+        let is_last = page.api_keys.len() < PAGE || read as u64 >= page.total;
         after = page
             .api_keys
             .last_mut()
@@ -123,7 +125,7 @@ async fn scan(person: &Person, now: Timestamp) -> Result<Found, Failure> {
                 ends.push(key.expiration.map(Timestamp));
             }
         }
-        if !full || !told {
+        if is_last || !told {
             break true;
         }
         if read >= KEYS_MAX {

@@ -1,7 +1,9 @@
 //! One agent key.
 
 use super::{
-    delivery, query,
+    delivery,
+    ownership::Ownership,
+    query,
     read::{agent_key, is_agent_key},
     recall,
 };
@@ -10,7 +12,10 @@ use crate::{
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::agent_key::{AgentKey, FoundAgentKey, KeyId};
+use app::model::{
+    agent_key::{AgentKey, FoundAgentKey, KeyId, KeyStatus},
+    revocation::CACHED_MS_MAX,
+};
 use serde_json::Value;
 
 /// The key of this id, to look at. While Elasticsearch is away, that is the key as this person's list showed it before.
@@ -22,10 +27,19 @@ pub async fn look_at(
 ) -> Result<FoundAgentKey, Failure> {
     let failure = match find_stored(services, person, id).await {
         Ok((key, descriptors)) => {
+            let read_at = services.clock.now();
+            let cached_since = read_at.plus_ms(-CACHED_MS_MAX);
+            let revoked = matches!(key.status, KeyStatus::Revoked { .. });
+            let in_cache = revoked
+                && services
+                    .store
+                    .is_revoked_in_cache(&key.id, cached_since)
+                    .await?;
             return Ok(FoundAgentKey {
                 key,
                 descriptors: descriptors.map(|descriptors| format!("{descriptors:#}")),
-                read_at: services.clock.now(),
+                in_cache,
+                read_at,
                 outage: None,
             });
         }
@@ -60,9 +74,9 @@ async fn find_stored(
     let stored = stored.filter(|key| key.id == id.as_str() && is_agent_key(key));
     let stored = stored.ok_or(Failure::NotFound)?;
     let descriptors = stored.role_descriptors.clone();
-    let viewer = &person.session().identity;
+    let ownership = Ownership::of(person, access, std::slice::from_ref(&stored)).await?;
     let now = services.clock.now();
-    let mut key = agent_key(stored, viewer, access, now)?;
+    let mut key = agent_key(stored, &ownership, access, now)?;
     delivery::recall(services, person, std::slice::from_mut(&mut key), now).await?;
     Ok((key, descriptors))
 }

@@ -1,6 +1,7 @@
 //! Several agent keys, before they are revoked together.
 
 use super::{
+    ownership::Ownership,
     query,
     read::{agent_key, is_agent_key},
 };
@@ -46,13 +47,18 @@ pub(super) async fn look_up(
 ) -> Result<Vec<(KeyId, Option<AgentKey>)>, Failure> {
     person.grant(services, Permission::ListAgentKeys).await?;
     let access = person.actor(services).await?.access();
-    let viewer = &person.session().identity;
     let now = services.clock.now();
     let query = query::by_ids(chosen.ids());
     let found = person.elasticsearch().query_api_keys(&query).await?;
+    let ownership = Ownership::of(person, access, &found.api_keys).await?;
     let keys = found.api_keys.into_iter().filter(is_agent_key);
     let mut keys = keys
-        .map(|stored| Ok((stored.id.clone(), agent_key(stored, viewer, access, now)?)))
+        .map(|stored| {
+            Ok((
+                stored.id.clone(),
+                agent_key(stored, &ownership, access, now)?,
+            ))
+        })
         .collect::<Result<HashMap<_, _>, Failure>>()?;
     let with_key = |id: &KeyId| (id.clone(), keys.remove(id.as_str()));
     Ok(chosen.ids().iter().map(with_key).collect())

@@ -2,6 +2,7 @@
 
 use super::{
     cursor, delivery, elsewhere,
+    ownership::Ownership,
     query::{self, Ends, LabelSearch, Slice},
     read::agent_key,
     recall,
@@ -89,10 +90,10 @@ async fn ask(
     let has_previous = if backwards { more } else { !came_from_start };
     let next = has_next.then(|| place(stored.last())).flatten();
     let previous = has_previous.then(|| place(stored.first())).flatten();
-    let viewer = &person.session().identity;
+    let ownership = Ownership::of(person, access, &stored).await?;
     let mut keys = stored
         .drain(..)
-        .map(|key| agent_key(key, viewer, access, now))
+        .map(|key| agent_key(key, &ownership, access, now))
         .collect::<Result<Vec<_>, _>>()?;
     delivery::recall(services, person, &mut keys, now).await?;
     Ok(KeyListPage {

@@ -1,7 +1,8 @@
 //! From Elasticsearch's key to ours.
 
+use super::ownership::Ownership;
 use crate::{
-    access::{APM, Identity},
+    access::APM,
     elasticsearch::{Error, api_key::query::StoredKey},
 };
 use app::model::{
@@ -15,7 +16,7 @@ use serde_json::Value;
 /// The key, as the person who looks may see it.
 pub(super) fn agent_key(
     stored: StoredKey,
-    viewer: &Identity,
+    ownership: &Ownership<'_>,
     access: &Access,
     now: Timestamp,
 ) -> Result<AgentKey, Error> {
@@ -34,10 +35,7 @@ pub(super) fn agent_key(
         .metadata
         .get("agent_keys")
         .is_some_and(Value::is_object);
-    // Elasticsearch lists what is a person's own, of every realm of the same security domain.
-    let own =
-        access.list_reach == Reach::Own || (owner == viewer.username && realm == viewer.realm);
-    let within_reach = own || access.revoke_reach == Reach::Everybody;
+    let within_reach = access.revoke_reach == Reach::Everybody || ownership.covers(&owner, &realm);
     Ok(AgentKey {
         id,
         name: stored.name.unwrap_or_default(),

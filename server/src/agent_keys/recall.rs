@@ -82,6 +82,7 @@ pub(super) async fn key(
     Ok(Some(FoundAgentKey {
         key,
         descriptors: None,
+        in_cache: false,
         read_at,
         outage: Some(outage),
     }))

@@ -4,7 +4,7 @@
 //! kept for this person alone, and thrown away with the right to see them ([`Person::actor`](crate::services::Person)),
 //! when Elasticsearch refuses the person, and with the last session.
 
-use super::{elsewhere, list::summary, query, read::agent_key};
+use super::{elsewhere, list::summary, ownership::Ownership, query, read::agent_key};
 use crate::{
     access::Permission,
     elasticsearch::capabilities::Capability,
@@ -88,10 +88,12 @@ async fn try_remember(
         read_at: now,
         figures: figures(&summary),
     };
+    // None of them can be revoked while it is shown.
+    let ownership = Ownership::by_identity(viewer, access);
     let keys = found
         .api_keys
         .drain(..)
-        .map(|key| agent_key(key, viewer, access, now))
+        .map(|key| agent_key(key, &ownership, access, now))
         .collect::<Result<_, _>>()?;
     let Ok(content) = serde_json::to_string(&Remembered { keys, summary }) else {
         // Texts and numbers always become text.

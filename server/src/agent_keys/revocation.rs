@@ -9,6 +9,7 @@ use crate::{
     failure::Failure,
     operation::{self, Changed, Targets},
     services::{Person, Services},
+    store::OperationState,
 };
 use app::model::{
     access::Reach,
@@ -44,6 +45,8 @@ impl Reason {
 pub(super) enum Gone {
     /// By this very question.
     Now,
+    /// By this very question, and Elasticsearch could not remove it from the cache of every node.
+    NowInCache,
     /// By somebody else, shortly before.
     Before,
 }
@@ -72,6 +75,7 @@ pub(super) async fn carry_out(
         let changed = |gone| Changed {
             details: json!({ "already": gone == Gone::Before, "reason": reason.word() }),
             value: gone,
+            state: (gone == Gone::NowInCache).then_some(OperationState::RevokedInCache),
         };
         fates.into_iter().map(|fate| fate.map(changed)).collect()
     };
@@ -92,7 +96,7 @@ async fn ask(person: &Person, ids: &[KeyId], reach: Reach) -> Vec<Result<Gone, F
         .await;
     let answer = match answer {
         Ok(answer) => answer,
-        // The keys are revoked, and Elasticsearch could not tell all its nodes. What is true is looked up.
+        // Elasticsearch sends this after it has revoked the keys. The state of each is looked up all the same.
         Err(Error::Fault {
             fault: ElasticsearchFault::CacheNotCleared,
             reason,
@@ -102,7 +106,7 @@ async fn ask(person: &Person, ids: &[KeyId], reach: Reach) -> Vec<Result<Gone, F
                 reason,
                 "keys were revoked, and the key caches must be cleared by hand"
             );
-            return revoked_without_clearing(person, ids).await;
+            return revoked_in_cache(person, ids).await;
         }
         Err(error) => return every(ids, || Failure::of_write(error.clone())),
     };
@@ -139,12 +143,12 @@ async fn ask(person: &Person, ids: &[KeyId], reach: Reach) -> Vec<Result<Gone, F
     fates
 }
 
-async fn revoked_without_clearing(person: &Person, ids: &[KeyId]) -> Vec<Result<Gone, Failure>> {
+async fn revoked_in_cache(person: &Person, ids: &[KeyId]) -> Vec<Result<Gone, Failure>> {
     match look(person, ids).await {
         Ok(seen) => ids
             .iter()
             .map(|id| match seen.get(id.as_str()) {
-                Some(true) => Ok(Gone::Now),
+                Some(true) => Ok(Gone::NowInCache),
                 Some(false) => Err(Failure::StillActive),
                 None => Err(Failure::NotFound),
             })

@@ -5,7 +5,7 @@ use crate::{
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::{access::Reach, apm_settings::ApmIntegration};
+use app::model::{apm_settings::ApmIntegration, keys_in_use::KeysInUse};
 
 /// The settings are for everybody who is signed in; the number of keys for those who may list them.
 #[tracing::instrument(name = "apm.settings.read", skip_all)]
@@ -13,14 +13,13 @@ pub async fn read(services: &Services, person: &Person) -> Result<ApmIntegration
     let access = person.actor(services).await?.access();
     let settings = services.store.read_apm_settings().await?;
     let active_keys = if access.list.is_granted() {
-        Some(agent_keys::count_active(services, person).await?)
+        agent_keys::count_active(services, person).await?
     } else {
-        None
+        KeysInUse::HIDDEN
     };
     Ok(ApmIntegration {
         settings,
         active_keys,
-        counts_everybody: access.list_reach == Reach::Everybody,
         elasticsearch_url: services.elasticsearch.first_address().to_owned(),
         embedded: services.elasticsearch.is_embedded(),
     })

@@ -448,6 +448,7 @@ fn operation(method: &Method, path: &[&str]) -> &'static str {
         ("POST", ["_security", "user", "_has_privileges"]) => "has_privileges",
         ("GET", ["_security", "user", "_privileges"]) => "list_privileges",
         ("POST", ["_security", "_query", "api_key"]) => "query_api_keys",
+        ("GET", ["_security", "api_key"]) => "get_api_keys",
         ("POST", ["_security", "api_key"]) => "create_api_key",
         ("DELETE", ["_security", "api_key"]) => "invalidate_api_keys",
         ("GET", ["_security", "role", _]) => "get_role",

@@ -1,22 +1,26 @@
 //! How the role stands.
 
-use super::{diff, normalised, recipe, request};
+use super::{diff, normalised, recipe, request, unknown};
 use crate::{
     elasticsearch,
     failure::Failure,
     services::{Person, Services},
 };
 use app::model::role::{AGENT_KEY_ROLE, AgentKeyRole, RoleState};
+use serde_json::Value;
 
 /// How the role stands, or that this person may not see it: the request is worth showing to them, too.
 #[tracing::instrument(name = "role.role.read", skip_all)]
 pub async fn read(services: &Services, person: &Person) -> Result<AgentKeyRole, Failure> {
     let resource = services.gate.resource();
+    let mut unknown_fields = None;
     let state = match person.elasticsearch().get_role(AGENT_KEY_ROLE).await {
         Err(elasticsearch::Error::Forbidden { .. }) => RoleState::Unknown,
         Err(error) => return Err(error.into()),
         Ok(None) => RoleState::Missing,
         Ok(Some(stored)) => {
+            let fields = unknown(&stored);
+            unknown_fields = (!fields.is_empty()).then(|| format!("{:#}", Value::Object(fields)));
             let (stored, wanted) = (normalised(&stored), normalised(&recipe(resource)));
             if stored == wanted {
                 RoleState::AsDocumented
@@ -28,6 +32,7 @@ pub async fn read(services: &Services, person: &Person) -> Result<AgentKeyRole, 
     };
     Ok(AgentKeyRole {
         state,
+        unknown_fields,
         request: request(resource),
         kibana_space: resource.trim_start_matches("space:").to_owned(),
     })

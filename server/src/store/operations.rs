@@ -6,7 +6,7 @@
 //!                    │         └──────┴────→ (no answer from the page: unseen_at is set)
 //!                    ├→ rejected      certainly nothing happened
 //!                    └→ unknown → never_delivered, or rejected when no key was found for a day
-//! a revocation  revoking → revoked, rejected or unknown
+//! a revocation  revoking → revoked, revoked_in_cache, rejected or unknown
 //! anything else intended → done, rejected or unknown
 //! ```
 
@@ -15,7 +15,7 @@ use crate::{
     access::{Grant, Identity},
     audit::{Action, Event, Outcome, Stamp, Target},
 };
-use app::model::timestamp::Timestamp;
+use app::model::{agent_key::KeyId, timestamp::Timestamp};
 use serde_json::{Value, json};
 use sqlx::{Row, any::AnyRow};
 
@@ -40,12 +40,14 @@ pub enum OperationState {
     Revoking,
     /// The key was revoked.
     Revoked,
+    /// The key was revoked, and Elasticsearch could not remove it from the cache of every node.
+    RevokedInCache,
     /// Any other change was done.
     Done,
 }
 
 impl OperationState {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Intended,
         Self::Created,
         Self::Sent,
@@ -55,6 +57,7 @@ impl OperationState {
         Self::Unknown,
         Self::Revoking,
         Self::Revoked,
+        Self::RevokedInCache,
         Self::Done,
     ];
 
@@ -87,6 +90,7 @@ impl OperationState {
             Self::Unknown => "unknown",
             Self::Revoking => "revoking",
             Self::Revoked => "revoked",
+            Self::RevokedInCache => "revoked_in_cache",
             Self::Done => "done",
         }
     }
@@ -98,9 +102,12 @@ impl OperationState {
     fn outcome(self) -> Outcome {
         match self {
             Self::Intended | Self::Revoking | Self::Unknown => Outcome::Unknown,
-            Self::Created | Self::Sent | Self::Delivered | Self::Revoked | Self::Done => {
-                Outcome::Success
-            }
+            Self::Created
+            | Self::Sent
+            | Self::Delivered
+            | Self::Revoked
+            | Self::RevokedInCache
+            | Self::Done => Outcome::Success,
             Self::NeverDelivered | Self::Rejected => Outcome::Failure,
         }
     }
@@ -284,6 +291,22 @@ impl Store {
         }
         write.commit().await?;
         Ok(open)
+    }
+
+    /// Returns true if this key was revoked here after `since`, and Elasticsearch could not remove it from the cache of
+    /// every node.
+    #[tracing::instrument(name = "store.operation.is_in_cache", skip_all)]
+    pub async fn is_revoked_in_cache(&self, key: &KeyId, since: Timestamp) -> Result<bool, Error> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS count FROM operations \
+             WHERE target_id = $1 AND state = $2 AND ended_at > $3",
+        )
+        .bind(key.as_str())
+        .bind(OperationState::RevokedInCache.name())
+        .bind(since.0)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>("count")? > 0)
     }
 
     /// How many operations there are in each state. States that no operation is in are not among them.

@@ -139,10 +139,11 @@ impl Store {
         rows_max: i64,
     ) -> Result<Vec<(String, Timestamp)>, Error> {
         let rows = sqlx::query(
-            "SELECT target_id, ended_at FROM operations WHERE state = $1 AND began_at >= $2 \
-             AND target_id IS NOT NULL AND ended_at IS NOT NULL ORDER BY began_at DESC LIMIT $3",
+            "SELECT target_id, ended_at FROM operations WHERE state IN ($1, $2) AND began_at >= $3 \
+             AND target_id IS NOT NULL AND ended_at IS NOT NULL ORDER BY began_at DESC LIMIT $4",
         )
         .bind(OperationState::Revoked.name())
+        .bind(OperationState::RevokedInCache.name())
         .bind(since.0)
         .bind(rows_max)
         .fetch_all(&self.readers)

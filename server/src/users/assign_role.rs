@@ -68,10 +68,8 @@ async fn replace_roles(
     if after.map(in_order) != Some(in_order(wanted.clone())) {
         return Err(Failure::ChangedMeanwhile);
     }
-    Ok(Changed {
-        value: (),
-        details: json!({ "before": before.roles, "after": wanted.roles }),
-    })
+    let details = json!({ "before": before.roles, "after": wanted.roles });
+    Ok(Changed::with_details((), details))
 }
 
 /// Elasticsearch keeps a set of roles, and may list it in another order.

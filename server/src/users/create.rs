@@ -48,10 +48,7 @@ pub async fn create(services: &Services, person: &Person, new: NewUser) -> Resul
         if !created {
             return Err(Failure::ChangedMeanwhile);
         }
-        Ok(Changed {
-            value: (),
-            details: json!({ "roles": roles }),
-        })
+        Ok(Changed::with_details((), json!({ "roles": roles })))
     };
     let action = Action::UserCreate;
     change(services, person, grant, action, &username, create).await

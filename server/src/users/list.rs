@@ -1,23 +1,40 @@
-//! All users.
+//! The users.
 
 use crate::{
     access::Permission,
     agent_keys,
-    elasticsearch::capabilities::Capability,
+    elasticsearch::{capabilities::Capability, user::get::StoredUser},
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::user::{User, UserList};
+use app::model::{
+    audit::SearchText,
+    user::{USERS_MAX, User, UserList},
+};
 use std::collections::BTreeMap;
 
-/// All users, by name, each with the number of their keys that work now.
+/// The users that match the search, by name, each with the number of their keys that work now. Elasticsearch answers
+/// with all of them at once; no more than [`USERS_MAX`] are passed on.
 #[tracing::instrument(name = "users.page.list", skip_all)]
-pub async fn list(services: &Services, person: &Person) -> Result<UserList, Failure> {
+pub async fn list(
+    services: &Services,
+    person: &Person,
+    search: SearchText,
+) -> Result<UserList, Failure> {
     person.grant(services, Permission::ManageSecurity).await?;
     let connection = person.elasticsearch();
     let (users, counts) = tokio::join!(connection.get_users(), count_keys(services, person));
-    let users = users?
+    let users = users?;
+    let total = users.len();
+    let needle = search.as_str().to_lowercase();
+    let matching: Vec<_> = users
         .into_values()
+        .filter(|user| matches(user, &needle))
+        .collect();
+    let matching_count = matching.len();
+    let users = matching
+        .into_iter()
+        .take(USERS_MAX)
         .map(|user| User {
             reserved: user.is_reserved(),
             active_keys: counts
@@ -30,7 +47,23 @@ pub async fn list(services: &Services, person: &Person) -> Result<UserList, Fail
             enabled: user.enabled,
         })
         .collect();
-    Ok(UserList { users })
+    Ok(UserList {
+        users,
+        matching: matching_count,
+        total,
+    })
+}
+
+fn matches(user: &StoredUser, needle: &str) -> bool {
+    let texts = [
+        Some(&user.username),
+        user.full_name.as_ref(),
+        user.email.as_ref(),
+    ];
+    texts
+        .into_iter()
+        .flatten()
+        .any(|text| text.to_lowercase().contains(needle))
 }
 
 /// The keys that work now, by owner. `None` where they cannot be counted, as before Elasticsearch 8.13: the users are

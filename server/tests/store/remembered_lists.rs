@@ -1,7 +1,7 @@
 //! What people's lists showed.
 
 use crate::support::NOW;
-use app::model::access::Reach;
+use app::model::{access::Reach, agent_key::KeyId};
 use serde_json::json;
 use server::{
     access::{Grant, Identity},
@@ -57,7 +57,7 @@ pub(super) async fn tell(store: &Store, grant: &Grant) {
         origin: Origin::default(),
     };
     let target = Target {
-        id: Some("revoked here".to_owned()),
+        id: Some("revoked-here".to_owned()),
         name: None,
     };
     let action = Action::AgentKeyInvalidate;
@@ -73,14 +73,23 @@ pub(super) async fn tell(store: &Store, grant: &Grant) {
     let revoked = async |after_ms| store.revoked_since(NOW.plus_ms(after_ms), 9).await.unwrap();
     assert_eq!(revoked(20).await, []);
     let ending = Ending {
-        state: OperationState::Revoked,
+        state: OperationState::RevokedInCache,
         target,
         details: json!({}),
     };
     let at = stamp(21);
     let ended = store.end_operation(grant, "another revocation", action, ending, &at);
     assert!(ended.await.unwrap());
-    let expected = ("revoked here".to_owned(), NOW.plus_ms(21));
+    let expected = ("revoked-here".to_owned(), NOW.plus_ms(21));
     assert_eq!(revoked(20).await, [expected]);
     assert_eq!(revoked(21).await, []);
+    for (key, after_ms, expected) in [
+        ("revoked-here", 20, true),
+        ("revoked-here", 21, false),
+        ("another", 20, false),
+    ] {
+        let key = KeyId::parse(key).unwrap();
+        let found = store.is_revoked_in_cache(&key, NOW.plus_ms(after_ms)).await;
+        assert_eq!(found.unwrap(), expected, "{key} after {after_ms} ms");
+    }
 }

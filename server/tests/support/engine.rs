@@ -1,6 +1,6 @@
 //! The engine of a test, and what is asked of it directly.
 
-use super::PASSWORD;
+use super::{PASSWORD, attacker::Attacker};
 use http::Method;
 use serde_json::{Value, json};
 use server::clock::Clock;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 pub(crate) struct Engine {
     engine: embedded::Engine,
     http: reqwest::Client,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Engine {
@@ -44,7 +44,7 @@ impl Engine {
         Self {
             engine: embedded::Engine::start(config).await.unwrap(),
             http: super::client(),
-            _directory: directory,
+            directory,
         }
     }
 
@@ -56,6 +56,21 @@ impl Engine {
     /// Its address without the scheme.
     pub(crate) fn address(&self) -> std::net::SocketAddr {
         self.engine.address()
+    }
+
+    /// Copies this key, under other ids and names, straight in the engine's database. The copies are older.
+    pub(crate) async fn copy_key(&self, id: &str, numbers: std::ops::RangeInclusive<usize>) {
+        const COPIED: &str = "secret_hash, type, expiration, invalidated, username, realm_name, realm_type, metadata, \
+             application, system, irregular, creator, role_descriptors, limited_by";
+        let (first, last) = numbers.into_inner();
+        let copy = format!(
+            "WITH RECURSIVE numbers (n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) \
+             INSERT INTO api_keys (id, name, creation, {COPIED}) \
+             SELECT printf('copy%d', n), printf('copy %d', n), creation - n, {COPIED} \
+             FROM numbers, api_keys WHERE id = '{id}'"
+        );
+        let database = self.directory.path().join("engine.db");
+        Attacker::with_file(&database).await.run(&copy).await;
     }
 
     /// Asks it something as this user, and answers the body of a success.

@@ -16,6 +16,12 @@ use tokio::{
     task::JoinHandle,
 };
 
+/// What Elasticsearch answers when it has revoked keys and could not clear the cache of every node.
+pub(crate) const CACHE_NOT_CLEARED: &str = "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\
+    X-elastic-product: Elasticsearch\r\nContent-Type: application/json\r\n\r\n\
+    {\"error\":{\"type\":\"exception\",\"reason\":\"clearing the API key cache failed; \
+    please clear the caches manually\"},\"status\":500}";
+
 /// What goes wrong.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
@@ -43,6 +49,10 @@ pub(crate) enum Fault {
     SecurityIndexUnavailable,
     /// The realm of these users cannot check passwords, as while an LDAP server is away.
     RealmAway(Vec<&'static str>),
+    /// The engine does what was asked, and this is done to its answer.
+    Edited(fn(&mut Value)),
+    /// The cluster is of a later version: roles have this field too, with this value.
+    RoleField(&'static str, Arc<Mutex<Value>>),
     /// The engine never hears of these ids among the others, and an error is answered for each.
     ErrorsFor(Vec<String>),
 }
@@ -197,7 +207,7 @@ async fn serve(
         let strikes = |plan: &&Plan| line.starts_with(&plan.on);
         plan.as_ref().filter(strikes).map(|plan| plan.fault.clone())
     };
-    seen.lock().unwrap().push(line);
+    seen.lock().unwrap().push(line.clone());
     match fault {
         None => {
             tokio::time::sleep(delay).await;
@@ -245,6 +255,28 @@ async fn serve(
             let is_of = |user: &&str| sender == basic(user);
             let answer = if users.iter().any(is_of) {
                 unauthorized(None)
+            } else {
+                ask(engine, &request).await
+            };
+            let _ = client.write_all(&answer).await;
+        }
+        Some(Fault::Edited(edit)) => {
+            let answer = with_body(&ask(engine, &request).await, edit);
+            let _ = client.write_all(&answer).await;
+        }
+        Some(Fault::RoleField(field, value)) => {
+            let answer = if line.starts_with("PUT /_security/role/") {
+                let request = with_body(&request, |role| {
+                    let role = role.as_object_mut().unwrap();
+                    *value.lock().unwrap() = role.remove(field).unwrap_or_default();
+                });
+                ask(engine, &request).await
+            } else if line.starts_with("GET /_security/role/") {
+                with_body(&ask(engine, &request).await, |roles| {
+                    for role in roles.as_object_mut().unwrap().values_mut() {
+                        role[field] = value.lock().unwrap().clone();
+                    }
+                })
             } else {
                 ask(engine, &request).await
             };

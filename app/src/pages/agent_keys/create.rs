@@ -10,6 +10,7 @@ use crate::{
         field::{FieldErrors, TextField},
         form::{ActionForm, SubmitButton, use_form},
         icon::IconName,
+        meter::KeyCount,
         problem::ProblemCallout,
         topbar::initials,
     },
@@ -204,7 +205,7 @@ fn first_form(preparation: &AgentKeyPreparation) -> NewAgentKeyForm {
 /// What to know before the key is made: missing privileges, and APM Server's limit.
 #[component]
 fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
-    let after = preparation.active_keys.saturating_add(1);
+    let after = preparation.active_keys.and_one_more();
     let limit = u64::from(preparation.limit);
     let holds_all = access.hand_on_event_write && access.hand_on_config_agent_read;
     view! {
@@ -227,14 +228,15 @@ fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
             }
                 .into_any()
         }}
-        {(after > limit)
+        {(after.counted > limit)
             .then(|| {
                 view! {
                     <Callout tone=Tone::Warning>
                         <p>
-                            <strong>"This will be key " {after} " of " {limit} "."</strong>
+                            <strong><KeyCount keys=after /> " keys will be active, the limit is " {limit} "."</strong>
                             " APM Server accepts " {limit} " unique keys per minute and refuses agents beyond that. "
-                            <a href=urls::apm_integration()>"Raise the limit"</a> " first."
+                            <a href=urls::apm_integration()>"Raise the limit"</a> " first. "
+                            {after.uncounted.map(|why| why.to_string())}
                         </p>
                     </Callout>
                 }

@@ -31,7 +31,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::{use_location, use_query_map};
+use leptos_router::hooks::use_location;
 
 /// The id of the dialog's heading.
 pub(super) const TITLE: &str = "revoke-many-title";
@@ -39,7 +39,7 @@ pub(super) const TITLE: &str = "revoke-many-title";
 /// The dialog.
 #[component]
 pub fn RevokeAgentKeysPage() -> impl IntoView {
-    let query = list_query(&use_query_map().read_untracked());
+    let query = list_query(&urls::use_parameters().read_untracked());
     let ids = chosen_ids();
     // Leaving the question leaves the choice as it was.
     let close = list_with(&query, ids.iter().map(String::as_str));

@@ -1,6 +1,7 @@
 //! What became of each key that was to be revoked.
 
 use super::{
+    in_cache::InCache,
     revoke_many::TITLE,
     selection::{keys, list_with},
 };
@@ -95,7 +96,11 @@ pub(super) fn Revoked(
 /// What it means for agents.
 #[component]
 fn Consequences(counts: Counts) -> impl IntoView {
-    let soon = "Elasticsearch refuses the revoked keys from now on. APM Server may accept them for up to a minute.";
+    let soon = if counts.in_cache > 0 {
+        "The revoked keys cannot be restored."
+    } else {
+        "Elasticsearch refuses the revoked keys from now on. APM Server may accept them for up to a minute."
+    };
     let again = "Those that are not revoked can be tried again; trying twice does no harm.";
     let (tone, announce, title, text) = match (counts.revoked, counts.to_retry()) {
         (0, 0) => (
@@ -122,6 +127,14 @@ fn Consequences(counts: Counts) -> impl IntoView {
         <Callout tone announce small=true>
             <p><strong>{title}</strong> " " {text}</p>
         </Callout>
+        {(counts.in_cache > 0)
+            .then(|| {
+                view! {
+                    <Callout tone=Tone::Warning announce=Announce::Alert small=true>
+                        <p><strong>"Some keys are still cached."</strong> " " <InCache ids="*" /></p>
+                    </Callout>
+                }
+            })}
     }
     .into_any()
 }
@@ -202,6 +215,12 @@ fn words(ending: RevocationEnding) -> (Tone, IconName, &'static str, &'static st
             "Not found",
             "It does not exist, or it belongs to somebody else.",
         ),
+        RevocationEnding::RevokedInCache => (
+            Tone::Warning,
+            IconName::Warn,
+            "Revoked, still cached",
+            "Some nodes may accept it for up to 15 minutes.",
+        ),
         RevocationEnding::Revoked => (Tone::Success, IconName::Check, "Revoked", ""),
         RevocationEnding::Already => (Tone::Neutral, IconName::Skip, "Already revoked", ""),
     }
@@ -227,18 +246,22 @@ struct Counts {
     still_active: usize,
     unconfirmed: usize,
     not_found: usize,
+    /// Those still cached included.
     revoked: usize,
+    in_cache: usize,
     already: usize,
 }
 
 impl Counts {
     fn of(told: &[KeyRevocation]) -> Self {
         let count = |ending| told.iter().filter(|key| key.ending == ending).count();
+        let in_cache = count(RevocationEnding::RevokedInCache);
         Self {
             still_active: count(RevocationEnding::StillActive),
             unconfirmed: count(RevocationEnding::Unconfirmed),
             not_found: count(RevocationEnding::NotFound),
-            revoked: count(RevocationEnding::Revoked),
+            revoked: in_cache + count(RevocationEnding::Revoked),
+            in_cache,
             already: count(RevocationEnding::Already),
         }
     }
@@ -288,6 +311,7 @@ mod tests {
             unconfirmed: 0,
             not_found: 1,
             revoked: 63,
+            in_cache: 0,
             already: 2,
         };
         assert_eq!(counts.title(), "63 of 103 keys revoked");

@@ -16,14 +16,13 @@ use crate::{
     urls::with_parameters,
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 /// The parameter that names a chosen key, in the address of the list and of the question.
 pub(super) const CHOSEN: &str = "id";
 
 /// The ids that the address names.
 pub(super) fn chosen_ids() -> Vec<String> {
-    let parameters = use_query_map();
+    let parameters = urls::use_parameters();
     parameters
         .read_untracked()
         .get_all(CHOSEN)

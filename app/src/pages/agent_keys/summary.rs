@@ -13,7 +13,8 @@ use leptos::prelude::*;
 /// How many keys there are of each status; each figure leads to those keys.
 #[component]
 pub(super) fn Summary(summary: KeySummary) -> impl IntoView {
-    let tone = limit_tone(summary.in_use(), summary.limit);
+    let in_use = summary.in_use();
+    let tone = limit_tone(in_use, summary.limit);
     let tone = (tone != Tone::Success).then(|| tone.word());
     view! {
         <section class="stats" aria-label="Summary">
@@ -28,7 +29,7 @@ pub(super) fn Summary(summary: KeySummary) -> impl IntoView {
                 <Figure status=StatusFilter::Expired label="Expired" tone=Tone::Neutral count=summary.expired />
                 <Figure status=StatusFilter::Revoked label="Revoked" tone=Tone::Neutral count=summary.revoked />
                 <li data-part="wide" data-tone=tone>
-                    <KeyLimitMeter active=summary.in_use() limit=summary.limit uncounted=summary.uncounted() link=true />
+                    <KeyLimitMeter keys=in_use limit=summary.limit link=true />
                 </li>
             </ul>
         </section>

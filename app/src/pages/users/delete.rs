@@ -14,13 +14,12 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 /// The dialog.
 #[component]
 pub fn DeleteUserPage() -> impl IntoView {
     let delete = use_form::<DeleteUser>();
-    let user = use_query_map()
+    let user = urls::use_parameters()
         .get_untracked()
         .get("user")
         .unwrap_or_default();

@@ -3,6 +3,7 @@
 use crate::{
     components::{
         badge::{Badge, Tone},
+        callout::Callout,
         code::CodeBlock,
         form::ActionForm,
         icon::IconName,
@@ -70,6 +71,16 @@ pub(super) fn RolePanel(
             view! { <CodeBlock title="The documented role" text=role.request /> }.into_any()
         }
     };
+    let unknown = role.unknown_fields.map(|fields| {
+        view! {
+            <Callout tone=Tone::Warning small=true>
+                <p>
+                    "Elasticsearch also returns fields that this version of Agent Keys does not know. They may grant more than is documented, and they stay when the role is updated."
+                </p>
+            </Callout>
+            <CodeBlock title="Unknown fields" text=fields />
+        }
+    });
     view! {
         <section class="panel" aria-labelledby="role-h">
             <header>
@@ -91,6 +102,7 @@ pub(super) fn RolePanel(
                             <code>{role.kibana_space}</code>
                             ". It opens Kibana’s own page and, by the same rule, this one."
                         </p>
+                        {unknown}
                     </div>
                     {content}
                 </div>

@@ -17,31 +17,21 @@ use crate::{
     urls,
 };
 use leptos::prelude::*;
-use leptos_router::{components::Form, hooks::use_query_map};
+use leptos_router::components::Form;
 
 /// The table.
 #[component]
 pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> impl IntoView {
-    let parameters = use_query_map();
+    let parameters = urls::use_parameters();
     let search = parameters.read_untracked().get("q").unwrap_or_default();
-    let all = users.users;
-    let total = all.len();
-    let needle = search.to_lowercase();
-    let matches = move |user: &User| {
-        let parts = [
-            Some(&user.username),
-            user.full_name.as_ref(),
-            user.email.as_ref(),
-        ];
-        parts
-            .into_iter()
-            .flatten()
-            .any(|text| text.to_lowercase().contains(&needle))
-    };
-    let shown: Vec<_> = all.into_iter().filter(matches).collect();
-    let count = shown.len();
+    let UserList {
+        users,
+        matching,
+        total,
+    } = users;
+    let more = matching.saturating_sub(users.len());
     let me = viewer.username;
-    let rows: Vec<_> = shown
+    let rows: Vec<_> = users
         .into_iter()
         .map(|user| {
             let is_me = user.username == me;
@@ -67,7 +57,7 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> im
                             placeholder="Search by user or name"
                             value=search
                         />
-                        <span class="small muted" role="status">{count} " of " {total} " users"</span>
+                        <span class="small muted" role="status">{matching} " of " {total} " users"</span>
                     </div>
                 </Form>
             </search>
@@ -88,6 +78,14 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> im
                     <tbody role="rowgroup">{rows}</tbody>
                 </table>
             </div>
+            {(more > 0)
+                .then(|| {
+                    view! {
+                        <p data-part="body" class="small muted">
+                            {more} " more are not shown. Search by user or name to find them."
+                        </p>
+                    }
+                })}
         </section>
     }
     .into_any()

@@ -1,0 +1,115 @@
+//! Keys that a person made when they signed in through another realm of the same security domain.
+
+use crate::support::{App, Browser, proxy::Fault};
+use app::model::{
+    agent_key::FoundAgentKey,
+    key_list::KeyListPage,
+    problem::ProblemKind,
+    revocation::{KeyRevocation, RevocationEnding},
+};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+const QUERY: &str = "POST /_security/_query/api_key";
+const OWN: &str = "GET /_security/api_key";
+
+/// Keys as a cluster answers whose domain holds the realms `native1` and `ldap1`. The engine has one realm, and knows
+/// whose keys they are.
+fn of_realms(answer: &mut Value) {
+    for key in answer["api_keys"].as_array_mut().into_iter().flatten() {
+        let name = key["name"].as_str().unwrap_or_default();
+        if name.starts_with("from ldap") {
+            key["realm"] = "ldap1".into();
+        } else if name.starts_with("of a namesake") {
+            key["username"] = "dana".into();
+            key["realm"] = "file1".into();
+        }
+    }
+}
+
+/// Somebody who sees everybody's keys and may revoke their own.
+async fn auditor(app: &App) -> Browser {
+    let role = json!({
+        "cluster": ["manage_own_api_key", "read_security"],
+        "applications": [
+            { "application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"] },
+            { "application": "kibana-.kibana", "privileges": ["all"], "resources": ["*"] },
+        ],
+    });
+    app.engine.put_role("auditor", role).await;
+    app.with_user("dana", &["auditor"]).await
+}
+
+fn revocable(page: &KeyListPage) -> Vec<&str> {
+    let keys = page.keys.iter().filter(|key| key.revocable);
+    let mut names: Vec<_> = keys.map(|key| key.name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn own_keys_of_another_realm_of_the_domain_are_revoked_and_a_namesakes_are_not() {
+    let (app, proxy) = App::behind_proxy().await;
+    let dana = auditor(&app).await;
+    app.engine.put_user("ben", &["apm_agent_key_role"]).await;
+    app.engine.put_agent_key_role().await;
+    app.engine.kibana_key("dana", "mine").await;
+    let from_ldap = app.engine.kibana_key("dana", "from ldap").await;
+    let another = app.engine.kibana_key("dana", "from ldap, too").await;
+    let namesakes = app.engine.kibana_key("ben", "of a namesake").await;
+    app.engine.kibana_key("ben", "of ben").await;
+    proxy.fail(QUERY, Fault::Edited(of_realms));
+
+    let list: KeyListPage = dana.list(|_| {}).await.value();
+    assert_eq!(list.keys.len(), 5);
+    assert_eq!(revocable(&list), ["from ldap", "from ldap, too", "mine"]);
+    assert_eq!(proxy.count(OWN), 2, "once for each realm");
+    for (id, is_own) in [(&from_ldap, true), (&namesakes, false)] {
+        let found: FoundAgentKey = dana.post("find_agent_key", &[("id", id)]).await.value();
+        assert_eq!(found.key.revocable, is_own, "{}", found.key.name);
+        assert_eq!(found.key.owner, "dana");
+    }
+    let answer = dana.post("revoke_agent_key", &[("id", &namesakes)]).await;
+    assert_eq!(answer.problem(), ProblemKind::NotFound);
+    let answer = dana.post("revoke_agent_key", &[("id", &from_ldap)]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let fields = [("ids[]", another.as_str()), ("ids[]", &namesakes)];
+    let told: Vec<KeyRevocation> = dana.post("revoke_agent_keys", &fields).await.value();
+    let endings: Vec<_> = told.iter().map(|key| key.ending).collect();
+    assert_eq!(
+        endings,
+        [RevocationEnding::Revoked, RevocationEnding::NotFound]
+    );
+    let keys = app.engine.keys().await;
+    let mut revoked: Vec<_> = keys
+        .iter()
+        .filter(|key| key["invalidated"] == true)
+        .map(|key| key["name"].as_str().unwrap())
+        .collect();
+    revoked.sort_unstable();
+    assert_eq!(revoked, ["from ldap", "from ldap, too"]);
+}
+
+#[tokio::test]
+async fn elasticsearch_is_not_asked_whose_keys_they_are_where_that_decides_nothing() {
+    let (app, proxy) = App::behind_proxy().await;
+    let dana = auditor(&app).await;
+    app.engine.kibana_key("dana", "mine").await;
+    app.engine
+        .kibana_key("elastic", "of the administrator")
+        .await;
+    let list: KeyListPage = dana.list(|_| {}).await.value();
+    assert_eq!(revocable(&list), ["mine"], "every name is of one realm");
+    proxy.fail(QUERY, Fault::Edited(of_realms));
+    app.engine.kibana_key("elastic", "from ldap").await;
+    // The administrator revokes everybody's.
+    let admin = app.as_admin().await;
+    let list: KeyListPage = admin.list(|_| {}).await.value();
+    assert_eq!(revocable(&list).len(), 3);
+    // Who sees only their own keys sees those of every realm of the domain.
+    let ada = app.with_key_user("ada").await;
+    app.engine.kibana_key("ada", "from ldap").await;
+    let list: KeyListPage = ada.list(|_| {}).await.value();
+    assert_eq!(revocable(&list), ["from ldap"]);
+    assert_eq!(proxy.count(OWN), 0);
+}
