@@ -19,17 +19,12 @@ function overflow(page: Page): Promise<{ px: number; culprits: string[] }> {
 }
 
 for (const scene of SCENES) {
-  test(`${scene.name}: nothing overflows sideways`, async ({ site, stage }) => {
+  test(`${scene.name}: nothing overflows sideways, and axe finds nothing`, async ({ expectAccessible, site, stage }) => {
     await stage.set(scene, site);
     for (const width of WIDTHS) {
       await site.page.setViewportSize({ width, height: 900 });
       expect(await overflow(site.page), `at ${width} pixels`).toEqual({ px: 0, culprits: [] });
     }
-  });
-
-  test(`${scene.name}: axe finds nothing, in light and dark`, async ({ expectAccessible, javaScript, site, stage }) => {
-    test.skip(!javaScript, 'axe itself is script');
-    await stage.set(scene, site);
     for (const colorScheme of THEMES) {
       await test.step(colorScheme, async () => {
         await site.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
