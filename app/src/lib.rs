@@ -5,6 +5,7 @@
 //! * [`questions`]: the server functions. Each turns a form into vocabulary and asks the backend.
 //! * [`snippets`]: an agent's configuration, as the files its users write.
 //! * [`urls`]: where the pages are.
+//! * [`hydration`]: whether the script is taking over the page.
 //! * [`components`], [`pages`], [`shell`]: what is drawn.
 //!
 //! The crate compiles twice: with the feature `server` it renders, with `hydrate` it runs in the browser.
@@ -14,6 +15,7 @@
 
 pub mod backend;
 pub mod components;
+pub mod hydration;
 pub mod model;
 pub mod pages;
 pub mod questions;

@@ -15,9 +15,8 @@ use tokio::{sync::watch, task::JoinHandle};
 use tower::service_fn;
 
 use crate::{
-    authentication::password::Passwords, clock::Clock, config::Config, error::ApiError,
-    http::serve::serve, privilege::answers::Answers, randomness::Randomness, store::Store,
-    version::Version,
+    authentication::password::Passwords, config::Config, error::ApiError, http::serve::serve,
+    privilege::answers::Answers, randomness::Randomness, state::Shared, store::Store,
 };
 
 /// How long a client may take to send the headers of its first request, in seconds.
@@ -26,21 +25,6 @@ const FIRST_REQUEST_SECONDS_MAX: u64 = 15;
 const STOP_SECONDS_MAX: u64 = 10;
 /// How often keys that ended long ago are looked for, in seconds.
 const SWEEP_SECONDS: u64 = 3_600;
-
-/// What every request shares.
-pub(crate) struct Shared {
-    pub(crate) store: Store,
-    pub(crate) passwords: Passwords,
-    pub(crate) answers: Answers,
-    pub(crate) clock: Clock,
-    pub(crate) randomness: Randomness,
-    /// Whether OAuth2 tokens are given out.
-    pub(crate) token_service: bool,
-    /// Where the engine listens.
-    pub(crate) address: SocketAddr,
-    /// The version it answers as.
-    pub(crate) version: Version,
-}
 
 /// A running engine. Dropping it leaves its tasks running; [`Engine::stop`] ends them.
 pub struct Engine {

@@ -22,6 +22,7 @@ mod reset_password;
 mod role;
 mod role_descriptor;
 mod role_mapping;
+mod state;
 mod store;
 mod subject;
 mod time_value;

@@ -11,7 +11,7 @@ pub mod list;
 mod ownership;
 pub mod prepare;
 mod query;
-mod read;
+pub(crate) mod read;
 mod recall;
 pub mod reconcile;
 pub mod remember;

@@ -18,6 +18,7 @@ use super::{
         reset_password::ResetPasswordPage,
     },
 };
+use crate::hydration::is_hydrating;
 use leptos::prelude::*;
 use leptos_router::{ChooseView, hooks::use_url};
 use std::future;
@@ -150,11 +151,6 @@ fn users(page: UserPage) -> Drawn {
         UserPage::Delete => view! { <DeleteUserPage /> }.into_any(),
         UserPage::ResetPassword => view! { <ResetPasswordPage /> }.into_any(),
     })
-}
-
-/// Whether the script is only now taking over the page that the server drew.
-pub(super) fn is_hydrating() -> bool {
-    Owner::current_shared_context().is_some_and(|context| context.during_hydration())
 }
 
 /// Has the browser ask for a page as if there were no script.

@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     authentication::{Subject, api_key},
-    engine::Shared,
     error::ApiError,
     fields::Fields,
     http::call::{Answer, Call},
     role_descriptor::RoleDescriptor,
+    state::Shared,
     store::api_keys::NewKey,
     time_value::TimeValue,
     version::Version,

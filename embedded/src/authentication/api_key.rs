@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::Subject;
-use crate::{engine::Shared, error::ApiError, randomness::NoRandomness, randomness::Randomness};
+use crate::{error::ApiError, randomness::NoRandomness, randomness::Randomness, state::Shared};
 
 const SALT_BYTES: usize = 16;
 

@@ -11,7 +11,7 @@ use super::{
     run_as::{self, RunAs},
     token,
 };
-use crate::{engine::Shared, error::ApiError, privilege::permission::Permission};
+use crate::{error::ApiError, privilege::permission::Permission, state::Shared};
 
 const RUN_AS: &str = "es-security-runas-user";
 

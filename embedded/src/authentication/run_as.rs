@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Caller, Credential, Subject};
-use crate::{authorization, engine::Shared, error::ApiError, privilege::permission::Permission};
+use crate::{authorization, error::ApiError, privilege::permission::Permission, state::Shared};
 
 /// The user that a caller wants to act as.
 pub(crate) struct RunAs {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Credential, Subject};
-use crate::{engine::Shared, error::ApiError, privilege::permission::Permission};
+use crate::{error::ApiError, privilege::permission::Permission, state::Shared};
 
 /// The subject of an access token, unless the token is unknown, ended or invalidated, or its
 /// user cannot sign in any more.

@@ -8,9 +8,9 @@ use super::parameters::Parameters;
 use crate::{
     authentication::Caller,
     authorization::{self, Action},
-    engine::Shared,
     error::ApiError,
     fields::{Dialect, Fields},
+    state::Shared,
 };
 
 /// One request, authenticated.

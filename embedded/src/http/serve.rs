@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     authentication::authenticate::authenticate,
-    engine::Shared,
     error::{ApiError, Challenges},
+    state::Shared,
 };
 
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Bool, Bound, Query, Value, field::Field, field::Kind, simple_query_string, wildcard::Wildcard,
+    Bool, Bound, Query, field::Field, field::Kind, simple_query_string, wildcard::Wildcard,
 };
 use crate::{
     date::Round,
@@ -331,11 +331,6 @@ fn should_minimum(value: &Json, clauses: usize) -> Result<usize, ApiError> {
         wanted
     };
     Ok(usize::try_from(wanted.max(0)).unwrap_or(usize::MAX))
-}
-
-/// The text value of a field in the tree of another parser.
-pub(super) fn text(value: impl Into<String>) -> Value {
-    Value::Text(value.into())
 }
 
 fn object(value: Json, name: &str) -> Result<Map<String, Json>, ApiError> {

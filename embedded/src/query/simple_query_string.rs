@@ -1,6 +1,6 @@
 //! The `simple_query_string` query: what people type into a search box.
 
-use super::{Query, Value, field::Field, parse::text, wildcard::Wildcard};
+use super::{Query, Value, field::Field, wildcard::Wildcard};
 use crate::{error::ApiError, fields::Fields, pattern::matches};
 
 /// Words in one text. More would only cost time.
@@ -138,7 +138,7 @@ fn in_fields(fields: &[Field], word: &str, prefix: bool) -> Result<Query, ApiErr
             // A word that is no date does not match a date; that is not an error here.
             let json = serde_json::Value::from(word);
             match field.value(&json, 0, crate::date::Round::Down) {
-                Ok(Value::Text(word)) => Query::term(field.clone(), text(word)),
+                Ok(word @ Value::Text(_)) => Query::term(field.clone(), word),
                 Ok(value) => Query::term(field.clone(), value),
                 Err(_) => continue,
             }

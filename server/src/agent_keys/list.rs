@@ -4,7 +4,7 @@ use super::{
     cursor, delivery, elsewhere,
     ownership::Ownership,
     query::{self, Ends, LabelSearch, Slice},
-    read::agent_key,
+    read::{agent_key, summary},
     recall,
     reconcile::reconcile,
     remember::remember,
@@ -19,13 +19,12 @@ use app::model::{
     access::Reach,
     agent_key::KeyId,
     key_list::{
-        FILTER_VALUES_MAX, FacetValue, KeyListPage, KeyListQuery, KeySummary, PageAnchor,
-        ROWS_CHOICES, SEARCH_CHARACTERS_MAX, SortField, SortOrder, StatusFilter,
+        FILTER_VALUES_MAX, KeyListPage, KeyListQuery, KeySummary, PageAnchor, ROWS_CHOICES,
+        SEARCH_CHARACTERS_MAX, SortField, SortOrder, StatusFilter,
     },
     timestamp::Timestamp,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// Answers one page. While Elasticsearch is away, that is a page of what this person's list showed before.
 #[tracing::instrument(name = "agent_keys.page.list", skip_all)]
@@ -288,42 +287,4 @@ impl Rows {
             backwards,
         }
     }
-}
-
-/// The figures, from the answer to [`query::summary`].
-pub(super) fn summary(counted: &FoundKeys) -> KeySummary {
-    let aggregations = &counted.aggregations;
-    let status = |name: &str| {
-        let count = aggregations
-            .get("status")
-            .and_then(|status| status.get("buckets")?.get(name)?.get("doc_count")?.as_u64());
-        count.unwrap_or(0)
-    };
-    KeySummary {
-        active: status("active"),
-        expires_soon: status("expires-soon"),
-        expired: status("expired"),
-        revoked: status("revoked"),
-        owners: facet(aggregations, "owners"),
-        realms: facet(aggregations, "realms"),
-        lists_owners: true,
-        ..KeySummary::default()
-    }
-}
-
-/// The buckets of a `terms` aggregation.
-pub(crate) fn facet(aggregations: &BTreeMap<String, Value>, name: &str) -> Vec<FacetValue> {
-    let buckets = aggregations
-        .get(name)
-        .and_then(|aggregation| aggregation.get("buckets")?.as_array());
-    buckets
-        .into_iter()
-        .flatten()
-        .filter_map(|bucket| {
-            Some(FacetValue {
-                value: bucket.get("key")?.as_str()?.to_owned(),
-                count: bucket.get("doc_count")?.as_u64()?,
-            })
-        })
-        .collect()
 }

@@ -3,15 +3,20 @@
 use super::ownership::Ownership;
 use crate::{
     access::APM,
-    elasticsearch::{Error, api_key::query::StoredKey},
+    elasticsearch::{
+        Error,
+        api_key::query::{FoundKeys, StoredKey},
+    },
 };
 use app::model::{
     access::{Access, Reach},
     agent_key::{AgentKey, Delivery, KeyId, KeyRights, KeySource, KeyStatus},
+    key_list::{FacetValue, KeySummary},
     labels::Labels,
     timestamp::Timestamp,
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The key, as the person who looks may see it.
 pub(super) fn agent_key(
@@ -167,6 +172,44 @@ fn labels(metadata: &Value) -> Labels {
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
+}
+
+/// The figures, from the answer to [`query::summary`](super::query::summary).
+pub(super) fn summary(counted: &FoundKeys) -> KeySummary {
+    let aggregations = &counted.aggregations;
+    let status = |name: &str| {
+        let count = aggregations
+            .get("status")
+            .and_then(|status| status.get("buckets")?.get(name)?.get("doc_count")?.as_u64());
+        count.unwrap_or(0)
+    };
+    KeySummary {
+        active: status("active"),
+        expires_soon: status("expires-soon"),
+        expired: status("expired"),
+        revoked: status("revoked"),
+        owners: facet(aggregations, "owners"),
+        realms: facet(aggregations, "realms"),
+        lists_owners: true,
+        ..KeySummary::default()
+    }
+}
+
+/// The buckets of a `terms` aggregation.
+pub(crate) fn facet(aggregations: &BTreeMap<String, Value>, name: &str) -> Vec<FacetValue> {
+    let buckets = aggregations
+        .get(name)
+        .and_then(|aggregation| aggregation.get("buckets")?.as_array());
+    buckets
+        .into_iter()
+        .flatten()
+        .filter_map(|bucket| {
+            Some(FacetValue {
+                value: bucket.get("key")?.as_str()?.to_owned(),
+                count: bucket.get("doc_count")?.as_u64()?,
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]

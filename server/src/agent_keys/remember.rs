@@ -4,7 +4,12 @@
 //! kept for this person alone, and thrown away with the right to see them ([`Person::actor`](crate::services::Person)),
 //! when Elasticsearch refuses the person, and with the last session.
 
-use super::{elsewhere, list::summary, ownership::Ownership, query, read::agent_key};
+use super::{
+    elsewhere,
+    ownership::Ownership,
+    query,
+    read::{agent_key, summary},
+};
 use crate::{
     access::Permission,
     elasticsearch::capabilities::Capability,

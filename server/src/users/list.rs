@@ -84,7 +84,7 @@ async fn count_keys(services: &Services, person: &Person) -> Option<BTreeMap<Str
             return None;
         }
     };
-    let owners = agent_keys::list::facet(&counted.aggregations, "owners");
+    let owners = agent_keys::read::facet(&counted.aggregations, "owners");
     let counts = owners.into_iter().map(|owner| (owner.value, owner.count));
     Some(counts.collect())
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Revocations, list_query,
-    revoked_many::Revoked,
+    revoked_many::{Revoked, TITLE},
     selection::{chosen_ids, keys, list_with},
     table::{StatusBadge, or_dash},
 };
@@ -32,9 +32,6 @@ use crate::{
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
-
-/// The id of the dialog's heading.
-pub(super) const TITLE: &str = "revoke-many-title";
 
 /// The dialog.
 #[component]

@@ -2,7 +2,6 @@
 
 use super::{
     in_cache::InCache,
-    revoke_many::TITLE,
     selection::{keys, list_with},
 };
 use crate::{
@@ -22,6 +21,9 @@ use crate::{
     questions::agent_keys::RevokeAgentKeys,
 };
 use leptos::{html, prelude::*};
+
+/// The id of the dialog's heading.
+pub(super) const TITLE: &str = "revoke-many-title";
 
 /// The dialog's content. Those that are not revoked stay chosen, and can be tried again.
 #[component]

@@ -10,13 +10,13 @@ use crate::{
         icon::{Icon, IconName},
         moment::Moment,
     },
+    hydration::is_hydrating,
     model::{
         agent_key::{AgentKey, Delivery, KeyRights, KeySource, KeyStatus},
         key_list::{KeyListPage, KeyListQuery, SortField, SortOrder},
         labels::Labels,
         timestamp::Timestamp,
     },
-    pages::lazy::is_hydrating,
     urls,
 };
 use leptos::{html, prelude::*};
