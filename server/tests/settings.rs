@@ -110,9 +110,15 @@ async fn a_count_that_may_leave_keys_out_says_at_least_on_every_page() {
         page.contains("Enough to rotate")
     };
     assert!(is_enough(&admin).await && !is_enough(&ada).await);
-    // Without the right to list keys, the page does not say that there are none.
+    // Without the right to list keys, the page does not say that there are none, and judges no limit.
+    let form = [("form[server_url]", ""), ("form[api_key_limit]", "50")];
+    admin.post("save_apm_settings", &form).await;
     let stranger = app.with_user("stranger", &[]).await;
     let text = shown(&stranger.get("/settings/apm-integration").await.text());
-    assert!(text.contains("At least 0 of 1000"), "{text}");
+    assert!(text.contains("At least 0 of 50"), "{text}");
+    let judged = "During a rotation every key counts twice";
+    assert!(!text.contains(judged));
+    let control = admin.get("/settings/apm-integration").await.text();
+    assert!(control.contains(judged));
     assert!(text.contains("You may not see any keys, so none are counted."));
 }

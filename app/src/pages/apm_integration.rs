@@ -285,7 +285,7 @@ fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
             </Callout>
         }
         .into_any()
-    } else if limit < recommended {
+    } else if limit < recommended && keys != KeysInUse::HIDDEN {
         view! {
             <Callout tone=Tone::Warning>
                 <p>
