@@ -34,7 +34,7 @@ export const browser = {
 } satisfies PlaywrightTestConfig['use'];
 
 /** Stories that between them follow links and send forms, with an answer in place and with one elsewhere. */
-const WITH_ALL_KINDS_OF_ADDRESSES = /(sign-in|revoke-many|users)\.spec\.ts/;
+const WITH_ALL_KINDS_OF_ADDRESSES = /(apm-integration|audit|revoke-many|sessions|sign-in|users)\.spec\.ts/;
 
 export default defineConfig<object, WorkerOptions>({
   outputDir: 'test-results/runs',

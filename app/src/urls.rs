@@ -41,8 +41,16 @@ pub fn page_or_list(next: Option<&str>) -> String {
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
             && !page.contains("//")
+            && !has_dot_segment(page)
     };
     next.filter(allowed).map_or_else(agent_keys, str::to_owned)
+}
+
+/// Returns true if a browser would go up in the path. It reads `%2e` as a dot.
+fn has_dot_segment(page: &str) -> bool {
+    let path = page.split(['?', '#']).next().unwrap_or_default();
+    let path = path.to_ascii_lowercase().replace("%2e", ".");
+    path.split('/').any(|part| part == "." || part == "..")
 }
 
 /// The list of agent keys.
@@ -194,12 +202,17 @@ mod tests {
             page_or_list(Some("/settings/users?q=a")),
             "/settings/users?q=a"
         );
+        let dots = "/settings/users?q=../..";
+        assert_eq!(page_or_list(Some(dots)), dots);
         for hostile in [
             "//evil.example",
             "/\\evil.example",
             "https://evil.example",
             "https:evil.example",
             "/settings//evil",
+            "/settings/../evil",
+            "/settings/%2E%2e/evil",
+            "/settings/./../evil?q=/settings/",
             "/settings/\r\nSet-Cookie:a",
             "/settings/\u{2215}evil",
             "javascript:alert(1)",
@@ -217,7 +230,12 @@ mod tests {
             provide_context(BasePath::parse("/keys").unwrap());
             let users = "/keys/settings/users";
             assert_eq!(page_or_list(Some(users)), users);
-            for other in ["/settings/users", "/other/settings/", "/keys/x"] {
+            for other in [
+                "/settings/users",
+                "/other/settings/",
+                "/keys/x",
+                "/keys/settings/../../other",
+            ] {
                 assert_eq!(page_or_list(Some(other)), "/keys/settings/agent-keys");
             }
         });

@@ -6,7 +6,7 @@ export class ReauthenticatePage {
   constructor(private readonly site: Site) {}
 
   async open(next: string): Promise<void> {
-    await this.site.visit(`/reauthenticate?next=${encodeURIComponent(next)}`);
+    await this.site.visit(`/reauthenticate?next=${encodeURIComponent(this.site.basePath + next)}`);
     await expect(this.site.heading('Enter your password again')).toBeVisible();
   }
 

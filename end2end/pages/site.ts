@@ -26,9 +26,14 @@ export class Site {
     await this.ready();
   }
 
+  /** The path below which all pages are, or nothing. */
+  get basePath(): string {
+    return new URL(this.url).pathname.replace(/\/$/, '');
+  }
+
   /** The path of the page, as `visit` takes it. */
   get path(): string {
-    return new URL(this.page.url()).pathname.slice(new URL(this.url).pathname.replace(/\/$/, '').length);
+    return new URL(this.page.url()).pathname.slice(this.basePath.length);
   }
 
   /** Waits until the page answers to clicks by script, where there is script. */

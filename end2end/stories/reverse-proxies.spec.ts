@@ -65,6 +65,11 @@ for (const { program, place, settings, ofCookies } of PROGRAMS.flatMap((program)
         expect(await statusOf(secret)).toBe(401);
       });
 
+      await test.step('the address without a page leads to the list', async () => {
+        await site.visit('');
+        await expect(site.page).toHaveURL(`${site.url}/settings/agent-keys`);
+      });
+
       await test.step('after signing out the list is out of reach', async () => {
         await site.signOut();
         await site.visit('/settings/agent-keys');

@@ -41,6 +41,10 @@ pub async fn recover(services: &Services) -> Result<(), Failure> {
 
 /// One round. What fails is logged and tried again in the next one.
 pub async fn tidy(services: &Services, service: Option<&Credential>) {
+    if services.elasticsearch.is_given_up() {
+        // So that the end of an outage is noticed without traffic, too.
+        services.elasticsearch.is_reachable().await;
+    }
     report("sessions", expire_sessions(services).await);
     report("remembered lists", forget_lists(services).await);
     report("attempts to sign in", forget_attempts(services).await);

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use url::Url;
 
 /// Places that somebody might want a person to be led to.
-const HOSTILE: [&str; 44] = [
+const HOSTILE: [&str; 47] = [
     "//evil.example",
     "///evil.example",
     "////evil.example/%2e%2e",
@@ -56,6 +56,9 @@ const HOSTILE: [&str; 44] = [
     "/\u{ff0f}evil.example",
     "\u{3002}evil.example",
     "/settings/\u{0}//evil.example",
+    "/settings/../metrics",
+    "/settings/%2e%2E/metrics",
+    "/settings/./../metrics",
 ];
 
 /// Whether an answer leads to a page of ours, as a browser reads it.

@@ -245,6 +245,35 @@ async fn a_hang_is_told_at_once_after_the_first_two_waits() {
     }
 }
 
+/// A probe that takes longer than a call waits for it still ends the outage.
+#[tokio::test]
+async fn an_outage_behind_a_slow_link_ends_within_six_seconds() {
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    proxy.fail("", Fault::Silence(Duration::from_secs(60)));
+    tokio::join!(ask(&ada), ask(&ada));
+    assert!(crate::outage::is_given_up(&app));
+    proxy.delay(Duration::from_millis(150));
+    proxy.heal();
+    is_back(&ada, "a slow link").await;
+}
+
+#[tokio::test]
+async fn the_end_of_an_outage_is_noticed_without_traffic() {
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    proxy.fail("", Fault::Silence(Duration::from_secs(60)));
+    tokio::join!(ask(&ada), ask(&ada));
+    assert!(crate::outage::is_given_up(&app));
+    proxy.heal();
+    let services = app.application.services();
+    eventually("a round of housekeeping notices it", async || {
+        server::housekeeping::tidy(services, None).await;
+        !crate::outage::is_given_up(&app)
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn readiness_is_answered_whatever_elasticsearch_does() {
     let (app, proxy) = App::behind_proxy().await;

@@ -24,7 +24,7 @@ use url::Url;
 
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a reader looks for the end of an outage. Whoever waits longer gains nothing: a task looks for it as well.
+/// How long a call waits for its probe. The probe itself goes on, for the next call.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(200);
 /// The largest answer to a change of one thing.
 const WRITE_ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -173,11 +173,16 @@ impl Elasticsearch {
         if !self.breaker.admits_probe(Instant::now()) {
             return false;
         }
-        let is_there = self.transport.is_reachable().await;
-        if is_there {
-            self.breaker.answered();
-        }
-        is_there
+        // A task of its own: the caller may wait for less time than a slow link needs.
+        let elasticsearch = self.clone();
+        let probe = tokio::spawn(async move {
+            let is_there = elasticsearch.transport.is_reachable().await;
+            if is_there {
+                elasticsearch.breaker.answered();
+            }
+            is_there
+        });
+        probe.await.unwrap_or(false)
     }
 
     /// Returns true if a call may be made. While the circuit is open, one call a second probes first, briefly; the

@@ -54,7 +54,9 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let change = visit.take_cookie_change();
-    if let Some(CookieChange::SignOut) = change {
+    // The header concerns the whole host name. Below a path, that is other applications' as well.
+    let own_host = web.base_path == BasePath::default();
+    if let (Some(CookieChange::SignOut), true) = (&change, own_host) {
         let (name, value) = CLEAR;
         headers.insert(name, value);
     }
