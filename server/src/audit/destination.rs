@@ -184,3 +184,48 @@ fn write_counted(file: &mut File, bytes: &[u8], written: &mut usize) -> io::Resu
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::{fd::OwnedFd, unix::net::UnixStream};
+
+    #[test]
+    fn half_a_line_in_a_stream_is_ended_before_the_next() {
+        let (writer, mut reader) = UnixStream::pair().unwrap();
+        writer.set_nonblocking(true).unwrap();
+        let mut stream = File::from(OwnedFd::from(writer));
+        let long = format!("{}\n", "x".repeat(8 * 1024 * 1024));
+        let mut unfinished = false;
+        write_to_stream(&mut stream, &long, &mut unfinished).unwrap_err();
+        assert!(unfinished);
+        // Room again.
+        reader.set_nonblocking(true).unwrap();
+        let mut half = Vec::new();
+        reader.read_to_end(&mut half).unwrap_err();
+        assert!(!half.is_empty() && !half.contains(&b'\n'));
+        write_to_stream(&mut stream, "next\n", &mut unfinished).unwrap();
+        assert!(!unfinished);
+        drop(stream);
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "\nnext\n");
+    }
+
+    #[test]
+    fn the_end_of_the_last_line_is_found_in_files_of_every_length() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lines");
+        let end = |text: &str| {
+            fs::write(&path, text).unwrap();
+            end_of_last_line(&mut open(&path).unwrap()).unwrap()
+        };
+        let half = "x".repeat(3 * TAIL_BYTES);
+        assert_eq!(end(""), 0);
+        assert_eq!(end("a\n"), 2);
+        assert_eq!(end("a\nb"), 2);
+        assert_eq!(end(&half), 0);
+        assert_eq!(end(&format!("a\n{half}")), 2);
+        assert_eq!(end(&format!("{half}\nb")), half.len() as u64 + 1);
+    }
+}
