@@ -2,11 +2,11 @@
 
 use crate::{
     access::Gate,
-    audit::{Trail, anchor::Anchors, ship::Shipper},
-    audit_log::{anchor, stream},
+    audit::{Trail, anchor::Anchors},
+    audit_log::{anchor, forward::Forwarder},
     clock::Clock,
     config::{self, Config},
-    elasticsearch::{self, Elasticsearch, data_stream::DataStream},
+    elasticsearch::{self, Elasticsearch},
     failure::Failure,
     housekeeping,
     http::{
@@ -22,11 +22,14 @@ use crate::{
 use embedded::PasswordHashing;
 use secrecy::SecretString;
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// Changes that are still under way when the listener has ended get this long.
 const DRAIN: Duration = Duration::from_secs(20);
+/// The last lines of the audit log get this long. What is not written by then is at the next start.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// The application cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +82,7 @@ pub struct Application {
     connection: JoinHandle<()>,
     anchors: Anchors,
     anchoring: JoinHandle<()>,
-    streaming: Option<JoinHandle<()>>,
+    forwarding: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
 impl Application {
@@ -109,13 +112,9 @@ impl Application {
             Some(key) => ServerKey::given(key),
             None => ServerKey::load_or_make(&config.data_dir, &random)?,
         };
-        let audit_stream = config.audit_stream.map(data_stream).transpose()?;
-        let shipper = config.audit_log.map(Shipper::start).transpose();
-        let trail = Trail::new(
-            server_key.audit_key()?,
-            random,
-            shipper.map_err(StartError::AuditLog)?,
-        );
+        let forwarder = config.audit_log.map(Forwarder::new).transpose();
+        let forwarder = forwarder.map_err(StartError::AuditLog)?;
+        let trail = Trail::new(server_key.audit_key()?, random);
         let (engine, store) = tokio::join!(
             connect(config.elasticsearch, engine_file, &clock, hashing),
             Store::open_with(
@@ -160,7 +159,9 @@ impl Application {
         .await?;
         let metrics = match config.metrics_listen {
             Some(address) => {
-                let router = http::metrics::router(services.clone(), listener.places().clone());
+                let forwarding = forwarder.as_ref().map(Forwarder::forwarding);
+                let places = listener.places().clone();
+                let router = http::metrics::router(services.clone(), places, forwarding);
                 let setting = "AGENT_KEYS_METRICS_LISTEN";
                 Some(http::listener::listen(setting, address, None, &config.bounds, router).await?)
             }
@@ -171,7 +172,11 @@ impl Application {
         let connection = tokio::spawn(housekeeping::connection::write_down(services.clone()));
         let anchors = Anchors::new(&config.data_dir);
         let anchoring = tokio::spawn(anchor::go_on(services.clone(), anchors.clone()));
-        let streaming = audit_stream.map(|to| tokio::spawn(stream::go_on(services.clone(), to)));
+        let forwarding = forwarder.map(|forwarder| {
+            let stop = CancellationToken::new();
+            let task = tokio::spawn(forwarder.run(services.clone(), stop.clone()));
+            (stop, task)
+        });
         Ok(Self {
             listener,
             metrics,
@@ -182,7 +187,7 @@ impl Application {
             connection,
             anchors,
             anchoring,
-            streaming,
+            forwarding,
         })
     }
 
@@ -235,36 +240,28 @@ impl Application {
         self.housekeeping.abort();
         self.connection.abort();
         self.anchoring.abort();
-        if let Some(streaming) = self.streaming {
-            streaming.abort();
-        }
         self.listener.stop().await;
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }
-        if tokio::time::timeout(DRAIN, self.services.drain())
-            .await
-            .is_err()
-        {
+        if timeout(DRAIN, self.services.drain()).await.is_err() {
             tracing::error!("changes were still under way at the end");
         }
         if let Some(engine) = self.engine {
             engine.stop().await;
         }
         anchor::anchor_the_end(&self.services, self.anchors).await;
+        if let Some((stop, mut task)) = self.forwarding {
+            stop.cancel();
+            if timeout(LAST_LINES, &mut task).await.is_err() {
+                tracing::warn!(
+                    "AGENT_KEYS_AUDIT_LOG: the last lines are written at the next start"
+                );
+                task.abort();
+            }
+        }
         self.services.store.close().await;
     }
-}
-
-fn data_stream(settings: config::AuditStream) -> Result<DataStream, elasticsearch::StartError> {
-    let config::AuditStream {
-        url,
-        name,
-        api_key,
-        ca_file,
-    } = settings;
-    let setting = "AGENT_KEYS_AUDIT_STREAM_CA_FILE";
-    DataStream::new(url, &name, &api_key, ca_file, setting)
 }
 
 async fn connect(

@@ -4,12 +4,12 @@
 //! Each event is written out once, as one line of JSON in the names of the Elastic Common Schema ([`record`]). A
 //! code ties the line to the one before it ([`chain`]), so that whoever changes, removes or moves a line would have
 //! to know a key that is not in the database. [`anchor`] keeps some of the codes elsewhere, so that a missing end is
-//! seen as well, and [`ship`] hands the lines to whatever collects them.
+//! seen as well, and [`destination`] writes the lines for a collector.
 
 pub mod anchor;
 pub mod chain;
+pub mod destination;
 pub mod record;
-pub mod ship;
 mod trail;
 
 use crate::{access::Identity, request_id::RequestId};

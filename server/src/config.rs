@@ -5,12 +5,11 @@
 //! file: add `_FILE` (or `_file`) to its name. A name that nobody knows is an error, so that a typing mistake
 //! never silently means the default. Errors name the setting and never print its value.
 
-mod audit_stream;
 mod cluster;
 mod source;
 
 use crate::{
-    audit::ship::Destination,
+    audit::destination::Destination,
     elasticsearch::Credential,
     http::{bounds::Bounds, caller::TrustedProxies},
     store::Durability,
@@ -25,7 +24,6 @@ use std::{
 };
 use url::Url;
 
-pub use audit_stream::AuditStream;
 pub use cluster::{Cluster, Trust};
 pub use source::Environment;
 
@@ -82,14 +80,12 @@ pub struct Config {
     pub log: String,
     /// `log_format`, `AGENT_KEYS_LOG_FORMAT`: `text` or `json`. Default `text`.
     pub log_format: LogFormat,
-    /// `audit_log`, `AGENT_KEYS_AUDIT_LOG`: where each event of the audit log also goes as a line of JSON, for
-    /// whatever collects lines: `stdout`, or the path of a file that is appended to. Default: nowhere.
+    /// `audit_log`, `AGENT_KEYS_AUDIT_LOG`: where each event of the audit log is also written as a line of JSON, for
+    /// a collector: `stdout`, or the path of a file that is appended to. Default: nowhere.
     pub audit_log: Option<Destination>,
     /// `audit_retention_days`, `AGENT_KEYS_AUDIT_RETENTION_DAYS`: the age at which events of the audit log are
     /// removed. Default [`AUDIT_RETENTION_DAYS`].
     pub audit_retention_days: u32,
-    /// Where each event of the audit log also goes as a document. Default: nowhere.
-    pub audit_stream: Option<AuditStream>,
 }
 
 /// Certificate chain and private key, both PEM.
@@ -235,7 +231,6 @@ impl Config {
                 path => Destination::File(path.into()),
             }),
             audit_retention_days: audit_retention_days(&mut values)?,
-            audit_stream: audit_stream::read(&mut values)?,
         };
         let plain_http = config.tls.is_none() && !config.insecure_http;
         if plain_http && !config.listen.ip().is_loopback() {

@@ -12,7 +12,6 @@ pub mod breaker;
 pub mod capabilities;
 pub mod connection;
 pub mod credential;
-pub mod data_stream;
 pub mod error;
 pub mod has_privileges;
 pub mod info;

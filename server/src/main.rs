@@ -5,7 +5,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use secrecy::ExposeSecret;
 use server::{
     application::Application,
-    audit::{Trail, anchor::Anchors},
+    audit::{Trail, anchor::Anchors, destination::Destination},
     audit_log::verify::{Verified, verify},
     backup,
     clock::Clock,
@@ -14,7 +14,12 @@ use server::{
     session::ServerKey,
     store::Store,
 };
-use std::{error::Error, io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -113,22 +118,31 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let base_path = config.base_path.clone();
+    // Standard output then holds the lines of the audit log alone, and its reader may be slow or gone.
+    let mut announce: Box<dyn Write> = match config.audit_log {
+        Some(Destination::Stdout) => Box::new(io::stderr()),
+        _ => Box::new(io::stdout()),
+    };
     let application = Application::start(config, Clock::System).await?;
-    if let Some(password) = application.first_password() {
-        println!(
-            "First-run password of elastic: {}",
+    let mut text = match application.first_password() {
+        Some(password) => format!(
+            "First-run password of elastic: {}\n",
             password.expose_secret()
-        );
-    }
+        ),
+        None => String::new(),
+    };
     let elasticsearch = match application.engine_address() {
         Some(_) => format!("embedded engine at {}", application.elasticsearch_url()),
         None => application.elasticsearch_url().to_owned(),
     };
-    println!(
-        "Agent Keys is ready at {}{} (Elasticsearch: {elasticsearch})",
+    text += &format!(
+        "Agent Keys is ready at {}{} (Elasticsearch: {elasticsearch})\n",
         application.url(),
         base_path.as_str()
     );
+    if let Err(error) = announce.write_all(text.as_bytes()) {
+        tracing::warn!(%error, "the address could not be printed");
+    }
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -170,7 +184,7 @@ async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {
         Some(key) => ServerKey::given(key),
         None => ServerKey::load(&config.data_dir)?,
     };
-    let trail = Trail::new(key.audit_key()?, Random::default(), None);
+    let trail = Trail::new(key.audit_key()?, Random::default());
     let url = config.database_url.as_ref();
     let store = Store::open_to_read(url, &config.data_dir, trail).await?;
     let anchors = Anchors::new(&config.data_dir).read()?;
@@ -194,8 +208,8 @@ fn begin_logging(config: &Config) -> Result<(), Box<dyn Error>> {
     )?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
     match config.log_format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().init(),

@@ -8,7 +8,7 @@
 
 mod apm_settings;
 mod audit;
-mod audit_streams;
+mod audit_forwarding;
 mod migrations;
 mod open;
 mod operations;
@@ -22,6 +22,7 @@ use crate::{audit::Trail, random::RandomError};
 use sqlx::AnyPool;
 
 pub use audit::{AuditCut, AuditHead, StoredEvent};
+pub use audit_forwarding::ForwardingLock;
 #[doc(hidden)]
 pub use open::Durability;
 pub use open::OpenError;
@@ -84,7 +85,6 @@ impl Store {
 
     /// Waits for what is running, and closes every connection.
     pub async fn close(&self) {
-        self.trail.flush().await;
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 use server::{
-    audit::ship::Destination,
+    audit::destination::Destination,
     config::{Config, Elasticsearch, Environment, Error, KibanaFeature},
 };
 use std::path::PathBuf;
@@ -109,28 +109,6 @@ fn the_service_user_may_come_from_the_environment() {
     assert_eq!(config.unwrap().service.unwrap().username(), "keeper");
     let error = read([("AGENT_KEYS_SERVICE_USERNAME", "keeper")]).unwrap_err();
     assert!(error.to_string().contains("AGENT_KEYS_SERVICE_PASSWORD"));
-}
-
-#[test]
-fn the_audit_log_may_go_to_a_data_stream() {
-    const URL: (&str, &str) = ("AGENT_KEYS_AUDIT_STREAM_URL", "https://es.example.com/logs");
-    const KEY: (&str, &str) = ("AGENT_KEYS_AUDIT_STREAM_API_KEY", "aHVudGVyMg==");
-    let stream = read([URL, KEY]).unwrap().audit_stream.unwrap();
-    assert_eq!(stream.url.as_str(), "https://es.example.com/logs/");
-    assert_eq!(stream.name, "logs-agent_keys.audit-default");
-    assert_eq!(stream.api_key.expose_secret(), KEY.1);
-    assert!(!format!("{stream:?}").contains(KEY.1));
-    for (half, other) in [(URL, KEY), (KEY, URL)] {
-        let error = read([half]).unwrap_err().to_string();
-        assert!(
-            error.contains(other.0) && !error.contains("aHVudGVyMg"),
-            "{error}"
-        );
-    }
-    for name in ["", "Upper", "_x", "a/b", "..", "a*", "é"] {
-        let named = read([URL, KEY, ("AGENT_KEYS_AUDIT_STREAM_NAME", name)]);
-        assert_eq!(named.is_ok(), name.is_empty(), "{name}");
-    }
 }
 
 #[test]

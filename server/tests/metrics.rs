@@ -86,6 +86,8 @@ async fn what_happens_is_counted() {
     assert!(text.contains("agent_keys_build_info{version=\""));
     assert!(text.contains("agent_keys_operations{state=\""), "{text}");
     assert!(!text.contains("operation=\"other\""), "{text}");
+    // Its lines are written nowhere.
+    assert!(!text.contains("agent_keys_audit_log_"), "{text}");
     assert!(text.ends_with("# EOF\n"));
     proxy.fail("POST /_security/_query", Fault::Hangup);
     ada.list(|_| {}).await;

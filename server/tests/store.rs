@@ -290,7 +290,7 @@ async fn tell(store: Store) {
     tell_of_delivery(&store, &grant).await;
     tell_of_failed_sign_ins(&store).await;
     remembered_lists::tell(&store, &grant).await;
-    tell_of_audit_streams(&store).await;
+    tell_of_audit_forwarding(&store).await;
     tell_of_old_events(&store).await;
     store.close().await;
 }
@@ -408,12 +408,13 @@ async fn tell_of_delivery(store: &Store, grant: &Grant) {
     assert_eq!(store.abandon_operations(&stamp(13)).await.unwrap(), 0);
 }
 
-/// How far the log was sent, to each target, and never back.
-async fn tell_of_audit_streams(store: &Store) {
-    let sent = async |target| store.sent_events(target).await.unwrap();
+/// How far the log was written to each destination, and never back.
+async fn tell_of_audit_forwarding(store: &Store) {
+    let sent = async |destination| store.forwarded_events(destination).await.unwrap();
     assert_eq!(sent("one").await, 0);
     for (sequence, expected) in [(7, 7), (5, 7), (9, 9)] {
-        store.note_sent_events("one", sequence, NOW).await.unwrap();
+        let noted = store.note_forwarded(None, "one", sequence, NOW);
+        noted.await.unwrap();
         assert_eq!(sent("one").await, expected);
     }
     assert_eq!(sent("another").await, 0);

@@ -9,8 +9,8 @@
 mod access;
 mod audit;
 mod audit_chain;
+mod audit_forward;
 mod audit_retention;
-mod audit_stream;
 mod base_path;
 mod binary;
 mod boundary;

@@ -22,7 +22,7 @@ use reqwest::redirect;
 use serde::de::DeserializeOwned;
 use server::{
     application::Application,
-    audit::{Trail, ship::Destination},
+    audit::{Trail, destination::Destination},
     clock::Clock,
     config::{Access, Config, Elasticsearch, KibanaFeature, LogFormat, TlsFiles},
     http::{bounds::Bounds, caller::TrustedProxies},
@@ -78,7 +78,7 @@ pub(crate) struct Setup {
 /// What events are written down with where no application does it.
 pub(crate) fn trail() -> Trail {
     let key = ServerKey::given("a key for tests, with enough characters".into());
-    Trail::new(key.audit_key().unwrap(), Random::default(), None)
+    Trail::new(key.audit_key().unwrap(), Random::default())
 }
 
 impl App {
@@ -239,7 +239,6 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         log_format: LogFormat::Text,
         audit_log: None,
         audit_retention_days: server::config::AUDIT_RETENTION_DAYS,
-        audit_stream: None,
     }
 }
 

@@ -6,14 +6,14 @@ use crate::support::{
     client,
     engine::Engine,
     eventually, key_form,
-    process::{Process, prepare},
+    process::{Process, heedless, limit_files, prepare},
     proxy::{Fault, Gate, Proxy},
     requirement, soak,
 };
 use app::model::{agent_key::Delivery, key_list::KeyListPage, problem::ProblemKind};
 use http::StatusCode;
 use server::clock::Clock;
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 const CREATE: &str = "POST /_security/api_key";
 const REVOKE: &str = "DELETE /_security/api_key";
@@ -173,21 +173,4 @@ async fn the_engine_goes_on_after_a_full_disk_as_well() {
     assert!(limit_files(&process, "unlimited"));
     assert_eq!(create().await, StatusCode::OK);
     requirement("R4", 3, 3, None);
-}
-
-/// The binary, to which a write beyond the limit fails, as it does on a full disk, and does not end it.
-fn heedless() -> Command {
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", "trap '' XFSZ; exec \"$0\""]);
-    command.arg(env!("CARGO_BIN_EXE_agent-keys"));
-    command
-}
-
-/// How long the files may become to which the process writes; whether that could be set.
-fn limit_files(process: &Process, bytes: &str) -> bool {
-    let mut prlimit = Command::new("prlimit");
-    prlimit.args(["--pid", &process.id().to_string()]);
-    // Only the soft limit, so that it can be raised again.
-    prlimit.arg(format!("--fsize={bytes}:"));
-    prlimit.status().is_ok_and(|status| status.success())
 }

@@ -4,27 +4,27 @@ use super::{
     Stamp,
     chain::AuditKey,
     record::{self, Columns, More},
-    ship::Shipper,
 };
 use crate::random::{Random, RandomError};
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
-/// Key, randomness, and where the lines go. Cheap to clone.
+/// Key, randomness, and a signal after each commit. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Trail {
     key: AuditKey,
     random: Random,
-    shipper: Option<Arc<Shipper>>,
+    appended: Arc<Notify>,
 }
 
 impl Trail {
     /// Puts the parts together.
-    pub fn new(key: AuditKey, random: Random, shipper: Option<Shipper>) -> Self {
+    pub fn new(key: AuditKey, random: Random) -> Self {
         Self {
             key,
             random,
-            shipper: shipper.map(Arc::new),
+            appended: Arc::default(),
         }
     }
 
@@ -47,17 +47,13 @@ impl Trail {
         Ok(record::compose(columns, more))
     }
 
-    /// Hands over the lines of what is committed.
-    pub(crate) fn ship(&self, lines: Vec<String>) {
-        if let Some(shipper) = &self.shipper {
-            lines.into_iter().for_each(|line| shipper.ship(line));
-        }
+    /// Wakes the forwarder: events were committed.
+    pub(crate) fn notify_appended(&self) {
+        self.appended.notify_one();
     }
 
-    /// Waits until every line is where it goes.
-    pub(crate) async fn flush(&self) {
-        if let Some(shipper) = &self.shipper {
-            shipper.flush().await;
-        }
+    /// Waits for events that this process commits.
+    pub(crate) async fn appended(&self) {
+        self.appended.notified().await;
     }
 }

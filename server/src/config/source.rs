@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every setting's name in the file.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 23] = [
     "listen",
     "insecure_http",
     "trusted_proxies",
@@ -21,9 +21,6 @@ const NAMES: [&str; 26] = [
     "log_format",
     "audit_log",
     "audit_retention_days",
-    "audit_stream_url",
-    "audit_stream_name",
-    "audit_stream_ca_file",
     "metrics.listen",
     "tls.cert_file",
     "tls.key_file",
@@ -40,12 +37,11 @@ const NAMES: [&str; 26] = [
     "access.kibana_space",
 ];
 /// Those that are secrets, and may come from a file.
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 4] = [
     "database_url",
     "server_key",
     "service.password",
     "elasticsearch.proxy",
-    "audit_stream_api_key",
 ];
 /// The one secret with a name of its own, which people know from Elasticsearch's container image.
 const ELASTIC_PASSWORD: &str = "ELASTIC_PASSWORD";

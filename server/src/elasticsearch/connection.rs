@@ -86,9 +86,6 @@ pub enum StartError {
         "AGENT_KEYS_ELASTICSEARCH_PROXY: use the address of an HTTP proxy such as http://proxy.example.com:3128"
     )]
     Proxy,
-    /// No header can carry the API key.
-    #[error("AGENT_KEYS_AUDIT_STREAM_API_KEY: use the key in its encoded form")]
-    ApiKey,
     /// The HTTP client could not be made.
     #[error("cannot make the HTTP client for Elasticsearch")]
     Client(#[from] reqwest::Error),

@@ -264,20 +264,6 @@ fn cluster_client(cluster: &Cluster) -> Result<Client, StartError> {
     }
 }
 
-/// A client of one address, with the system's certificates or those in `ca_file`. `setting` names the file's setting.
-pub(super) fn client(
-    scheme: &str,
-    ca_file: Option<PathBuf>,
-    setting: &'static str,
-) -> Result<Client, StartError> {
-    let builder = match (scheme, ca_file) {
-        ("http", _) => base().tls_certs_only([]),
-        (_, None) => base(),
-        (_, Some(path)) => base().tls_certs_only(read_certificates(path, setting)?),
-    };
-    Ok(builder.build()?)
-}
-
 fn base() -> ClientBuilder {
     Client::builder()
         .redirect(redirect::Policy::none())

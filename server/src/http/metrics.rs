@@ -2,6 +2,7 @@
 
 use super::places::Places;
 use crate::{
+    audit_log::forward::Forwarding,
     services::Services,
     session::{IDLE_MS_MAX, LIFE_MS_MAX},
     store,
@@ -23,6 +24,7 @@ use prometheus_client::{
     },
     registry::Registry,
 };
+use std::sync::Arc;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -32,11 +34,21 @@ struct Watched {
     services: Services,
     /// The places of the listener for browsers.
     places: Places,
+    /// The lines of the audit log, if they are written anywhere.
+    forwarding: Option<Arc<Forwarding>>,
 }
 
 /// The one address of this listener.
-pub(crate) fn router(services: Services, places: Places) -> Router {
-    let watched = Watched { services, places };
+pub(crate) fn router(
+    services: Services,
+    places: Places,
+    forwarding: Option<Arc<Forwarding>>,
+) -> Router {
+    let watched = Watched {
+        services,
+        places,
+        forwarding,
+    };
     Router::new()
         .route("/metrics", get(answer))
         .with_state(watched)
@@ -56,7 +68,15 @@ async fn answer(State(watched): State<Watched>) -> Response {
         ConstGauge::new(i64::from(watched.services.elasticsearch.is_given_up())),
     );
     register_process(&mut registry, &watched.places);
-    let known = register_stored(&mut registry, &watched.services).await;
+    let forwarding = watched.forwarding.as_deref();
+    if let Some(forwarding) = forwarding {
+        registry.register(
+            "audit_log_failing",
+            "Whether lines of the audit log cannot be written to AGENT_KEYS_AUDIT_LOG",
+            ConstGauge::new(i64::from(forwarding.is_failing())),
+        );
+    }
+    let known = register_stored(&mut registry, &watched.services, forwarding).await;
     if let Err(error) = &known {
         let error: &dyn std::error::Error = error;
         tracing::error!(error, "the database could not be counted");
@@ -89,9 +109,20 @@ fn register_process(registry: &mut Registry, places: &Places) {
 }
 
 /// What the database knows. Nothing is registered when it does not answer.
-async fn register_stored(registry: &mut Registry, services: &Services) -> Result<(), store::Error> {
+async fn register_stored(
+    registry: &mut Registry,
+    services: &Services,
+    forwarding: Option<&Forwarding>,
+) -> Result<(), store::Error> {
     let now = services.clock.now();
     let head = services.store.audit_head().await?;
+    let waiting = match forwarding {
+        Some(forwarding) => {
+            let written = services.store.forwarded_events(&forwarding.destination);
+            Some((head.sequence - written.await?).max(0))
+        }
+        None => None,
+    };
     let sessions = services
         .store
         .count_sessions(now.plus_ms(-IDLE_MS_MAX), now.plus_ms(-LIFE_MS_MAX))
@@ -107,6 +138,13 @@ async fn register_stored(registry: &mut Registry, services: &Services) -> Result
         "The number of the audit log's last event",
         ConstGauge::new(head.sequence),
     );
+    if let Some(waiting) = waiting {
+        registry.register(
+            "audit_log_waiting",
+            "Events that wait to be written to AGENT_KEYS_AUDIT_LOG",
+            ConstGauge::new(waiting),
+        );
+    }
     registry.register(
         "sessions",
         "Sessions that are alive",

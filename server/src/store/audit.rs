@@ -200,8 +200,7 @@ pub(super) async fn append(
     .await?;
     let (sequence, previous): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
     let columns = Columns::of(sequence, event, stamp);
-    let value = write.trail.compose(&columns, stamp)?;
-    let record = value.to_string();
+    let record = write.trail.compose(&columns, stamp)?.to_string();
     let mac = write.trail.key().mac(&previous, &record);
     sqlx::query(
         "INSERT INTO audit_events (sequence, at, actor, actor_realm, action, outcome, target_id, \
@@ -228,8 +227,7 @@ pub(super) async fn append(
         .bind(1_i64)
         .execute(&mut **write)
         .await?;
-    let line = record::with_codes(value, &previous, &mac).to_string();
-    write.lines.push(line);
+    write.has_events = true;
     Ok(())
 }
 

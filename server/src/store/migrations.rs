@@ -41,8 +41,8 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     ),
     (
         7,
-        "audit streams",
-        include_str!("../../../migrations/0007_audit_streams.sql"),
+        "audit forwarding",
+        include_str!("../../../migrations/0007_audit_forwarding.sql"),
     ),
     (
         8,

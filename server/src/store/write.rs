@@ -5,11 +5,11 @@ use crate::audit::Trail;
 use sqlx::{Any, AnyConnection, Transaction};
 use std::ops::{Deref, DerefMut};
 
-/// A transaction that will write. The lines of its events are handed over when it is committed, not before.
+/// A transaction that will write. The forwarder is woken when events are committed, not before.
 pub(super) struct Write {
     transaction: Transaction<'static, Any>,
     pub(super) trail: Trail,
-    pub(super) lines: Vec<String>,
+    pub(super) has_events: bool,
 }
 
 impl Store {
@@ -23,7 +23,7 @@ impl Store {
         Ok(Write {
             transaction,
             trail: self.trail.clone(),
-            lines: Vec::new(),
+            has_events: false,
         })
     }
 }
@@ -31,7 +31,9 @@ impl Store {
 impl Write {
     pub(super) async fn commit(self) -> Result<(), Error> {
         self.transaction.commit().await?;
-        self.trail.ship(self.lines);
+        if self.has_events {
+            self.trail.notify_appended();
+        }
         Ok(())
     }
 }

@@ -134,3 +134,20 @@ pub(crate) fn prepare(command: &mut Command, data_dir: &Path) {
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
 }
+
+/// The binary, to which a write beyond the limit fails, as it does on a full disk, and does not end it.
+pub(crate) fn heedless() -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$0\""]);
+    command.arg(env!("CARGO_BIN_EXE_agent-keys"));
+    command
+}
+
+/// How long the files may become to which the process writes; whether that could be set.
+pub(crate) fn limit_files(process: &Process, bytes: &str) -> bool {
+    let mut prlimit = Command::new("prlimit");
+    prlimit.args(["--pid", &process.id().to_string()]);
+    // Only the soft limit, so that it can be raised again.
+    prlimit.arg(format!("--fsize={bytes}:"));
+    prlimit.status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,437 @@
+//! `AGENT_KEYS_AUDIT_LOG`: every event becomes one whole line, in order, whatever happens to the process or to the
+//! destination.
+
+use crate::support::{
+    Browser, NOW, PASSWORD,
+    attacker::Attacker,
+    client, config,
+    events::{intent, stamp},
+    eventually,
+    postgres::Postgres,
+    process::{Process, heedless, limit_files, prepare},
+    requirement, soak,
+};
+use serde_json::Value;
+use server::{
+    application::Application, audit::destination::Destination, clock::Clock, config::Config,
+    store::Store,
+};
+use std::{
+    fs::{self, OpenOptions},
+    io::{BufRead, BufReader, Write},
+    ops::Range,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::Instant,
+};
+
+const WAITING: &str = "agent_keys_audit_log_waiting";
+const FAILING: &str = "agent_keys_audit_log_failing";
+
+fn to_file(data_dir: &Path, file: &Path) -> Config {
+    Config {
+        audit_log: Some(Destination::File(file.to_owned())),
+        ..config(data_dir)
+    }
+}
+
+async fn start(config: Config) -> Application {
+    let hashing = embedded::PasswordHashing::FastForTests;
+    Application::start_with(config, Clock::manual(NOW), hashing)
+        .await
+        .unwrap()
+}
+
+async fn record(store: &Store, numbers: Range<i64>) {
+    for number in numbers {
+        store.record(&intent(number), &stamp(number)).await.unwrap();
+    }
+}
+
+/// The lines of a file, which must all be whole. None while there is no file.
+#[track_caller]
+fn lines(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    assert!(text.is_empty() || text.ends_with('\n'), "half a line");
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The whole lines of a file that may be written to at this moment.
+fn count(file: &Path) -> usize {
+    fs::read_to_string(file)
+        .unwrap_or_default()
+        .matches('\n')
+        .count()
+}
+
+fn sequences(lines: &[Value]) -> Vec<i64> {
+    lines
+        .iter()
+        .map(|line| line["event"]["sequence"].as_i64().unwrap())
+        .collect()
+}
+
+async fn are_written(file: &Path, events: i64) {
+    eventually("every event is a line", async || {
+        count(file) as i64 >= events
+    })
+    .await;
+    assert_eq!(sequences(&lines(file)), (1..=events).collect::<Vec<_>>());
+}
+
+async fn metric(application: &Application, name: &str) -> i64 {
+    let address = application.metrics_address().unwrap();
+    let url = format!("http://{address}/metrics");
+    let text = client().get(url).send().await.unwrap().text().await;
+    let text = text.unwrap();
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_restart_loses_nothing() {
+    let events = soak(1_200, 10_000) as i64;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("audit.jsonl");
+    // Without the setting, as before it was switched on.
+    let application = start(config(directory.path())).await;
+    record(&application.services().store, 0..events).await;
+    application.stop().await;
+    assert!(!file.exists());
+    // The oldest event comes first.
+    let application = start(to_file(directory.path(), &file)).await;
+    are_written(&file, events).await;
+    // A stop writes what was committed just before.
+    record(&application.services().store, events..events + 30).await;
+    application.stop().await;
+    let so_far = lines(&file);
+    assert_eq!(sequences(&so_far), (1..=events + 30).collect::<Vec<_>>());
+    // Switched off, and on again.
+    let application = start(config(directory.path())).await;
+    record(&application.services().store, 0..10).await;
+    application.stop().await;
+    assert_eq!(lines(&file).len(), so_far.len());
+    let application = start(to_file(directory.path(), &file)).await;
+    are_written(&file, events + 40).await;
+
+    let stored = application.services().store.audit_events(0, 100_000);
+    let stored = stored.await.unwrap();
+    let head = application.services().store.audit_head().await.unwrap();
+    let mut previous = head.origin;
+    let lines = lines(&file);
+    assert_eq!(stored.len(), lines.len());
+    for (event, line) in stored.iter().zip(&lines) {
+        let record: Value = serde_json::from_str(&event.record).unwrap();
+        assert_eq!(line["event"]["id"], record["event"]["id"]);
+        assert_eq!(line["message"], record["message"]);
+        assert_eq!(line["event"]["hash"], event.mac);
+        assert_eq!(line["agent_keys"]["audit"]["prev_hash"], previous);
+        previous = event.mac.clone();
+    }
+    application.stop().await;
+    requirement("R37", lines.len(), stored.len(), None);
+}
+
+#[tokio::test]
+async fn rotation_loses_nothing() {
+    let (rotations, events) = (5, 40);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("audit.jsonl");
+    let application = start(to_file(directory.path(), &file)).await;
+    let store = application.services().store.clone();
+    let recording = tokio::spawn(async move {
+        record(&store, 0..rotations * events).await;
+    });
+    let rotated = |number: i64| directory.path().join(format!("audit.jsonl.{number}"));
+    for number in 0..rotations {
+        eventually("there is a file", async || file.exists()).await;
+        fs::rename(&file, rotated(number)).unwrap();
+    }
+    recording.await.unwrap();
+    application.stop().await;
+    let mut files: Vec<PathBuf> = (0..rotations).map(rotated).collect();
+    files.push(file);
+    let all: Vec<Value> = files.iter().flat_map(|file| lines(file)).collect();
+    assert_eq!(
+        sequences(&all),
+        (1..=rotations * events).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_waits_and_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("audit.jsonl");
+    let mut config = to_file(directory.path(), &file);
+    config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
+    let application = start(config).await;
+    let store = application.services().store.clone();
+    record(&store, 0..3).await;
+    are_written(&file, 3).await;
+    eventually("nothing waits", async || {
+        metric(&application, WAITING).await == 0
+    })
+    .await;
+    assert_eq!(metric(&application, FAILING).await, 0);
+    fs::rename(&file, directory.path().join("first.jsonl")).unwrap();
+
+    // No file can be made there.
+    fs::create_dir(&file).unwrap();
+    record(&store, 3..5).await;
+    eventually("it fails", async || {
+        metric(&application, FAILING).await == 1
+    })
+    .await;
+    assert_eq!(metric(&application, WAITING).await, 2);
+    fs::remove_dir(&file).unwrap();
+    eventually("it is tried again", async || count(&file) == 2).await;
+    eventually("it works", async || {
+        metric(&application, FAILING).await == 0
+    })
+    .await;
+    fs::rename(&file, directory.path().join("second.jsonl")).unwrap();
+
+    // There is no room.
+    std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+    record(&store, 5..9).await;
+    eventually("it fails", async || {
+        metric(&application, FAILING).await == 1
+    })
+    .await;
+    assert_eq!(metric(&application, WAITING).await, 4);
+    // Nobody waits for the lines.
+    let live = format!("{}/health/live", application.url());
+    assert_eq!(client().get(live).send().await.unwrap().status(), 200);
+    fs::remove_file(&file).unwrap();
+    eventually("it is tried again", async || count(&file) == 4).await;
+    application.stop().await;
+    let all = ["first.jsonl", "second.jsonl", "audit.jsonl"]
+        .map(|name| lines(&directory.path().join(name)))
+        .concat();
+    assert_eq!(sequences(&all), (1..=9).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_position_that_cannot_be_noted_repeats_no_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("audit.jsonl");
+    let mut config = to_file(directory.path(), &file);
+    config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
+    let application = start(config).await;
+    let mut attacker = Attacker::with_file(&directory.path().join("agent-keys.db")).await;
+    attacker
+        .run(
+            "CREATE TRIGGER full BEFORE INSERT ON audit_forwarding BEGIN \
+             SELECT RAISE(ABORT, 'database or disk is full'); END",
+        )
+        .await;
+    record(&application.services().store, 0..3).await;
+    eventually("it fails", async || {
+        metric(&application, FAILING).await == 1
+    })
+    .await;
+    let waiting = metric(&application, WAITING).await;
+    assert_eq!((lines(&file).is_empty(), waiting), (false, 3));
+    attacker.run("DROP TRIGGER full").await;
+    are_written(&file, 3).await;
+    eventually("it is noted", async || {
+        metric(&application, WAITING).await == 0
+    })
+    .await;
+    application.stop().await;
+    assert_eq!(sequences(&lines(&file)), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn half_a_line_from_a_power_cut_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("audit.jsonl");
+    let application = start(to_file(directory.path(), &file)).await;
+    record(&application.services().store, 0..2).await;
+    application.stop().await;
+    let half = format!("{{\"message\":\"{}", "x".repeat(10_000));
+    let mut appended = OpenOptions::new().append(true).open(&file).unwrap();
+    appended.write_all(half.as_bytes()).unwrap();
+    let application = start(to_file(directory.path(), &file)).await;
+    record(&application.services().store, 2..4).await;
+    application.stop().await;
+    assert_eq!(sequences(&lines(&file)), [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_disk_that_becomes_full_in_a_line_leaves_no_half_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, log) = (
+        directory.path().join("audit.jsonl"),
+        directory.path().join("stderr"),
+    );
+    let mut command = heedless();
+    prepare(&mut command, directory.path());
+    command
+        .env("AGENT_KEYS_EMBEDDED_LISTEN", "127.0.0.1:0")
+        .env("ELASTIC_PASSWORD", PASSWORD)
+        .env("AGENT_KEYS_AUDIT_LOG", &file)
+        .env("AGENT_KEYS_LOG", "server::audit_log=info")
+        .stderr(fs::File::create(&log).unwrap());
+    let process = Process::run(&mut command);
+    process.as_user("elastic").await;
+    eventually("the sign-in is a line", async || count(&file) == 1).await;
+    // Longer than the databases, so that the limit is the lines' alone; and room for a part of the next line.
+    let filler = "{}\n".repeat(2 * 1024 * 1024);
+    let mut appended = OpenOptions::new().append(true).open(&file).unwrap();
+    appended.write_all(filler.as_bytes()).unwrap();
+    let before = fs::metadata(&file).unwrap().len();
+    if !limit_files(&process, &(before + 100).to_string()) {
+        println!("nothing shown: this machine has no prlimit");
+        return;
+    }
+    process.as_user("elastic").await;
+    let said = |what: &str| fs::read_to_string(&log).unwrap().matches(what).count();
+    eventually("it fails", async || said("lines wait to be written") > 0).await;
+    eventually("it is cut back", async || {
+        fs::metadata(&file).unwrap().len() == before
+    })
+    .await;
+    // What happens meanwhile is recorded, and no failure is logged again.
+    process.as_user("elastic").await;
+    assert!(limit_files(&process, "unlimited"));
+    eventually("it works", async || said("lines are written again") > 0).await;
+    let fillers = filler.matches('\n').count();
+    eventually("every event is a line", async || {
+        count(&file) == fillers + 3
+    })
+    .await;
+    let mut events = lines(&file);
+    events.retain(|line| line.get("event").is_some());
+    assert_eq!(sequences(&events), [1, 2, 3]);
+    assert_eq!(said("lines wait to be written"), 1);
+    assert_eq!(said("lines are written again"), 1);
+    requirement("R37", 1, 1, None);
+}
+
+/// The binary, whose standard output is for lines.
+struct ToStdout {
+    child: Child,
+    lines: Option<BufReader<ChildStdout>>,
+    browser: Browser,
+}
+
+impl ToStdout {
+    fn start(data_dir: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-keys"));
+        prepare(&mut command, data_dir);
+        command
+            .env("AGENT_KEYS_EMBEDDED_LISTEN", "127.0.0.1:0")
+            .env("ELASTIC_PASSWORD", PASSWORD)
+            .env("AGENT_KEYS_AUDIT_LOG", "stdout")
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stderr.take().unwrap())
+            .read_line(&mut ready)
+            .unwrap();
+        let url = ready.split_whitespace().nth(5).unwrap().to_owned();
+        Self {
+            lines: child.stdout.take().map(BufReader::new),
+            child,
+            browser: Browser {
+                url,
+                cookie: None,
+                http: client(),
+            },
+        }
+    }
+
+    async fn sign_in(&mut self) {
+        assert_eq!(self.browser.sign_in("elastic", PASSWORD).await.status, 200);
+    }
+
+    /// The numbers of the next lines.
+    fn read(&mut self, count: usize) -> Vec<i64> {
+        let lines = self.lines.as_mut().unwrap();
+        let lines = lines.lines().take(count);
+        let lines: Vec<Value> = lines
+            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+            .collect();
+        sequences(&lines)
+    }
+
+    async fn stop(mut self) {
+        let mut kill = Command::new("kill");
+        kill.arg(self.child.id().to_string());
+        assert!(kill.status().unwrap().success());
+        let ended = async || self.child.try_wait().unwrap().is_some();
+        eventually("it has ended", ended).await;
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+#[tokio::test]
+async fn a_closed_standard_output_stops_nothing_and_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = ToStdout::start(directory.path());
+    process.sign_in().await;
+    assert_eq!(process.read(1), [1]);
+    process.lines = None;
+    for _ in 0..2 {
+        process.sign_in().await;
+    }
+    process.stop().await;
+    let mut process = ToStdout::start(directory.path());
+    process.sign_in().await;
+    assert_eq!(process.read(3), [2, 3, 4]);
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_holds_up_only_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    // More than a pipe holds.
+    let application = start(config(directory.path())).await;
+    record(&application.services().store, 0..600).await;
+    application.stop().await;
+    let mut process = ToStdout::start(directory.path());
+    process.sign_in().await;
+    assert_eq!(process.read(10), (1..=10).collect::<Vec<_>>());
+    let began = Instant::now();
+    process.stop().await;
+    println!("ended after {} ms", began.elapsed().as_millis());
+    // The batch was not taken as a whole, so it is written again.
+    let mut process = ToStdout::start(directory.path());
+    assert_eq!(process.read(601), (1..=601).collect::<Vec<_>>());
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn processes_that_share_a_database_write_each_event_once() {
+    let Some(postgres) = Postgres::start() else {
+        println!("skipped: no PostgreSQL to start, and AGENT_KEYS_TEST_POSTGRES_URL is not set");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("audit.jsonl");
+    let mut applications = Vec::new();
+    for name in ["one", "two"] {
+        let mut config = to_file(&directory.path().join(name), &file);
+        config.database_url = Some(postgres.url().into());
+        config.server_key = Some("a key that both of them know, for tests".into());
+        applications.push(start(config).await);
+    }
+    let recording = applications.iter().map(|application| {
+        let store = application.services().store.clone();
+        tokio::spawn(async move { record(&store, 0..200).await })
+    });
+    let recording: Vec<_> = recording.collect();
+    for recording in recording {
+        recording.await.unwrap();
+    }
+    are_written(&file, 400).await;
+    for application in applications {
+        application.stop().await;
+    }
+    assert_eq!(sequences(&lines(&file)), (1..=400).collect::<Vec<_>>());
+}
