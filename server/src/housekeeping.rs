@@ -1,4 +1,4 @@
-//! What nobody asks for and somebody has to do: once at the start and then every minute.
+//! Background maintenance: once at the start and then every minute.
 
 pub mod connection;
 

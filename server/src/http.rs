@@ -107,7 +107,7 @@ async fn strip_base_path(State(base_path): State<BasePath>, mut request: Request
 }
 
 /// A page that is only looked at is a tenth as large when it is compressed, and holds no secret. What answers a form may
-/// hold one beside what somebody typed, and the size of both together would tell of it: that is never compressed.
+/// hold one beside text that a user typed, and the compressed size would reveal it: that is never compressed.
 fn compressed() -> CompressionLayer {
     CompressionLayer::new()
 }
@@ -137,13 +137,13 @@ pub fn with_middleware(router: Router, web: Web) -> Router {
         .layer(from_fn(bounds::refuse_long_address))
         // A mistake of ours in one request stays in that request.
         .layer(CatchPanicLayer::custom(after_panic))
-        // What was refused above, or went wrong, is told in the language of whoever asked.
+        // Errors from the layers above are formatted for the script or for a person.
         .layer(from_fn(legible::make_legible))
         // Whatever answered above, panics and refusals included, carries the browser's instructions.
         .layer(from_fn_with_state(web.clone(), headers::protect))
         // Everything that is logged below has the request's name.
         .layer(from_fn_with_state(web.clone(), name::name))
-        // Outermost: whoever asks below for the request's origin is told the same.
+        // Outermost: all layers below see the same client address.
         .layer(from_fn_with_state(web, caller::find))
 }
 
@@ -154,7 +154,7 @@ fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
     response
 }
 
-/// A request of somebody who is signed in, or of nobody.
+/// The request's visit: with a session, or without one.
 fn visit_of(parts: &http::request::Parts) -> Visit {
     // The layer above has put it there for every address that asks.
     parts.extensions.get::<Visit>().cloned().unwrap_or_else(|| {

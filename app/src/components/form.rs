@@ -18,7 +18,7 @@ use leptos::{
 use leptos_router::hooks::use_location;
 use serde::de::DeserializeOwned;
 
-/// A form that a browser posted by itself, and what came of it. Exists only while the answer to that post is drawn.
+/// A form that a browser posted without script, and its outcome. Exists only while the answer to that post is drawn.
 #[derive(Clone)]
 pub struct PostedForm {
     /// The server function's path, for example `/api/create_agent_key`.

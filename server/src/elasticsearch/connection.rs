@@ -135,7 +135,7 @@ impl Elasticsearch {
         self.breaker.silent_for(Instant::now())
     }
 
-    /// How often it was asked, and what came of it.
+    /// Counts of calls, by operation and outcome.
     pub fn calls(&self) -> &Calls {
         &self.calls
     }
@@ -492,7 +492,7 @@ pub(super) async fn read_answer(
     Answer::judge(status, &headers, body, secret)
 }
 
-/// What became of a request that has no complete answer. Only a failure to connect is sure to have sent nothing.
+/// The error for a request without a complete answer. Only a failure to connect proves that nothing was sent.
 pub(super) fn explain(error: &reqwest::Error) -> Error {
     if error.is_connect() {
         let mut cause = error.source();

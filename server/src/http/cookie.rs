@@ -60,7 +60,7 @@ pub(super) fn read(headers: &HeaderMap, tls: bool, base_path: &BasePath) -> Brou
     }
 }
 
-/// What the request brings to be known by. Of several, none: whoever planted one chose it.
+/// The cookie of a known browser. With several of them, none counts: an attacker may have planted one.
 pub(super) fn read_device(
     headers: &HeaderMap,
     tls: bool,

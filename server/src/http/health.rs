@@ -1,4 +1,4 @@
-//! For whoever watches the process: no versions, no names.
+//! Health checks for load balancers and orchestrators. They reveal no versions and no names.
 
 use super::Web;
 use axum::{extract::State, response::IntoResponse};

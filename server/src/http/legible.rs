@@ -1,5 +1,5 @@
-//! The last word on answers that no server function and no page gave: refusals at the door, time limits, panics.
-//! The script gets a problem that it can read, a person without one a sentence instead of JSON.
+//! Formats errors that the middleware itself produces: size limits, timeouts, CSRF refusals, panics.
+//! Our script receives a serialized [`Problem`], a plain form post one line of text.
 
 use super::{
     name,
@@ -13,7 +13,7 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 
-/// Makes such answers legible to whoever asked.
+/// Formats such an error for the script or for a person.
 pub(super) async fn make_legible(request: Request, next: Next) -> Response {
     let for_person = wants_page(request.headers());
     let for_script = request.uri().path().starts_with("/api/");

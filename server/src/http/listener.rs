@@ -101,7 +101,7 @@ pub async fn listen(
     })
 }
 
-/// With a longer queue than the standard library asks for: whoever does not fit in waits a second before the next try.
+/// Binds with a longer accept queue than the standard library: a client that does not fit in retries after a second.
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What is looked at when somebody asks.
+/// State that is read for each scrape.
 #[derive(Clone, Debug)]
 struct Watched {
     services: Services,

@@ -21,7 +21,7 @@ pub(super) async fn name(State(web): State<Web>, mut request: Request, next: Nex
         .unwrap_or_default();
     let id = RequestId::new(&id);
     request.extensions_mut().insert(id.clone());
-    // The path alone: a query may hold what somebody typed.
+    // The path alone: a query may hold text that a user typed.
     let span = tracing::info_span!(
         "http.request",
         request.id = %id,
@@ -58,7 +58,7 @@ pub(super) fn request_id(extensions: &Extensions) -> RequestId {
         .unwrap_or_else(|| RequestId::new("unnamed"))
 }
 
-/// The template of the request's address: of a server function, its path. Never what somebody typed.
+/// The template of the request's address: of a server function, its path. Never text that a user typed.
 fn route_of(request: &Request) -> String {
     let path = request.uri().path();
     let function = server_fn_paths().find(|(known, _)| *known == path);

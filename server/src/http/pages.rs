@@ -38,7 +38,7 @@ pub(super) async fn settings(State(web): State<Web>, request: Request) -> Respon
     render(&web, Request::from_parts(parts, body), None).await
 }
 
-/// Asks for the password again. Whoever has to sign in for that has entered it by then, and goes on at once.
+/// The page that asks for the password again. A browser without a session is sent to sign in instead, which counts.
 pub(super) async fn reauthenticate(State(web): State<Web>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if visit_of(&parts).session().is_none() {
@@ -94,7 +94,7 @@ fn in_browser(web: &Web, page: &Uri) -> String {
 }
 
 /// Draws the page at the request's address. With `posted` it is the answer to a form that the browser posted by
-/// itself, and is drawn with what came of it.
+/// itself, and is drawn with its outcome.
 pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedForm>) -> Response {
     let (mut parts, _) = request.into_parts();
     if let Ok(uri) = in_browser(web, &parts.uri).parse() {

@@ -1,6 +1,6 @@
 //! The built site: style sheet, script and module, out of the binary.
 //!
-//! Names change with the content, so whoever has a file may keep it for ever. Files are
+//! Names change with the content, so browsers may cache a file for ever. Files are
 //! compressed when the site is built; here the form that the browser understands is picked.
 
 use app::{model::base_path::BasePath, shell::SiteFiles};
@@ -127,7 +127,7 @@ impl Encoding {
 impl Asset {
     /// The form with the highest quality, the smaller one among equals.
     ///
-    /// Who refuses every form that there is gets the file as it is, rather than an error that
+    /// A client that accepts none of the forms gets the file uncompressed, rather than an error that
     /// leaves a page without style.
     fn pick(&self, accepted: &Accepted) -> (Encoding, &'static [u8]) {
         let compressed = [
