@@ -55,6 +55,8 @@ pub(crate) enum Fault {
     RoleField(&'static str, Arc<Mutex<Value>>),
     /// The engine never hears of these ids among the others, and an error is answered for each.
     ErrorsFor(Vec<String>),
+    /// The engine never hears of requests that hold this text, and this is answered.
+    AnswerTo(&'static str, &'static str),
     /// Only the first request goes wrong in the first way. After it, those of this line go wrong in the second.
     Then(Box<Fault>, &'static str, Box<Fault>),
 }
@@ -246,6 +248,13 @@ async fn serve(
         }
         Some(Fault::Answer(answer)) => {
             let _ = client.write_all(answer.as_bytes()).await;
+        }
+        Some(Fault::AnswerTo(text, answer)) => {
+            if String::from_utf8_lossy(&request).contains(text) {
+                let _ = client.write_all(answer.as_bytes()).await;
+            } else {
+                let _ = client.write_all(&ask(engine, &request).await).await;
+            }
         }
         Some(Fault::Then(..)) => unreachable!("the first of its faults is taken out above"),
         Some(Fault::Bytes(answer)) => {
