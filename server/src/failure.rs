@@ -60,6 +60,12 @@ pub enum Failure {
     /// The same change was sent before, and nobody knows whether it was made.
     #[error("it is still not known whether the change was made")]
     StillUnconfirmed,
+    /// Elasticsearch answered that it had revoked the keys and could not clear its caches, and could not be asked
+    /// about them afterwards.
+    #[error(
+        "Elasticsearch could not clear its key caches, nor be asked whether the key is revoked"
+    )]
+    CacheNotCleared(#[source] elasticsearch::Error),
     /// Elasticsearch could not be asked, or refused.
     #[error(transparent)]
     Elasticsearch(#[from] elasticsearch::Error),
@@ -90,7 +96,9 @@ impl Failure {
     /// Elasticsearch's own sentence about a refusal, where it gave one.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Elasticsearch(error) | Self::Unconfirmed(error) => error.reason(),
+            Self::Elasticsearch(error)
+            | Self::Unconfirmed(error)
+            | Self::CacheNotCleared(error) => error.reason(),
             _ => None,
         }
     }

@@ -105,7 +105,10 @@ where
 /// Whether a change certainly did nothing.
 fn certainly_nothing<T>(result: &Result<T, Failure>) -> bool {
     match result {
-        Ok(_) | Err(Failure::Unconfirmed(_) | Failure::ChangedMeanwhile) => false,
+        Ok(_)
+        | Err(Failure::Unconfirmed(_) | Failure::CacheNotCleared(_) | Failure::ChangedMeanwhile) => {
+            false
+        }
         Err(_) => true,
     }
 }
@@ -124,6 +127,7 @@ fn ending<T>(
         Err(failure) => {
             let state = match failure {
                 Failure::Unconfirmed(_) | Failure::ChangedMeanwhile => OperationState::Unknown,
+                Failure::CacheNotCleared(_) => OperationState::UnknownInCache,
                 _ => OperationState::Rejected,
             };
             // Why it was asked for stays; where that is not told, the failure is the reason.

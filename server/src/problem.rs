@@ -30,6 +30,7 @@ pub fn problem_kind(failure: &Failure) -> ProblemKind {
         Failure::Unconfirmed(_) | Failure::StillUnconfirmed | Failure::GivenUp => {
             ProblemKind::Unconfirmed
         }
+        Failure::CacheNotCleared(_) => ElasticsearchFault::CacheNotCleared.into(),
         Failure::Elasticsearch(error) => of_elasticsearch(error),
         Failure::Store(_) => ProblemKind::Storage,
         Failure::Seal(_) | Failure::Random(_) | Failure::TaskEnded => ProblemKind::Internal,

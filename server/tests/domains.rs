@@ -9,9 +9,13 @@ use app::model::{
 };
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const QUERY: &str = "POST /_security/_query/api_key";
 const OWN: &str = "GET /_security/api_key";
+const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nX-Elastic-Product: Elasticsearch\r\n\
+     Content-Type: application/json\r\n\r\n\
+     {\"error\":{\"type\":\"security_exception\",\"reason\":\"action [x] is unauthorized\"},\"status\":403}";
 
 /// Keys as a cluster answers whose domain holds the realms `native1` and `ldap1`. The engine has one realm, and knows
 /// whose keys they are.
@@ -112,4 +116,29 @@ async fn elasticsearch_is_not_asked_whose_keys_they_are_where_that_decides_nothi
     let list: KeyListPage = ada.list(|_| {}).await.value();
     assert_eq!(revocable(&list), ["from ldap"]);
     assert_eq!(proxy.count(OWN), 0);
+}
+
+#[tokio::test]
+async fn keys_whose_owner_cannot_be_asked_for_are_listed_without_a_way_to_revoke_them() {
+    let (app, proxy) = App::behind_proxy().await;
+    let dana = auditor(&app).await;
+    app.engine.kibana_key("dana", "mine").await;
+    let from_ldap = app.engine.kibana_key("dana", "from ldap").await;
+    proxy.fail(QUERY, Fault::Edited(of_realms));
+    let before: KeyListPage = dana.list(|_| {}).await.value();
+    assert_eq!(revocable(&before), ["from ldap", "mine"], "the control");
+    proxy.fail_too(OWN, Fault::Answer(FORBIDDEN));
+    let list: KeyListPage = dana.list(|_| {}).await.value();
+    assert_eq!((list.keys.len(), list.memory), (2, None));
+    assert_eq!(revocable(&list), ["mine"]);
+    let found: FoundAgentKey = dana
+        .post("find_agent_key", &[("id", &from_ldap)])
+        .await
+        .value();
+    assert!(!found.key.revocable);
+    // In an outage the page is the remembered one, as for every other question.
+    proxy.fail(QUERY, Fault::Edited(of_realms));
+    proxy.fail_too(OWN, Fault::Silence(Duration::from_secs(60)));
+    let list: KeyListPage = dana.list(|_| {}).await.value();
+    assert!(list.memory.is_some());
 }

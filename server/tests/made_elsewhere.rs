@@ -190,6 +190,34 @@ async fn before_8_5_keys_made_elsewhere_are_not_counted_and_the_page_says_so() {
 }
 
 #[tokio::test]
+async fn when_keys_made_elsewhere_cannot_be_counted_the_page_says_no_more_than_that() {
+    const ANSWERS: [&str; 2] = [
+        "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nX-Elastic-Product: Elasticsearch\r\n\
+         Content-Type: application/json\r\n\r\n{\"error\":{\"type\":\"security_exception\",\"reason\":\"no\"},\"status\":403}",
+        "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nX-Elastic-Product: Elasticsearch\r\n\
+         Content-Type: application/json\r\n\r\n{\"error\":{\"type\":\"es_rejected_execution_exception\",\"reason\":\"no\"},\"status\":429}",
+    ];
+    let (app, proxy) = App::behind_proxy().await;
+    app.engine.kibana_key("elastic", "marked").await;
+    let admin = app.as_admin().await;
+    for answer in ANSWERS {
+        let unmarked = r#""size":1000,"#;
+        proxy.fail(
+            "POST /_security/_query/api_key",
+            Fault::AnswerTo(unmarked, answer),
+        );
+        let text = shown(&admin.get("/settings/agent-keys").await.text());
+        assert!(text.contains("At least 1 of 100"), "{text}");
+        assert!(text.contains("Keys made elsewhere could not be counted."));
+        assert!(!text.contains("does not tell what they grant"));
+    }
+    // The control: once they can be counted, they are.
+    proxy.heal();
+    let text = shown(&admin.get("/settings/agent-keys").await.text());
+    assert!(text.contains("1 of 100") && !text.contains("At least"));
+}
+
+#[tokio::test]
 async fn a_key_without_descriptors_is_a_finding_and_no_field_of_descriptors_is_lost() {
     let app = App::start().await;
     let metadata = json!({ "application": "apm" });

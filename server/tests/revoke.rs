@@ -8,10 +8,11 @@ use crate::support::{
 };
 use app::model::{
     agent_key::{CreatedAgentKey, RevokedAgentKey},
-    problem::ProblemKind,
+    problem::{ElasticsearchFault, ProblemKind},
 };
 use http::{Method, StatusCode};
 use serde_json::json;
+use server::store::OperationState;
 use std::time::Duration;
 
 #[tokio::test]
@@ -193,6 +194,49 @@ async fn a_revoked_key_that_some_nodes_have_cached_is_shown_as_such() {
     let page = format!("/settings/agent-keys?revoked={id}");
     let text = ada.get(&page).await.text();
     assert!(text.contains("refuses it from now on") && !text.contains("_clear_cache"));
+}
+
+#[tokio::test]
+async fn a_key_that_was_still_cached_is_shown_as_such_though_nobody_could_look_after_it() {
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let id = app.engine.kibana_key("ada", "one").await;
+    let in_cache = Fault::AnswerAfterwards(CACHE_NOT_CLEARED);
+    let query = "POST /_security/_query/api_key";
+    let broken = Box::new(Fault::Answer(
+        "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\
+         X-elastic-product: Elasticsearch\r\nContent-Type: application/json\r\n\r\n\
+         {\"error\":{\"type\":\"null_pointer_exception\",\"reason\":null},\"status\":500}",
+    ));
+    proxy.fail(
+        "DELETE /_security/api_key",
+        Fault::Then(Box::new(in_cache), query, broken),
+    );
+    // Elasticsearch's own word is passed on.
+    let answer = ada.post("revoke_agent_key", &[("id", &id)]).await;
+    let told = ProblemKind::Elasticsearch(ElasticsearchFault::CacheNotCleared);
+    assert_eq!(answer.problem(), told);
+    proxy.heal();
+    let is_told = async || {
+        let page = format!("/settings/agent-keys?revoked={id}");
+        let text = ada.get(&page).await.text();
+        assert!(text.contains("_clear_cache"), "{text}");
+        assert!(!text.contains("refuses it from now on"));
+    };
+    is_told().await;
+    ada.list(|_| {}).await;
+    let store = &app.application.services().store;
+    let states = store.count_operations().await.unwrap();
+    assert_eq!(states, [(OperationState::RevokedInCache, 1)]);
+    is_told().await;
+    let outcomes: Vec<_> = app
+        .events()
+        .await
+        .into_iter()
+        .filter(|event| event.action == "agent_key_invalidate")
+        .map(|event| event.outcome.clone())
+        .collect();
+    assert_eq!(outcomes, ["unknown", "unknown", "success"]);
 }
 
 #[tokio::test]

@@ -432,6 +432,49 @@ async fn more_than_twenty_keys_ask_for_a_recent_password() {
 }
 
 #[tokio::test]
+async fn of_cached_keys_one_that_another_person_had_revoked_is_told_as_such() {
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let keys = keys(&app, "ada", 2).await;
+    let ids: Vec<_> = keys.values().collect();
+    revoke(&ada, [ids[0]], "").await;
+    app.clock.advance(Duration::from_secs(1));
+    // It is revoked after the first look and before the question.
+    let not_yet = Box::new(Fault::Edited(|found| {
+        for key in found["api_keys"].as_array_mut().unwrap() {
+            key["invalidated"] = false.into();
+        }
+    }));
+    let in_cache = Box::new(Fault::AnswerAfterwards(CACHE_NOT_CLEARED));
+    proxy.fail(QUERY, Fault::Then(not_yet, REVOKE, in_cache));
+    let told: Vec<KeyRevocation> = revoke(&ada, ids.iter().copied(), "").await.value();
+    use RevocationEnding::{Already, RevokedInCache};
+    assert_eq!(endings(&told), [Already, RevokedInCache]);
+    for (id, already) in [(ids[0], true), (ids[1], false)] {
+        let events = app.events().await;
+        let last = events
+            .iter()
+            .rfind(|event| event.target_id.as_ref() == Some(id));
+        let details: Value = serde_json::from_str(&last.unwrap().details).unwrap();
+        assert_eq!(details["already"], already);
+    }
+}
+
+#[tokio::test]
+async fn of_many_revoked_keys_nobody_could_look_after_elasticsearchs_word_is_told() {
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let keys = keys(&app, "ada", 2).await;
+    let in_cache = Box::new(Fault::AnswerAfterwards(CACHE_NOT_CLEARED));
+    let broken = Box::new(Fault::Answer(
+        "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\r\n",
+    ));
+    proxy.fail(REVOKE, Fault::Then(in_cache, QUERY, broken));
+    let told: Vec<KeyRevocation> = revoke(&ada, keys.values(), "").await.value();
+    assert_eq!(endings(&told), [RevocationEnding::RevokedInCache; 2]);
+}
+
+#[tokio::test]
 async fn of_many_revoked_keys_those_that_some_nodes_have_cached_are_marked() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;

@@ -110,15 +110,58 @@ async fn a_count_that_may_leave_keys_out_says_at_least_on_every_page() {
         page.contains("Enough to rotate")
     };
     assert!(is_enough(&admin).await && !is_enough(&ada).await);
-    // Without the right to list keys, the page does not say that there are none, and judges no limit.
+    // Without the right to list keys, the page tells no number, and judges no limit.
     let form = [("form[server_url]", ""), ("form[api_key_limit]", "50")];
     admin.post("save_apm_settings", &form).await;
     let stranger = app.with_user("stranger", &[]).await;
     let text = shown(&stranger.get("/settings/apm-integration").await.text());
-    assert!(text.contains("At least 0 of 50"), "{text}");
-    let judged = "During a rotation every key counts twice";
-    assert!(!text.contains(judged));
-    let control = admin.get("/settings/apm-integration").await.text();
-    assert!(control.contains(judged));
+    let control = shown(&admin.get("/settings/apm-integration").await.text());
+    for judged in [
+        "During a rotation every key counts twice",
+        " of 50",
+        "is worked out",
+    ] {
+        assert!(!text.contains(judged), "{judged}: {text}");
+        assert!(control.contains(judged), "{judged}: {control}");
+    }
     assert!(text.contains("You may not see any keys, so none are counted."));
+}
+
+#[tokio::test]
+async fn where_keys_may_be_left_out_the_limit_is_advised_as_at_least() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let admin = app.as_admin().await;
+    ada.create("first").await;
+    ada.create("second").await;
+    for (limit, exact, incomplete) in [
+        (
+            "1",
+            "Set the limit to <strong>100</strong>",
+            "Set the limit to <strong>at least 100</strong>",
+        ),
+        (
+            "3",
+            "a limit of <strong>100</strong> holds that",
+            "a limit of <strong>at least 100</strong> is needed for that",
+        ),
+        (
+            "3",
+            "How 100 is worked out",
+            "How at least 100 is worked out",
+        ),
+    ] {
+        let form = [("form[server_url]", ""), ("form[api_key_limit]", limit)];
+        admin.post("save_apm_settings", &form).await;
+        let text = shown(&ada.get("/settings/apm-integration").await.text());
+        assert!(text.contains(incomplete), "{text}");
+        assert!(!text.contains(exact), "{text}");
+        let text = shown(&admin.get("/settings/apm-integration").await.text());
+        assert!(text.contains(exact), "{text}");
+    }
+    // The meter tells both: what its colour means, and why there may be more.
+    let text = shown(&ada.get("/settings/agent-keys").await.text());
+    let both =
+        "Enough for now. During a rotation every key counts twice. Only your own keys are counted.";
+    assert!(text.contains(both), "{text}");
 }

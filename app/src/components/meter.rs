@@ -24,7 +24,7 @@ pub fn KeyLimitMeter(
     #[prop(optional)]
     link: bool,
 ) -> impl IntoView {
-    let KeysInUse { counted, uncounted } = keys;
+    let counted = keys.counted;
     let limit_count = u64::from(limit);
     let tone = limit_tone(keys, limit);
     // The scale leaves room beyond whichever is larger, so that both marks stay visible.
@@ -33,18 +33,7 @@ pub fn KeyLimitMeter(
     // A variable, because a browser draws a part of a drawing that holds nothing variable as if it were no drawing.
     let full = "100%";
     let text = format!("{keys} of {limit} unique keys per minute");
-    let note = if counted > limit_count {
-        "Over the limit: APM Server will refuse some agents.".to_owned()
-    } else if counted.saturating_mul(2) > limit_count {
-        "Enough for now. During a rotation every key counts twice.".to_owned()
-    } else {
-        "Room to rotate every key.".to_owned()
-    };
-    let note = match uncounted {
-        Some(why) if counted <= limit_count => why.to_string(),
-        Some(why) => format!("{note} {why}"),
-        None => note,
-    };
+    let note = limit_note(keys, limit);
     view! {
         <div class="meter" data-tone=tone.word()>
             <p data-part="text">
@@ -68,6 +57,20 @@ pub fn KeyLimitMeter(
         </div>
     }
     .into_any()
+}
+
+/// What the tone means, and why there may be more keys. There is not certainly room for keys that are not counted.
+fn limit_note(keys: KeysInUse, limit: u32) -> String {
+    let note = match limit_tone(keys, limit) {
+        Tone::Danger => "Over the limit: APM Server will refuse some agents.",
+        Tone::Warning => "Enough for now. During a rotation every key counts twice.",
+        _ => match keys.uncounted {
+            Some(why) => return why.to_string(),
+            None => "Room to rotate every key.",
+        },
+    };
+    keys.uncounted
+        .map_or_else(|| note.to_owned(), |why| format!("{note} {why}"))
 }
 
 /// Danger beyond the limit, warning where a rotation of every key would go beyond it.

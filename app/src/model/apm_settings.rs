@@ -156,9 +156,35 @@ pub struct ApmIntegration {
 }
 
 impl ApmIntegration {
-    /// The limit that holds every key twice, as during a rotation, and never less than APM Server's own default.
-    pub fn recommended_limit(&self) -> u32 {
-        recommended_limit(self.active_keys.counted)
+    /// The limit that holds every key twice, as during a rotation. `None` where no key may be seen.
+    pub fn recommended_limit(&self) -> Option<RecommendedLimit> {
+        RecommendedLimit::of(self.active_keys)
+    }
+}
+
+/// A limit to set. As text: the number, with “at least” where keys may not be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecommendedLimit {
+    /// The limit that holds the keys that are counted.
+    pub limit: u32,
+    /// True if there may be more keys.
+    pub at_least: bool,
+}
+
+impl RecommendedLimit {
+    /// For these keys, unless none of them may be seen.
+    pub fn of(keys: KeysInUse) -> Option<Self> {
+        (keys != KeysInUse::HIDDEN).then(|| Self {
+            limit: recommended_limit(keys.counted),
+            at_least: keys.uncounted.is_some(),
+        })
+    }
+}
+
+impl fmt::Display for RecommendedLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at_least = if self.at_least { "at least " } else { "" };
+        write!(f, "{at_least}{}", self.limit)
     }
 }
 

@@ -9,6 +9,8 @@ pub enum MadeElsewhere {
     /// Elasticsearch before 8.5 does not tell what a key grants.
     #[default]
     NotTold,
+    /// Elasticsearch refused to list them, or could not.
+    Failed,
     /// So many were found.
     Counted {
         /// All of them, whatever their status.
@@ -24,7 +26,7 @@ impl MadeElsewhere {
     /// Those that work now, as far as they are known.
     pub fn active(self) -> u64 {
         match self {
-            Self::NotTold => 0,
+            Self::NotTold | Self::Failed => 0,
             Self::Counted { active, .. } => active,
         }
     }
@@ -32,7 +34,7 @@ impl MadeElsewhere {
     /// All of them, as far as they are known.
     pub fn total(self) -> u64 {
         match self {
-            Self::NotTold => 0,
+            Self::NotTold | Self::Failed => 0,
             Self::Counted { total, .. } => total,
         }
     }
@@ -57,6 +59,8 @@ pub enum Uncounted {
     OtherOwners,
     /// Elasticsearch before 8.5 does not tell what a key grants.
     MadeElsewhere,
+    /// Keys without the mark could not be listed.
+    Failed,
     /// There are more keys without the mark than are read.
     TooMany,
 }
@@ -73,6 +77,7 @@ impl KeysInUse {
         let uncounted = match elsewhere {
             _ if !counts_everybody => Some(Uncounted::OtherOwners),
             MadeElsewhere::NotTold => Some(Uncounted::MadeElsewhere),
+            MadeElsewhere::Failed => Some(Uncounted::Failed),
             MadeElsewhere::Counted {
                 all_read: false, ..
             } => Some(Uncounted::TooMany),
@@ -112,6 +117,7 @@ impl fmt::Display for Uncounted {
             Self::MadeElsewhere => {
                 "Keys made elsewhere are not counted: Elasticsearch does not tell what they grant."
             }
+            Self::Failed => "Keys made elsewhere could not be counted.",
             Self::TooMany => "There are too many keys to look at all of them.",
         })
     }

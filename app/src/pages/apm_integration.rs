@@ -14,8 +14,8 @@ use crate::{
     },
     model::{
         access::Permit,
-        apm_settings::{ApmIntegration, ApmSettingsErrors},
-        keys_in_use::KeysInUse,
+        apm_settings::{ApmIntegration, ApmSettingsErrors, RecommendedLimit},
+        keys_in_use::{KeysInUse, Uncounted},
         problem::{Problem, ProblemKind},
     },
     questions::{
@@ -213,14 +213,28 @@ fn Settings(
                                                     />
                                                     <span data-part="affix">"keys per minute"</span>
                                                 </div>
-                                                {(settings.api_key_limit >= recommended && keys.uncounted.is_none())
+                                                {recommended
+                                                    .is_some_and(|recommended| {
+                                                        settings.api_key_limit >= recommended.limit && !recommended.at_least
+                                                    })
                                                     .then(|| {
                                                         view! { <Badge tone=Tone::Success icon=IconName::Check text="Enough to rotate" /> }
                                                     })}
                                             </div>
                                             <FieldErrors id="limit-error" errors=limit_errors />
-                                            <KeyLimitMeter keys limit=settings.api_key_limit />
-                                            <HowRecommended keys recommended />
+                                            {match recommended {
+                                                Some(recommended) => {
+                                                    view! {
+                                                        <KeyLimitMeter keys limit=settings.api_key_limit />
+                                                        <HowRecommended keys recommended />
+                                                    }
+                                                        .into_any()
+                                                }
+                                                None => {
+                                                    view! { <p class="small muted">{Uncounted::Hidden.to_string()}</p> }
+                                                        .into_any()
+                                                }
+                                            }}
                                         </div>
                                     </div>
                                 </div>
@@ -276,21 +290,28 @@ fn Settings(
 fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
     let keys = integration.active_keys;
     let limit = integration.settings.api_key_limit;
-    let recommended = integration.recommended_limit();
+    let Some(recommended) = integration.recommended_limit() else {
+        return ().into_any();
+    };
     if keys.counted > u64::from(limit) {
         view! {
             <Callout tone=Tone::Danger icon=IconName::Warn>
                 <h2><KeyCount keys /> " keys are active, APM Server accepts " {limit} " per minute"</h2>
-                <p>"Agents beyond that are refused with 503. Set the limit to " <strong>{recommended}</strong> "."</p>
+                <p>"Agents beyond that are refused with 503. Set the limit to " <strong>{recommended.to_string()}</strong> "."</p>
             </Callout>
         }
         .into_any()
-    } else if limit < recommended && keys != KeysInUse::HIDDEN {
+    } else if limit < recommended.limit {
+        let is_enough = if recommended.at_least {
+            " is needed for that."
+        } else {
+            " holds that."
+        };
         view! {
             <Callout tone=Tone::Warning>
                 <p>
                     <KeyCount keys /> " active now. During a rotation every key counts twice; a limit of "
-                    <strong>{recommended}</strong> " holds that."
+                    <strong>{recommended.to_string()}</strong> {is_enough}
                 </p>
             </Callout>
         }
@@ -301,16 +322,16 @@ fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
 }
 
 #[component]
-fn HowRecommended(keys: KeysInUse, recommended: u32) -> impl IntoView {
+fn HowRecommended(keys: KeysInUse, recommended: RecommendedLimit) -> impl IntoView {
     view! {
         <details class="disclosure">
-            <summary>"How " {recommended} " is worked out"</summary>
+            <summary>"How " {recommended.to_string()} " is worked out"</summary>
             <dl class="sum">
                 <div><dt>"Active keys"</dt><dd><KeyCount keys /></dd></div>
                 <div><dt>"Their successors during a rotation"</dt><dd>"+ " {keys.counted}</dd></div>
                 <div data-part="total">
                     <dt>"Rounded up to tens, and at least 100"</dt>
-                    <dd>{recommended}</dd>
+                    <dd>{recommended.to_string()}</dd>
                 </div>
             </dl>
         </details>

@@ -114,6 +114,7 @@ async fn carry_out(
                     id: operation.to_owned(),
                     action: Action::AgentKeyCreate,
                     target: named(None),
+                    in_cache: false,
                     began_at,
                 };
                 let (services_, person) = (services.clone(), person.clone());

@@ -88,7 +88,7 @@ pub(super) async fn count(services: &Services, person: &Person) -> Result<MadeEl
         Err(failure) => {
             let error: &dyn std::error::Error = &failure;
             tracing::warn!(error, "keys made elsewhere could not be counted");
-            return Ok(MadeElsewhere::NotTold);
+            return Ok(MadeElsewhere::Failed);
         }
     };
     if !found.told {

@@ -74,7 +74,7 @@ async fn find_stored(
     let stored = stored.filter(|key| key.id == id.as_str() && is_agent_key(key));
     let stored = stored.ok_or(Failure::NotFound)?;
     let descriptors = stored.role_descriptors.clone();
-    let ownership = Ownership::of(person, access, std::slice::from_ref(&stored)).await?;
+    let ownership = Ownership::of(services, person, access, std::slice::from_ref(&stored)).await?;
     let now = services.clock.now();
     let mut key = agent_key(stored, &ownership, access, now)?;
     delivery::recall(services, person, std::slice::from_mut(&mut key), now).await?;

@@ -89,7 +89,7 @@ async fn ask(
     let has_previous = if backwards { more } else { !came_from_start };
     let next = has_next.then(|| place(stored.last())).flatten();
     let previous = has_previous.then(|| place(stored.first())).flatten();
-    let ownership = Ownership::of(person, access, &stored).await?;
+    let ownership = Ownership::of(services, person, access, &stored).await?;
     let mut keys = stored
         .drain(..)
         .map(|key| agent_key(key, &ownership, access, now))

@@ -6,8 +6,9 @@
 
 use crate::{
     access::Identity,
-    elasticsearch::{Error, api_key::query::StoredKey},
-    services::Person,
+    elasticsearch::api_key::query::StoredKey,
+    failure::Failure,
+    services::{Person, Services},
 };
 use app::model::{
     access::{Access, Reach},
@@ -35,12 +36,14 @@ impl<'a> Ownership<'a> {
     }
 
     /// For these keys. Elasticsearch is asked only where the answer decides whether a key may be revoked: for those who
-    /// see everybody's keys and revoke their own, and only about keys of their user name in another realm.
+    /// see everybody's keys and revoke their own, and only about keys of their user name in another realm. A realm that it
+    /// cannot be asked about is not theirs, except in an outage.
     pub(super) async fn of(
+        services: &Services,
         person: &'a Person,
         access: &Access,
         keys: &[StoredKey],
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Failure> {
         let viewer = &person.session().identity;
         let mut ownership = Self::by_identity(viewer, access);
         if ownership.sees_own_only || access.revoke_reach == Reach::Everybody {
@@ -56,8 +59,21 @@ impl<'a> Ownership<'a> {
             }
         }
         for (realm, id) in one_of_each {
-            if person.elasticsearch().owns_api_key(&id).await? {
-                ownership.realms.push(realm.clone());
+            match person.elasticsearch().owns_api_key(&id).await {
+                Ok(true) => ownership.realms.push(realm.clone()),
+                Ok(false) => {}
+                Err(error) => {
+                    let failure = Failure::from(error);
+                    if services.outage(&failure).is_some() {
+                        return Err(failure);
+                    }
+                    let error: &dyn std::error::Error = &failure;
+                    tracing::warn!(
+                        error,
+                        realm,
+                        "whether keys of another realm are this person's own could not be asked"
+                    );
+                }
             }
         }
         Ok(ownership)

@@ -169,6 +169,9 @@ async fn revocation(
     key: Option<&StoredKey>,
 ) -> Result<bool, Failure> {
     let (state, reason) = match key {
+        Some(key) if key.invalidated && operation.in_cache => {
+            (OperationState::RevokedInCache, "found revoked afterwards")
+        }
         Some(key) if key.invalidated => (OperationState::Revoked, "found revoked afterwards"),
         // Elasticsearch may still be at it, and its search a moment behind.
         Some(_) if operation.began_at.plus_ms(2 * UNDER_WAY_MS_MAX) > services.clock.now() => {

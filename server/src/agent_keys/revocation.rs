@@ -5,7 +5,10 @@ use super::query;
 use crate::{
     access::Grant,
     audit::{Action, Target},
-    elasticsearch::{Error, api_key::invalidate::Invalidated},
+    elasticsearch::{
+        Error,
+        api_key::{invalidate::Invalidated, query::StoredKey},
+    },
     failure::Failure,
     operation::{self, Changed, Targets},
     services::{Person, Services},
@@ -132,8 +135,8 @@ async fn ask(person: &Person, ids: &[KeyId], reach: Reach) -> Vec<Result<Gone, F
         .map(|id| match (listed(id), &seen) {
             (Some(gone), _) => Ok(gone),
             (None, Ok(seen)) => match seen.get(id.as_str()) {
-                Some(true) => Ok(Gone::Before),
-                Some(false) => Err(Failure::StillActive),
+                Some(KeyState::Revoked(_)) => Ok(Gone::Before),
+                Some(KeyState::Active) => Err(Failure::StillActive),
                 None => Err(Failure::NotFound),
             },
             (None, Err(error)) => Err(Failure::Unconfirmed(error.clone())),
@@ -145,15 +148,23 @@ async fn ask(person: &Person, ids: &[KeyId], reach: Reach) -> Vec<Result<Gone, F
 
 async fn revoked_in_cache(person: &Person, ids: &[KeyId]) -> Vec<Result<Gone, Failure>> {
     match look(person, ids).await {
-        Ok(seen) => ids
-            .iter()
-            .map(|id| match seen.get(id.as_str()) {
-                Some(true) => Ok(Gone::NowInCache),
-                Some(false) => Err(Failure::StillActive),
-                None => Err(Failure::NotFound),
-            })
-            .collect(),
-        Err(error) => every(ids, || Failure::Unconfirmed(error.clone())),
+        Ok(seen) => {
+            // Keys that one question revokes are revoked at one moment. Those of an earlier one were before it.
+            let moment = |state: &KeyState| match state {
+                KeyState::Revoked(at) => *at,
+                KeyState::Active => None,
+            };
+            let last = seen.values().filter_map(moment).max();
+            ids.iter()
+                .map(|id| match seen.get(id.as_str()) {
+                    Some(KeyState::Revoked(at)) if at.is_some() && *at < last => Ok(Gone::Before),
+                    Some(KeyState::Revoked(_)) => Ok(Gone::NowInCache),
+                    Some(KeyState::Active) => Err(Failure::StillActive),
+                    None => Err(Failure::NotFound),
+                })
+                .collect()
+        }
+        Err(error) => every(ids, || Failure::CacheNotCleared(error.clone())),
     }
 }
 
@@ -165,18 +176,32 @@ fn texts(ids: &[String]) -> HashSet<&str> {
     ids.iter().map(String::as_str).collect()
 }
 
+/// What a look at a key shows.
+enum KeyState {
+    Active,
+    /// When, in milliseconds since 1970. Elasticsearch before 8.12 does not tell.
+    Revoked(Option<i64>),
+}
+
 /// Whether each of these keys is revoked, as far as it is found.
 async fn look(
     person: &Person,
     ids: &[KeyId],
-) -> Result<HashMap<String, bool>, crate::elasticsearch::Error> {
+) -> Result<HashMap<String, KeyState>, crate::elasticsearch::Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let query = query::by_ids(ids);
     let found = person.elasticsearch().query_api_keys(&query).await?;
-    let keys = found.api_keys.into_iter();
-    Ok(keys.map(|key| (key.id, key.invalidated)).collect())
+    let state = |key: StoredKey| {
+        let state = if key.invalidated {
+            KeyState::Revoked(key.invalidation)
+        } else {
+            KeyState::Active
+        };
+        (key.id, state)
+    };
+    Ok(found.api_keys.into_iter().map(state).collect())
 }
 
 /// Writes into the log what does not fit together in Elasticsearch's answer. Nobody is told more than is certain, but

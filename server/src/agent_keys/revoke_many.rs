@@ -45,7 +45,10 @@ pub async fn revoke_many(
         for (key, fate) in to_revoke.into_iter().zip(fates) {
             told.push(match fate {
                 Ok(Gone::Now) => ended(key, RevocationEnding::Revoked),
-                Ok(Gone::NowInCache) => ended(key, RevocationEnding::RevokedInCache),
+                // The second is Elasticsearch's own word, which nobody could look after.
+                Ok(Gone::NowInCache) | Err(Failure::CacheNotCleared(_)) => {
+                    ended(key, RevocationEnding::RevokedInCache)
+                }
                 Ok(Gone::Before) => ended(key, RevocationEnding::Already),
                 Err(Failure::StillActive) => ended(key, RevocationEnding::StillActive),
                 Err(Failure::Unconfirmed(_)) => ended(key, RevocationEnding::Unconfirmed),

@@ -6,7 +6,7 @@
 //!                    │         └──────┴────→ (no answer from the page: unseen_at is set)
 //!                    ├→ rejected      certainly nothing happened
 //!                    └→ unknown → never_delivered, or rejected when no key was found for a day
-//! a revocation  revoking → revoked, revoked_in_cache, rejected or unknown
+//! a revocation  revoking → revoked, revoked_in_cache, rejected, unknown or unknown_in_cache
 //! anything else intended → done, rejected or unknown
 //! ```
 
@@ -36,6 +36,8 @@ pub enum OperationState {
     Rejected,
     /// Nobody knows whether it was done.
     Unknown,
+    /// Nobody knows whether the key was revoked. If it was, it is in the cache of some nodes.
+    UnknownInCache,
     /// A revocation is being asked for, or was when the process ended.
     Revoking,
     /// The key was revoked.
@@ -47,7 +49,7 @@ pub enum OperationState {
 }
 
 impl OperationState {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Intended,
         Self::Created,
         Self::Sent,
@@ -55,6 +57,7 @@ impl OperationState {
         Self::NeverDelivered,
         Self::Rejected,
         Self::Unknown,
+        Self::UnknownInCache,
         Self::Revoking,
         Self::Revoked,
         Self::RevokedInCache,
@@ -88,6 +91,7 @@ impl OperationState {
             Self::NeverDelivered => "never_delivered",
             Self::Rejected => "rejected",
             Self::Unknown => "unknown",
+            Self::UnknownInCache => "unknown_in_cache",
             Self::Revoking => "revoking",
             Self::Revoked => "revoked",
             Self::RevokedInCache => "revoked_in_cache",
@@ -101,7 +105,9 @@ impl OperationState {
 
     fn outcome(self) -> Outcome {
         match self {
-            Self::Intended | Self::Revoking | Self::Unknown => Outcome::Unknown,
+            Self::Intended | Self::Revoking | Self::Unknown | Self::UnknownInCache => {
+                Outcome::Unknown
+            }
             Self::Created
             | Self::Sent
             | Self::Delivered
@@ -165,6 +171,8 @@ pub struct OpenOperation {
     pub target: Target,
     /// When it began.
     pub began_at: Timestamp,
+    /// Elasticsearch answered that it could not clear the caches of revoked keys.
+    pub in_cache: bool,
 }
 
 impl OpenOperation {
@@ -293,16 +301,17 @@ impl Store {
         Ok(open)
     }
 
-    /// Returns true if this key was revoked here after `since`, and Elasticsearch could not remove it from the cache of
-    /// every node.
+    /// Returns true if this key, which is revoked, was revoked here after `since`, and Elasticsearch could not remove
+    /// it from the cache of every node.
     #[tracing::instrument(name = "store.operation.is_in_cache", skip_all)]
     pub async fn is_revoked_in_cache(&self, key: &KeyId, since: Timestamp) -> Result<bool, Error> {
         let row = sqlx::query(
             "SELECT COUNT(*) AS count FROM operations \
-             WHERE target_id = $1 AND state = $2 AND ended_at > $3",
+             WHERE target_id = $1 AND state IN ($2, $3) AND ended_at > $4",
         )
         .bind(key.as_str())
         .bind(OperationState::RevokedInCache.name())
+        .bind(OperationState::UnknownInCache.name())
         .bind(since.0)
         .fetch_one(&self.readers)
         .await?;
@@ -330,8 +339,10 @@ impl Store {
         rows_max: i64,
     ) -> Result<Vec<OpenOperation>, Error> {
         let rows = sqlx::query(
-            "SELECT username, realm, id, action, target_id, target_name, began_at FROM operations \
-             WHERE (state = $3 OR (state IN ($1, $2) AND began_at < $4)) AND action IN ($5, $6) \
+            "SELECT username, realm, id, action, state, target_id, target_name, began_at \
+             FROM operations \
+             WHERE (state IN ($3, $10) OR (state IN ($1, $2) AND began_at < $4)) \
+             AND action IN ($5, $6) \
              AND ($7 = '' OR (username = $7 AND realm = $8)) ORDER BY began_at LIMIT $9",
         )
         .bind(OperationState::Intended.name())
@@ -343,6 +354,7 @@ impl Store {
         .bind(owner.map_or("", |owner| owner.username.as_str()))
         .bind(owner.map_or("", |owner| owner.realm.as_str()))
         .bind(rows_max)
+        .bind(OperationState::UnknownInCache.name())
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(open_operation).collect()
@@ -440,7 +452,7 @@ async fn close(
 ) -> Result<bool, Error> {
     let changed = sqlx::query(
         "UPDATE operations SET state = $1, target_id = $2, target_name = $3, ended_at = $4 \
-         WHERE username = $5 AND realm = $6 AND id = $7 AND state IN ($8, $9, $10)",
+         WHERE username = $5 AND realm = $6 AND id = $7 AND state IN ($8, $9, $10, $11)",
     )
     .bind(ending.state.name())
     .bind(ending.target.id.as_deref())
@@ -452,6 +464,7 @@ async fn close(
     .bind(OperationState::Intended.name())
     .bind(OperationState::Revoking.name())
     .bind(OperationState::Unknown.name())
+    .bind(OperationState::UnknownInCache.name())
     .execute(&mut **write)
     .await?;
     Ok(changed.rows_affected() > 0)
@@ -508,5 +521,6 @@ fn open_operation(row: &AnyRow) -> Result<OpenOperation, Error> {
         action,
         target: target(row)?,
         began_at: Timestamp(row.try_get("began_at")?),
+        in_cache: state(row)? == OperationState::UnknownInCache,
     })
 }

@@ -55,6 +55,10 @@ pub(crate) enum Fault {
     RoleField(&'static str, Arc<Mutex<Value>>),
     /// The engine never hears of these ids among the others, and an error is answered for each.
     ErrorsFor(Vec<String>),
+    /// The engine never hears of requests that hold this text, and this is answered.
+    AnswerTo(&'static str, &'static str),
+    /// Only the first request goes wrong in the first way. After it, those of this line go wrong in the second.
+    Then(Box<Fault>, &'static str, Box<Fault>),
 }
 
 /// What holds answers up. Clones are the same gate.
@@ -79,11 +83,13 @@ struct Plan {
     fault: Fault,
 }
 
+type Plans = Arc<Mutex<Vec<Plan>>>;
+
 /// The proxy.
 pub(crate) struct Proxy {
     address: SocketAddr,
     engine: SocketAddr,
-    plan: Arc<Mutex<Option<Plan>>>,
+    plans: Plans,
     seen: Arc<Mutex<Vec<String>>>,
     delay: Arc<Mutex<Duration>>,
     /// Bytes of endless answers that were taken.
@@ -100,7 +106,7 @@ impl Proxy {
         let proxy = Self {
             address: listener.local_addr().unwrap(),
             engine,
-            plan: Arc::default(),
+            plans: Arc::default(),
             seen: Arc::default(),
             delay: Arc::default(),
             taken: Arc::default(),
@@ -118,13 +124,19 @@ impl Proxy {
 
     /// From now on, requests whose first line begins with `on` go wrong. An empty text means all.
     pub(crate) fn fail(&self, on: &str, fault: Fault) {
+        self.heal();
+        self.fail_too(on, fault);
+    }
+
+    /// The same, without healing what goes wrong already.
+    pub(crate) fn fail_too(&self, on: &str, fault: Fault) {
         let on = on.to_owned();
-        *self.plan.lock().unwrap() = Some(Plan { on, fault });
+        self.plans.lock().unwrap().push(Plan { on, fault });
     }
 
     /// From now on, everything goes well.
     pub(crate) fn heal(&self) {
-        *self.plan.lock().unwrap() = None;
+        self.plans.lock().unwrap().clear();
     }
 
     /// From now on, every request waits this long before it is passed on, and its answer as long again.
@@ -164,18 +176,18 @@ impl Proxy {
     }
 
     fn accept(&self, listener: TcpListener) {
-        let (engine, plan, seen) = (self.engine, Arc::clone(&self.plan), Arc::clone(&self.seen));
+        let (engine, plans, seen) = (self.engine, Arc::clone(&self.plans), Arc::clone(&self.seen));
         let (delay, busy) = (Arc::clone(&self.delay), self.busy.clone());
         let taken = Arc::clone(&self.taken);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let delay = *delay.lock().unwrap();
-                let (plan, seen) = (Arc::clone(&plan), Arc::clone(&seen));
+                let (plans, seen) = (Arc::clone(&plans), Arc::clone(&seen));
                 let (busy, taken) = (busy.clone(), Arc::clone(&taken));
                 tokio::spawn(async move {
                     busy.send_modify(|busy| *busy += 1);
-                    serve(stream, engine, plan, seen, delay, &taken).await;
+                    serve(stream, engine, plans, seen, delay, &taken).await;
                     busy.send_modify(|busy| *busy -= 1);
                 });
             }
@@ -188,13 +200,13 @@ impl Proxy {
 async fn serve(
     mut client: TcpStream,
     engine: SocketAddr,
-    plan: Arc<Mutex<Option<Plan>>>,
+    plans: Plans,
     seen: Arc<Mutex<Vec<String>>>,
     delay: Duration,
     taken: &AtomicUsize,
 ) {
     let hangs_up = |plan: &Plan| matches!(plan.fault, Fault::Hangup) && plan.on.is_empty();
-    if plan.lock().unwrap().as_ref().is_some_and(hangs_up) {
+    if plans.lock().unwrap().iter().any(hangs_up) {
         return;
     }
     let Some(request) = read_request(&mut client).await else {
@@ -203,9 +215,18 @@ async fn serve(
     let line = String::from_utf8_lossy(&request);
     let line = line.lines().next().unwrap_or_default().to_owned();
     let fault = {
-        let plan = plan.lock().unwrap();
-        let strikes = |plan: &&Plan| line.starts_with(&plan.on);
-        plan.as_ref().filter(strikes).map(|plan| plan.fault.clone())
+        let mut plans = plans.lock().unwrap();
+        let plan = plans.iter_mut().find(|plan| line.starts_with(&plan.on));
+        plan.map(|plan| match plan.fault.clone() {
+            Fault::Then(first, on, next) => {
+                *plan = Plan {
+                    on: on.to_owned(),
+                    fault: *next,
+                };
+                *first
+            }
+            fault => fault,
+        })
     };
     seen.lock().unwrap().push(line.clone());
     match fault {
@@ -228,6 +249,14 @@ async fn serve(
         Some(Fault::Answer(answer)) => {
             let _ = client.write_all(answer.as_bytes()).await;
         }
+        Some(Fault::AnswerTo(text, answer)) => {
+            if String::from_utf8_lossy(&request).contains(text) {
+                let _ = client.write_all(answer.as_bytes()).await;
+            } else {
+                let _ = client.write_all(&ask(engine, &request).await).await;
+            }
+        }
+        Some(Fault::Then(..)) => unreachable!("the first of its faults is taken out above"),
         Some(Fault::Bytes(answer)) => {
             let _ = client.write_all(&answer).await;
         }
