@@ -101,30 +101,39 @@ pub fn users() -> String {
     at("/settings/users")
 }
 
-/// Users and roles after a change to a user, which it says: `created`, `deleted` or `password`.
-pub fn users_after(change: &str, name: &str) -> String {
-    with_parameters(&users(), &[(change, name.to_owned())])
+/// Users and roles, with the users that match the search.
+pub fn users_matching(search: &str) -> String {
+    with_user_search(users(), None, search)
 }
 
-/// The form for a new user.
-pub fn new_user() -> String {
-    at("/settings/users/new")
+/// The same after a change to a user, which it says: `created`, `deleted` or `password`.
+pub fn users_after(change: &str, name: &str, search: &str) -> String {
+    with_user_search(users(), Some((change, name)), search)
 }
 
-/// The question before a user is deleted.
-pub fn delete_user(name: &str) -> String {
-    at(&format!(
-        "/settings/users/delete?user={}",
-        Url::escape(name)
-    ))
+/// The form for a new user, over the users that match the search.
+pub fn new_user(search: &str) -> String {
+    with_user_search(at("/settings/users/new"), None, search)
 }
 
-/// The form for a user's new password.
-pub fn reset_password(name: &str) -> String {
-    at(&format!(
-        "/settings/users/password?user={}",
-        Url::escape(name)
-    ))
+/// The question before a user is deleted, over the users that match the search.
+pub fn delete_user(name: &str, search: &str) -> String {
+    with_user_search(at("/settings/users/delete"), Some(("user", name)), search)
+}
+
+/// The form for a user's new password, over the users that match the search.
+pub fn reset_password(name: &str, search: &str) -> String {
+    with_user_search(at("/settings/users/password"), Some(("user", name)), search)
+}
+
+fn with_user_search(page: String, user: Option<(&str, &str)>, search: &str) -> String {
+    let search = (!search.is_empty()).then_some(("q", search));
+    let parameters: Vec<_> = user
+        .into_iter()
+        .chain(search)
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect();
+    with_parameters(&page, &parameters)
 }
 
 /// The audit log.

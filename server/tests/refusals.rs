@@ -1,10 +1,10 @@
 //! Every use case against every refusal of Elasticsearch's, and against answers that are no answers: cut, endless, of
 //! the wrong length or the wrong type.
 
-use crate::support::{Answer, App, Browser, PASSWORD, proxy::Fault, proxy::Proxy};
+use crate::support::{Answer, App, Browser, PASSWORD, proxy::Fault, proxy::Proxy, shown};
 use app::model::{
     audit::{AuditQuery, SearchText},
-    problem::{ElasticsearchFault, ProblemKind},
+    problem::{ElasticsearchFault, Problem, ProblemKind},
     revocation::{KeyRevocation, RevocationEnding},
     role::{AgentKeyRole, RoleState},
 };
@@ -300,6 +300,40 @@ async fn every_use_case_says_why_it_was_refused() {
             let answer = stage.ask(case).await;
             assert_eq!(answer.status, StatusCode::OK, "{case:?}: {}", answer.text());
         }
+    }
+}
+
+#[tokio::test]
+async fn the_details_show_the_reason_unless_the_request_holds_a_password() {
+    type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], Option<&'a str>);
+    let stage = Stage::set().await;
+    let body = r#"{"error":{"type":"illegal_argument_exception","reason":"unknown [field]"},"status":400}"#;
+    #[rustfmt::skip]
+    let rows: [Row; 3] = [
+        ("PUT /_security/role/", "put_agent_key_role", &[], Some("unknown [field]")),
+        ("PUT /_security/user/newcomer", "create_user", &[("form[username]", "newcomer"), ("form[password]", PASSWORD)], None),
+        ("PUT /_security/user/dana/_password", "reset_password", &[("username", "dana"), ("password", PASSWORD)], None),
+    ];
+    for (request, function, fields, reason) in rows {
+        stage.proxy.fail(request, answer(400, "", body));
+        let scripted = stage.admin.post(function, fields).await;
+        assert_eq!(scripted.problem(), ProblemKind::Refused, "{function}");
+        let problem: Problem = postcard::from_bytes(&scripted.body).unwrap();
+        assert_eq!(problem.reason.as_deref(), reason, "{function}");
+
+        let page = match function {
+            "create_user" => "/settings/users/new",
+            "reset_password" => "/settings/users/password?user=dana",
+            _ => "/settings/users",
+        };
+        let drawn = stage.admin.submit(page, function, fields).await;
+        assert_eq!(drawn.status, StatusCode::UNPROCESSABLE_ENTITY, "{function}");
+        let text = shown(&drawn.text());
+        let (_, details) = text.split_once("<summary>Show details</summary>").unwrap();
+        let (details, _) = details.split_once("</details>").unwrap();
+        let is_there = details.contains("<q>unknown [field]</q>");
+        assert_eq!(is_there, reason.is_some(), "{function}: {details}");
+        assert!(details.contains("status 422"), "{function}: {details}");
     }
 }
 

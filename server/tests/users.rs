@@ -294,3 +294,138 @@ async fn a_field_of_a_later_version_in_the_role_is_shown_and_stays_when_it_is_re
     assert_eq!(role().await.state, RoleState::AsDocumented);
     assert_eq!(*field.lock().unwrap(), value, "it was written back");
 }
+
+/// A dialog of the users page: its server function, its page, its fields, and how the list names the change.
+type DialogRow = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
+#[rustfmt::skip]
+const DIALOGS: [DialogRow; 3] = [
+    ("create_user", "/settings/users/new?", &[("form[username]", "dave"), ("form[password]", PASSWORD)], "created=dave"),
+    ("reset_password", "/settings/users/password?user=dana&", &[("username", "dana"), ("password", PASSWORD)], "password=dana"),
+    ("delete_user", "/settings/users/delete?user=dana&", &[("username", "dana")], "deleted=dana"),
+];
+
+#[tokio::test]
+async fn a_dialog_stands_over_the_search_it_was_opened_from_and_leads_back_to_it() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    for name in ["dana", "zoe"] {
+        app.engine.put_user(name, &["viewer"]).await;
+    }
+    let list = shown(&admin.get("/settings/users?q=dan").await.text());
+    for (function, page, fields, change) in DIALOGS {
+        let page = format!("{page}q=dan");
+        assert!(list.contains(&format!("href=\"{page}\"")), "{page}: {list}");
+        let dialog = shown(&admin.get(&page).await.text());
+        // Close and Cancel.
+        let close = dialog.matches("href=\"/settings/users?q=dan\"").count();
+        assert_eq!(close, 2, "{page}: {dialog}");
+        assert!(dialog.contains("name=\"search\" value=\"dan\""), "{page}");
+        assert!(dialog.contains("Agent key role for dana"), "{page}");
+        assert!(!dialog.contains("Agent key role for zoe"), "{page}");
+
+        let fields = [fields, &[("search", "dan")]].concat();
+        let after = format!("/settings/users?{change}&q=dan");
+        for by_script in [true, false] {
+            app.engine.put_user("dana", &["viewer"]).await;
+            let path = "/_security/user/dave";
+            app.engine.ask(Method::DELETE, path, None).await;
+            let answer = if by_script {
+                admin.post(function, &fields).await
+            } else {
+                admin.submit(&page, function, &fields).await
+            };
+            assert_eq!(
+                answer.header("location"),
+                Some(&*after),
+                "{}",
+                answer.text()
+            );
+        }
+        assert_eq!(admin.get(&after).await.status, StatusCode::OK);
+    }
+    // A form that is refused, and drawn again without a script.
+    app.engine.put_user("dana", &["viewer"]).await;
+    let fields = [
+        ("username", "dana"),
+        ("password", "short"),
+        ("search", "dan"),
+    ];
+    let page = "/settings/users/password?user=dana&q=dan";
+    let refused = admin.submit(page, "reset_password", &fields).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let text = shown(&refused.text());
+    assert!(text.contains("name=\"search\" value=\"dan\""), "{text}");
+    assert!(text.contains("Agent key role for dana") && !text.contains("Agent key role for zoe"));
+    // The control: without a search, everybody is there.
+    let dialog = shown(&admin.get("/settings/users/delete?user=dana").await.text());
+    assert!(dialog.contains("Agent key role for zoe"));
+    assert_eq!(
+        dialog.matches("href=\"/settings/users\"").count(),
+        3,
+        "{dialog}"
+    );
+}
+
+#[tokio::test]
+async fn a_search_leads_to_no_other_address_than_the_users_page() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    app.engine.put_user("dana", &["viewer"]).await;
+    for (search, sent) in [
+        ("//evil.example", "%2F%2Fevil%2Eexample"),
+        ("a\r\nSet-Cookie: b=c", "aSet%2DCookie%3A%20b%3Dc"),
+        ("a&created=eve#b", "a%26created%3Deve%23b"),
+        ("é%0d%0a", "%C3%A9%250d%250a"),
+    ] {
+        let fields = [
+            ("username", "dana"),
+            ("password", "another good passphrase"),
+            ("search", search),
+        ];
+        let scripted = admin.post("reset_password", &fields).await;
+        let page = "/settings/users/password?user=dana";
+        let posted = admin.submit(page, "reset_password", &fields).await;
+        for answer in [scripted, posted] {
+            let expected = format!("/settings/users?password=dana&q={sent}");
+            assert_eq!(
+                answer.header("location"),
+                Some(&*expected),
+                "{}",
+                answer.text()
+            );
+            assert!(answer.cookie().is_none());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_without_matches_says_so_and_offers_all_users() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let page = async |query: &str| {
+        let page = admin.get(&format!("/settings/users{query}")).await;
+        shown(&page.text())
+    };
+    let none = page("?q=nobody+at+all").await;
+    assert!(
+        none.contains("0 of 7 users") && none.contains("No user matches"),
+        "{none}"
+    );
+    assert!(
+        none.contains("<a href=\"/settings/users\" class=\"button\">Show all users</a>"),
+        "{none}"
+    );
+    assert!(!none.contains("<table"), "{none}");
+    assert!(none.contains("placeholder=\"Search by user, name or email\""));
+    let all = page("").await;
+    assert!(
+        all.contains("<table") && !all.contains("No user matches"),
+        "{all}"
+    );
+}

@@ -2,7 +2,7 @@
 //!
 //! What the story saw is the table in `docs/versions.md`. With `AGENT_KEYS_UPDATE_DOCS` set, the table is written anew.
 
-use crate::support::{App, Browser, PASSWORD, Setup};
+use crate::support::{App, Browser, PASSWORD, Setup, proxy::Fault, proxy::Proxy, shown};
 use app::model::{
     agent_key::{CreatedAgentKey, FoundAgentKey, KeyRights, KeyStatus},
     key_list::{KeyListPage, SortField, StatusFilter},
@@ -259,6 +259,92 @@ async fn a_version_before_8_is_named_with_the_oldest_that_works() {
         .text();
     assert!(page.contains("Elasticsearch 7.17 is too old"), "{page}");
     assert!(page.contains("Elasticsearch 8.0 or later"));
+}
+
+/// The answer of Elasticsearch Serverless to a call that it keeps to itself.
+const NOT_ON_SERVERLESS: &str = "HTTP/1.1 410 Gone\r\nConnection: close\r\nX-elastic-product: Elasticsearch\r\n\
+    Content-Type: application/json\r\n\r\n{\"error\":{\"root_cause\":[{\"type\":\"api_not_available_exception\",\
+    \"reason\":\"Request for uri [/_security/user] with method [GET] exists but is not available when running in \
+    serverless mode\"}],\"type\":\"api_not_available_exception\",\"reason\":\"Request for uri [/_security/user] with \
+    method [GET] exists but is not available when running in serverless mode\"},\"status\":410}";
+
+#[tokio::test]
+async fn on_serverless_the_users_page_names_elastic_cloud_and_keys_work() {
+    const GET_USERS: &str = "GET /_security/user";
+    let (app, proxy) = App::behind_proxy().await;
+    app.engine.put_agent_key_role().await;
+    let admin = app.as_admin().await;
+    let users = async || shown(&admin.get("/settings/users").await.text());
+    assert!(!users().await.contains("Elastic Cloud"));
+
+    proxy.fail(GET_USERS, Fault::Answer(NOT_ON_SERVERLESS));
+    let answer = admin.post("list_users", &[]).await;
+    let fault = ElasticsearchFault::NotOnServerless;
+    assert_eq!(answer.problem(), ProblemKind::Elasticsearch(fault));
+    let text = users().await;
+    assert!(
+        text.contains("people are managed in the Elastic Cloud console"),
+        "{text}"
+    );
+    assert!(text.contains("exists but is not available when running in serverless mode"));
+    assert!(
+        !text.contains("Nothing was changed"),
+        "the page was only read"
+    );
+    assert!(text.contains("As documented"), "roles work there");
+
+    let created = admin.create("on-serverless").await;
+    assert_eq!(created.status, StatusCode::OK, "{}", created.text());
+    let keys = admin.get("/settings/agent-keys").await;
+    assert_eq!(keys.status, StatusCode::OK);
+    assert!(keys.text().contains("on-serverless"));
+    assert!(proxy.count(GET_USERS) > 0);
+}
+
+#[tokio::test]
+async fn opensearch_is_named_at_sign_in() {
+    const ROOT: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n\
+        {\"name\":\"node-1\",\"cluster_name\":\"opensearch\",\"cluster_uuid\":\"u\",\"version\":{\"distribution\":\
+        \"opensearch\",\"number\":\"2.11.0\"},\"tagline\":\"The OpenSearch Project: https://opensearch.org/\"}";
+    let no_such_path = [
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n\
+            {\"error\":\"no handler found for uri [/_security/_authenticate] and method [GET]\"}",
+        "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n\
+            {\"error\":\"Incorrect HTTP method for uri [/_security/_authenticate] and method [GET], allowed: [POST]\",\
+            \"status\":405}",
+    ];
+    let clock = Clock::manual(crate::support::NOW);
+    let engine = Arc::new(crate::support::engine::Engine::start(&clock).await);
+    let security = Proxy::start(engine.address()).await;
+    let root = Proxy::start(security.address()).await;
+    let setup = Setup {
+        elasticsearch: Some(root.url()),
+        ..Setup::default()
+    };
+    let app = App::start_at(engine, clock, setup).await;
+    let fields = [("username", "elastic"), ("password", PASSWORD)];
+    for answer in no_such_path {
+        security.fail("GET /_security/", Fault::Answer(answer));
+        root.fail("GET / ", Fault::Answer(ROOT));
+        let told = app.nobody().sign_in("elastic", PASSWORD).await;
+        let fault = ElasticsearchFault::OpenSearch;
+        assert_eq!(
+            told.problem(),
+            ProblemKind::Elasticsearch(fault),
+            "{answer}"
+        );
+        assert!(told.cookie().is_none());
+        let page = app.nobody().submit("/login", "sign_in", &fields).await;
+        let text = shown(&page.text());
+        assert!(
+            text.contains("The address configured as Elasticsearch is OpenSearch"),
+            "{text}"
+        );
+    }
+    // The control: it is the answers that are judged.
+    security.heal();
+    root.heal();
+    app.as_admin().await;
 }
 
 /// A key without descriptors holds everything that its owner could do.

@@ -230,7 +230,7 @@ fn unusable(fault: ElasticsearchFault) -> Sentences {
         ),
         F::NotOnServerless => (
             "Elasticsearch Serverless does not offer this".to_owned(),
-            "Nothing was changed. Keys and roles work there; people are managed in the Elastic Cloud console.",
+            "Keys and roles work there; people are managed in the Elastic Cloud console.",
         ),
         F::NoMaster => (
             "The Elasticsearch cluster has no master node".to_owned(),

@@ -76,21 +76,21 @@ pub fn UsersPage() -> impl IntoView {
                         (Ok(viewer), Ok(role)) if viewer.access.manage_security.is_granted() => {
                             let users = users.await;
                             view! {
-                                <Header can_create=true />
+                                <Header can_create=true search />
                                 <Outcome actions />
                                 <RolePanel role action=actions.put_role may_put=true />
                                 {match users {
                                     Ok(users) => view! { <UserTable users viewer actions /> }.into_any(),
-                                    Err(problem) => view! { <ProblemPrompt problem retry=urls::users() /> }.into_any(),
+                                    Err(problem) => view! { <ProblemPrompt problem retry=urls::users_matching(&search.get_untracked()) /> }.into_any(),
                                 }}
                             }
                             .into_any()
                         }
                         (Ok(viewer), Ok(role)) => {
-                            view! { <Header can_create=false /> <ForSomebodyElse viewer role actions /> }.into_any()
+                            view! { <Header can_create=false search /> <ForSomebodyElse viewer role actions /> }.into_any()
                         }
                         (Err(problem), _) | (_, Err(problem)) => {
-                            view! { <Header can_create=false /> <ProblemPrompt problem retry=urls::users() /> }.into_any()
+                            view! { <Header can_create=false search /> <ProblemPrompt problem retry=urls::users_matching(&search.get_untracked()) /> }.into_any()
                         }
                     }
                 })}
@@ -101,8 +101,14 @@ pub fn UsersPage() -> impl IntoView {
     .into_any()
 }
 
+/// What the list is searched for, also behind a dialog.
+fn user_search() -> String {
+    let parameters = urls::use_parameters();
+    parameters.read_untracked().get("q").unwrap_or_default()
+}
+
 #[component]
-fn Header(can_create: bool) -> impl IntoView {
+fn Header(can_create: bool, search: Memo<String>) -> impl IntoView {
     view! {
         <header class="page-header">
             <div data-part="title">
@@ -113,7 +119,7 @@ fn Header(can_create: bool) -> impl IntoView {
                 {can_create
                     .then(|| {
                         view! {
-                            <a class="button" data-variant="primary" href=urls::new_user()>
+                            <a class="button" data-variant="primary" href=move || urls::new_user(&search.read())>
                                 <Icon name=IconName::Plus />
                                 "Create user"
                             </a>

@@ -43,13 +43,20 @@ pub struct NewUserForm {
     pub agent_key_role: Option<String>,
 }
 
-/// Creates a user and goes back to the list, which says so.
+/// Creates a user and goes back to the list with its search, which says so.
 #[server(endpoint = "create_user", output = Postcard)]
-pub async fn create_user(form: NewUserForm) -> Result<(), Problem> {
+pub async fn create_user(
+    form: NewUserForm,
+    #[server(default)] search: SearchText,
+) -> Result<(), Problem> {
     let new = parse_new_user(form).map_err(ProblemKind::NewUser)?;
     let username = new.username.clone();
     or_sign_in(backend()?.create_user(new).await)?;
-    leptos_axum::redirect(&urls::users_after("created", username.as_str()));
+    leptos_axum::redirect(&urls::users_after(
+        "created",
+        username.as_str(),
+        search.as_str(),
+    ));
     Ok(())
 }
 
@@ -73,20 +80,27 @@ pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Pro
     )
 }
 
-/// Deletes a user and goes back to the list, which says so.
+/// Deletes a user and goes back to the list with its search, which says so.
 #[server(endpoint = "delete_user", output = Postcard)]
-pub async fn delete_user(username: String) -> Result<(), Problem> {
+pub async fn delete_user(
+    username: String,
+    #[server(default)] search: SearchText,
+) -> Result<(), Problem> {
     or_sign_in(backend()?.delete_user(known(&username)?).await)?;
-    leptos_axum::redirect(&urls::users_after("deleted", &username));
+    leptos_axum::redirect(&urls::users_after("deleted", &username, search.as_str()));
     Ok(())
 }
 
-/// Gives a user a new password and goes back to the list, which says so.
+/// Gives a user a new password and goes back to the list with its search, which says so.
 #[server(endpoint = "reset_password", output = Postcard)]
-pub async fn reset_password(username: String, password: Secret) -> Result<(), Problem> {
+pub async fn reset_password(
+    username: String,
+    password: Secret,
+    #[server(default)] search: SearchText,
+) -> Result<(), Problem> {
     let password = NewPassword::parse(password, &username).map_err(ProblemKind::NewPassword)?;
     or_sign_in(backend()?.reset_password(known(&username)?, password).await)?;
-    leptos_axum::redirect(&urls::users_after("password", &username));
+    leptos_axum::redirect(&urls::users_after("password", &username, search.as_str()));
     Ok(())
 }
 

@@ -171,7 +171,6 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     let page = || page_of_form(web, parts, &input);
     let problem = is_problem(&response.headers).then(|| Problem {
         request_id: Some(name::request_id(&parts.extensions).as_str().to_owned()),
-        reason: None,
         ..Problem::de(body.clone())
     });
     if let Some(problem) = &problem {

@@ -122,6 +122,11 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
+    /// The same as a socket's, for a proxy in front of this one.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// From now on, requests whose first line begins with `on` go wrong. An empty text means all.
     pub(crate) fn fail(&self, on: &str, fault: Fault) {
         self.heal();

@@ -1,5 +1,6 @@
 //! The form for a new user, over the list.
 
+use super::user_search;
 use crate::{
     components::{
         dialog::{Dialog, DialogHead, DialogShape},
@@ -27,6 +28,8 @@ pub fn CreateUserPage() -> impl IntoView {
         .as_ref()
         .is_none_or(|form| form.agent_key_role.is_some());
     let typed = typed.unwrap_or_default();
+    let search = user_search();
+    let close = urls::users_matching(&search);
     let problem = move || create.value().get().and_then(Result::err);
     let errors = Memo::new(move |_| match problem() {
         Some(Problem {
@@ -73,16 +76,17 @@ pub fn CreateUserPage() -> impl IntoView {
     });
     view! {
         <Title text="Create user · Agent Keys" />
-        <Dialog shape=DialogShape::Flyout labelled_by="create-user-title" close=urls::users()>
+        <Dialog shape=DialogShape::Flyout labelled_by="create-user-title" close=close.clone()>
             <ActionForm action=create>
                 <DialogHead
                     id="create-user-title"
                     title="Create user"
                     help="Makes a user in the native realm of Elasticsearch."
-                    close=urls::users()
+                    close=close.clone()
                 />
                 <div data-part="body" class="stack" data-gap="lg">
                     {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
+                    <input type="hidden" name="search" value=search />
                     <TextField
                         id="new-username"
                         name="form[username]"
@@ -122,7 +126,7 @@ pub fn CreateUserPage() -> impl IntoView {
                     </fieldset>
                 </div>
                 <div data-part="foot">
-                    <a class="button" data-variant="quiet" href=urls::users()>"Cancel"</a>
+                    <a class="button" data-variant="quiet" href=close>"Cancel"</a>
                     <SubmitButton label="Create user" pending=create.pending() />
                 </div>
             </ActionForm>

@@ -1,5 +1,6 @@
 //! The question before a user is deleted.
 
+use super::user_search;
 use crate::{
     components::{
         badge::Tone,
@@ -23,13 +24,15 @@ pub fn DeleteUserPage() -> impl IntoView {
         .get_untracked()
         .get("user")
         .unwrap_or_default();
+    let search = user_search();
+    let close = urls::users_matching(&search);
     let problem = move || delete.value().get().and_then(Result::err);
     let keys = urls::active_keys_of(&user);
     view! {
         <Title text="Delete user · Agent Keys" />
-        <Dialog shape=DialogShape::Centred labelled_by="delete-title" alert=true close=urls::users()>
+        <Dialog shape=DialogShape::Centred labelled_by="delete-title" alert=true close=close.clone()>
             <ActionForm action=delete>
-                <DialogHead id="delete-title" title=format!("Delete {user}?") close=urls::users() />
+                <DialogHead id="delete-title" title=format!("Delete {user}?") close=close.clone() />
                 <div data-part="body" class="stack">
                     {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
                     <Callout tone=Tone::Danger icon=IconName::Warn>
@@ -40,9 +43,10 @@ pub fn DeleteUserPage() -> impl IntoView {
                         </p>
                     </Callout>
                     <input type="hidden" name="username" value=user />
+                    <input type="hidden" name="search" value=search />
                 </div>
                 <div data-part="foot">
-                    <a class="button" autofocus href=urls::users()>"Cancel"</a>
+                    <a class="button" autofocus href=close>"Cancel"</a>
                     <SubmitButton label="Delete user" pending=delete.pending() danger=true />
                 </div>
             </ActionForm>

@@ -1,5 +1,6 @@
 //! A new password for a user.
 
+use super::user_search;
 use crate::{
     components::{
         dialog::{Dialog, DialogHead, DialogShape},
@@ -22,6 +23,8 @@ pub fn ResetPasswordPage() -> impl IntoView {
         .get_untracked()
         .get("user")
         .unwrap_or_default();
+    let search = user_search();
+    let close = urls::users_matching(&search);
     let problem = move || reset.value().get().and_then(Result::err);
     let errors = Signal::derive(move || match problem() {
         Some(Problem {
@@ -32,17 +35,18 @@ pub fn ResetPasswordPage() -> impl IntoView {
     });
     view! {
         <Title text="Reset password · Agent Keys" />
-        <Dialog shape=DialogShape::Centred labelled_by="password-title" close=urls::users()>
+        <Dialog shape=DialogShape::Centred labelled_by="password-title" close=close.clone()>
             <ActionForm action=reset>
                 <DialogHead
                     id="password-title"
                     title=format!("New password for {user}")
                     help="The old one stops working at once. Keys are not affected."
-                    close=urls::users()
+                    close=close.clone()
                 />
                 <div data-part="body" class="stack">
                     {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
                     <input type="hidden" name="username" value=user.clone() />
+                    <input type="hidden" name="search" value=search />
                     <TextField
                         id="reset-password"
                         name="password"
@@ -56,7 +60,7 @@ pub fn ResetPasswordPage() -> impl IntoView {
                     />
                 </div>
                 <div data-part="foot">
-                    <a class="button" data-variant="quiet" href=urls::users()>"Cancel"</a>
+                    <a class="button" data-variant="quiet" href=close>"Cancel"</a>
                     <SubmitButton label="Set password" pending=reset.pending() />
                 </div>
             </ActionForm>

@@ -1,6 +1,6 @@
 //! The users, and what can be done with each.
 
-use super::Actions;
+use super::{Actions, user_search};
 use crate::{
     components::{
         badge::{Badge, Tone},
@@ -22,8 +22,7 @@ use leptos_router::components::Form;
 /// The table.
 #[component]
 pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> impl IntoView {
-    let parameters = urls::use_parameters();
-    let search = parameters.read_untracked().get("q").unwrap_or_default();
+    let search = user_search();
     let UserList {
         users,
         matching,
@@ -35,9 +34,14 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> im
         .into_iter()
         .map(|user| {
             let is_me = user.username == me;
-            view! { <UserRow user is_me actions /> }
+            view! { <UserRow user is_me actions search=search.clone() /> }.into_any()
         })
         .collect();
+    let table = if rows.is_empty() {
+        view! { <NothingFound /> }.into_any()
+    } else {
+        view! { <Rows rows /> }.into_any()
+    };
     view! {
         <section class="panel">
             <header>
@@ -54,35 +58,19 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> im
                         <SearchBox
                             name="q"
                             label="Search users"
-                            placeholder="Search by user or name"
+                            placeholder="Search by user, name or email"
                             value=search
                         />
                         <span class="small muted" role="status">{matching} " of " {total} " users"</span>
                     </div>
                 </Form>
             </search>
-            <div class="table user-list" data-stack tabindex="0" role="region" aria-label="Users">
-                <table role="table">
-                    <caption class="visually-hidden">"Users of the native realm"</caption>
-                    <thead role="rowgroup">
-                        <tr role="row">
-                            <th role="columnheader" scope="col">"User"</th>
-                            <th role="columnheader" scope="col">"Roles"</th>
-                            <th role="columnheader" scope="col" data-cell="number">"Active keys"</th>
-                            <th role="columnheader" scope="col">"Agent key role"</th>
-                            <th role="columnheader" scope="col" data-cell="actions">
-                                <span class="visually-hidden">"Actions"</span>
-                            </th>
-                        </tr>
-                    </thead>
-                    <tbody role="rowgroup">{rows}</tbody>
-                </table>
-            </div>
+            {table}
             {(more > 0)
                 .then(|| {
                     view! {
                         <p data-part="body" class="small muted">
-                            {more} " more are not shown. Search by user or name to find them."
+                            {more} " more are not shown. Search by user, name or email to find them."
                         </p>
                     }
                 })}
@@ -92,7 +80,45 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> im
 }
 
 #[component]
-fn UserRow(user: User, is_me: bool, actions: Actions) -> impl IntoView {
+fn Rows(rows: Vec<AnyView>) -> impl IntoView {
+    view! {
+        <div class="table user-list" data-stack tabindex="0" role="region" aria-label="Users">
+            <table role="table">
+                <caption class="visually-hidden">"Users of the native realm"</caption>
+                <thead role="rowgroup">
+                    <tr role="row">
+                        <th role="columnheader" scope="col">"User"</th>
+                        <th role="columnheader" scope="col">"Roles"</th>
+                        <th role="columnheader" scope="col" data-cell="number">"Active keys"</th>
+                        <th role="columnheader" scope="col">"Agent key role"</th>
+                        <th role="columnheader" scope="col" data-cell="actions">
+                            <span class="visually-hidden">"Actions"</span>
+                        </th>
+                    </tr>
+                </thead>
+                <tbody role="rowgroup">{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+/// Users exist, and none matches.
+#[component]
+fn NothingFound() -> impl IntoView {
+    view! {
+        <div class="prompt">
+            <Icon name=IconName::Search />
+            <h2>"No user matches"</h2>
+            <p>"Search looks at user names, names and email addresses."</p>
+            <div class="button-row"><a class="button" href=urls::users()>"Show all users"</a></div>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn UserRow(user: User, is_me: bool, actions: Actions, search: String) -> impl IntoView {
     let name = user.username.clone();
     let about: Vec<_> = [user.full_name.clone(), user.email.clone()]
         .into_iter()
@@ -142,7 +168,7 @@ fn UserRow(user: User, is_me: bool, actions: Actions) -> impl IntoView {
                         .then(|| view! { <div data-part="secondary">"Disabled, but the keys still work"</div> })}
                 </div>
             </td>
-            <td role="cell" data-cell="actions"><div><RowActions user is_me actions /></div></td>
+            <td role="cell" data-cell="actions"><div><RowActions user is_me actions search /></div></td>
         </tr>
     }
     .into_any()
@@ -174,11 +200,12 @@ fn RoleSwitch(user: User, actions: Actions) -> impl IntoView {
 }
 
 #[component]
-fn RowActions(user: User, is_me: bool, actions: Actions) -> impl IntoView {
+fn RowActions(user: User, is_me: bool, actions: Actions, search: String) -> impl IntoView {
     let name = user.username;
     // One's own stand on that page in any case.
     let sessions = (!is_me).then(|| urls::sessions_of(&name));
-    let (delete, reset) = (urls::delete_user(&name), urls::reset_password(&name));
+    let delete = urls::delete_user(&name, &search);
+    let reset = urls::reset_password(&name, &search);
     let set_enabled = actions.set_enabled;
     let changeable = !is_me && !user.reserved;
     let of_user = format!(" {name}");
