@@ -1,7 +1,7 @@
 //! What goes wrong between the application and Elasticsearch: the right problem, the session kept, no secret told,
 //! and nothing asked twice.
 
-use crate::support::{App, Setup, proxy::Fault};
+use crate::support::{App, Setup, key_form, proxy::Fault};
 use app::model::{
     agent_key::CreatedAgentKey,
     key_list::KeyListPage,
@@ -155,7 +155,12 @@ async fn a_key_that_was_surely_not_made_may_be_asked_for_again() {
     proxy.fail(CREATE, Fault::Answer(refused));
     let answer = ada.create_as("op-busy", "busy").await;
     assert_eq!(answer.problem(), ProblemKind::Refused);
-    assert!(!answer.text().contains("CANARY"));
+    // Elasticsearch's reason is text on the page, never markup.
+    let page = "/settings/agent-keys/new";
+    let form = key_form("op-busy", "busy");
+    let drawn = ada.submit(page, "create_agent_key", &form).await.text();
+    assert!(drawn.contains("&lt;b&gt;CANARY&lt;/b&gt;"), "{drawn}");
+    assert!(!drawn.contains("<b>CANARY"));
     let off = answer!(
         "400 Bad Request",
         product!(),

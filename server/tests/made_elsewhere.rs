@@ -377,7 +377,8 @@ async fn of_thousands_of_users_the_page_shows_a_hundred_and_says_how_many_more()
         "GET /_security/user",
         Fault::Edited(with_thousands_of_users),
     );
-    let rows = |page: &str| page.matches("<tr").count() - 1;
+    // Without a user there is no table, and no heading of one.
+    let rows = |page: &str| page.matches("<tr").count().saturating_sub(1);
     let page = admin.get("/settings/users").await;
     assert_eq!(page.status, StatusCode::OK);
     let text = shown(&page.text());
