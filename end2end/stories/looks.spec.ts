@@ -19,7 +19,7 @@ function overflow(page: Page): Promise<{ px: number; culprits: string[] }> {
 }
 
 for (const scene of SCENES) {
-  test(`${scene.name}: nothing overflows sideways, and axe finds nothing`, async ({ expectAccessible, site, stage }) => {
+  test(`${scene.name}: nothing overflows sideways, and axe, where scripts run, finds nothing`, async ({ expectAccessible, site, stage }) => {
     await stage.set(scene, site);
     for (const width of WIDTHS) {
       await site.page.setViewportSize({ width, height: 900 });
