@@ -13,7 +13,7 @@ pub(crate) struct Shared {
     pub(crate) answers: Answers,
     pub(crate) clock: Clock,
     pub(crate) randomness: Randomness,
-    /// Whether OAuth2 tokens are given out.
+    /// True if OAuth2 tokens are issued.
     pub(crate) token_service: bool,
     /// Where the engine listens.
     pub(crate) address: SocketAddr,

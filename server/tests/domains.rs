@@ -31,7 +31,7 @@ fn of_realms(answer: &mut Value) {
     }
 }
 
-/// Somebody who sees everybody's keys and may revoke their own.
+/// A user who sees all keys and may revoke only their own.
 async fn auditor(app: &App) -> Browser {
     let role = json!({
         "cluster": ["manage_own_api_key", "read_security"],

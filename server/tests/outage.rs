@@ -56,7 +56,7 @@ async fn a_machine_that_is_gone_is_not_waited_for_again_and_again() {
     requirement("R38", 100, 100, None);
 }
 
-/// Nobody reads meanwhile: the creation itself finds that the outage is over, and the audit log has both its ends.
+/// No read comes first: the creation's own probe ends the outage, and the audit log has its beginning and its end.
 #[tokio::test]
 async fn a_creation_is_not_refused_for_an_outage_that_is_over() {
     let (app, mut machine) = App::behind_machine().await;

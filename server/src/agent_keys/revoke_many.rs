@@ -45,7 +45,7 @@ pub async fn revoke_many(
         for (key, fate) in to_revoke.into_iter().zip(fates) {
             told.push(match fate {
                 Ok(Gone::Now) => ended(key, RevocationEnding::Revoked),
-                // The second is Elasticsearch's own word, which nobody could look after.
+                // In the second case Elasticsearch said so, and could not be asked again.
                 Ok(Gone::NowInCache) | Err(Failure::CacheNotCleared(_)) => {
                     ended(key, RevocationEnding::RevokedInCache)
                 }

@@ -3,7 +3,7 @@
 //! The log is its own outbox. An event is committed before anybody learns of what happened, and how far it was written
 //! is noted in the same database, after the write. So no restart, rotation or full disk loses an event; a crash between
 //! the write and the note repeats lines, each with the same `event.id` and `event.sequence`. A destination without a
-//! position begins with the oldest event there is: whoever switches the setting on later gets the whole log.
+//! position begins with the oldest event, so that a setting that is added later still gets the whole log.
 //!
 //! Processes that share a PostgreSQL and a destination share the position, and write one at a time, under a lock of the
 //! database: each event is then in one of their files, and a collector that reads them all gets it once. A position for

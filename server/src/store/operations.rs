@@ -36,7 +36,7 @@ pub enum OperationState {
     Rejected,
     /// Nobody knows whether it was done.
     Unknown,
-    /// Nobody knows whether the key was revoked. If it was, it is in the cache of some nodes.
+    /// It is not known whether the key was revoked. If it was, some nodes still have it in their cache.
     UnknownInCache,
     /// A revocation is being asked for, or was when the process ended.
     Revoking,
