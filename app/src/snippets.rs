@@ -1,53 +1,41 @@
-//! Configuration, as the files its users write: one file an agent, and APM Server's own.
+//! Configuration snippets: one file per agent, and the fragment of `apm-server.yml`.
 //!
-//! A snippet is a list of parts, so that the same value can be drawn with the secret masked
-//! and copied with the real one. Every format escapes by its own rules: a label may hold any character.
+//! A snippet is a list of parts, so that the page can mask the secret while the button copies it.
 
 pub mod apm_server;
-mod dotenv;
-mod dotnet;
-mod go;
-mod java;
-mod kubernetes;
-mod nodejs;
-mod opentelemetry;
-mod php;
-mod python;
 mod quote;
-mod ruby;
+mod templates;
 
 use crate::model::labels::Labels;
+use quote::{kubernetes_name, otel_list};
+use templates::{TEMPLATES, Template};
 
-/// One configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snippet {
-    /// The agent, as a word for element ids.
+    /// Suffix of element ids.
     pub id: &'static str,
-    /// The agent's name.
     pub label: &'static str,
-    /// The file or place it belongs into.
+    /// The file or place that the text belongs into.
     pub file: String,
-    /// What else its reader must know.
     pub note: &'static str,
-    /// The text, in order.
     pub parts: Vec<Part>,
 }
 
 /// A piece of a snippet's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Punctuation and everything that is the same for everyone.
+    /// Punctuation and fixed text.
     Plain(String),
     /// The name of a setting.
     Key(String),
-    /// A value, quoted as its format wants it.
+    /// A value, quoted for its format.
     Value(String),
-    /// The key in Base64. Base64 needs no quoting in any of the formats.
+    /// The key in Base64, which needs no quoting in any format.
     Secret,
 }
 
 impl Snippet {
-    /// The whole text, with the real secret.
+    /// Returns the whole text, with the real secret.
     pub fn text(&self, secret: &str) -> String {
         self.parts
             .iter()
@@ -59,22 +47,20 @@ impl Snippet {
     }
 }
 
-/// What a snippet is filled in with.
+/// The values of a snippet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// The service's name, in the letters that every Elastic agent takes: `a-z A-Z 0-9 space _ -`.
+    /// The service's name, in the characters that every Elastic agent accepts: `a-z A-Z 0-9 space _ -`.
     service: String,
-    /// Where it runs.
     environment: Option<String>,
-    /// APM Server's address.
     server_url: String,
 }
 
-/// Stands in a snippet while nobody has set APM Server's address.
+/// Placeholder for APM Server's address while it is not set.
 pub const SERVER_URL_EXAMPLE: &str = "https://apm.example.com:8200";
 
 impl Setting {
-    /// Fills in from a key's labels, else from its name.
+    /// Takes the service from the key's labels, else from its name.
     pub fn new(labels: &Labels, key_name: &str, server_url: Option<&str>) -> Self {
         let service = labels.service.as_deref().unwrap_or(key_name);
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-');
@@ -88,70 +74,74 @@ impl Setting {
             server_url: server_url.unwrap_or(SERVER_URL_EXAMPLE).to_owned(),
         }
     }
-}
 
-/// The snippets of all agents, in the order in which they are offered.
-pub fn all(setting: &Setting) -> Vec<Snippet> {
-    vec![
-        java::snippet(setting),
-        nodejs::snippet(setting),
-        python::django(setting),
-        python::flask(setting),
-        ruby::rails(setting),
-        ruby::rack(setting),
-        go::snippet(setting),
-        dotnet::snippet(setting),
-        php::snippet(setting),
-        opentelemetry::snippet(setting),
-        kubernetes::snippet(setting),
-        dotenv::snippet(setting),
-    ]
-}
-
-/// Builds a snippet's parts piece by piece.
-#[derive(Default)]
-struct Parts(Vec<Part>);
-
-impl Parts {
-    fn plain(mut self, text: &str) -> Self {
-        self.0.push(Part::Plain(text.to_owned()));
-        self
-    }
-
-    fn key(mut self, text: &str) -> Self {
-        self.0.push(Part::Key(text.to_owned()));
-        self
-    }
-
-    fn value(mut self, text: String) -> Self {
-        self.0.push(Part::Value(text));
-        self
-    }
-
-    fn secret(mut self) -> Self {
-        self.0.push(Part::Secret);
-        self
-    }
-
-    /// `before key between value after`, when there is a value.
-    fn setting(
-        self,
-        before: &str,
-        key: &str,
-        between: &str,
-        value: Option<String>,
-        after: &str,
-    ) -> Self {
-        match value {
-            Some(value) => self
-                .plain(before)
-                .key(key)
-                .plain(between)
-                .value(value)
-                .plain(after),
-            None => self,
+    /// Returns the quoted value of this name; `None` if the setting has no such value.
+    fn value(&self, name: &str, quote: fn(&str) -> String) -> Option<String> {
+        let environment = self.environment.as_deref();
+        match name {
+            "service" => Some(quote(&self.service)),
+            "environment" => environment.map(quote),
+            "server_url" => Some(quote(&self.server_url)),
+            "object" => Some(kubernetes_name(&self.service)),
+            "attributes" => environment
+                .map(|text| quote(&format!("deployment.environment={}", otel_list(text)))),
+            constant => Some(constant.to_owned()),
         }
     }
+}
+
+/// Returns the snippets of all agents, in the order in which the page offers them.
+pub fn all(setting: &Setting) -> Vec<Snippet> {
+    TEMPLATES
+        .iter()
+        .map(|template| from_template(template, setting))
+        .collect()
+}
+
+fn from_template(template: &Template, setting: &Setting) -> Snippet {
+    Snippet {
+        id: template.id,
+        label: template.label,
+        file: template
+            .file
+            .replace("«object»", &kubernetes_name(&setting.service)),
+        note: template.note,
+        parts: fill(template.text, |name| setting.value(name, template.quote)),
+    }
+}
+
+/// Fills in a template. `‹key›` marks the name of a setting, `«name»` a value, `«secret»` the secret.
+///
+/// A line whose value is absent is left out.
+fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> Vec<Part> {
+    template
+        .split_inclusive('\n')
+        .filter_map(|line| fill_line(line, &value))
+        .flatten()
+        .collect()
+}
+
+fn fill_line(line: &str, value: impl Fn(&str) -> Option<String>) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let plain = |parts: &mut Vec<Part>, text: &str| {
+        if !text.is_empty() {
+            parts.push(Part::Plain(text.to_owned()));
+        }
+    };
+    let mut rest = line;
+    while let Some((before, marked)) = rest.split_once(['‹', '«']) {
+        plain(&mut parts, before);
+        let is_key = rest[before.len()..].starts_with('‹');
+        let (name, after) = marked.split_once(['›', '»'])?;
+        parts.push(match name {
+            key if is_key => Part::Key(key.to_owned()),
+            "secret" => Part::Secret,
+            name => Part::Value(value(name)?),
+        });
+        rest = after;
+    }
+    plain(&mut parts, rest);
+    Some(parts)
 }
 
 #[cfg(test)]
@@ -167,8 +157,13 @@ mod tests {
         Setting::new(&labels, "ignored", Some("https://apm.example.com:8200"))
     }
 
+    fn of(id: &str) -> Snippet {
+        let mut snippets = all(&hostile()).into_iter();
+        snippets.find(|snippet| snippet.id == id).unwrap()
+    }
+
     #[test]
-    fn every_snippet_holds_the_secret_once_and_never_shows_it() {
+    fn every_snippet_holds_the_secret_exactly_once() {
         for snippet in all(&hostile()) {
             let secrets = snippet
                 .parts
@@ -186,9 +181,8 @@ mod tests {
     }
 
     #[test]
-    fn the_dotnet_file_is_strict_json() {
-        let json: serde_json::Value =
-            serde_json::from_str(&dotnet::snippet(&hostile()).text("abc==")).unwrap();
+    fn dotnet_snippet_is_strict_json() {
+        let json: serde_json::Value = serde_json::from_str(&of("dotnet").text("abc==")).unwrap();
         assert_eq!(json["ElasticApm"]["ApiKey"], "abc==");
         assert_eq!(
             json["ElasticApm"]["Environment"],
@@ -197,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_name_is_one_that_every_agent_takes() {
+    fn service_name_holds_only_characters_that_every_agent_accepts() {
         assert_eq!(hostile().service, "check-out-- rm -rf --- x --");
         let from_name = Setting::new(&Labels::default(), "büro/1", None);
         assert_eq!(from_name.service, "b-ro-1");
@@ -205,13 +199,40 @@ mod tests {
     }
 
     #[test]
-    fn the_ruby_file_runs_nothing_of_a_label() {
-        for snippet in [ruby::rails(&hostile()), ruby::rack(&hostile())] {
+    fn ruby_snippet_holds_no_erb_tag() {
+        for snippet in [of("rails"), of("rack")] {
             assert!(
                 !snippet.text("abc").contains("<%"),
                 "{}",
                 snippet.text("abc")
             );
         }
+    }
+    /// Returns a snippet's text with keys and values marked as in its template.
+    fn marked(snippet: &Snippet) -> String {
+        let mut text = format!(
+            "# {} · {} · {}\n# {}\n",
+            snippet.id, snippet.label, snippet.file, snippet.note
+        );
+        for part in &snippet.parts {
+            match part {
+                Part::Plain(plain) => text.push_str(plain),
+                Part::Key(key) => text.push_str(&format!("‹{key}›")),
+                Part::Value(value) => text.push_str(&format!("«{value}»")),
+                Part::Secret => text.push_str("«secret»"),
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn snippet_texts_match_the_golden_file() {
+        let without_labels = Setting::new(&Labels::default(), "checkout", None);
+        let texts: Vec<String> = [hostile(), without_labels]
+            .iter()
+            .flat_map(all)
+            .map(|snippet| marked(&snippet))
+            .collect();
+        assert_eq!(texts.join("\n"), include_str!("snippets/golden.txt"));
     }
 }

@@ -1,45 +1,35 @@
 //! The fragment of `apm-server.yml` that applies the settings.
 
-use super::{Parts, Snippet, quote::json};
+use super::{Snippet, fill, quote::json};
 use crate::model::apm_settings::ApmSettings;
 
-/// The fragment. `elasticsearch_url` is where APM Server must check keys when that is not its own output.
+const FRAGMENT: &str = "\
+‹apm-server›:
+  ‹auth›:
+    ‹api_key›:
+      ‹enabled›: «enabled»
+      ‹limit›: «limit»
+";
+
+const ELASTICSEARCH: &str = "      ‹elasticsearch›:
+        ‹hosts›: [«url»]
+";
+
+/// Returns the fragment. `elasticsearch_url` is set where APM Server must check keys elsewhere than in its own output.
 pub fn fragment(settings: &ApmSettings, elasticsearch_url: Option<&str>) -> Snippet {
-    let enabled = settings.api_key_enabled.to_string();
-    let mut parts = Parts::default()
-        .key("apm-server")
-        .plain(":\n  ")
-        .key("auth")
-        .plain(":\n    ")
-        .key("api_key")
-        .plain(":\n")
-        .setting("      ", "enabled", ": ", Some(enabled), "\n")
-        .setting(
-            "      ",
-            "limit",
-            ": ",
-            Some(settings.api_key_limit.to_string()),
-            "\n",
-        );
+    let mut parts = fill(FRAGMENT, |name| match name {
+        "enabled" => Some(settings.api_key_enabled.to_string()),
+        _ => Some(settings.api_key_limit.to_string()),
+    });
     if let Some(url) = elasticsearch_url {
-        parts = parts
-            .plain("      ")
-            .key("elasticsearch")
-            .plain(":\n")
-            .setting(
-                "        ",
-                "hosts",
-                ": ",
-                Some(format!("[{}]", json(url))),
-                "\n",
-            );
+        parts.extend(fill(ELASTICSEARCH, |_| Some(json(url))));
     }
     Snippet {
         id: "apm-server",
         label: "APM Server",
         file: "apm-server.yml".to_owned(),
         note: "",
-        parts: parts.0,
+        parts,
     }
 }
 
@@ -48,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fragment_points_at_the_engine_where_there_is_one() {
+    fn fragment_names_elasticsearch_only_when_given() {
         let settings = ApmSettings {
             server_url: None,
             api_key_enabled: true,

@@ -1,17 +1,17 @@
-//! Quoting, by the rules of each format.
+//! Quoting functions, one per format.
 
-/// A JSON string. YAML reads it the same way.
+/// Quotes a JSON string, which is a YAML string too.
 pub(super) fn json(text: &str) -> String {
-    // Writing a text as JSON cannot fail.
+    // Serializing a string cannot fail.
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// A YAML string in a file that is run through ERB first: `<` is written so that no tag can begin.
+/// Quotes a YAML string in a file that ERB reads first. Escapes `<`, so that no ERB tag can begin.
 pub(super) fn yaml_in_erb(text: &str) -> String {
     json(text).replace('<', "\\u003c")
 }
 
-/// A JavaScript string in single quotes.
+/// Quotes a JavaScript string in single quotes.
 pub(super) fn javascript(text: &str) -> String {
     let escaped = text
         .replace('\\', "\\\\")
@@ -21,12 +21,12 @@ pub(super) fn javascript(text: &str) -> String {
     format!("'{escaped}'")
 }
 
-/// A Python string in double quotes.
+/// Quotes a Python string in double quotes.
 pub(super) fn python(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// A word of a POSIX shell: as it is where that is safe, else in single quotes.
+/// Quotes a word of a POSIX shell in single quotes, unless it is safe without.
 pub(super) fn shell(text: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
     if !text.is_empty() && text.chars().all(safe) {
@@ -36,7 +36,7 @@ pub(super) fn shell(text: &str) -> String {
     }
 }
 
-/// A value of a Java properties file, which is read as Latin-1: everything else is written as `\uXXXX`.
+/// Escapes a value of a Java properties file. Java reads it as Latin-1, so all but ASCII becomes `\uXXXX`.
 pub(super) fn properties(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for (index, c) in text.char_indices() {
@@ -54,7 +54,7 @@ pub(super) fn properties(text: &str) -> String {
     escaped
 }
 
-/// A value of `php.ini`. Single quotes take everything but a single quote as it is.
+/// Quotes a value of `php.ini`. Single quotes cannot hold a single quote, so it becomes `’`.
 pub(super) fn php_ini(text: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "-_.:/ ".contains(c);
     if text.chars().all(safe) {
@@ -64,7 +64,7 @@ pub(super) fn php_ini(text: &str) -> String {
     }
 }
 
-/// A value inside an OpenTelemetry list such as `OTEL_RESOURCE_ATTRIBUTES`: percent-encoded.
+/// Percent-encodes a value inside an OpenTelemetry list such as `OTEL_RESOURCE_ATTRIBUTES`.
 pub(super) fn otel_list(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -77,12 +77,47 @@ pub(super) fn otel_list(text: &str) -> String {
     encoded
 }
 
+/// Quotes a value of a `.env` file, unless it is safe without: some readers keep the quotes as part of the value.
+pub(super) fn dotenv(text: &str) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if text.chars().all(safe) {
+        text.to_owned()
+    } else {
+        json(text)
+    }
+}
+
+/// Returns a valid name of a Kubernetes object: lower case letters, digits and `-`, beginning and ending with a letter
+/// or digit.
+pub(super) fn kubernetes_name(service: &str) -> String {
+    let mut name: String = service
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
+        .take(40)
+        .collect();
+    while name.contains("--") {
+        name = name.replace("--", "-");
+    }
+    let name = name.trim_matches('-');
+    if name.is_empty() {
+        "apm-key".to_owned()
+    } else {
+        format!("{name}-apm-key")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_word_is_quoted_only_when_it_must_be() {
+    fn safe_shell_word_is_not_quoted() {
         assert_eq!(shell("production"), "production");
         assert_eq!(shell("a b"), "'a b'");
         assert_eq!(shell("it's $HOME"), "'it'\\''s $HOME'");
@@ -90,13 +125,19 @@ mod tests {
     }
 
     #[test]
-    fn a_properties_value_is_ascii() {
+    fn properties_value_is_ascii() {
         assert_eq!(properties("é🚀\\"), "\\u00e9\\ud83d\\ude80\\\\");
         assert_eq!(properties(" a b"), "\\ a b");
     }
 
     #[test]
-    fn a_list_value_holds_no_separator() {
+    fn kubernetes_name_has_valid_characters_and_ends() {
+        assert_eq!(kubernetes_name("Check Out--1_"), "check-out-1-apm-key");
+        assert_eq!(kubernetes_name("---"), "apm-key");
+    }
+
+    #[test]
+    fn otel_list_value_holds_no_separator() {
         assert_eq!(otel_list("a,b=c é"), "a%2Cb%3Dc%20%C3%A9");
     }
 }
