@@ -164,3 +164,28 @@ async fn it_is_not_told_where_browsers_connect_nor_unless_asked_for() {
     assert_eq!(other.unwrap().status(), StatusCode::NOT_FOUND);
     assert_eq!(App::start().await.application.metrics_address(), None);
 }
+
+#[tokio::test]
+async fn every_metric_is_documented() {
+    let documentation = include_str!("../../docs/operations.md");
+    let (app, _proxy) = start().await;
+    let ada = app.with_key_user("ada").await;
+    ada.create("one").await;
+    let text = read(&app).await;
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let mut count = 0;
+    for (name, kind) in types.filter_map(|line| line.split_once(' ')) {
+        let suffix = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        let series = format!("`{name}{suffix}`");
+        assert!(
+            documentation.contains(&series),
+            "{series} is not documented"
+        );
+        count += 1;
+    }
+    assert!(count > 10, "{text}");
+}

@@ -314,3 +314,32 @@ fn line_of(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().iter().take(offset);
     before.filter(|byte| **byte == b'\n').count() + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENTATION: &str = include_str!("../../../docs/settings.md");
+
+    /// The text in backticks at the beginning of a table's cell.
+    fn code(cell: &str) -> Option<&str> {
+        cell.trim().strip_prefix('`')?.split('`').next()
+    }
+
+    #[test]
+    fn every_setting_is_documented_with_both_names() {
+        let mut documented: Vec<&str> = Vec::new();
+        for row in DOCUMENTATION.lines() {
+            let mut cells = row.split('|').skip(1);
+            let (variable, name) = (cells.next().and_then(code), cells.next().and_then(code));
+            if let (Some(variable), Some(name)) = (variable, name) {
+                assert_eq!(key_of(variable), Some(Some(name.to_owned())), "{variable}");
+                documented.push(name);
+            }
+        }
+        documented.sort_unstable();
+        let mut known = [NAMES.as_slice(), SECRETS.as_slice()].concat();
+        known.sort_unstable();
+        assert_eq!(documented, known);
+    }
+}
