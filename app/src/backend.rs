@@ -41,7 +41,7 @@ pub trait Backend: Send + Sync {
     /// Ends the session, if there is one.
     async fn sign_out(&self) -> Result<(), Problem>;
 
-    /// Who is signed in, and what they may do. While Elasticsearch does not answer, that is nothing.
+    /// The signed-in user and their permissions. While Elasticsearch does not answer, the permissions are empty.
     async fn viewer(&self) -> Result<Viewer, Problem>;
 
     /// This person's live sessions.
@@ -56,10 +56,10 @@ pub trait Backend: Send + Sync {
     /// Ends this person's sessions but the one in use. How many.
     async fn end_other_sessions(&self) -> Result<u64, Problem>;
 
-    /// One page of the agent keys this person may see. While Elasticsearch does not answer, what is remembered of them.
+    /// One page of the agent keys this person may see.
     async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem>;
 
-    /// One agent key. While Elasticsearch does not answer, what is remembered of it.
+    /// One agent key.
     async fn find_agent_key(&self, id: KeyId) -> Result<FoundAgentKey, Problem>;
 
     /// The chosen keys, as far as they are there for this person, before they are revoked.

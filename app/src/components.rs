@@ -11,7 +11,6 @@ pub mod form;
 pub mod icon;
 pub mod meter;
 pub mod moment;
-pub mod outage;
 pub mod problem;
 pub mod search_box;
 pub mod sidenav;

@@ -11,7 +11,6 @@ pub mod key_name;
 pub mod keys_in_use;
 pub mod labels;
 pub mod new_agent_key;
-pub mod outage;
 pub mod password;
 pub mod privilege;
 pub mod problem;

@@ -99,9 +99,9 @@ export class Site {
     return this.page.getByRole('heading', { level: 1, name });
   }
 
-  /** What stands above a page that shows what is remembered. */
+  /** The cause, in place of the content of a page that needs Elasticsearch. */
   get outage(): Locator {
-    return this.page.getByRole('main').getByRole('alert').filter({ hasText: 'no answer since' });
+    return this.page.getByRole('main').getByRole('alert').filter({ hasText: 'Elasticsearch cannot be reached' });
   }
 
   get signInPage(): SignInPage {

@@ -219,8 +219,6 @@ impl Actor {
                 permission,
             }),
             Permit::Missing(missing) => Err(missing.clone()),
-            // Never of an answer, and here is one.
-            Permit::Unknown => Err(Vec::new()),
         }
     }
 }

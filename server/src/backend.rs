@@ -101,13 +101,8 @@ impl RequestBackend {
             Ok(value) => return Ok(value),
             Err(failure) => failure,
         };
-        match failure {
-            Failure::Elasticsearch(elasticsearch::Error::Unauthorized) => {
-                self.forget().await;
-                self.end_sign_in().await;
-            }
-            Failure::Elasticsearch(elasticsearch::Error::Forbidden { .. }) => self.forget().await,
-            _ => {}
+        if let Failure::Elasticsearch(elasticsearch::Error::Unauthorized) = failure {
+            self.end_sign_in().await;
         }
         let kind = problem_kind(&failure);
         let error: &dyn std::error::Error = &failure;
@@ -123,19 +118,6 @@ impl RequestBackend {
             request_id: Some(self.visit.request_id().as_str().to_owned()),
             reason: failure.reason().map(str::to_owned),
         })
-    }
-
-    /// Elasticsearch refuses this person something, so it may be the list as well.
-    async fn forget(&self) {
-        let Some(person) = &self.person else { return };
-        let identity = &person.session().identity;
-        if let Err(error) = self.services.store.forget_list(identity).await {
-            let error: &dyn std::error::Error = &error;
-            tracing::error!(
-                error,
-                "the list of a person who is refused could not be forgotten"
-            );
-        }
     }
 
     /// Elasticsearch no longer accepts this person's password, so the session is worth nothing.
@@ -159,12 +141,17 @@ impl RequestBackend {
         let person = self.person()?;
         let (actor, info) =
             tokio::join!(person.actor(&self.services), person.elasticsearch().info());
-        let (access, outage) = match actor {
-            Ok(actor) => (actor.access().clone(), None),
-            Err(failure) => match self.services.outage(&failure) {
-                Some(outage) => (Access::unknown(), Some(outage)),
-                None => return Err(failure),
-            },
+        let actor = actor.map(|actor| actor.access().clone());
+        let (access, fault) = match actor {
+            Ok(access) => (access, None),
+            // The session is enough for the top bar, the user's own sessions and sign-out.
+            Err(Failure::Elasticsearch(elasticsearch::Error::Unreachable)) => {
+                (Access::none(), Some(ElasticsearchFault::Unreachable))
+            }
+            Err(Failure::Elasticsearch(elasticsearch::Error::TimedOut)) => {
+                (Access::none(), Some(ElasticsearchFault::TimedOut))
+            }
+            Err(failure) => return Err(failure),
         };
         // Who it is, the session knows.
         let identity = &person.session().identity;
@@ -181,7 +168,7 @@ impl RequestBackend {
             name: info.cluster_name,
             version: info.version.number,
         });
-        let needs_help = !access.list.is_granted() && outage.is_none();
+        let needs_help = !access.list.is_granted() && fault.is_none();
         let role_request = needs_help.then(|| role::request(self.services.gate.resource()));
         Ok(Viewer {
             role_request,
@@ -193,7 +180,7 @@ impl RequestBackend {
                 url: self.services.elasticsearch.address().to_owned(),
                 embedded: self.services.elasticsearch.is_embedded(),
                 about,
-                outage,
+                fault,
             },
         })
     }

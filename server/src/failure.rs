@@ -93,6 +93,12 @@ impl Failure {
         }
     }
 
+    /// Returns true if Elasticsearch did not answer at all.
+    pub fn is_outage(&self) -> bool {
+        use elasticsearch::Error::{TimedOut, Unreachable};
+        matches!(self, Self::Elasticsearch(Unreachable | TimedOut))
+    }
+
     /// Elasticsearch's own sentence about a refusal, where it gave one.
     pub fn reason(&self) -> Option<&str> {
         match self {

@@ -46,7 +46,6 @@ pub async fn tidy(services: &Services, service: Option<&Credential>) {
         services.elasticsearch.is_reachable().await;
     }
     report("sessions", expire_sessions(services).await);
-    report("remembered lists", forget_lists(services).await);
     report("attempts to sign in", forget_attempts(services).await);
     report("unseen secrets", note_unseen_secrets(services).await);
     report("old events", cut_old_events(services).await);
@@ -66,12 +65,6 @@ async fn expire_sessions(services: &Services) -> Result<(), Failure> {
         .store
         .expire_sessions(touched, created, &stamp)
         .await?;
-    Ok(())
-}
-
-/// Nobody can look at the list of a person who has no session.
-async fn forget_lists(services: &Services) -> Result<(), Failure> {
-    services.store.forget_unused_lists().await?;
     Ok(())
 }
 

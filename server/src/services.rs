@@ -1,7 +1,7 @@
 //! What every use case works with, and the person for whom it works.
 
 use crate::{
-    access::{Actor, Fresh, Gate, Grant, Identity, Permission},
+    access::{Actor, Fresh, Gate, Grant, Permission},
     agent_keys,
     audit::{Origin, Stamp},
     clock::Clock,
@@ -13,11 +13,6 @@ use crate::{
     session::{ServerKey, Session, limit::Turns},
     store::Store,
     visit::Visit,
-};
-use app::model::{
-    access::{Access, Reach},
-    outage::Outage,
-    problem::ElasticsearchFault,
 };
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -92,47 +87,6 @@ impl Services {
     /// The keys made elsewhere, as they were found lately.
     pub fn made_elsewhere(&self) -> &agent_keys::elsewhere::Cache {
         &self.inner.made_elsewhere
-    }
-
-    /// The outage that this failure is a part of, if it is one: Elasticsearch is away, or as good as.
-    pub fn outage(&self, failure: &Failure) -> Option<Outage> {
-        let fault = match failure {
-            Failure::Elasticsearch(elasticsearch::Error::Unreachable) => {
-                ElasticsearchFault::Unreachable
-            }
-            Failure::Elasticsearch(elasticsearch::Error::TimedOut) => ElasticsearchFault::TimedOut,
-            _ => return None,
-        };
-        let now = self.clock.now();
-        let silent_for = self.elasticsearch.silent_for().unwrap_or_default();
-        let silent_ms = i64::try_from(silent_for.as_millis()).unwrap_or(i64::MAX);
-        Some(Outage {
-            fault,
-            since: now.plus_ms(-silent_ms),
-            now,
-        })
-    }
-
-    /// Forgets what is remembered for this person beyond what they may see. What cannot be forgotten now is at the
-    /// next request.
-    async fn forget_beyond(&self, identity: &Identity, access: &Access) {
-        let forgotten = async {
-            let Some(mark) = self.store.list_mark(identity).await? else {
-                return Ok(());
-            };
-            let sees_less = mark.reach == Reach::Everybody && access.list_reach == Reach::Own;
-            if sees_less || !access.list.is_granted() {
-                self.store.forget_list(identity).await?;
-            }
-            Ok::<_, crate::store::Error>(())
-        };
-        if let Err(error) = forgotten.await {
-            let error: &dyn std::error::Error = &error;
-            tracing::error!(
-                error,
-                "what a person may no longer see could not be forgotten"
-            );
-        }
     }
 
     /// Carries out a change to its end, whether or not anybody still waits for it: a browser that goes away, or a
@@ -231,11 +185,7 @@ impl Person {
     pub async fn actor(&self, services: &Services) -> Result<&Actor, Failure> {
         let inner = &self.inner;
         let identity = &inner.session.identity;
-        let ask = async || {
-            let actor = Actor::ask(&inner.connection, identity.clone(), &services.gate).await?;
-            services.forget_beyond(identity, actor.access()).await;
-            Ok(actor)
-        };
+        let ask = async || Actor::ask(&inner.connection, identity.clone(), &services.gate).await;
         let actor = inner.actor.get_or_init(ask).await;
         Ok(actor.as_ref().map_err(elasticsearch::Error::clone)?)
     }

@@ -1,11 +1,20 @@
-//! Elasticsearch's machine goes away, and comes back.
+//! Elasticsearch goes down and comes back: what answers meanwhile, and how soon the end is seen.
 
-use crate::support::{App, Browser, PASSWORD, eventually, requirement};
-use app::model::problem::{ElasticsearchFault, ProblemKind};
+use crate::support::{App, Browser, PASSWORD, eventually, requirement, soak};
+use app::model::{
+    agent_key::CreatedAgentKey,
+    key_list::KeyListPage,
+    problem::{ElasticsearchFault, ProblemKind},
+    session::SessionList,
+    viewer::Viewer,
+};
 use http::StatusCode;
 use std::time::{Duration, Instant};
 
 const UNREACHABLE: ProblemKind = ProblemKind::Elasticsearch(ElasticsearchFault::Unreachable);
+
+const LIST: &str = "/settings/agent-keys";
+const SESSIONS: &str = "/settings/sessions";
 
 pub(crate) fn is_given_up(app: &App) -> bool {
     app.application.services().elasticsearch.is_given_up()
@@ -108,4 +117,144 @@ async fn a_restart_that_refuses_connections_keeps_nobody_out_afterwards() {
     assert_eq!(ada.list(|_| {}).await.status, StatusCode::OK);
     let answer = app.nobody().sign_in("ada", PASSWORD).await;
     assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn pages_name_the_cause_and_offer_a_retry_while_elasticsearch_is_down() {
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let created: CreatedAgentKey = ada.create("checkout").await.value();
+    let id = created.id.as_str();
+    assert_eq!(ada.get(LIST).await.status, StatusCode::OK, "the control");
+    proxy.refuse().await;
+
+    let key = format!("{LIST}/{id}");
+    for page in [
+        LIST,
+        key.as_str(),
+        "/settings/users",
+        "/settings/apm-integration",
+        "/settings/audit",
+    ] {
+        let answer = ada.get(page).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{page}");
+        let text = answer.text();
+        for part in [
+            "Elasticsearch cannot be reached",
+            "Not answering",
+            "Try again",
+            &format!("href=\"{page}"),
+            // The ways out: navigation, the user's own sessions, sign-out.
+            "id=\"nav\"",
+            "User menu: ada",
+            SESSIONS,
+            "sign_out",
+        ] {
+            assert!(text.contains(part), "{page}: {part}");
+        }
+        for part in ["checkout", "/revoke", "/new"] {
+            assert!(!text.contains(part), "{page}: {part}");
+        }
+    }
+    let revoke = ada.get(&format!("{key}/revoke")).await.text();
+    assert!(revoke.contains("Nothing was changed") && !revoke.contains("Revoke key</button>"));
+    assert_eq!(ada.create("not now").await.problem(), UNREACHABLE);
+    for function in ["find_agent_key", "revoke_agent_key"] {
+        let answer = ada.post(function, &[("id", id)]).await;
+        assert_eq!(answer.problem(), UNREACHABLE, "{function}");
+    }
+    let viewer: Viewer = ada.post("read_viewer", &[]).await.value();
+    assert_eq!(
+        (viewer.username.as_str(), viewer.cluster.fault),
+        ("ada", Some(ElasticsearchFault::Unreachable))
+    );
+    assert!(!viewer.access.list.is_granted() && !viewer.access.manage_security.is_granted());
+
+    proxy.stop_refusing().await;
+    let list: KeyListPage = ada.list(|_| {}).await.value();
+    assert_eq!(list.keys.len(), 1);
+    requirement("R41", 5, 5, None);
+}
+
+#[tokio::test]
+async fn own_sessions_and_sign_out_work_while_elasticsearch_is_down() {
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let second = app.as_user("ada").await;
+    proxy.refuse().await;
+
+    let page = ada.get(SESSIONS).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text().contains("Your sessions") && page.text().contains("Not answering"));
+    let list: SessionList = ada.post("list_own_sessions", &[]).await.value();
+    assert_eq!(list.sessions.len(), 2);
+    let ended: u64 = ada.post("end_other_sessions", &[]).await.value();
+    assert_eq!(ended, 1);
+    assert_eq!(second.get(SESSIONS).await.status, StatusCode::SEE_OTHER);
+
+    let signed_out = ada.submit(SESSIONS, "sign_out", &[]).await;
+    assert_eq!(signed_out.status, StatusCode::SEE_OTHER);
+    assert_eq!(ada.list(|_| {}).await.problem(), ProblemKind::SignedOut);
+    requirement("R41", 1, 1, None);
+}
+
+#[tokio::test]
+async fn sign_in_page_says_that_elasticsearch_is_down_and_no_password_is_accepted() {
+    let (app, proxy) = App::behind_proxy().await;
+    app.with_key_user("ada").await;
+    proxy.refuse().await;
+    let page = app.nobody().get("/login").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text().contains("Not reachable"));
+    let answer = app.nobody().sign_in("ada", PASSWORD).await;
+    assert_eq!(answer.problem(), UNREACHABLE);
+    assert!(answer.cookie().is_none());
+    requirement("R41", 1, 1, None);
+}
+
+/// Twenty people open pages while no packet is answered.
+#[tokio::test]
+async fn pages_answer_at_once_through_an_outage_that_many_people_sit_out() {
+    const PEOPLE: usize = 20;
+    let (app, mut machine) = App::behind_machine().await;
+    let mut people = Vec::new();
+    for number in 0..PEOPLE {
+        people.push(app.with_key_user(&format!("person-{number}")).await);
+    }
+    machine.switch_off().await;
+    // The first requests wait for a connection and open the circuit.
+    give_up(&app, &people[0]).await;
+    let end = Instant::now() + Duration::from_secs(soak(0, 60) as u64);
+    let (mut held, mut took) = (0, Vec::new());
+    loop {
+        for person in &people {
+            for (path, status, part) in [
+                (LIST, StatusCode::SERVICE_UNAVAILABLE, "Try again"),
+                (SESSIONS, StatusCode::OK, "Your sessions"),
+            ] {
+                let began = Instant::now();
+                let page = person.get(path).await;
+                took.push(began.elapsed());
+                held += usize::from(page.status == status && page.text().contains(part));
+            }
+        }
+        if Instant::now() >= end {
+            break;
+        }
+    }
+    took.sort();
+    let p95 = took[took.len() * 95 / 100];
+    println!("{} pages, p95 {} ms", took.len(), p95.as_millis());
+    assert_eq!(held, took.len());
+    // No page waits for a connection any more. Only the long run is judged by the time that is asked for.
+    let median = took[took.len() / 2];
+    assert!(median < Duration::from_millis(1_900), "{took:?}");
+    assert!(
+        soak(0, 1) == 0 || p95 < Duration::from_millis(300),
+        "{p95:?}"
+    );
+    machine.switch_on();
+    let is_back = async || people[0].list(|_| {}).await.status == StatusCode::OK;
+    eventually("the list is back", is_back).await;
+    requirement("R41", held, took.len(), None);
 }

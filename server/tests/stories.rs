@@ -19,7 +19,6 @@ mod conformance;
 mod connections;
 mod contention;
 mod create;
-mod degraded;
 mod domains;
 mod durability;
 mod edits;

@@ -49,23 +49,17 @@ pub fn TopbarEnd(
         Some(about) => about.name.clone(),
         None => "Elasticsearch".to_owned(),
     };
-    let outage = viewer.cluster.outage;
-    let tone = if outage.is_some() {
-        "warning"
+    let is_down = viewer.cluster.fault.is_some();
+    let tone = if is_down { "warning" } else { "success" };
+    let cluster_state = match &viewer.cluster.about {
+        _ if is_down => Some("Not answering".to_owned()),
+        Some(about) => Some(format!("Elasticsearch {}", about.version)),
+        None => None,
+    };
+    let cluster_title = if is_down {
+        "Cluster that does not answer"
     } else {
-        "success"
-    };
-    let cluster_state = match (outage, &viewer.cluster.about) {
-        (Some(outage), _) => Some(format!(
-            "Not answering since {}",
-            outage.since.time_of_day()
-        )),
-        (None, Some(about)) => Some(format!("Elasticsearch {}", about.version)),
-        (None, None) => None,
-    };
-    let cluster_title = match outage {
-        Some(_) => "Cluster that does not answer",
-        None => "Connected cluster",
+        "Connected cluster"
     };
     let who = viewer.username.clone();
     view! {

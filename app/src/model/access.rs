@@ -25,8 +25,6 @@ pub enum Permit {
     Granted,
     /// May not, because these are missing.
     Missing(Vec<MissingPrivilege>),
-    /// Nobody can tell: Elasticsearch does not answer. May not, until it does.
-    Unknown,
 }
 
 impl Permit {
@@ -69,18 +67,19 @@ pub struct Access {
 }
 
 impl Access {
-    /// What is known while Elasticsearch does not answer: nothing, so nothing is allowed.
-    pub fn unknown() -> Self {
+    /// Grants nothing, as long as Elasticsearch does not answer.
+    pub fn none() -> Self {
+        let missing = || Permit::Missing(Vec::new());
         Self {
-            list: Permit::Unknown,
-            create: Permit::Unknown,
-            revoke: Permit::Unknown,
+            list: missing(),
+            create: missing(),
+            revoke: missing(),
             list_reach: Reach::Own,
             revoke_reach: Reach::Own,
             hand_on_event_write: false,
             hand_on_config_agent_read: false,
-            manage_security: Permit::Unknown,
-            save_settings: Permit::Unknown,
+            manage_security: missing(),
+            save_settings: missing(),
         }
     }
 }

@@ -4,7 +4,6 @@ use super::{
     key_name::KeyName,
     labels::Labels,
     new_agent_key::OperationId,
-    outage::Outage,
     secret::Secret,
     timestamp::{DAY_MS, Timestamp},
 };
@@ -183,8 +182,6 @@ pub struct FoundAgentKey {
     pub in_cache: bool,
     /// When Elasticsearch was asked.
     pub read_at: Timestamp,
-    /// Why it was not asked now, where the key is shown as it was then.
-    pub outage: Option<Outage>,
 }
 
 /// A key that was just made, with its secret. It exists in one response and on one page.

@@ -4,7 +4,6 @@ use super::{
     agent_key::AgentKey,
     apm_settings::ApmSettings,
     keys_in_use::{KeysInUse, MadeElsewhere},
-    outage::Memory,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -114,8 +113,6 @@ pub struct KeyListPage {
     pub summary: KeySummary,
     /// When Elasticsearch was asked.
     pub read_at: Timestamp,
-    /// Whether it could not be asked now, and these are the keys that are remembered from then.
-    pub memory: Option<Memory>,
 }
 
 /// Counts over all agent keys that a person may see.
@@ -143,13 +140,6 @@ pub struct KeySummary {
     pub limit: u32,
     /// Whether API-key authorization is on, from the settings.
     pub authorization_enabled: bool,
-}
-
-impl KeyListPage {
-    /// The moment from which the rows are seen.
-    pub fn now(&self) -> Timestamp {
-        self.memory.map_or(self.read_at, |memory| memory.outage.now)
-    }
 }
 
 impl KeySummary {

@@ -1,6 +1,6 @@
 //! The person who is signed in, and the cluster they are signed in to.
 
-use super::{access::Access, outage::Outage};
+use super::{access::Access, problem::ElasticsearchFault};
 use serde::{Deserialize, Serialize};
 
 /// The person who is signed in.
@@ -29,8 +29,8 @@ pub struct Cluster {
     pub embedded: bool,
     /// Name and version, where the person may see them.
     pub about: Option<ClusterAbout>,
-    /// Whether it does not answer. Then nobody knows what the person may do.
-    pub outage: Option<Outage>,
+    /// Why it does not answer. While this is set, `Viewer::access` grants nothing.
+    pub fault: Option<ElasticsearchFault>,
 }
 
 /// What `GET /` tells.

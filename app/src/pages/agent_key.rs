@@ -10,10 +10,12 @@ use crate::{
         callout::Callout,
         icon::{Icon, IconName},
         moment::Moment,
-        outage::OutageBanner,
         problem::ProblemPrompt,
     },
-    model::agent_key::{Delivery, FoundAgentKey, KeyRights, KeySource, KeyStatus},
+    model::{
+        agent_key::{Delivery, FoundAgentKey, KeyId, KeyRights, KeySource, KeyStatus},
+        problem::{Problem, ProblemKind},
+    },
     questions::{agent_keys::find_agent_key, ask},
     urls,
 };
@@ -26,6 +28,10 @@ use leptos_router::hooks::use_params_map;
 pub fn AgentKeyPage() -> impl IntoView {
     let parameters = use_params_map();
     let id = move || parameters.read().get("id").unwrap_or_default();
+    let retry = move |problem: &Problem| match (&problem.kind, KeyId::parse(&id())) {
+        (ProblemKind::Elasticsearch(_), Some(id)) => urls::agent_key(&id),
+        _ => urls::agent_keys(),
+    };
     let key = ask(id, find_agent_key);
     view! {
         <Title text="Agent key · Agent Keys" />
@@ -38,7 +44,7 @@ pub fn AgentKeyPage() -> impl IntoView {
                             <header class="page-header">
                                 <div data-part="title"><h1>"Agent key"</h1></div>
                             </header>
-                            <ProblemPrompt problem retry=urls::agent_keys() />
+                            <ProblemPrompt retry=retry(&problem) problem />
                         }
                         .into_any(),
                     }
@@ -55,11 +61,8 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
         key,
         descriptors,
         in_cache,
-        read_at,
-        outage,
+        read_at: now,
     } = found;
-    let now = outage.map_or(read_at, |outage| outage.now);
-    let banner = outage.map(|outage| view! { <OutageBanner outage what="This page" read_at /> });
     let in_cache = in_cache.then(|| key.id.to_string()).map(|ids| {
         view! {
             <Callout tone=Tone::Warning>
@@ -103,7 +106,6 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
     })
     .collect();
     view! {
-        {banner}
         <header class="page-header">
             <div data-part="title">
                 <h1><bdi>{or_dash(&key.name)}</bdi></h1>

@@ -13,20 +13,18 @@ mod summary;
 pub mod table;
 mod toolbar;
 
-use super::layout::{is_dialog, is_outage, use_viewer};
+use super::layout::{is_dialog, is_elasticsearch_down, use_viewer, viewer_with_access};
 use crate::{
     components::{
         badge::Tone,
         callout::{Announce, Callout},
         icon::{Icon, IconName},
-        outage::OutageBanner,
         problem::ProblemPrompt,
     },
     model::{
         access::Permit,
         agent_key::{FoundAgentKey, KeyStatus},
         key_list::{KeyListPage, KeyListQuery},
-        outage::Memory,
         problem::{ElasticsearchFault, Problem, ProblemKind},
         viewer::Viewer,
     },
@@ -41,7 +39,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{components::Outlet, hooks::use_location, params::ParamsMap};
 use pages::Pages;
-use states::{ApiKeysDisabled, Denied, Empty, Loading, NothingFound, NothingRemembered};
+use states::{ApiKeysDisabled, Denied, Empty, Loading, NothingFound};
 use summary::Summary;
 use table::KeyTable;
 use toolbar::{Searched, Toolbar};
@@ -65,13 +63,10 @@ pub fn AgentKeysPage() -> impl IntoView {
         move || (query.get(), revoked.get(), revocations.0.get()),
         |(query, ..)| list_agent_keys(query),
     );
-    // What the top bar says of Elasticsearch follows what became of the list.
+    // The top bar's state of Elasticsearch follows the outcome of the list.
     Effect::new(move |_| {
-        let from_memory = list.with(|list| match list {
-            Some(Ok(page)) => Some(page.memory.is_some()),
-            Some(Err(_)) | None => None,
-        });
-        if from_memory.is_some_and(|memory| memory != viewer.with_untracked(is_outage)) {
+        let is_listed = list.with(|list| matches!(list, Some(Ok(_))));
+        if is_listed && viewer.with_untracked(is_elasticsearch_down) {
             viewer.refetch();
         }
     });
@@ -83,10 +78,11 @@ pub fn AgentKeysPage() -> impl IntoView {
             <RevokedNotice id=revoked />
             <Transition fallback=move || view! { <Header create=None /> <Loading /> }>
                 {move || Suspend::new(async move {
-                    let (viewer, list) = (viewer.await, list.await);
-                    match viewer {
-                        Ok(viewer) => view! { <Content viewer list query /> }.into_any(),
-                        Err(problem) => view! { <Header create=None /> <Failed problem /> }.into_any(),
+                    match (viewer_with_access(viewer).await, list.await) {
+                        (Ok(viewer), list) => view! { <Content viewer list query /> }.into_any(),
+                        (Err(_), Err(problem)) | (Err(problem), Ok(_)) => {
+                            view! { <Header create=None /> <Failed problem /> }.into_any()
+                        }
                     }
                 })}
             </Transition>
@@ -99,7 +95,7 @@ pub fn AgentKeysPage() -> impl IntoView {
 /// The page's heading and its one primary action.
 #[component]
 fn Header(
-    /// Whether this person may create keys; `None` while nobody knows, or where the page offers it elsewhere.
+    /// Whether this person may create keys; `None` where the page offers it elsewhere or not at all.
     create: Option<Permit>,
 ) -> impl IntoView {
     let action = create.map(|permit| view! { <CreateLink permit /> });
@@ -114,9 +110,6 @@ fn Header(
     }
     .into_any()
 }
-
-/// Why nothing can be changed; the banner above says the same to everybody who sees it.
-const NOT_NOW: &str = "Not while Elasticsearch does not answer";
 
 /// The way to the form, or why there is none.
 #[component]
@@ -147,21 +140,6 @@ fn CreateLink(permit: Permit) -> impl IntoView {
             }
             .into_any()
         }
-        Permit::Unknown => view! {
-            <button
-                type="button"
-                class="button"
-                data-variant="primary"
-                disabled
-                title=NOT_NOW
-                aria-describedby="create-unknown"
-            >
-                <Icon name=IconName::Plus />
-                "Create APM agent key"
-            </button>
-            <p class="visually-hidden" id="create-unknown">{NOT_NOW}</p>
-        }
-        .into_any(),
     }
 }
 
@@ -173,9 +151,6 @@ fn Content(
     query: Memo<KeyListQuery>,
 ) -> impl IntoView {
     match list {
-        Ok(page) if page.memory.is_some() => {
-            view! { <Remembered page query /> }.into_any()
-        }
         Ok(page) if page.summary.is_empty() && !query.get_untracked().is_filtered() => view! {
             <Header create=None />
             <Empty create=viewer.access.create authorization_enabled=page.summary.authorization_enabled />
@@ -214,24 +189,6 @@ fn Keys(page: KeyListPage, query: Memo<KeyListQuery>) -> impl IntoView {
     .into_any()
 }
 
-/// The list as it was when Elasticsearch last answered. It can be searched, and nothing can be changed.
-#[component]
-fn Remembered(page: KeyListPage, query: Memo<KeyListQuery>) -> impl IntoView {
-    let Memory { outage, kept, of } = page.memory?;
-    let more = (kept < of).then(|| {
-        format!("It holds the newest {kept} of {of} keys; search and filters look through those. ")
-    });
-    Some(view! {
-        <OutageBanner outage what="This list" read_at=page.read_at more />
-        <Header create=Some(Permit::Unknown) />
-        {if of == 0 {
-            view! { <NothingRemembered /> }.into_any()
-        } else {
-            view! { <Keys page query /> }.into_any()
-        }}
-    })
-}
-
 /// The list could not be read; the address stays, so trying again means the same search.
 #[component]
 fn Failed(problem: Problem) -> impl IntoView {
@@ -245,10 +202,7 @@ fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
         move || id.get(),
         |id| async move {
             match id {
-                Some(id) => find_agent_key(id)
-                    .await
-                    .ok()
-                    .filter(|found| found.outage.is_none()),
+                Some(id) => find_agent_key(id).await.ok(),
                 None => None,
             }
         },

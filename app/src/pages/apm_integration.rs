@@ -1,6 +1,6 @@
 //! The step before the first key: how APM Server accepts agents.
 
-use super::layout::use_viewer;
+use super::layout::{use_viewer, viewer_with_access};
 use crate::{
     components::{
         badge::{Badge, Tone},
@@ -58,11 +58,11 @@ pub fn ApmIntegrationPage() -> impl IntoView {
             {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
             <Transition fallback=|| view! { <p role="status">"Loading the settings"</p> }>
                 {move || Suspend::new(async move {
-                    match (viewer.await, integration.await) {
+                    match (viewer_with_access(viewer).await, integration.await) {
                         (Ok(viewer), Ok(integration)) => {
                             view! { <Settings integration save permit=viewer.access.save_settings /> }.into_any()
                         }
-                        (Err(problem), _) | (_, Err(problem)) => {
+                        (_, Err(problem)) | (Err(problem), _) => {
                             view! { <ProblemPrompt problem retry=urls::apm_integration() /> }.into_any()
                         }
                     }
@@ -136,7 +136,6 @@ fn Settings(
         Permit::Missing(missing) => {
             Some(missing.iter().map(describe).collect::<Vec<_>>().join(", "))
         }
-        Permit::Unknown => Some("an answer of Elasticsearch".to_owned()),
     };
     view! {
         <LimitNotice integration=integration.clone() />

@@ -3,7 +3,7 @@
 mod filters;
 mod table;
 
-use super::layout::use_viewer;
+use super::layout::{use_viewer, viewer_with_access};
 use crate::{
     components::{
         badge::Tone,
@@ -37,10 +37,9 @@ pub fn AuditPage() -> impl IntoView {
         <main id="main" class="page">
             <Transition fallback=|| view! { <p role="status">"Loading the audit log"</p> }>
                 {move || Suspend::new(async move {
-                    let (viewer, page) = (viewer.await, page.await);
-                    match viewer {
-                        Ok(viewer) => view! { <Content viewer page query /> }.into_any(),
-                        Err(problem) => view! { <Header export=None /> <ProblemPrompt problem retry=urls::audit() /> }.into_any(),
+                    match (viewer_with_access(viewer).await, page.await) {
+                        (Ok(viewer), page) => view! { <Content viewer page query /> }.into_any(),
+                        (Err(_), Err(problem)) | (Err(problem), Ok(_)) => view! { <Header export=None /> <ProblemPrompt problem retry=urls::audit() /> }.into_any(),
                     }
                 })}
             </Transition>

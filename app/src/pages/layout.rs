@@ -5,7 +5,10 @@ use crate::{
         sidenav::Sidenav,
         topbar::{SignOutButton, TopbarEnd, TopbarStart},
     },
-    model::{problem::Problem, viewer::Viewer},
+    model::{
+        problem::{Problem, ProblemKind},
+        viewer::Viewer,
+    },
     questions::{Answer, ask, session::read_viewer},
     urls,
 };
@@ -27,12 +30,12 @@ pub fn SettingsLayout() -> impl IntoView {
     let viewer = ask(|| (), |()| read_viewer());
     provide_context(CurrentViewer(viewer));
     let location = use_location();
-    // While Elasticsearch did not answer, nobody knew what the person may do: at the next page somebody may.
-    let is_unknown = move || viewer.with_untracked(is_outage);
+    // The next page finds out whether Elasticsearch answers again.
+    let is_down = move || viewer.with_untracked(is_elasticsearch_down);
     Effect::watch(
         move || (location.pathname.get(), location.search.get()),
         move |_, _, _| {
-            if is_unknown() {
+            if is_down() {
                 viewer.refetch();
             }
         },
@@ -63,9 +66,20 @@ pub fn SettingsLayout() -> impl IntoView {
     .into_any()
 }
 
-/// Whether Elasticsearch did not say what the person may do.
-pub fn is_outage(viewer: &Option<Result<Viewer, Problem>>) -> bool {
-    matches!(viewer, Some(Ok(viewer)) if viewer.cluster.outage.is_some())
+/// Returns true if Elasticsearch did not answer what the person may do.
+pub fn is_elasticsearch_down(viewer: &Option<Result<Viewer, Problem>>) -> bool {
+    matches!(viewer, Some(Ok(viewer)) if viewer.cluster.fault.is_some())
+}
+
+/// The viewer with known access, for a page that needs Elasticsearch.
+pub async fn viewer_with_access(
+    viewer: Answer<Result<Viewer, Problem>>,
+) -> Result<Viewer, Problem> {
+    let viewer = viewer.await?;
+    match viewer.cluster.fault {
+        Some(fault) => Err(ProblemKind::from(fault).into()),
+        None => Ok(viewer),
+    }
 }
 
 /// Whether a dialog is drawn over the page at this address.

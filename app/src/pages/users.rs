@@ -6,7 +6,7 @@ pub mod reset_password;
 mod role;
 mod table;
 
-use super::layout::{is_dialog, use_viewer};
+use super::layout::{is_dialog, use_viewer, viewer_with_access};
 use crate::{
     components::{
         badge::Tone,
@@ -72,7 +72,7 @@ pub fn UsersPage() -> impl IntoView {
         <main id="main" class="page" inert=behind_dialog>
             <Transition fallback=|| view! { <p role="status">"Loading users"</p> }>
                 {move || Suspend::new(async move {
-                    match (viewer.await, role.await) {
+                    match (viewer_with_access(viewer).await, role.await) {
                         (Ok(viewer), Ok(role)) if viewer.access.manage_security.is_granted() => {
                             let users = users.await;
                             view! {
@@ -89,7 +89,7 @@ pub fn UsersPage() -> impl IntoView {
                         (Ok(viewer), Ok(role)) => {
                             view! { <Header can_create=false search /> <ForSomebodyElse viewer role actions /> }.into_any()
                         }
-                        (Err(problem), _) | (_, Err(problem)) => {
+                        (_, Err(problem)) | (Err(problem), _) => {
                             view! { <Header can_create=false search /> <ProblemPrompt problem retry=urls::users_matching(&search.get_untracked()) /> }.into_any()
                         }
                     }

@@ -15,28 +15,14 @@ use std::collections::HashMap;
 /// A page has this long to say that it has drawn the secret.
 pub const ACKNOWLEDGE_MS_MAX: i64 = 10 * 60 * 1_000;
 
-/// Puts into each key what is remembered of its secret. A key that carries an operation of this application, and
-/// that its database does not know, is told to the audit trail: the database is older than the key.
+/// Puts into each key the delivery state of its secret. A key that carries an operation of this application and is
+/// missing from the database gets an audit event: the database is older than the key.
 pub(super) async fn recall(
     services: &Services,
     person: &Person,
     keys: &mut [AgentKey],
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let unrecorded = look_up(services, keys, now).await?;
-    if !unrecorded.is_empty() {
-        let grant = person.grant(services, Permission::ListAgentKeys).await?;
-        note_drift(services, person, &grant, &unrecorded).await;
-    }
-    Ok(())
-}
-
-/// The same, and nothing is told: the keys of which the database does not know.
-pub(super) async fn look_up(
-    services: &Services,
-    keys: &mut [AgentKey],
-    now: Timestamp,
-) -> Result<Vec<KeyId>, Failure> {
     let ours: Vec<_> = keys
         .iter()
         .filter(|key| key.delivery != Delivery::MadeElsewhere)
@@ -60,7 +46,11 @@ pub(super) async fn look_up(
             }
         };
     }
-    Ok(unrecorded)
+    if !unrecorded.is_empty() {
+        let grant = person.grant(services, Permission::ListAgentKeys).await?;
+        note_drift(services, person, &grant, &unrecorded).await;
+    }
+    Ok(())
 }
 
 fn delivery(state: OperationState, began_at: Timestamp, now: Timestamp) -> Delivery {

@@ -84,7 +84,7 @@ pub(super) async fn find(services: &Services, person: &Person) -> Result<Found, 
 pub(super) async fn count(services: &Services, person: &Person) -> Result<MadeElsewhere, Failure> {
     let found = match find(services, person).await {
         Ok(found) => found,
-        Err(failure) if services.outage(&failure).is_some() => return Err(failure),
+        Err(failure) if failure.is_outage() => return Err(failure),
         Err(failure) => {
             let error: &dyn std::error::Error = &failure;
             tracing::warn!(error, "keys made elsewhere could not be counted");

@@ -5,7 +5,6 @@ use super::{
     ownership::Ownership,
     query,
     read::{agent_key, is_agent_key},
-    recall,
 };
 use crate::{
     access::Permission,
@@ -18,38 +17,28 @@ use app::model::{
 };
 use serde_json::Value;
 
-/// The key of this id, to look at. While Elasticsearch is away, that is the key as this person's list showed it before.
+/// Returns the key of this id with its role descriptors.
 #[tracing::instrument(name = "agent_keys.key.look_at", skip_all)]
 pub async fn look_at(
     services: &Services,
     person: &Person,
     id: &KeyId,
 ) -> Result<FoundAgentKey, Failure> {
-    let failure = match find_stored(services, person, id).await {
-        Ok((key, descriptors)) => {
-            let read_at = services.clock.now();
-            let cached_since = read_at.plus_ms(-CACHED_MS_MAX);
-            let revoked = matches!(key.status, KeyStatus::Revoked { .. });
-            let in_cache = revoked
-                && services
-                    .store
-                    .is_revoked_in_cache(&key.id, cached_since)
-                    .await?;
-            return Ok(FoundAgentKey {
-                key,
-                descriptors: descriptors.map(|descriptors| format!("{descriptors:#}")),
-                in_cache,
-                read_at,
-                outage: None,
-            });
-        }
-        Err(failure) => failure,
-    };
-    let Some(outage) = services.outage(&failure) else {
-        return Err(failure);
-    };
-    let found = recall::key(services, person, id, outage).await?;
-    found.ok_or(failure)
+    let (key, descriptors) = find_stored(services, person, id).await?;
+    let read_at = services.clock.now();
+    let cached_since = read_at.plus_ms(-CACHED_MS_MAX);
+    let is_revoked = matches!(key.status, KeyStatus::Revoked { .. });
+    let in_cache = is_revoked
+        && services
+            .store
+            .is_revoked_in_cache(&key.id, cached_since)
+            .await?;
+    Ok(FoundAgentKey {
+        key,
+        descriptors: descriptors.map(|descriptors| format!("{descriptors:#}")),
+        in_cache,
+        read_at,
+    })
 }
 
 /// The key of this id, if it is an agent key and this person may see it. Every other id is answered alike.
@@ -74,7 +63,7 @@ async fn find_stored(
     let stored = stored.filter(|key| key.id == id.as_str() && is_agent_key(key));
     let stored = stored.ok_or(Failure::NotFound)?;
     let descriptors = stored.role_descriptors.clone();
-    let ownership = Ownership::of(services, person, access, std::slice::from_ref(&stored)).await?;
+    let ownership = Ownership::of(person, access, std::slice::from_ref(&stored)).await?;
     let now = services.clock.now();
     let mut key = agent_key(stored, &ownership, access, now)?;
     delivery::recall(services, person, std::slice::from_mut(&mut key), now).await?;

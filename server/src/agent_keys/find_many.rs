@@ -50,7 +50,7 @@ pub(super) async fn look_up(
     let now = services.clock.now();
     let query = query::by_ids(chosen.ids());
     let found = person.elasticsearch().query_api_keys(&query).await?;
-    let ownership = Ownership::of(services, person, access, &found.api_keys).await?;
+    let ownership = Ownership::of(person, access, &found.api_keys).await?;
     let keys = found.api_keys.into_iter().filter(is_agent_key);
     let mut keys = keys
         .map(|stored| {

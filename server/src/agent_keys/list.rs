@@ -5,9 +5,7 @@ use super::{
     ownership::Ownership,
     query::{self, Ends, LabelSearch, Slice},
     read::{agent_key, summary},
-    recall,
     reconcile::reconcile,
-    remember::remember,
 };
 use crate::{
     access::Permission,
@@ -26,34 +24,16 @@ use app::model::{
 };
 use serde_json::{Value, json};
 
-/// Answers one page. While Elasticsearch is away, that is a page of what this person's list showed before.
+/// Returns one page. Elasticsearch decides whose keys are in it: a user who may only manage their own keys sees only
+/// those.
 #[tracing::instrument(name = "agent_keys.page.list", skip_all)]
 pub async fn list(
     services: &Services,
     person: &Person,
     query: KeyListQuery,
 ) -> Result<KeyListPage, Failure> {
-    check_limits(&query)?;
-    let failure = match ask(services, person, &query).await {
-        Ok(page) => {
-            remember(services, person, &page);
-            return Ok(page);
-        }
-        Err(failure) => failure,
-    };
-    let Some(outage) = services.outage(&failure) else {
-        return Err(failure);
-    };
-    let page = recall::list(services, person, &query, outage).await?;
-    page.ok_or(failure)
-}
-
-/// Asks Elasticsearch, which decides whose keys are in the page: who may only manage their own sees only those.
-async fn ask(
-    services: &Services,
-    person: &Person,
-    query: &KeyListQuery,
-) -> Result<KeyListPage, Failure> {
+    let query = &query;
+    check_limits(query)?;
     person.grant(services, Permission::ListAgentKeys).await?;
     reconcile(services, person).await;
     let access = person.actor(services).await?.access();
@@ -89,7 +69,7 @@ async fn ask(
     let has_previous = if backwards { more } else { !came_from_start };
     let next = has_next.then(|| place(stored.last())).flatten();
     let previous = has_previous.then(|| place(stored.first())).flatten();
-    let ownership = Ownership::of(services, person, access, &stored).await?;
+    let ownership = Ownership::of(person, access, &stored).await?;
     let mut keys = stored
         .drain(..)
         .map(|key| agent_key(key, &ownership, access, now))
@@ -102,7 +82,6 @@ async fn ask(
         previous,
         summary: counted.with_settings(&settings),
         read_at: now,
-        memory: None,
     })
 }
 

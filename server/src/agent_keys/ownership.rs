@@ -5,10 +5,7 @@
 //! of the domain is told, not its realms, so Elasticsearch is asked about one key for each realm in question.
 
 use crate::{
-    access::Identity,
-    elasticsearch::api_key::query::StoredKey,
-    failure::Failure,
-    services::{Person, Services},
+    access::Identity, elasticsearch::api_key::query::StoredKey, failure::Failure, services::Person,
 };
 use app::model::{
     access::{Access, Reach},
@@ -26,26 +23,20 @@ pub(super) struct Ownership<'a> {
 }
 
 impl<'a> Ownership<'a> {
-    /// By realm and name alone, or by what Elasticsearch lists to those who see only their own.
-    pub(super) fn by_identity(viewer: &'a Identity, access: &Access) -> Self {
-        Self {
-            viewer,
-            sees_own_only: access.list_reach == Reach::Own,
-            realms: Vec::new(),
-        }
-    }
-
     /// For these keys. Elasticsearch is asked only where the answer decides whether a key may be revoked: for those who
     /// see everybody's keys and revoke their own, and only about keys of their user name in another realm. A realm that it
     /// cannot be asked about is not theirs, except in an outage.
     pub(super) async fn of(
-        services: &Services,
         person: &'a Person,
         access: &Access,
         keys: &[StoredKey],
     ) -> Result<Self, Failure> {
         let viewer = &person.session().identity;
-        let mut ownership = Self::by_identity(viewer, access);
+        let mut ownership = Self {
+            viewer,
+            sees_own_only: access.list_reach == Reach::Own,
+            realms: Vec::new(),
+        };
         if ownership.sees_own_only || access.revoke_reach == Reach::Everybody {
             return Ok(ownership);
         }
@@ -64,7 +55,7 @@ impl<'a> Ownership<'a> {
                 Ok(false) => {}
                 Err(error) => {
                     let failure = Failure::from(error);
-                    if services.outage(&failure).is_some() {
+                    if failure.is_outage() {
                         return Err(failure);
                     }
                     let error: &dyn std::error::Error = &failure;

@@ -114,14 +114,6 @@ pub(super) fn summary(now: Timestamp) -> Value {
     })
 }
 
-/// The newest agent keys, and the counts over all of them, of one moment.
-pub(super) fn newest(rows: usize, now: Timestamp) -> Value {
-    let mut body = summary(now);
-    body["size"] = json!(rows);
-    body["sort"] = json!([{ "creation": { "order": "desc" } }, { "name": { "order": "desc" } }]);
-    body
-}
-
 /// A part of the list.
 #[derive(Clone, Copy)]
 pub(super) struct Slice<'a> {

@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// Version, what it is about, and its SQL. What was ever released is never changed again.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (
         1,
         "first",
@@ -36,18 +36,13 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     ),
     (
         6,
-        "remembered lists",
-        include_str!("../../../migrations/0006_remembered_lists.sql"),
+        "audit forwarding",
+        include_str!("../../../migrations/0006_audit_forwarding.sql"),
     ),
     (
         7,
-        "audit forwarding",
-        include_str!("../../../migrations/0007_audit_forwarding.sql"),
-    ),
-    (
-        8,
         "audit retention",
-        include_str!("../../../migrations/0008_audit_retention.sql"),
+        include_str!("../../../migrations/0007_audit_retention.sql"),
     ),
 ];
 

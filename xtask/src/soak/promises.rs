@@ -99,7 +99,7 @@ pub(super) const PROMISES: &[Promise] = &[
     promise(40, "A credential never follows a redirect"),
     promise(
         41,
-        "While Elasticsearch is away, what was known is shown with its date",
+        "While Elasticsearch is down, pages name the cause, and own sessions and sign-out work",
     ),
     promise(42, "Slow clients do not keep others out"),
     promise(43, "Bodies, headers and addresses are bounded"),

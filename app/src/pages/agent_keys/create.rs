@@ -22,7 +22,7 @@ use crate::{
         timestamp::{DAY_MS, Timestamp},
         viewer::Viewer,
     },
-    pages::layout::use_viewer,
+    pages::layout::{use_viewer, viewer_with_access},
     questions::{
         agent_keys::{CreateAgentKey, prepare_agent_key},
         ask,
@@ -76,11 +76,11 @@ fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl Int
                         {move || {
                             let typed = typed.clone();
                             Suspend::new(async move {
-                                match (viewer.await, preparation.await) {
+                                match (viewer_with_access(viewer).await, preparation.await) {
                                     (Ok(viewer), Ok(preparation)) => {
                                         view! { <Fields create viewer preparation typed /> }.into_any()
                                     }
-                                    (Err(problem), _) | (_, Err(problem)) => {
+                                    (_, Err(problem)) | (Err(problem), _) => {
                                         view! { <ProblemCallout problem /> }.into_any()
                                     }
                                 }

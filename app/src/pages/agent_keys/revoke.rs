@@ -11,8 +11,8 @@ use crate::{
         problem::ProblemCallout,
     },
     model::{
-        agent_key::{AgentKey, FoundAgentKey, KeyStatus},
-        problem::{Problem, ProblemKind},
+        agent_key::{AgentKey, KeyStatus},
+        problem::Problem,
     },
     questions::{
         agent_keys::{RevokeAgentKey, find_agent_key},
@@ -41,11 +41,6 @@ pub fn RevokeAgentKeyPage() -> impl IntoView {
                     let close = close.clone();
                     Suspend::new(async move {
                         match key.await {
-                            // A key that is only remembered cannot be revoked now.
-                            Ok(FoundAgentKey { outage: Some(outage), .. }) => {
-                                let problem = ProblemKind::from(outage.fault).into();
-                                view! { <NotNow problem close /> }.into_any()
-                            }
                             Ok(found) => view! { <Question key=found.key revoke close /> }.into_any(),
                             Err(problem) => view! { <NotNow problem close /> }.into_any(),
                         }

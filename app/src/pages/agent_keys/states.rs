@@ -226,19 +226,6 @@ fn Check(tone: Tone, title: &'static str) -> impl IntoView {
     .into_any()
 }
 
-/// Elasticsearch does not answer, and there was no key when it last did.
-#[component]
-pub(super) fn NothingRemembered() -> impl IntoView {
-    view! {
-        <section class="panel prompt">
-            <Icon name=IconName::Key />
-            <h2>"You had no agent keys"</h2>
-            <p>"Keys that were created since then appear as soon as Elasticsearch answers."</p>
-        </section>
-    }
-    .into_any()
-}
-
 /// Keys exist, and none matches.
 #[component]
 pub(super) fn NothingFound() -> impl IntoView {

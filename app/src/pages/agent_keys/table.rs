@@ -28,9 +28,8 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
     let current = query.get_untracked();
     let location = use_location();
     let behind = search(&location.search.get_untracked());
-    let now = page.now();
+    let now = page.read_at;
     let read_at = page.read_at.time_of_day();
-    let from_memory = page.memory.is_some();
     let matches = page.total;
     let noun = if matches == 1 { "key" } else { "keys" };
     let chosen = chosen_ids();
@@ -63,15 +62,11 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
         <div class="result-bar" role="status">
             <span><strong>{matches}</strong> " " {noun} ", " {order_words(&current)}</span>
             {selectable.then(|| view! { <SelectAllLink query=current.clone() ids /> })}
-            <span class="push-end" data-part="as-of">{if from_memory { "As of " } else { "Read at " }} {read_at}</span>
-            {(!from_memory).then(|| {
-                view! {
-                    <a class="button" data-variant="quiet" data-size="sm" href=list_href(&current) rel="external">
-                        <Icon name=IconName::Rotate />
-                        "Refresh"
-                    </a>
-                }
-            })}
+            <span class="push-end" data-part="as-of">"Read at " {read_at}</span>
+            <a class="button" data-variant="quiet" data-size="sm" href=list_href(&current) rel="external">
+                <Icon name=IconName::Rotate />
+                "Refresh"
+            </a>
         </div>
         {selectable.then(|| view! { <SelectionBar query=current.clone() count /> })}
         <div
