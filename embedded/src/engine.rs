@@ -5,6 +5,7 @@ use std::{
     future::ready,
     io,
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -15,8 +16,15 @@ use tokio::{sync::watch, task::JoinHandle};
 use tower::service_fn;
 
 use crate::{
-    authentication::password::Passwords, config::Config, error::ApiError, http::serve::serve,
-    privilege::answers::Answers, randomness::Randomness, state::Shared, store::Store,
+    clock::Clock,
+    error::ApiError,
+    passwords::{PasswordHashing, Passwords},
+    random::Random,
+    roles::has_privileges_cache::HasPrivilegesCache,
+    serve::serve,
+    state::AppState,
+    store::Store,
+    version::Version,
 };
 
 /// How long a client may take to send the headers of its first request, in seconds.
@@ -26,6 +34,45 @@ const STOP_SECONDS_MAX: u64 = 10;
 /// How often keys that ended long ago are looked for, in seconds.
 const SWEEP_SECONDS: u64 = 3_600;
 
+/// What an engine needs to start. Nothing else is read: no environment, no file.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen. Port 0 picks a free port; see [`crate::Engine::address`].
+    pub listen: SocketAddr,
+    /// The SQLite file. It is created, readable by its owner only, when it is missing.
+    pub database_file: PathBuf,
+    /// The password `elastic` gets on the first start. `None` generates one.
+    /// Later starts do not look at it.
+    pub elastic_password: Option<SecretString>,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Whether OAuth2 tokens are given out. As in Elasticsearch they are not, by default, where
+    /// the listener speaks plain HTTP.
+    pub token_service: bool,
+    /// What a password costs to check. Only tests change it.
+    #[doc(hidden)]
+    pub password_hashing: PasswordHashing,
+    /// The version that is answered as. Only tests ask for an older one.
+    #[doc(hidden)]
+    pub version: Version,
+}
+
+impl Config {
+    /// A configuration with the system's clock and a generated first password.
+    #[must_use]
+    pub fn new(listen: SocketAddr, database_file: PathBuf) -> Self {
+        Self {
+            listen,
+            database_file,
+            elastic_password: None,
+            clock: Clock::system(),
+            token_service: false,
+            password_hashing: PasswordHashing::Standard,
+            version: Version::CURRENT,
+        }
+    }
+}
+
 /// A running engine. Dropping it leaves its tasks running; [`Engine::stop`] ends them.
 pub struct Engine {
     address: SocketAddr,
@@ -34,7 +81,7 @@ pub struct Engine {
     stopping: watch::Sender<bool>,
     server: JoinHandle<io::Result<()>>,
     sweeper: JoinHandle<()>,
-    shared: Arc<Shared>,
+    state: Arc<AppState>,
 }
 
 /// Why an engine does not start.
@@ -78,33 +125,33 @@ impl Engine {
             address: config.listen,
             cause,
         })?;
-        let randomness = Randomness;
+        let random = Random;
         let first_user = |error: String| StartError::FirstUser(error);
-        let passwords = Passwords::new(config.password_hashing, config.clock.clone(), randomness)
+        let passwords = Passwords::new(config.password_hashing, config.clock.clone(), random)
             .map_err(|error| first_user(error.to_string()))?;
-        let store = Store::open(&config.database_file, randomness)
+        let store = Store::open(&config.database_file, random)
             .await
             .map_err(|error| StartError::Database(error.to_string()))?;
-        let shared = Arc::new(Shared {
+        let state = Arc::new(AppState {
             store,
             passwords,
-            answers: Answers::default(),
+            has_privileges_cache: HasPrivilegesCache::default(),
             clock: config.clock,
-            randomness,
+            random,
             token_service: config.token_service,
             address,
             version: config.version,
         });
-        let first_password = first_start(&shared, config.elastic_password)
+        let first_password = first_start(&state, config.elastic_password)
             .await
             .map_err(|error| first_user(format!("{error:?}")))?;
 
         let handle = Handle::new();
         // One service for every path: the menu of `http::routes` knows them, and a router before it would only cost.
         let service = {
-            let shared = shared.clone();
+            let state = state.clone();
             service_fn(move |request| {
-                let answering = serve(shared.clone(), request);
+                let answering = serve(state.clone(), request);
                 async { Ok::<_, Infallible>(answering.await) }
             })
         };
@@ -130,8 +177,8 @@ impl Engine {
             handle,
             stopping,
             server: tokio::spawn(server),
-            sweeper: tokio::spawn(sweep(shared.clone(), stop)),
-            shared,
+            sweeper: tokio::spawn(sweep(state.clone(), stop)),
+            state,
         })
     }
 
@@ -158,7 +205,7 @@ impl Engine {
                 tracing::error!(%error, "a task of the embedded engine failed");
             }
         }
-        self.shared.store.close().await;
+        self.state.store.close().await;
     }
 }
 
@@ -175,27 +222,27 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 /// Gives `elastic` its password unless it has one. Answers the password if it was generated.
 async fn first_start(
-    shared: &Shared,
+    state: &AppState,
     given: Option<SecretString>,
 ) -> Result<Option<SecretString>, ApiError> {
-    let elastic = shared.store.user("elastic").await?;
+    let elastic = state.store.user("elastic").await?;
     if elastic.is_none_or(|user| user.password_hash.is_some()) {
         return Ok(None);
     }
     let (password, generated) = match given {
         Some(password) => (password, false),
-        None => (shared.randomness.password()?, true),
+        None => (state.random.password()?, true),
     };
-    let hash = shared.passwords.hash(&password).await?;
-    let first = shared.store.set_first_password("elastic", &hash).await?;
+    let hash = state.passwords.hash(&password).await?;
+    let first = state.store.set_first_password("elastic", &hash).await?;
     Ok((first && generated).then_some(password))
 }
 
 /// Deletes what ended long ago, from time to time.
-async fn sweep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+async fn sweep(state: Arc<AppState>, mut stop: watch::Receiver<bool>) {
     loop {
-        let now_ms = shared.clock.now_ms();
-        match shared.store.sweep_keys(now_ms).await {
+        let now_ms = state.clock.now_ms();
+        match state.store.sweep_keys(now_ms).await {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "deleted keys that ended long ago"),
             Err(error) => tracing::error!(?error, "cannot delete keys that ended long ago"),

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::version::Version;
+use crate::{random::RandomError, version::Version};
 
 /// Why a request was refused.
 ///
@@ -314,8 +314,8 @@ impl From<serde_json::Error> for ApiError {
     }
 }
 
-impl From<crate::randomness::NoRandomness> for ApiError {
-    fn from(error: crate::randomness::NoRandomness) -> Self {
+impl From<RandomError> for ApiError {
+    fn from(error: RandomError) -> Self {
         Self::Internal(error.to_string())
     }
 }

@@ -11,26 +11,26 @@ use crate::error::ApiError;
 /// Elasticsearch has two families of parsers that differ in the `type` of their errors;
 /// [`Dialect`] says which one this object belongs to.
 pub(crate) struct Fields {
-    dialect: Dialect,
+    error_style: ErrorStyle,
     fields: Map<String, Value>,
 }
 
 /// Whose errors to answer with.
 #[derive(Clone, Debug)]
-pub(crate) enum Dialect {
+pub(crate) enum ErrorStyle {
     /// The strict object parsers: `x_content_parse_exception`, with the parser's name.
-    Strict(&'static str),
+    XContent(&'static str),
     /// The hand-written parsers: `parse_exception`, with what was being read.
-    Written(Cow<'static, str>),
+    ParseException(Cow<'static, str>),
 }
 
-impl Dialect {
+impl ErrorStyle {
     fn unknown_field(&self, name: &str) -> ApiError {
         match self {
-            Self::Strict(parser) => {
+            Self::XContent(parser) => {
                 ApiError::content(format!("[1:1] [{parser}] unknown field [{name}]"))
             }
-            Self::Written(what) => {
+            Self::ParseException(what) => {
                 ApiError::parse(format!("failed to parse {what}. unexpected field [{name}]"))
             }
         }
@@ -40,10 +40,10 @@ impl Dialect {
     pub(crate) fn wrong_type(&self, name: &str, expected: &str, found: &Value) -> ApiError {
         let found = kind(found);
         match self {
-            Self::Strict(parser) => ApiError::content(format!(
+            Self::XContent(parser) => ApiError::content(format!(
                 "[1:1] [{parser}] {name} doesn't support values of type: {found}"
             )),
-            Self::Written(what) => ApiError::parse(format!(
+            Self::ParseException(what) => ApiError::parse(format!(
                 "failed to parse {what}. expected field [{name}] to be {expected}, but found [{found}]"
             )),
         }
@@ -52,16 +52,19 @@ impl Dialect {
 
 impl Fields {
     /// The fields of `value`, which must be an object.
-    pub(crate) fn of(value: Value, dialect: Dialect) -> Result<Self, ApiError> {
+    pub(crate) fn of(value: Value, error_style: ErrorStyle) -> Result<Self, ApiError> {
         match value {
-            Value::Object(fields) => Ok(Self { dialect, fields }),
+            Value::Object(fields) => Ok(Self {
+                error_style,
+                fields,
+            }),
             other => {
                 let found = kind(&other);
-                Err(match &dialect {
-                    Dialect::Strict(parser) => ApiError::content(format!(
+                Err(match &error_style {
+                    ErrorStyle::XContent(parser) => ApiError::content(format!(
                         "[1:1] [{parser}] Expected START_OBJECT but was: {found}"
                     )),
-                    Dialect::Written(what) => ApiError::parse(format!(
+                    ErrorStyle::ParseException(what) => ApiError::parse(format!(
                         "failed to parse {what}. expected an object but found [{found}]"
                     )),
                 })
@@ -69,8 +72,8 @@ impl Fields {
         }
     }
 
-    pub(crate) fn dialect(&self) -> &Dialect {
-        &self.dialect
+    pub(crate) fn error_style(&self) -> &ErrorStyle {
+        &self.error_style
     }
 
     /// Takes a field, whatever it holds.
@@ -83,7 +86,7 @@ impl Fields {
         match self.fields.remove(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.dialect.wrong_type(name, "a string", &other)),
+            Some(other) => Err(self.error_style.wrong_type(name, "a string", &other)),
         }
     }
 
@@ -105,7 +108,7 @@ impl Fields {
             Some(Value::Bool(value)) => Ok(Some(value)),
             Some(Value::String(text)) if text == "true" => Ok(Some(true)),
             Some(Value::String(text)) if text == "false" => Ok(Some(false)),
-            Some(other) => Err(self.dialect.wrong_type(name, "a boolean", &other)),
+            Some(other) => Err(self.error_style.wrong_type(name, "a boolean", &other)),
         }
     }
 
@@ -122,7 +125,7 @@ impl Fields {
                     match value {
                         Value::String(text) => strings.push(text),
                         other => {
-                            return Err(self.dialect.wrong_type(
+                            return Err(self.error_style.wrong_type(
                                 name,
                                 "an array of strings",
                                 &other,
@@ -132,7 +135,9 @@ impl Fields {
                 }
                 Ok(Some(strings))
             }
-            other => Err(self.dialect.wrong_type(name, "an array of strings", &other)),
+            other => Err(self
+                .error_style
+                .wrong_type(name, "an array of strings", &other)),
         }
     }
 
@@ -141,7 +146,7 @@ impl Fields {
         match self.fields.remove(name) {
             None => Ok(None),
             Some(Value::Array(values)) => Ok(Some(values)),
-            Some(other) => Err(self.dialect.wrong_type(name, "an array", &other)),
+            Some(other) => Err(self.error_style.wrong_type(name, "an array", &other)),
         }
     }
 
@@ -150,7 +155,7 @@ impl Fields {
         match self.fields.remove(name) {
             None => Ok(None),
             Some(Value::Object(map)) => Ok(Some(map)),
-            Some(other) => Err(self.dialect.wrong_type(name, "an object", &other)),
+            Some(other) => Err(self.error_style.wrong_type(name, "an object", &other)),
         }
     }
 
@@ -172,7 +177,7 @@ impl Fields {
     pub(crate) fn finish(self) -> Result<(), ApiError> {
         match self.fields.keys().next() {
             None => Ok(()),
-            Some(name) => Err(self.dialect.unknown_field(name)),
+            Some(name) => Err(self.error_style.unknown_field(name)),
         }
     }
 }

@@ -12,11 +12,11 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::{
-    authentication::header::{self, Credentials},
+    auth::credentials::{self, Credentials},
     date::{self, Round},
     http::filter_path::FilterPath,
-    query::{parse::QueryReader, sql::Context, wildcard::Wildcard},
-    role_descriptor::{Place, RoleDescriptor},
+    query::{parse::QueryReader, sql::SqlContext, wildcard::Wildcard},
+    roles::descriptor::{DescriptorKind, RoleDescriptor},
     time_value::TimeValue,
     version::Version,
 };
@@ -50,7 +50,7 @@ fn always<S: Strategy>(strategy: S, rule: impl Fn(S::Value) -> Result<(), TestCa
 #[test]
 fn no_authorization_makes_the_parser_panic() {
     always(nearly::authorization(), |value| {
-        if let Ok(Credentials::ApiKey { id, .. }) = header::parse(&value) {
+        if let Ok(Credentials::ApiKey { id, .. }) = credentials::parse(&value) {
             prop_assert!(!id.is_empty());
         }
         Ok(())
@@ -64,7 +64,7 @@ fn every_key_that_is_sent_is_read_as_it_was_meant() {
             "ApiKey {}",
             BASE64_STANDARD.encode(format!("{id}:{secret}"))
         );
-        match header::parse(sent.as_bytes()) {
+        match credentials::parse(sent.as_bytes()) {
             Ok(Credentials::ApiKey {
                 id: read,
                 secret: known,
@@ -108,8 +108,8 @@ fn no_query_makes_the_parser_panic() {
         prop_oneof![3 => nearly::query(), 1 => nearly::json()],
         |json| {
             if let Ok(query) = QueryReader::new(NOW_MS).read(json) {
-                for irregular in [false, true] {
-                    Context { irregular }.condition(&query);
+                for multi_valued in [false, true] {
+                    SqlContext { multi_valued }.condition(&query);
                 }
             }
             Ok(())
@@ -172,7 +172,7 @@ fn every_descriptor_that_is_read_is_read_again_from_what_is_stored() {
     always(
         prop_oneof![3 => nearly::descriptor(), 1 => nearly::json()],
         |json| {
-            for place in [Place::Role, Place::ApiKey] {
+            for place in [DescriptorKind::Role, DescriptorKind::ApiKey] {
                 if let Ok(read) = RoleDescriptor::parse("r", json.clone(), place) {
                     read.problems(Version::CURRENT);
                     let again = RoleDescriptor::parse("r", read.to_json(), place);

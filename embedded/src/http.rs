@@ -1,14 +1,10 @@
-//! The wire: from a request to an operation and back to bytes.
+//! HTTP requests and responses, as Elasticsearch reads and writes them.
 
-mod body;
-pub(crate) mod call;
+pub(crate) mod body;
 pub(crate) mod filter_path;
 pub(crate) mod media_type;
-pub(crate) mod operation;
-pub(crate) mod parameters;
-pub(crate) mod respond;
-pub(crate) mod routes;
-pub(crate) mod serve;
+pub(crate) mod request;
+pub(crate) mod response;
 
 /// The largest body, in bytes. Larger ones are answered with 413.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;

@@ -1,37 +1,34 @@
 #![doc = include_str!("../README.md")]
 
-mod api_key;
-mod application_privilege;
-mod authentication;
-mod authorization;
+mod auth;
+mod cache;
 mod clock;
-mod cluster;
-mod config;
+mod compatibility;
 mod date;
 mod engine;
 mod error;
 mod fields;
 #[cfg(test)]
 mod fuzz;
+mod handlers;
 mod http;
+mod identity;
+mod passwords;
 mod pattern;
-mod privilege;
+mod privileges;
 mod query;
-mod randomness;
+mod random;
 mod reset_password;
-mod role;
-mod role_descriptor;
-mod role_mapping;
+mod roles;
+mod routes;
+mod serve;
 mod state;
 mod store;
-mod subject;
 mod time_value;
-mod token;
-mod user;
 mod version;
 
 pub use clock::Clock;
-pub use config::{Config, PasswordHashing};
-pub use engine::{Engine, StartError};
+pub use engine::{Config, Engine, StartError};
+pub use passwords::PasswordHashing;
 pub use reset_password::{ResetPasswordError, reset_password};
 pub use version::Version;

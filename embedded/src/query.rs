@@ -1,12 +1,13 @@
 //! The query language for API keys: parsed once into a typed tree, then turned into SQL.
 
-pub(crate) mod aggregate;
 pub(crate) mod aggregation;
+pub(crate) mod aggregator;
+mod bucket_values;
+mod counts;
 pub(crate) mod field;
 pub(crate) mod parse;
-pub(crate) mod simple_query_string;
+mod simple_query_string;
 pub(crate) mod sort;
-pub(crate) mod source;
 pub(crate) mod sql;
 pub(crate) mod wildcard;
 

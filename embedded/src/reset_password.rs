@@ -5,9 +5,8 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use crate::{
-    authentication::password::{hash, hasher},
-    config::PasswordHashing,
-    randomness::Randomness,
+    passwords::{PasswordHashing, hash, hasher},
+    random::Random,
     store::{self, users::set_password},
 };
 
@@ -45,11 +44,9 @@ pub async fn reset_password(
     let mut connection = store::connect(database_file)
         .await
         .map_err(|error| database(error.to_string()))?;
-    let randomness = Randomness;
-    let password = randomness
-        .password()
-        .map_err(|error| made(error.to_string()))?;
-    let salt = randomness
+    let random = Random;
+    let password = random.password().map_err(|error| made(error.to_string()))?;
+    let salt = random
         .bytes::<16>()
         .map_err(|error| made(error.to_string()))?;
     let secret = password.clone();

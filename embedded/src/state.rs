@@ -1,22 +1,23 @@
 //! State that all requests share.
 
-use crate::{
-    authentication::password::Passwords, clock::Clock, privilege::answers::Answers,
-    randomness::Randomness, store::Store, version::Version,
-};
 use std::net::SocketAddr;
 
+use crate::{
+    clock::Clock, passwords::Passwords, random::Random,
+    roles::has_privileges_cache::HasPrivilegesCache, store::Store, version::Version,
+};
+
 /// State that all requests share.
-pub(crate) struct Shared {
+pub(crate) struct AppState {
     pub(crate) store: Store,
     pub(crate) passwords: Passwords,
-    pub(crate) answers: Answers,
+    pub(crate) has_privileges_cache: HasPrivilegesCache,
     pub(crate) clock: Clock,
-    pub(crate) randomness: Randomness,
+    pub(crate) random: Random,
     /// True if OAuth2 tokens are issued.
     pub(crate) token_service: bool,
-    /// Where the engine listens.
+    /// Address of the listener.
     pub(crate) address: SocketAddr,
-    /// The version it answers as.
+    /// Version of Elasticsearch that the engine answers as.
     pub(crate) version: Version,
 }

@@ -1,11 +1,11 @@
 //! The engine's SQLite file.
 
+pub(crate) mod api_key_writes;
 pub(crate) mod api_keys;
-pub(crate) mod application_privileges;
-pub(crate) mod key_cache;
+mod key_cache;
+pub(crate) mod metadata_values;
 mod migrations;
-pub(crate) mod role_mappings;
-pub(crate) mod roles;
+mod roles;
 pub(crate) mod sql;
 pub(crate) mod tokens;
 pub(crate) mod users;
@@ -22,10 +22,8 @@ use sqlx::{
 };
 
 use crate::{
-    error::ApiError,
-    privilege::application::Registered,
-    randomness::Randomness,
-    store::{key_cache::KeyCache, roles::RoleMap},
+    error::ApiError, privileges::application::Registered, random::Random,
+    roles::descriptor::RoleMap, store::key_cache::KeyCache,
 };
 
 /// Readers work beside each other and beside the one writer.
@@ -69,7 +67,7 @@ pub(crate) enum OpenError {
 
 impl Store {
     /// Opens the file, makes it when it is missing, and brings its tables up to date.
-    pub(crate) async fn open(file: &Path, randomness: Randomness) -> Result<Self, OpenError> {
+    pub(crate) async fn open(file: &Path, random: Random) -> Result<Self, OpenError> {
         let options = prepare(file)?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -90,7 +88,7 @@ impl Store {
             .max_lifetime(None)
             .connect_with(options.pragma("query_only", "ON"))
             .await?;
-        let cluster_uuid = cluster_uuid(&writer, randomness).await?;
+        let cluster_uuid = cluster_uuid(&writer, random).await?;
         let store = Self {
             writer,
             readers,
@@ -180,8 +178,8 @@ fn prepare(file: &Path) -> Result<SqliteConnectOptions, OpenError> {
     Ok(options(file))
 }
 
-async fn cluster_uuid(writer: &SqlitePool, randomness: Randomness) -> Result<String, OpenError> {
-    let fresh = randomness
+async fn cluster_uuid(writer: &SqlitePool, random: Random) -> Result<String, OpenError> {
+    let fresh = random
         .uuid()
         .map_err(|error| OpenError::Content(error.to_string()))?;
     sqlx::query(

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{Query, field::Field, field::Kind, parse::QueryReader};
+use super::{Query, field::Field, field::FieldKind, parse::QueryReader};
 use crate::{
     date::{self, Round},
     error::ApiError,
-    fields::{Dialect, Fields},
-    store::api_keys::DIMENSIONS,
+    fields::{ErrorStyle, Fields},
+    store::metadata_values::DIMENSIONS,
 };
 
 /// Aggregations inside one another, and aggregations in all. More would only cost time.
@@ -174,10 +174,10 @@ impl<'r> AggregationReader<'r> {
         if kind == "filter" {
             return Ok(AggregationKind::Filter(self.queries.read(options)?));
         }
-        let dialect = || Dialect::Written(format!("aggregation [{name}]").into());
+        let error_style = || ErrorStyle::ParseException(format!("aggregation [{name}]").into());
         let mut fields = match kind {
             "terms" | "filters" | "missing" | "cardinality" | "value_count" | "range"
-            | "date_range" | "composite" => Fields::of(options, dialect())?,
+            | "date_range" | "composite" => Fields::of(options, error_style())?,
             other => {
                 return Err(ApiError::illegal(format!(
                     "Unsupported API Keys agg [{name}] of type [{other}]"
@@ -322,7 +322,7 @@ fn read_ranges(
     now_ms: i64,
 ) -> Result<AggregationKind, ApiError> {
     let field = field(name, fields)?;
-    if field.kind() != Kind::Moment {
+    if field.kind() != FieldKind::Moment {
         return Err(ApiError::illegal(format!(
             "Field of aggregation [{name}] is not supported for ranges"
         )));
@@ -334,7 +334,7 @@ fn read_ranges(
     for range in fields.array("ranges")?.unwrap_or_default() {
         let mut range = Fields::of(
             range,
-            Dialect::Written(format!("range of aggregation [{name}]").into()),
+            ErrorStyle::ParseException(format!("range of aggregation [{name}]").into()),
         )?;
         let mut end = |name: &str| match range.value(name) {
             None | Some(Json::Null) => Ok(None),
@@ -375,7 +375,7 @@ fn read_composite(name: &str, fields: &mut Fields) -> Result<AggregationKind, Ap
         };
         let mut body = Fields::of(
             body,
-            Dialect::Written(format!("source [{source_name}]").into()),
+            ErrorStyle::ParseException(format!("source [{source_name}]").into()),
         )?;
         let Some(terms) = body.object("terms")? else {
             return Err(ApiError::illegal(format!(
@@ -385,7 +385,7 @@ fn read_composite(name: &str, fields: &mut Fields) -> Result<AggregationKind, Ap
         body.finish()?;
         let mut terms = Fields::of(
             Json::Object(terms),
-            Dialect::Written(format!("source [{source_name}]").into()),
+            ErrorStyle::ParseException(format!("source [{source_name}]").into()),
         )?;
         let field = field(name, &mut terms)?;
         let single = match &field {

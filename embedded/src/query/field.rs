@@ -28,7 +28,7 @@ pub(crate) enum Field {
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FieldKind {
     Text,
     Moment,
     Boolean,
@@ -58,16 +58,16 @@ impl Field {
         })
     }
 
-    pub(crate) const fn kind(&self) -> Kind {
+    pub(crate) const fn kind(&self) -> FieldKind {
         match self {
-            Self::Creation | Self::Expiration | Self::Invalidation => Kind::Moment,
-            Self::Invalidated => Kind::Boolean,
+            Self::Creation | Self::Expiration | Self::Invalidation => FieldKind::Moment,
+            Self::Invalidated => FieldKind::Boolean,
             Self::Name
             | Self::Username
             | Self::RealmName
             | Self::Type
             | Self::AnyMetadata
-            | Self::Metadata(_) => Kind::Text,
+            | Self::Metadata(_) => FieldKind::Text,
         }
     }
 
@@ -85,12 +85,12 @@ impl Field {
             }
         };
         match self.kind() {
-            Kind::Text => Ok(Value::Text(text)),
-            Kind::Moment => match json.as_i64() {
+            FieldKind::Text => Ok(Value::Text(text)),
+            FieldKind::Moment => match json.as_i64() {
                 Some(ms) => Ok(Value::Moment(ms)),
                 None => date::parse(&text, now_ms, round).map(Value::Moment),
             },
-            Kind::Boolean => match text.as_str() {
+            FieldKind::Boolean => match text.as_str() {
                 "true" => Ok(Value::Boolean(true)),
                 "false" | "" => Ok(Value::Boolean(false)),
                 other => Err(ApiError::illegal(format!(

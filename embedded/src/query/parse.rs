@@ -3,12 +3,12 @@
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Bool, Bound, Query, field::Field, field::Kind, simple_query_string, wildcard::Wildcard,
+    Bool, Bound, Query, field::Field, field::FieldKind, simple_query_string, wildcard::Wildcard,
 };
 use crate::{
     date::Round,
     error::ApiError,
-    fields::{Dialect, Fields, kind},
+    fields::{ErrorStyle, Fields, kind},
 };
 
 /// Queries inside queries, and queries in all. More would only cost time.
@@ -169,7 +169,7 @@ impl QueryReader {
             value => value,
         };
         Ok(match field.kind() {
-            Kind::Moment => {
+            FieldKind::Moment => {
                 // A date without its time means the whole day, so a term is a short range.
                 let from = field.value(&value, self.now_ms, Round::Down)?;
                 let to = field.value(&value, self.now_ms, Round::Up)?;
@@ -185,7 +185,7 @@ impl QueryReader {
                     }),
                 }
             }
-            Kind::Text | Kind::Boolean => {
+            FieldKind::Text | FieldKind::Boolean => {
                 let values = vec![field.value(&value, self.now_ms, Round::Down)?];
                 Query::Terms {
                     field,
@@ -246,7 +246,7 @@ impl QueryReader {
             }
             value => value,
         };
-        if field.kind() != Kind::Text {
+        if field.kind() != FieldKind::Text {
             return Err(ApiError::illegal(format!(
                 "Can only use {name} queries on keyword, text and wildcard fields"
             )));
@@ -353,7 +353,7 @@ fn options(value: Json, name: &str) -> Result<Fields, ApiError> {
     options.remove("_name");
     Fields::of(
         Json::Object(options),
-        Dialect::Written(format!("[{name}] query").into()),
+        ErrorStyle::ParseException(format!("[{name}] query").into()),
     )
 }
 

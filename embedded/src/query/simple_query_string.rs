@@ -122,7 +122,7 @@ fn named_fields(names: Option<&[String]>) -> Vec<Field> {
 fn in_fields(fields: &[Field], word: &str, prefix: bool) -> Result<Query, ApiError> {
     let mut found = Vec::new();
     for field in fields {
-        let query = if prefix && field.kind() == super::field::Kind::Text {
+        let query = if prefix && field.kind() == super::field::FieldKind::Text {
             // Through a pattern, so that a lone star is "anything".
             let mut pattern = word
                 .replace('\\', "\\\\")

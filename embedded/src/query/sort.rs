@@ -4,13 +4,13 @@ use serde_json::Value as Json;
 
 use super::{
     Query, Value,
-    field::{Field, Kind},
-    sql::{Column, Context},
+    field::{Field, FieldKind},
+    sql::{Column, SqlContext},
 };
 use crate::{
     date::{self, Round},
     error::ApiError,
-    fields::{Dialect, Fields},
+    fields::{ErrorStyle, Fields},
     store::{api_keys::Key, sql::Sql},
 };
 
@@ -103,7 +103,7 @@ impl SortField {
         let order = match options {
             Json::String(order) => Some(order),
             options => {
-                let mut fields = Fields::of(options, Dialect::Strict("field_sort"))?;
+                let mut fields = Fields::of(options, ErrorStyle::XContent("field_sort"))?;
                 let order = fields.string("order")?;
                 sort.formatted = fields.string("format")?.is_some();
                 if fields.value("nested").is_some() {
@@ -146,7 +146,7 @@ impl SortField {
         };
         // What a missing moment is shown as.
         let missing = if self.descending { i64::MIN } else { i64::MAX };
-        if json.is_null() || (field.kind() == Kind::Moment && json.as_i64() == Some(missing)) {
+        if json.is_null() || (field.kind() == FieldKind::Moment && json.as_i64() == Some(missing)) {
             return Ok(None);
         }
         field.value(json, now_ms, Round::Down).map(Some)
@@ -179,7 +179,9 @@ impl SortField {
             Some(Field::Invalidation) => moment(key.invalidation),
             Some(Field::Invalidated) => key.invalidation.is_some().into(),
             Some(Field::AnyMetadata) => Json::Null,
-            Some(Field::Metadata(path)) => key.smallest_leaf(path).map_or(Json::Null, Json::from),
+            Some(Field::Metadata(path)) => key
+                .smallest_metadata_value(path)
+                .map_or(Json::Null, Json::from),
         }
     }
 
@@ -190,13 +192,13 @@ impl SortField {
         )
     }
 
-    fn expression(&self, context: Context) -> Sql {
+    fn expression(&self, context: SqlContext) -> Sql {
         let Some(field) = &self.field else {
             return Sql::new("number");
         };
         match context.column(field) {
             Column::Plain(column) => Sql::new(column),
-            Column::Leaves(path) => smallest(path.as_deref().unwrap_or_default()),
+            Column::MetadataValues(path) => smallest(path.as_deref().unwrap_or_default()),
             Column::Either(column, path) => {
                 let mut sql = Sql::new("CASE irregular WHEN 0 THEN ");
                 sql.push(column)
@@ -218,14 +220,14 @@ fn smallest(path: &str) -> Sql {
 
 /// A part of the list: a condition, and the order within it. The parts of a list follow each
 /// other, and each can be read from an index without looking at the parts before.
-pub(crate) struct Part {
+pub(crate) struct Segment {
     pub(crate) condition: Sql,
     pub(crate) order: Sql,
 }
 
 /// How a part is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub(crate) enum ReadStrategy {
     /// Along the index of its order, passing over keys that the query does not select.
     InOrder,
     /// By whatever the query selects with, and sorted afterwards.
@@ -236,49 +238,49 @@ pub(crate) enum Reading {
 ///
 /// "After (a, b)" is "equal a and after b", then "after a". Missing values come last in
 /// either direction, so they make a part of their own.
-pub(crate) fn parts(
-    context: Context,
+pub(crate) fn segments(
+    context: SqlContext,
     sort: &[SortField],
     after: Option<&[Option<Value>]>,
-    reading: Reading,
-) -> Vec<Part> {
+    strategy: ReadStrategy,
+) -> Vec<Segment> {
     let list = List {
         context,
         sort,
-        reading,
+        strategy,
     };
     match after {
-        None => list.parts_from_start(),
-        Some(after) => list.parts_after(after),
+        None => list.segments_from_start(),
+        Some(after) => list.segments_after(after),
     }
 }
 
 struct List<'a> {
-    context: Context,
+    context: SqlContext,
     sort: &'a [SortField],
-    reading: Reading,
+    strategy: ReadStrategy,
 }
 
 impl List<'_> {
-    fn parts_from_start(&self) -> Vec<Part> {
+    fn segments_from_start(&self) -> Vec<Segment> {
         let Some(first) = self.sort.first() else {
-            return vec![self.part(0, Sql::new("1"))];
+            return vec![self.segment(0, Sql::new("1"))];
         };
         // Always true where there is a value, and a reason for SQLite to take the order's index.
         let least = match first.field.as_ref().map(Field::kind) {
-            None | Some(Kind::Moment) => Value::Moment(i64::MIN),
-            Some(Kind::Text) => Value::Text(String::new()),
-            Some(Kind::Boolean) => Value::Boolean(false),
+            None | Some(FieldKind::Moment) => Value::Moment(i64::MIN),
+            Some(FieldKind::Text) => Value::Text(String::new()),
+            Some(FieldKind::Boolean) => Value::Boolean(false),
         };
-        let mut parts = vec![self.part(0, self.compare(first, " >= ", Some(&least)))];
+        let mut segments = vec![self.segment(0, self.compare(first, " >= ", Some(&least)))];
         if first.nullable() {
-            parts.push(self.part(1, self.compare(first, " IS NULL", None)));
+            segments.push(self.segment(1, self.compare(first, " IS NULL", None)));
         }
-        parts
+        segments
     }
 
-    fn parts_after(&self, after: &[Option<Value>]) -> Vec<Part> {
-        let mut parts = Vec::new();
+    fn segments_after(&self, after: &[Option<Value>]) -> Vec<Segment> {
+        let mut segments = Vec::new();
         for last in (0..self.sort.len()).rev() {
             let mut equal = Sql::new("1");
             for (field, value) in self.sort.iter().zip(after).take(last) {
@@ -296,15 +298,15 @@ impl List<'_> {
             condition
                 .push(" AND ")
                 .append(&self.compare(field, beyond, Some(value)));
-            parts.push(self.part(last, condition));
+            segments.push(self.segment(last, condition));
             if field.nullable() {
                 equal
                     .push(" AND ")
                     .append(&self.compare(field, " IS NULL", None));
-                parts.push(self.part(last + 1, equal));
+                segments.push(self.segment(last + 1, equal));
             }
         }
-        parts
+        segments
     }
 
     fn compare(&self, field: &SortField, operator: &'static str, value: Option<&Value>) -> Sql {
@@ -320,9 +322,9 @@ impl List<'_> {
     }
 
     /// A part in which the first `fixed` fields of the order are the same everywhere.
-    fn part(&self, fixed: usize, condition: Sql) -> Part {
+    fn segment(&self, fixed: usize, condition: Sql) -> Segment {
         // A plus hides a column from the choice of an index.
-        let hide = if self.reading == Reading::InOrder {
+        let hide = if self.strategy == ReadStrategy::InOrder {
             ""
         } else {
             "+"
@@ -343,6 +345,6 @@ impl List<'_> {
         order.push(direction(
             self.sort.last().is_some_and(|last| last.descending),
         ));
-        Part { condition, order }
+        Segment { condition, order }
     }
 }

@@ -2,15 +2,15 @@
 
 use super::{
     Bool, Bound, Query, Value,
-    field::{Field, Kind},
+    field::{Field, FieldKind},
 };
-use crate::store::{api_keys::DIMENSIONS, sql::Sql};
+use crate::store::{metadata_values::DIMENSIONS, sql::Sql};
 
 /// What the SQL has to reckon with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Context {
+pub(crate) struct SqlContext {
     /// Some key holds several values at once in a field that has a column of its own.
-    pub(crate) irregular: bool,
+    pub(crate) multi_valued: bool,
 }
 
 /// How a field's value is reached.
@@ -18,12 +18,12 @@ pub(super) enum Column {
     /// A column of `api_keys` that holds the value.
     Plain(&'static str),
     /// Leaves of the metadata; with a path, only those at it.
-    Leaves(Option<String>),
+    MetadataValues(Option<String>),
     /// A column for most keys, leaves at the path for the irregular ones.
     Either(&'static str, String),
 }
 
-impl Context {
+impl SqlContext {
     pub(super) fn column(self, field: &Field) -> Column {
         match field {
             Field::Name => Column::Plain("name"),
@@ -34,11 +34,11 @@ impl Context {
             Field::Expiration => Column::Plain("expiration"),
             Field::Invalidated => Column::Plain("invalidated"),
             Field::Invalidation => Column::Plain("invalidation"),
-            Field::AnyMetadata => Column::Leaves(None),
+            Field::AnyMetadata => Column::MetadataValues(None),
             Field::Metadata(path) => match DIMENSIONS.iter().find(|known| *known == path) {
-                Some(column) if self.irregular => Column::Either(column, path.clone()),
+                Some(column) if self.multi_valued => Column::Either(column, path.clone()),
                 Some(column) => Column::Plain(column),
-                None => Column::Leaves(Some(path.clone())),
+                None => Column::MetadataValues(Some(path.clone())),
             },
         }
     }
@@ -133,8 +133,8 @@ impl Context {
     fn on(self, field: &Field, condition: &dyn Fn(&'static str) -> Sql) -> Sql {
         match self.column(field) {
             Column::Plain(column) => condition(column),
-            Column::Leaves(Some(path)) => leaf(&path, condition),
-            Column::Leaves(None) => {
+            Column::MetadataValues(Some(path)) => leaf(&path, condition),
+            Column::MetadataValues(None) => {
                 let mut sql = Sql::new("(");
                 for column in DIMENSIONS {
                     sql.append(&condition(column)).push(" OR ");
@@ -165,8 +165,8 @@ fn leaf(path: &str, condition: &dyn Fn(&'static str) -> Sql) -> Sql {
     sql
 }
 
-fn terms(column: &'static str, kind: Kind, values: &[Value], case_insensitive: bool) -> Sql {
-    if kind == Kind::Boolean {
+fn terms(column: &'static str, kind: FieldKind, values: &[Value], case_insensitive: bool) -> Sql {
+    if kind == FieldKind::Boolean {
         // Written out, because an index on "only the invalidated" is not used for a bound value.
         let has = |wanted| values.contains(&Value::Boolean(wanted));
         return match (has(true), has(false)) {
@@ -206,7 +206,7 @@ fn terms(column: &'static str, kind: Kind, values: &[Value], case_insensitive: b
                 })
                 .collect();
             sql.push(" IN ");
-            if kind == Kind::Moment {
+            if kind == FieldKind::Moment {
                 sql.push("(SELECT value FROM json_each(")
                     .text(serde_json::Value::from(moments).to_string())
                     .push("))");

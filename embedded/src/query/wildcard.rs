@@ -8,10 +8,10 @@ const STARS_MAX: usize = 32;
 
 /// A pattern of the wildcard query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wildcard(Vec<Part>);
+pub(crate) struct Wildcard(Vec<Token>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum Token {
     Any,
     One,
     Literal(char),
@@ -20,37 +20,37 @@ enum Part {
 impl Wildcard {
     /// Reads a pattern: `*` any characters, `?` one, `\` takes the next as it is.
     pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
-        let mut parts = Vec::new();
+        let mut tokens = Vec::new();
         let mut characters = text.chars();
         while let Some(character) = characters.next() {
-            let part = match character {
-                '*' => Part::Any,
-                '?' => Part::One,
-                '\\' => Part::Literal(characters.next().unwrap_or('\\')),
-                other => Part::Literal(other),
+            let token = match character {
+                '*' => Token::Any,
+                '?' => Token::One,
+                '\\' => Token::Literal(characters.next().unwrap_or('\\')),
+                other => Token::Literal(other),
             };
-            if part != Part::Any || parts.last() != Some(&Part::Any) {
-                parts.push(part);
+            if token != Token::Any || tokens.last() != Some(&Token::Any) {
+                tokens.push(token);
             }
         }
-        let stars = parts.iter().filter(|part| **part == Part::Any).count();
-        if parts.len() > CHARACTERS_MAX || stars > STARS_MAX {
+        let stars = tokens.iter().filter(|token| **token == Token::Any).count();
+        if tokens.len() > CHARACTERS_MAX || stars > STARS_MAX {
             return Err(ApiError::illegal("the wildcard pattern is too complex"));
         }
-        Ok(Self(parts))
+        Ok(Self(tokens))
     }
 
     /// For SQLite's `GLOB`, which minds case.
     pub(crate) fn glob(&self) -> String {
         let mut pattern = String::new();
-        for part in &self.0 {
-            match part {
-                Part::Any => pattern.push('*'),
-                Part::One => pattern.push('?'),
-                Part::Literal(special @ ('*' | '?' | '[')) => {
+        for token in &self.0 {
+            match token {
+                Token::Any => pattern.push('*'),
+                Token::One => pattern.push('?'),
+                Token::Literal(special @ ('*' | '?' | '[')) => {
                     pattern.extend(['[', *special, ']']);
                 }
-                Part::Literal(character) => pattern.push(*character),
+                Token::Literal(character) => pattern.push(*character),
             }
         }
         pattern
@@ -59,12 +59,12 @@ impl Wildcard {
     /// For SQLite's `LIKE … ESCAPE '\'`, which does not mind the case of ASCII letters.
     pub(crate) fn like(&self) -> String {
         let mut pattern = String::new();
-        for part in &self.0 {
-            match part {
-                Part::Any => pattern.push('%'),
-                Part::One => pattern.push('_'),
-                Part::Literal(special @ ('%' | '_' | '\\')) => pattern.extend(['\\', *special]),
-                Part::Literal(character) => pattern.push(*character),
+        for token in &self.0 {
+            match token {
+                Token::Any => pattern.push('%'),
+                Token::One => pattern.push('_'),
+                Token::Literal(special @ ('%' | '_' | '\\')) => pattern.extend(['\\', *special]),
+                Token::Literal(character) => pattern.push(*character),
             }
         }
         pattern

@@ -1,13 +1,4 @@
-//! API keys as they are stored.
-
-mod insert;
-mod leaves;
-mod sweep;
-mod update;
-
-pub(crate) use insert::{NewKey, Owner};
-pub(crate) use leaves::{DIMENSIONS, Leaves};
-pub(crate) use update::KeyChange;
+//! API keys as they are stored, and how they are read.
 
 use std::sync::Arc;
 
@@ -17,12 +8,13 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use super::{
     Store,
     key_cache::{CachedKey, Document},
+    metadata_values::MetadataValues,
     sql::Sql,
 };
 use crate::{
-    authentication::{Credential, Realm, Subject},
     error::ApiError,
-    privilege::permission::Permission,
+    identity::{CredentialKind, Realm, Subject},
+    roles::permission::Permission,
 };
 
 /// A key, without its secret.
@@ -84,11 +76,11 @@ impl Key {
     }
 
     /// The first of the metadata's leaves at `path`, in the order of their text.
-    pub(crate) fn smallest_leaf(&self, path: &str) -> Option<String> {
-        Leaves::at(&self.metadata, path).into_iter().min()
+    pub(crate) fn smallest_metadata_value(&self, path: &str) -> Option<String> {
+        MetadataValues::at(&self.metadata, path).into_iter().min()
     }
 
-    fn creator(&self) -> &Value {
+    pub(super) fn creator(&self) -> &Value {
         &self.creator.json
     }
 
@@ -116,7 +108,7 @@ impl Key {
                 .and_then(Value::as_object)
                 .cloned()
                 .unwrap_or_default(),
-            credential: Credential::ApiKey {
+            credential: CredentialKind::ApiKey {
                 id: self.id,
                 name: self.name,
             },
@@ -153,7 +145,7 @@ impl Store {
             return Ok(None);
         };
         let key = Arc::new(key.cached()?);
-        self.keys.keep(epoch, id.to_owned(), key.clone());
+        self.keys.insert(epoch, id.to_owned(), key.clone());
         Ok(Some(key))
     }
 
@@ -242,7 +234,7 @@ impl Store {
             .fetch_one(connection)
             .await?;
         let document = Arc::new(Document::new(serde_json::from_str(&body)?));
-        self.keys.keep_document(number, document.clone());
+        self.keys.insert_document(number, document.clone());
         Ok(document)
     }
 }

@@ -3,19 +3,18 @@
 //! Only what is stored is kept here, never the outcome of a check: every secret is hashed
 //! and compared every time, and a changed key is forgotten before the change is answered.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
-};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use serde_json::Value;
 
 use crate::{
-    authentication::Subject,
+    cache::GenerationCache,
     error::ApiError,
-    privilege::permission::Roles,
-    role_descriptor::{Place, RoleDescriptor},
+    identity::Subject,
+    roles::{
+        descriptor::{DescriptorKind, RoleDescriptor},
+        permission::Roles,
+    },
 };
 
 /// Keys kept per generation; twice as many at most.
@@ -59,54 +58,67 @@ impl Document {
             roles.push(RoleDescriptor::parse(
                 name,
                 descriptor.clone(),
-                Place::ApiKey,
+                DescriptorKind::ApiKey,
             )?);
         }
         Ok(self.roles.get_or_init(|| Arc::new(roles)).clone())
     }
 }
 
-/// See the module.
-#[derive(Default)]
+/// Recently used keys, and the documents that keys share.
 pub(crate) struct KeyCache {
-    keys: RwLock<Generations<String, Arc<CachedKey>>>,
-    documents: RwLock<Generations<i64, Arc<Document>>>,
+    keys: RwLock<Keys>,
+    documents: RwLock<GenerationCache<i64, Arc<Document>>>,
 }
 
-/// A moment before a read. What was read after a change, but started before it, is not kept.
+struct Keys {
+    /// Number of changes so far.
+    changes: u64,
+    cache: GenerationCache<String, Arc<CachedKey>>,
+}
+
+/// The number of changes before a read. A key that was read before a change is not cached
+/// after it.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Epoch(u64);
 
+impl Default for KeyCache {
+    fn default() -> Self {
+        Self {
+            keys: RwLock::new(Keys {
+                changes: 0,
+                cache: GenerationCache::new(KEYS_MAX),
+            }),
+            documents: RwLock::new(GenerationCache::new(DOCUMENTS_MAX)),
+        }
+    }
+}
+
 impl KeyCache {
     pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(
-            self.keys
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .changes,
-        )
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        Epoch(keys.changes)
     }
 
     pub(crate) fn key(&self, id: &str) -> Option<Arc<CachedKey>> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        keys.young.get(id).or_else(|| keys.old.get(id)).cloned()
+        keys.cache.get(id).cloned()
     }
 
-    /// Keeps a key that was read since `epoch`, unless any key changed in between.
-    pub(crate) fn keep(&self, epoch: Epoch, id: String, key: Arc<CachedKey>) {
+    /// Caches a key that was read since `epoch`, unless any key changed in between.
+    pub(crate) fn insert(&self, epoch: Epoch, id: String, key: Arc<CachedKey>) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if keys.changes == epoch.0 {
-            keys.insert(id, key, KEYS_MAX);
+            keys.cache.insert(id, key);
         }
     }
 
-    /// Forgets keys that were changed. Called after the commit and before the answer.
-    pub(crate) fn forget<'a>(&self, ids: impl Iterator<Item = &'a str>) {
+    /// Drops changed keys. Called after the commit and before the response.
+    pub(crate) fn invalidate<'a>(&self, ids: impl Iterator<Item = &'a str>) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.changes += 1;
         for id in ids {
-            keys.young.remove(id);
-            keys.old.remove(id);
+            keys.cache.remove(id);
         }
     }
 
@@ -115,43 +127,13 @@ impl KeyCache {
             .documents
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        documents
-            .young
-            .get(&number)
-            .or_else(|| documents.old.get(&number))
-            .cloned()
+        documents.get(&number).cloned()
     }
 
-    pub(crate) fn keep_document(&self, number: i64, document: Arc<Document>) {
+    pub(crate) fn insert_document(&self, number: i64, document: Arc<Document>) {
         self.documents
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(number, document, DOCUMENTS_MAX);
-    }
-}
-
-/// Two maps: when the young one is full it becomes the old one, and the old one is dropped.
-struct Generations<K, V> {
-    changes: u64,
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
-}
-
-impl<K, V> Default for Generations<K, V> {
-    fn default() -> Self {
-        Self {
-            changes: 0,
-            young: HashMap::new(),
-            old: HashMap::new(),
-        }
-    }
-}
-
-impl<K: Eq + Hash, V> Generations<K, V> {
-    fn insert(&mut self, key: K, value: V, most: usize) {
-        if self.young.len() >= most {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(key, value);
+            .insert(number, document);
     }
 }

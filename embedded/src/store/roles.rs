@@ -1,16 +1,21 @@
-//! Roles that people made. All of them are kept in memory: every request needs them.
+//! Roles, role mappings and application privileges.
+//!
+//! Roles and application privileges are kept in memory, because nearly every request needs them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::{Store, read, replace};
 use crate::{
     error::ApiError,
-    privilege::{built_in_roles::BUILT_IN_ROLES, permission::Roles},
-    role_descriptor::{Place, RoleDescriptor},
+    privileges::application::{ApplicationPrivilege, Registered},
+    roles::{
+        built_in::BUILT_IN_ROLES,
+        descriptor::{DescriptorKind, RoleDescriptor, RoleMap},
+        permission::Roles,
+    },
 };
-
-/// Roles by name.
-pub(crate) type RoleMap = BTreeMap<String, RoleDescriptor>;
 
 impl Store {
     /// The roles that people made.
@@ -85,11 +90,150 @@ impl Store {
             .await?;
         let mut roles = RoleMap::new();
         for (name, descriptor) in rows {
-            let role =
-                RoleDescriptor::parse(&name, serde_json::from_str(&descriptor)?, Place::Role)?;
+            let role = RoleDescriptor::parse(
+                &name,
+                serde_json::from_str(&descriptor)?,
+                DescriptorKind::Role,
+            )?;
             roles.insert(name, role);
         }
         replace(&self.roles, Arc::new(roles));
+        drop(connection);
+        Ok(())
+    }
+}
+
+impl Store {
+    /// All role mappings, by name.
+    pub(crate) async fn role_mappings(&self) -> Result<Vec<(String, Value)>, ApiError> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT name, body FROM role_mappings ORDER BY name")
+                .fetch_all(self.reader())
+                .await?;
+        rows.into_iter()
+            .map(|(name, body)| Ok((name, serde_json::from_str(&body)?)))
+            .collect()
+    }
+
+    /// Creates or replaces a role mapping. Answers whether it is new.
+    pub(crate) async fn put_role_mapping(
+        &self,
+        name: &str,
+        body: &Value,
+    ) -> Result<bool, ApiError> {
+        let mut write = self.write().await?;
+        let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM role_mappings WHERE name = ?")
+            .bind(name)
+            .fetch_optional(&mut *write)
+            .await?;
+        sqlx::query(
+            "INSERT INTO role_mappings (name, body) VALUES (?, ?)
+             ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+        )
+        .bind(name)
+        .bind(body.to_string())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(known.is_none())
+    }
+
+    /// Removes a role mapping. Answers whether there was one.
+    pub(crate) async fn delete_role_mapping(&self, name: &str) -> Result<bool, ApiError> {
+        let mut write = self.write().await?;
+        let removed = sqlx::query("DELETE FROM role_mappings WHERE name = ?")
+            .bind(name)
+            .execute(&mut *write)
+            .await?
+            .rows_affected();
+        write.commit().await?;
+        Ok(removed > 0)
+    }
+}
+
+impl Store {
+    /// The registered privileges.
+    pub(crate) fn application_privileges(&self) -> Arc<Registered> {
+        read(&self.application_privileges)
+    }
+
+    /// Creates or replaces privileges, all or none. Answers for each whether it is new.
+    pub(crate) async fn put_application_privileges(
+        &self,
+        privileges: &[(String, String, ApplicationPrivilege)],
+    ) -> Result<Vec<bool>, ApiError> {
+        let mut write = self.write().await?;
+        let mut created = Vec::with_capacity(privileges.len());
+        for (application, name, privilege) in privileges {
+            let known: Option<i64> = sqlx::query_scalar(
+                "SELECT 1 FROM application_privileges WHERE application = ? AND name = ?",
+            )
+            .bind(application)
+            .bind(name)
+            .fetch_optional(&mut *write)
+            .await?;
+            sqlx::query(
+                "INSERT INTO application_privileges (application, name, actions, metadata)
+                 VALUES (?, ?, ?, ?)
+                 ON CONFLICT (application, name) DO UPDATE SET
+                     actions = excluded.actions, metadata = excluded.metadata",
+            )
+            .bind(application)
+            .bind(name)
+            .bind(serde_json::to_string(&privilege.actions)?)
+            .bind(serde_json::to_string(&privilege.metadata)?)
+            .execute(&mut *write)
+            .await?;
+            created.push(known.is_none());
+        }
+        write.commit().await?;
+        self.reload_application_privileges().await?;
+        Ok(created)
+    }
+
+    /// Removes privileges of an application. Answers for each whether there was one.
+    pub(crate) async fn delete_application_privileges(
+        &self,
+        application: &str,
+        names: &[String],
+    ) -> Result<Vec<bool>, ApiError> {
+        let mut write = self.write().await?;
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            let removed = sqlx::query(
+                "DELETE FROM application_privileges WHERE application = ? AND name = ?",
+            )
+            .bind(application)
+            .bind(name)
+            .execute(&mut *write)
+            .await?
+            .rows_affected();
+            found.push(removed > 0);
+        }
+        write.commit().await?;
+        self.reload_application_privileges().await?;
+        Ok(found)
+    }
+
+    /// Reads the privileges again, in the writer's turn.
+    pub(crate) async fn reload_application_privileges(&self) -> Result<(), ApiError> {
+        let mut connection = self.writer.acquire().await?;
+        let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+            "SELECT application, name, actions, metadata FROM application_privileges",
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        let mut registered = Registered::new();
+        for (application, name, actions, metadata) in rows {
+            registered.entry(application).or_default().insert(
+                name,
+                ApplicationPrivilege {
+                    actions: serde_json::from_str(&actions)?,
+                    metadata: serde_json::from_str(&metadata)?,
+                },
+            );
+        }
+        replace(&self.application_privileges, Arc::new(registered));
         drop(connection);
         Ok(())
     }

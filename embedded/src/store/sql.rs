@@ -9,12 +9,12 @@ use sqlx::{AssertSqlSafe, Sqlite, query::Query, sqlite::SqliteArguments};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sql {
     text: String,
-    values: Vec<Bound>,
+    values: Vec<SqlValue>,
 }
 
 /// A value for a placeholder.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Bound {
+pub(crate) enum SqlValue {
     Text(String),
     Integer(i64),
 }
@@ -32,18 +32,18 @@ impl Sql {
         self
     }
 
-    pub(crate) fn bind(&mut self, value: Bound) -> &mut Self {
+    pub(crate) fn bind(&mut self, value: SqlValue) -> &mut Self {
         self.text.push('?');
         self.values.push(value);
         self
     }
 
     pub(crate) fn text(&mut self, value: impl Into<String>) -> &mut Self {
-        self.bind(Bound::Text(value.into()))
+        self.bind(SqlValue::Text(value.into()))
     }
 
     pub(crate) fn integer(&mut self, value: i64) -> &mut Self {
-        self.bind(Bound::Integer(value))
+        self.bind(SqlValue::Integer(value))
     }
 
     /// A list of any length in one placeholder.
@@ -80,8 +80,8 @@ impl Sql {
         let mut query = sqlx::query(AssertSqlSafe(self.text));
         for value in self.values {
             query = match value {
-                Bound::Text(text) => query.bind(text),
-                Bound::Integer(integer) => query.bind(integer),
+                SqlValue::Text(text) => query.bind(text),
+                SqlValue::Integer(integer) => query.bind(integer),
             };
         }
         query

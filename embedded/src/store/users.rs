@@ -1,10 +1,16 @@
 //! Users as they are stored.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::Store;
-use crate::error::ApiError;
+use crate::{
+    error::ApiError,
+    identity::{CredentialKind, Realm, Subject},
+    roles::permission::Permission,
+};
 
 /// A user.
 #[derive(Clone, Debug)]
@@ -56,6 +62,26 @@ impl Store {
             .await?
             .map(|row| user(&row))
             .transpose()
+    }
+
+    /// The subject of a user who authenticated with `credential`, with the roles as they are now.
+    pub(crate) fn subject(&self, user: User, credential: CredentialKind) -> Arc<Subject> {
+        let (roles, missing_roles) = self.resolve(&user.roles);
+        Arc::new(Subject {
+            realm: if user.reserved {
+                Realm::reserved()
+            } else {
+                Realm::native()
+            },
+            username: user.username,
+            roles: user.roles,
+            missing_roles,
+            full_name: user.full_name,
+            email: user.email,
+            metadata: user.metadata,
+            credential,
+            permission: Permission::of_user(roles),
+        })
     }
 
     /// All users, by name.

@@ -1,0 +1,6 @@
+//! Authentication and authorization.
+
+pub(crate) mod authenticate;
+pub(crate) mod authorization;
+pub(crate) mod credentials;
+pub(crate) mod secret_hash;

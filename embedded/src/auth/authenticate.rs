@@ -1,0 +1,243 @@
+//! Authenticates requests: passwords, API keys, access tokens, and the user to run as.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use secrecy::SecretString;
+
+use super::{
+    authorization,
+    credentials::{Credentials, CredentialsError, credentials},
+    secret_hash,
+};
+use crate::{
+    error::ApiError,
+    identity::{Caller, CredentialKind, Subject},
+    state::AppState,
+};
+
+/// Name of the action that reading the caller's own identity performs.
+pub(crate) const AUTHENTICATE: &str = "cluster:admin/xpack/security/user/authenticate";
+
+const RUN_AS: &str = "es-security-runas-user";
+
+/// An authenticated caller, and the user to act as.
+pub(crate) struct Authenticated {
+    subject: Arc<Subject>,
+    run_as: Option<RunAs>,
+}
+
+impl Authenticated {
+    /// The caller that does `action`: the subject, or the user it may act as.
+    pub(crate) fn caller(self, action: &str) -> Result<Caller, ApiError> {
+        match self.run_as {
+            None => Ok(Caller {
+                subject: self.subject,
+                on_behalf: None,
+            }),
+            Some(run_as) => run_as.caller(self.subject, action),
+        }
+    }
+}
+
+/// The subject whose credentials are in these headers of a request for `uri`.
+///
+/// What agents do not need is boxed, so that their many requests do not carry it.
+pub(crate) async fn authenticate(
+    state: &AppState,
+    headers: &HeaderMap,
+    uri: &str,
+) -> Result<Authenticated, ApiError> {
+    let subject = match credentials(headers) {
+        Ok(Credentials::Basic { username, password }) => {
+            match Box::pin(check_password(state, &username, &password)).await? {
+                Some(subject) => subject,
+                None => return Err(failed(&username, uri)),
+            }
+        }
+        Ok(Credentials::ApiKey { id, secret }) => check_api_key(state, &id, &secret)
+            .await?
+            .map_err(|detail| refused(format!("API key: {detail}")))?,
+        Ok(Credentials::Bearer(access_token)) => Box::pin(check_access_token(state, &access_token))
+            .await?
+            .ok_or_else(|| refused("token document is missing or invalid".to_owned()))?,
+        Err(CredentialsError::BadApiKey(detail)) => {
+            return Err(refused(format!("API key: {detail}")));
+        }
+        Err(CredentialsError::BadBasic(what)) => {
+            return Err(ApiError::Unauthenticated {
+                reason: format!("invalid basic authentication header {what}"),
+                detail: None,
+            });
+        }
+        Err(CredentialsError::Missing) => {
+            return Err(ApiError::Unauthenticated {
+                reason: format!("missing authentication credentials for REST request [{uri}]"),
+                detail: None,
+            });
+        }
+    };
+    let run_as = match headers.get(RUN_AS) {
+        None => None,
+        Some(value) => {
+            let username = value.to_str().unwrap_or_default();
+            let found = Box::pin(look_up_run_as(state, username)).await?;
+            Some(found.ok_or_else(|| failed(subject.principal(), uri))?)
+        }
+    };
+    Ok(Authenticated { subject, run_as })
+}
+
+/// The user with this name and password, if both fit and the user is enabled.
+pub(crate) async fn check_password(
+    state: &AppState,
+    username: &str,
+    password: &SecretString,
+) -> Result<Option<Arc<Subject>>, ApiError> {
+    let user = state.store.user(username).await?;
+    let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
+    let fits = state.passwords.verify(username, password, stored).await?;
+    if let Some(outdated) = stored.filter(|stored| fits && state.passwords.is_outdated(stored)) {
+        renew(state, username, password, outdated).await;
+    }
+    Ok(user
+        .filter(|user| fits && user.enabled)
+        .map(|user| state.store.subject(user, CredentialKind::Password)))
+}
+
+/// Hashes the password anew, as dear as hashes are now: only at this moment is it known. Whoever signs in does not
+/// fail for it; the next time will do as well.
+async fn renew(state: &AppState, username: &str, password: &SecretString, outdated: &str) {
+    let renewed = async {
+        let hash = state.passwords.hash(password).await?;
+        state
+            .store
+            .replace_password_hash(username, outdated, &hash)
+            .await
+    };
+    if let Err(error) = renewed.await {
+        tracing::warn!(?error, "a password could not be hashed anew");
+    }
+}
+
+fn failed(principal: &str, uri: &str) -> ApiError {
+    ApiError::Unauthenticated {
+        reason: format!("unable to authenticate user [{principal}] for REST request [{uri}]"),
+        detail: None,
+    }
+}
+
+fn refused(detail: String) -> ApiError {
+    ApiError::Unauthenticated {
+        reason: "unable to authenticate with provided credentials and anonymous access is not allowed for this request".to_owned(),
+        detail: Some(detail),
+    }
+}
+
+/// The subject of a key, or the detail that is answered: what is wrong with the key.
+///
+/// Checked in Elasticsearch's order: there, not invalidated, the secret fits, for REST, not expired.
+async fn check_api_key(
+    state: &AppState,
+    id: &str,
+    secret: &SecretString,
+) -> Result<Result<Arc<Subject>, String>, ApiError> {
+    let Some(key) = state.store.key_for_authentication(id).await? else {
+        return Ok(Err(format!("unable to find apikey with id {id}")));
+    };
+    if key.invalidated {
+        return Ok(Err(format!("api key [{id}] has been invalidated")));
+    }
+    if !secret_hash::matches(secret, &key.secret_hash) {
+        return Ok(Err(format!("invalid credentials for API key [{id}]")));
+    }
+    if key.kind != "rest" {
+        return Err(ApiError::Unauthenticated {
+            reason: format!(
+                "authentication expected API key type of [rest], but API key [{id}] has type [{}]",
+                key.kind
+            ),
+            detail: None,
+        });
+    }
+    if key
+        .expiration
+        .is_some_and(|end| end <= state.clock.now_ms())
+    {
+        return Ok(Err("api key is expired".to_owned()));
+    }
+    Ok(Ok(key.subject.clone()))
+}
+
+/// The subject of an access token, unless the token is unknown, ended or invalidated, or its
+/// user cannot sign in any more.
+pub(crate) async fn check_access_token(
+    state: &AppState,
+    access_token: &SecretString,
+) -> Result<Option<Arc<Subject>>, ApiError> {
+    if !state.token_service {
+        return Ok(None);
+    }
+    let now_ms = state.clock.now_ms();
+    let Some(username) = state.store.token_owner(access_token, now_ms).await? else {
+        return Ok(None);
+    };
+    let Some(user) = state
+        .store
+        .user(&username)
+        .await?
+        .filter(|user| user.enabled)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(state.store.subject(user, CredentialKind::Token)))
+}
+
+/// The user that a caller wants to act as.
+pub(crate) struct RunAs {
+    username: String,
+    /// `None` when there is no such user.
+    subject: Option<Arc<Subject>>,
+}
+
+/// Looks the user up; `None` when the user is disabled or has no name, which fails the authentication.
+///
+/// That there is no such user is only answered later, in the words for a user whom the caller may not act as.
+pub(crate) async fn look_up_run_as(
+    state: &AppState,
+    username: &str,
+) -> Result<Option<RunAs>, ApiError> {
+    let user = state.store.user(username).await?;
+    if username.is_empty() || user.as_ref().is_some_and(|user| !user.enabled) {
+        return Ok(None);
+    }
+    let subject = user.map(|user| state.store.subject(user, CredentialKind::Password));
+    Ok(Some(RunAs {
+        username: username.to_owned(),
+        subject,
+    }))
+}
+
+impl RunAs {
+    /// The caller that acts as the user, if `authenticated` may. `action` is what it is wanted for.
+    pub(crate) fn caller(
+        self,
+        authenticated: Arc<Subject>,
+        action: &str,
+    ) -> Result<Caller, ApiError> {
+        match self.subject {
+            Some(subject) if authenticated.permission.may_run_as(&self.username) => Ok(Caller {
+                subject,
+                on_behalf: Some(authenticated),
+            }),
+            _ => {
+                let who = authorization::describe(&authenticated);
+                let roles = authorization::describe_roles(&authenticated);
+                Err(ApiError::Unauthorized(format!(
+                    "action [{action}] is unauthorized for {who}{roles}, because {who} is unauthorized to run as [{}]",
+                    self.username
+                )))
+            }
+        }
+    }
+}

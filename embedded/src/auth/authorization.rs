@@ -1,0 +1,172 @@
+//! Who may do what. This is the only place that decides it.
+
+use crate::{
+    error::ApiError,
+    identity::{Caller, Realm, Subject},
+    store::sql::Sql,
+};
+
+/// An action as Elasticsearch authorizes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Action {
+    /// Elasticsearch's name, which refusals contain.
+    pub(crate) name: &'static str,
+    pub(crate) granted_by: GrantedBy,
+}
+
+/// The rule that grants an action.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum GrantedBy {
+    /// The cluster privileges that cover the action. Refusals list these.
+    Privileges(&'static [&'static str]),
+    /// Every authenticated caller may perform it.
+    Authentication,
+}
+
+/// Which keys a request speaks of.
+#[derive(Default)]
+pub(crate) struct RequestedKeys<'a> {
+    /// The caller's own, by the `owner` flag.
+    pub(crate) owner: bool,
+    pub(crate) username: Option<&'a str>,
+    pub(crate) realm_name: Option<&'a str>,
+    pub(crate) ids: &'a [String],
+    pub(crate) with_limited_by: bool,
+}
+
+/// Operations on existing keys, which `manage_own_api_key` also grants for the caller's own keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyOperation {
+    Get,
+    Query,
+    Invalidate,
+}
+
+/// How far a permission on keys reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyScope {
+    /// Everybody's keys.
+    All,
+    /// The caller's own.
+    Own,
+}
+
+/// Allows the caller to do `action`, or says why not.
+pub(crate) fn authorize(caller: &Caller, action: Action) -> Result<(), ApiError> {
+    let allowed = match action.granted_by {
+        GrantedBy::Authentication => true,
+        GrantedBy::Privileges(_) => caller.subject.permission.allows_action(action.name),
+    };
+    allowed.then_some(()).ok_or_else(|| refusal(caller, action))
+}
+
+/// Allows the caller to do `action` to the keys in `scope`, or says why not.
+///
+/// For a query the scope is what the caller may see rather than what was asked for, so
+/// `manage_own_api_key` answers [`Reach::Own`] instead of refusing.
+pub(crate) fn authorize_keys(
+    caller: &Caller,
+    action: Action,
+    operation: KeyOperation,
+    requested: &RequestedKeys<'_>,
+) -> Result<KeyScope, ApiError> {
+    const OWN: &str = "manage_own_api_key";
+    let subject = &caller.subject;
+    let permission = &subject.permission;
+    if permission.allows_action_without(action.name, OWN) {
+        return Ok(KeyScope::All);
+    }
+    let own_id = subject.api_key_id();
+    let itself = own_id
+        .is_some_and(|own| !requested.ids.is_empty() && requested.ids.iter().all(|id| id == own));
+    let manages_own = permission.allows_action(action.name);
+    // A key that could read its own limits would learn what its owner holds.
+    let limits_hidden = own_id.is_some() && requested.with_limited_by;
+    let own = match operation {
+        KeyOperation::Query => manages_own,
+        // Every key may look at itself.
+        KeyOperation::Get if itself => true,
+        KeyOperation::Get | KeyOperation::Invalidate => {
+            let named = own_id.is_none()
+                && requested.username == Some(subject.username.as_str())
+                && requested.realm_name == Some(subject.realm.name.as_str());
+            manages_own && (requested.owner || named || itself)
+        }
+    };
+    if own && !limits_hidden {
+        return Ok(KeyScope::Own);
+    }
+    Err(refusal(caller, action))
+}
+
+/// Selects the keys that are the caller's own: a user's, or, for a key, only itself.
+pub(crate) fn own_keys(caller: &Caller) -> Sql {
+    let subject = &caller.subject;
+    let mut sql = Sql::default();
+    match subject.api_key_id() {
+        Some(id) => sql.push("id = ").text(id),
+        None => sql
+            .push("(username = ")
+            .text(subject.username.clone())
+            .push(" AND realm_name = ")
+            .text(subject.realm.name.clone())
+            .push(")"),
+    };
+    sql
+}
+
+/// Whether a key of `username` in `realm` is the caller's own.
+pub(crate) fn owns(caller: &Caller, username: &str, realm: &Realm) -> bool {
+    caller.subject.username == username && caller.subject.realm.name == realm.name
+}
+
+/// Why the caller may not do `action`.
+pub(crate) fn refusal(caller: &Caller, action: Action) -> ApiError {
+    let subject = &caller.subject;
+    let name = action.name;
+    let who = match &caller.on_behalf {
+        Some(by) => format!("{} run as [{}]", describe(by), subject.username),
+        None => describe(subject),
+    };
+    let roles = describe_roles(subject);
+    let granted_by = match action.granted_by {
+        GrantedBy::Privileges(privileges) => format!(
+            ", this action is granted by the cluster privileges [{}]",
+            privileges.join(",")
+        ),
+        GrantedBy::Authentication => String::new(),
+    };
+    ApiError::Unauthorized(format!(
+        "action [{name}] is unauthorized for {who}{roles}{granted_by}"
+    ))
+}
+
+/// A subject as refusals name it.
+pub(crate) fn describe(subject: &Subject) -> String {
+    match subject.api_key_id() {
+        Some(id) => format!("API key id [{id}] of user [{}]", subject.username),
+        None => format!("user [{}]", subject.username),
+    }
+}
+
+/// The roles of a subject as refusals list them. A key has none.
+pub(crate) fn describe_roles(subject: &Subject) -> String {
+    if subject.api_key_id().is_some() {
+        return String::new();
+    }
+    let mut held: Vec<&str> = subject
+        .roles
+        .iter()
+        .filter(|role| !subject.missing_roles.contains(role))
+        .map(String::as_str)
+        .collect();
+    held.sort_unstable();
+    let mut text = format!(" with effective roles [{}]", held.join(","));
+    if !subject.missing_roles.is_empty() {
+        text.push_str(&format!(
+            " (assigned roles [{}] were not found)",
+            subject.missing_roles.join(",")
+        ));
+    }
+    text
+}

@@ -1,0 +1,31 @@
+//! Salted SHA-256 hashes of API key secrets.
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::random::{Random, RandomError};
+
+const SALT_BYTES: usize = 16;
+
+/// What is stored of a secret: a salt and SHA-256 over the salt and the secret.
+///
+/// A slow hash would add nothing: nobody guesses 256 random bits.
+pub(crate) fn hash(random: Random, secret: &SecretString) -> Result<Vec<u8>, RandomError> {
+    let salt = random.bytes::<SALT_BYTES>()?;
+    Ok([salt.as_slice(), digest(&salt, secret).as_slice()].concat())
+}
+
+pub(crate) fn matches(secret: &SecretString, stored: &[u8]) -> bool {
+    stored
+        .split_at_checked(SALT_BYTES)
+        .is_some_and(|(salt, expected)| digest(salt, secret).ct_eq(expected).into())
+}
+
+fn digest(salt: &[u8], secret: &SecretString) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(salt)
+        .chain_update(secret.expose_secret().as_bytes())
+        .finalize()
+        .into()
+}

@@ -1,0 +1,103 @@
+//! Role descriptors and metadata of API keys, as create and update requests bring them.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    error::ApiError,
+    fields::{ErrorStyle, kind},
+    identity::Subject,
+    roles::descriptor::{DescriptorKind, RoleDescriptor, role_name_problem},
+    store::api_key_writes::Owner,
+    version::Version,
+};
+
+/// Reads the descriptors of a key: an object of descriptors by name.
+pub(super) fn parse_descriptors(
+    value: Option<Value>,
+    error_style: &ErrorStyle,
+) -> Result<Option<Vec<RoleDescriptor>>, ApiError> {
+    match value {
+        None => Ok(None),
+        Some(Value::Object(descriptors)) => descriptors
+            .into_iter()
+            .map(|(name, descriptor)| {
+                RoleDescriptor::parse(&name, descriptor, DescriptorKind::ApiKey).map_err(|cause| {
+                    ApiError::Content {
+                        reason: "[1:1] [api_key_request] failed to parse field [role_descriptors]"
+                            .to_owned(),
+                        cause: Some(Box::new(cause)),
+                    }
+                })
+            })
+            .collect::<Result<_, _>>()
+            .map(Some),
+        Some(other) => {
+            Err(error_style.wrong_type("role_descriptors", "an object", &Value::from(kind(&other))))
+        }
+    }
+}
+
+/// Every rule that a key's descriptors and metadata break.
+pub(super) fn content_problems(
+    descriptors: &[RoleDescriptor],
+    metadata: Option<&Map<String, Value>>,
+    version: Version,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    if metadata.is_some_and(|metadata| metadata.keys().any(|key| key.starts_with('_'))) {
+        problems.push("API key metadata keys may not start with [_]".to_owned());
+    }
+    for descriptor in descriptors {
+        problems.extend(role_name_problem(&descriptor.name, DescriptorKind::ApiKey));
+        problems.extend(descriptor.problems(version));
+    }
+    problems
+}
+
+/// Refuses a restriction that does not stand alone.
+pub(super) fn check_restrictions(descriptors: &[RoleDescriptor]) -> Result<(), ApiError> {
+    let restricted = descriptors
+        .iter()
+        .filter(|descriptor| descriptor.restriction.is_some())
+        .count();
+    match restricted {
+        0 => Ok(()),
+        1 if descriptors.len() == 1 => Ok(()),
+        1 => Err(ApiError::illegal(
+            "combining role descriptors with and without restriction is not supported",
+        )),
+        _ => Err(ApiError::illegal(
+            "more than one role descriptor with restriction is not supported",
+        )),
+    }
+}
+
+/// The descriptors by name, as they are stored and answered.
+pub(super) fn descriptors_json(descriptors: &[RoleDescriptor]) -> Value {
+    descriptors
+        .iter()
+        .map(|descriptor| (descriptor.name.clone(), descriptor.to_json()))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// What a key of this subject is limited by: what the subject holds now.
+pub(super) fn snapshot(subject: &Subject) -> Value {
+    subject
+        .permission
+        .roles()
+        .iter()
+        .map(|role| (role.name.clone(), role.without_description().to_json()))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+pub(super) fn owner(subject: &Subject) -> Owner {
+    Owner {
+        username: subject.username.clone(),
+        realm: subject.realm.clone(),
+        full_name: subject.full_name.clone(),
+        email: subject.email.clone(),
+        metadata: subject.metadata.clone(),
+    }
+}

@@ -1,0 +1,352 @@
+//! `GET|POST /_security/user/[{username}/]_has_privileges`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    auth::authorization::refusal,
+    error::ApiError,
+    fields::{ErrorStyle, Fields},
+    http::{request::ApiRequest, response::ApiResponse},
+    privileges::{
+        application::{Registered, application_name_problem, privilege_or_action_problem},
+        cluster, index,
+    },
+    roles::{has_privileges_cache::CacheKey, permission::Permission},
+    version::Version,
+};
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct HasPrivilegesRequest {
+    #[serde(default)]
+    cluster: Vec<String>,
+    #[serde(default)]
+    index: Vec<IndexCheck>,
+    #[serde(default)]
+    application: Vec<ApplicationCheck>,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct IndexCheck {
+    names: Vec<String>,
+    privileges: Vec<String>,
+    #[serde(default)]
+    allow_restricted_indices: bool,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct ApplicationCheck {
+    application: String,
+    privileges: Vec<String>,
+    resources: Vec<String>,
+}
+
+/// Whether what was asked is held. The answer, less the name of whoever asks.
+#[derive(Serialize)]
+struct CheckResult<'a> {
+    has_all_requested: bool,
+    cluster: BTreeMap<&'a str, bool>,
+    index: BTreeMap<&'a str, BTreeMap<&'a str, bool>>,
+    application: BTreeMap<&'a str, BTreeMap<&'a str, BTreeMap<&'a str, bool>>>,
+}
+
+/// Returns, for each privilege in the check, whether the caller holds it.
+pub(crate) fn has_privileges(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
+    let subject = &request.caller.subject;
+    let registered = request.state.store.application_privileges();
+    let key = CacheKey {
+        body: request.text(),
+        permission: &subject.permission,
+        registered: &registered,
+    };
+    // Keys share their cached roles. The roles of a user are resolved anew for each request, so
+    // they would never be found again.
+    let cache = subject
+        .api_key_id()
+        .map(|_| &request.state.has_privileges_cache);
+    if let Some(result) = cache.and_then(|cache| cache.get(key)) {
+        authorize_check(request)?;
+        return Ok(ApiResponse::text(with_username(
+            &subject.username,
+            &result,
+        )?));
+    }
+    let check = HasPrivilegesRequest::read(request)?;
+    authorize_check(request)?;
+    let result = serde_json::to_vec(&check.evaluate(key.permission, key.registered))?;
+    if let Some(cache) = cache {
+        cache.insert(key, &result);
+    }
+    Ok(ApiResponse::text(with_username(
+        &subject.username,
+        &result,
+    )?))
+}
+
+/// Everybody may ask about themselves, nobody about another user. To a caller who holds the action, 400 says so.
+fn authorize_check(request: &ApiRequest<'_>) -> Result<(), ApiError> {
+    request.authorize()?;
+    if !request.segments.is_empty() && request.segment(0) != request.caller.subject.username {
+        let permission = &request.caller.subject.permission;
+        if permission.allows_action(request.action.name) {
+            return Err(ApiError::illegal(
+                "users may only check the privileges of their own account",
+            ));
+        }
+        return Err(refusal(&request.caller, request.action));
+    }
+    Ok(())
+}
+
+/// The whole answer: what is held, with the name of whoever asks before it.
+fn with_username(username: &str, held: &[u8]) -> Result<Vec<u8>, ApiError> {
+    const NAME: &[u8] = br#"{"username":"#;
+    let mut answer = Vec::with_capacity(NAME.len() + username.len() + held.len() + 8);
+    answer.extend_from_slice(NAME);
+    serde_json::to_writer(&mut answer, username)?;
+    answer.push(b',');
+    answer.extend_from_slice(held.strip_prefix(b"{").unwrap_or(held));
+    Ok(answer)
+}
+
+impl HasPrivilegesRequest {
+    /// The input of a request. Most is in order and read without a detour; whatever is not is read field by field,
+    /// which knows what to say about it.
+    fn read(request: &ApiRequest<'_>) -> Result<Self, ApiError> {
+        let input = match Self::complete(request.text()) {
+            Some(input) => input,
+            None => Self::parse(request.json()?)?,
+        };
+        input.validate(request.state.version)?;
+        Ok(input)
+    }
+
+    /// The input, if it is written as the documentation shows it and lacks nothing.
+    fn complete(body: &[u8]) -> Option<Self> {
+        let full = |list: &Vec<String>| !list.is_empty();
+        let input: Self = serde_json::from_slice(body).ok()?;
+        let all_full = input
+            .index
+            .iter()
+            .map(|check| [&check.names, &check.privileges])
+            .chain(
+                input
+                    .application
+                    .iter()
+                    .map(|check| [&check.resources, &check.privileges]),
+            )
+            .all(|lists| lists.into_iter().all(full));
+        let asks = full(&input.cluster) || !input.index.is_empty() || !input.application.is_empty();
+        (asks && all_full).then_some(input)
+    }
+
+    fn parse(body: Value) -> Result<Self, ApiError> {
+        const WHAT: &str = "privilege check";
+        let mut fields = Fields::of(body, ErrorStyle::ParseException(WHAT.into()))?;
+        let cluster = fields.strings("cluster")?;
+        let index = fields.array("index")?;
+        let application = match fields.array("application")? {
+            Some(application) => Some(application),
+            None => fields.array("applications")?,
+        };
+        fields.finish()?;
+        if cluster.is_none() && index.is_none() && application.is_none() {
+            return Err(ApiError::parse(format!(
+                "failed to parse {WHAT}. All privilege fields [cluster,index,application] are missing"
+            )));
+        }
+        Ok(Self {
+            cluster: cluster.unwrap_or_default(),
+            index: index
+                .unwrap_or_default()
+                .into_iter()
+                .map(IndexCheck::parse)
+                .collect::<Result<_, _>>()?,
+            application: application
+                .unwrap_or_default()
+                .into_iter()
+                .map(ApplicationCheck::parse)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn validate(&self, version: Version) -> Result<(), ApiError> {
+        let mut problems = Vec::new();
+        if self.cluster.is_empty() && self.index.is_empty() && self.application.is_empty() {
+            problems.push("must specify at least one privilege".to_owned());
+        }
+        for check in &self.application {
+            problems.extend(application_name_problem(&check.application, false));
+            problems.extend(
+                check
+                    .privileges
+                    .iter()
+                    .filter_map(|name| privilege_or_action_problem(name)),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(ApiError::Validation(problems));
+        }
+        let mut cluster_names = self.cluster.iter();
+        if let Some(problem) = cluster_names.find_map(|name| cluster::problem(name, version)) {
+            return Err(ApiError::illegal(problem));
+        }
+        let mut index_names = self.index.iter().flat_map(|check| &check.privileges);
+        if let Some(name) = index_names.find(|name| !index::is_valid(name)) {
+            return Err(ApiError::illegal(format!(
+                "unknown index privilege [{name}]. a privilege must be either one of the predefined fixed indices privileges or a pattern over one of the available index actions"
+            )));
+        }
+        Ok(())
+    }
+
+    fn evaluate(&self, permission: &Permission, registered: &Registered) -> CheckResult<'_> {
+        let mut all = true;
+        let mut note = |held: bool| {
+            all &= held;
+            held
+        };
+        let mut cluster: BTreeMap<&str, bool> = BTreeMap::new();
+        for name in &self.cluster {
+            cluster.insert(name, note(permission.has_cluster_privilege(name)));
+        }
+        let mut index: BTreeMap<&str, BTreeMap<&str, bool>> = BTreeMap::new();
+        for check in &self.index {
+            for name in &check.names {
+                let of_name = index.entry(name).or_default();
+                for privilege in &check.privileges {
+                    let restricted_too = check.allow_restricted_indices;
+                    let held = permission.has_index_privilege(name, privilege, restricted_too);
+                    of_name.insert(privilege, note(held));
+                }
+            }
+        }
+        let mut application: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, bool>>> = BTreeMap::new();
+        for check in &self.application {
+            let of_application = application.entry(&check.application).or_default();
+            for resource in &check.resources {
+                let of_resource = of_application.entry(resource).or_default();
+                for privilege in &check.privileges {
+                    let held = permission.has_application_privilege(
+                        registered,
+                        &check.application,
+                        resource,
+                        privilege,
+                    );
+                    of_resource.insert(privilege, note(held));
+                }
+            }
+        }
+        CheckResult {
+            has_all_requested: all,
+            cluster,
+            index,
+            application,
+        }
+    }
+}
+
+impl IndexCheck {
+    fn parse(value: Value) -> Result<Self, ApiError> {
+        const WHAT: &str = "index privileges of the privilege check";
+        let mut fields = Fields::of(value, ErrorStyle::ParseException(WHAT.into()))?;
+        for refused in ["field_security", "query"] {
+            if fields.value(refused).is_some() {
+                return Err(ApiError::parse(format!(
+                    "failed to parse {WHAT}. Field [{refused}] is not supported in a has_privileges request"
+                )));
+            }
+        }
+        let names = fields.strings("names")?;
+        let privileges = fields.strings("privileges")?;
+        let allow_restricted_indices = fields.boolean("allow_restricted_indices")?.unwrap_or(false);
+        fields.finish()?;
+        Ok(Self {
+            names: required(WHAT, "names", names)?,
+            privileges: required(WHAT, "privileges", privileges)?,
+            allow_restricted_indices,
+        })
+    }
+}
+
+impl ApplicationCheck {
+    fn parse(value: Value) -> Result<Self, ApiError> {
+        const WHAT: &str = "application privileges of the privilege check";
+        let mut fields = Fields::of(value, ErrorStyle::ParseException(WHAT.into()))?;
+        let application = fields.string("application")?;
+        let privileges = fields.strings("privileges")?;
+        let resources = fields.strings("resources")?;
+        fields.finish()?;
+        Ok(Self {
+            application: application.ok_or_else(|| missing(WHAT, "application"))?,
+            privileges: required(WHAT, "privileges", privileges)?,
+            resources: required(WHAT, "resources", resources)?,
+        })
+    }
+}
+
+fn required(what: &str, field: &str, list: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
+    list.filter(|list| !list.is_empty())
+        .ok_or_else(|| missing(what, field))
+}
+
+fn missing(what: &str, field: &str) -> ApiError {
+    ApiError::parse(format!(
+        "failed to parse {what}. missing required [{field}] field"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HasPrivilegesRequest;
+
+    fn careful(body: &str) -> Option<HasPrivilegesRequest> {
+        let value = serde_json::from_str(body).ok()?;
+        HasPrivilegesRequest::parse(value).ok()
+    }
+
+    #[test]
+    fn what_is_in_order_is_read_alike_with_and_without_a_detour() {
+        for body in [
+            r#"{"application":[{"application":"apm","privileges":["event:write"],"resources":["-"]}]}"#,
+            r#"{"cluster":["all"],"index":[{"names":["a"],"privileges":["read"]}]}"#,
+            r#"{"index":[{"names":["a"],"privileges":["read"],"allow_restricted_indices":true}]}"#,
+            r#"{"cluster":["all"],"index":[],"application":[]}"#,
+        ] {
+            let read = HasPrivilegesRequest::complete(body.as_bytes());
+            assert!(read.is_some(), "{body}");
+            assert_eq!(read, careful(body), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_order_takes_the_detour() {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"{"cluster":"all"}"#,
+            r#"{"cluster":null}"#,
+            r#"{"cluster":[]}"#,
+            r#"{"cluster":["all"],"cluster":["monitor"]}"#,
+            r#"{"applications":[{"application":"apm","privileges":["a"],"resources":["-"]}]}"#,
+            r#"{"application":[{"application":"apm","privileges":[],"resources":["-"]}]}"#,
+            r#"{"application":[{"application":"apm","privileges":["a"],"resources":[]}]}"#,
+            r#"{"application":[{"privileges":["a"],"resources":["-"]}]}"#,
+            r#"{"index":[{"names":["a"],"privileges":["read"],"query":"{}"}]}"#,
+            r#"{"cluster":["all"],"more":1}"#,
+            r#"{"cluster":["all"]} trailing"#,
+        ] {
+            assert_eq!(
+                HasPrivilegesRequest::complete(body.as_bytes()),
+                None,
+                "{body}"
+            );
+        }
+    }
+}

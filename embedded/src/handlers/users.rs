@@ -1,0 +1,302 @@
+//! Users: `/_security/user`.
+
+use argon2::password_hash::phc::PasswordHash;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    auth::authorization::refusal,
+    error::ApiError,
+    fields::Fields,
+    http::{request::ApiRequest, response::ApiResponse},
+    identity::CredentialKind,
+    store::users::User,
+};
+
+/// The name of requests without credentials, where they are allowed.
+const ANONYMOUS: &str = "_anonymous";
+
+struct PutUserRequest {
+    roles: Vec<String>,
+    full_name: Option<String>,
+    email: Option<String>,
+    metadata: Map<String, Value>,
+    enabled: bool,
+    password: Option<NewPassword>,
+}
+
+/// Stores the user. Without a password a user that exists keeps theirs.
+pub(crate) async fn put_user(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
+    let username = request.segment(0);
+    let input = PutUserRequest::parse(
+        username,
+        request.fields_parse(&format!("user [{username}]"))?,
+    )?;
+    input.validate(username)?;
+    request.authorize()?;
+    let store = &request.state.store;
+    if store
+        .user(username)
+        .await?
+        .is_some_and(|user| user.reserved)
+    {
+        return Err(ApiError::validation(format!(
+            "user [{username}] is reserved and only the password can be changed"
+        )));
+    }
+    if username == ANONYMOUS {
+        return Err(ApiError::validation(format!(
+            "user [{username}] is anonymous and cannot be modified via the API"
+        )));
+    }
+    let subject = &request.caller.subject;
+    let oneself = username == subject.username && subject.api_key_id().is_none();
+    if oneself && !input.enabled {
+        return Err(ApiError::validation(
+            "native and reserved realm users may not update the enabled status of their own account",
+        ));
+    }
+    let password_hash = match input.password {
+        None => None,
+        Some(NewPassword::Hash(hash)) => Some(hash),
+        Some(NewPassword::Plain(password)) => Some(request.state.passwords.hash(&password).await?),
+    };
+    let user = User {
+        username: username.to_owned(),
+        password_hash,
+        roles: input.roles,
+        full_name: input.full_name,
+        email: input.email,
+        metadata: input.metadata,
+        enabled: input.enabled,
+        reserved: false,
+    };
+    match store.put_user(&user).await? {
+        Some(created) => Ok(ApiResponse::ok(json!({ "created": created }))),
+        None => Err(ApiError::validation(
+            "password must be specified unless you are updating an existing user",
+        )),
+    }
+}
+
+impl PutUserRequest {
+    fn parse(username: &str, mut fields: Fields) -> Result<Self, ApiError> {
+        if let Some(named) = fields.string("username")?
+            && named != username
+        {
+            return Err(ApiError::illegal(format!(
+                "[username] [{named}] does not match the username in the path [{username}]"
+            )));
+        }
+        let roles = match fields.strings("roles")?.as_deref() {
+            // A single string is a list with commas.
+            Some([one]) => one
+                .split(',')
+                .map(str::trim)
+                .filter(|role| !role.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            Some(list) => list.to_vec(),
+            None => Vec::new(),
+        };
+        let input = Self {
+            roles,
+            full_name: fields.string_or_null("full_name")?,
+            email: fields.string_or_null("email")?,
+            metadata: fields.object_or_null("metadata")?.unwrap_or_default(),
+            enabled: fields.boolean("enabled")?.unwrap_or(true),
+            password: new_password(
+                fields.string_or_null("password")?.map(SecretString::from),
+                fields.string_or_null("password_hash")?,
+            )?,
+        };
+        fields.finish()?;
+        Ok(input)
+    }
+
+    fn validate(&self, username: &str) -> Result<(), ApiError> {
+        let mut problems = Vec::new();
+        problems.extend(username_problem(username));
+        if self.metadata.keys().any(|key| key.starts_with('_')) {
+            problems.push("metadata keys may not start with [_]".to_owned());
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::Validation(problems))
+        }
+    }
+}
+
+/// What is wrong with a username, if anything.
+fn username_problem(username: &str) -> Option<String> {
+    let length = username.chars().count();
+    let printable = username.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    if !(1..=507).contains(&length) || !printable || username.trim() != username {
+        return Some(
+            "Username must be at least 1 and no more than 507 characters. It can contain alphanumeric characters (a-z, A-Z, 0-9), spaces, punctuation, and printable symbols in the Basic Latin (ASCII) block. Leading or trailing whitespace is not allowed."
+                .to_owned(),
+        );
+    }
+    None
+}
+
+/// Answers the users asked for, all by default; 404 when none of the named exists.
+pub(crate) async fn get_users(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
+    request.parameters.flag("with_profile_uid")?;
+    let names = request.segment_list(0);
+    request.authorize()?;
+    let mut users = Map::new();
+    if names.is_empty() {
+        for user in request.state.store.users().await? {
+            users.insert(user.username.clone(), user.to_json());
+        }
+    }
+    for name in &names {
+        if let Some(user) = request.state.store.user(name).await? {
+            users.insert(user.username.clone(), user.to_json());
+        }
+    }
+    Ok(ApiResponse::found(
+        names.is_empty() || !users.is_empty(),
+        Value::Object(users),
+    ))
+}
+
+/// Removes the user. Their keys stay: a key stands on its own once it is made.
+pub(crate) async fn delete_user(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
+    let username = request.segment(0);
+    request.authorize()?;
+    let store = &request.state.store;
+    if store
+        .user(username)
+        .await?
+        .is_some_and(|user| user.reserved)
+    {
+        return Err(ApiError::validation(format!(
+            "user [{username}] is reserved and cannot be deleted"
+        )));
+    }
+    let found = store.delete_user(username).await?;
+    Ok(ApiResponse::found(found, json!({ "found": found })))
+}
+
+/// Lets a user sign in, or not. Doing it twice is fine; doing it to oneself is not.
+pub(crate) async fn set_user_enabled(
+    request: &ApiRequest<'_>,
+    enabled: bool,
+) -> Result<ApiResponse, ApiError> {
+    let username = request.segment(0);
+    request.authorize()?;
+    if username == request.caller.subject.username && request.caller.subject.api_key_id().is_none()
+    {
+        return Err(ApiError::illegal(
+            "users may not update the enabled status of their own account",
+        ));
+    }
+    if !request
+        .state
+        .store
+        .set_user_enabled(username, enabled)
+        .await?
+    {
+        return Err(ApiError::validation(
+            "only existing users can be enabled or disabled",
+        ));
+    }
+    Ok(ApiResponse::ok(json!({})))
+}
+
+/// The shortest password, in characters.
+const PASSWORD_CHARACTERS_MIN: usize = 6;
+
+/// A password to store.
+enum NewPassword {
+    Plain(SecretString),
+    /// A PHC string of argon2id, made elsewhere.
+    Hash(String),
+}
+
+/// Stores the password; the old one fails at once.
+///
+/// Everyone who signed in with a password may change their own. A key or a token may not:
+/// whoever found it would own the account.
+pub(crate) async fn change_password(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
+    let subject = &request.caller.subject;
+    let username = match request.segments.first() {
+        Some(username) => username.as_str(),
+        None => subject.username.as_str(),
+    };
+    let mut fields = request.fields_parse("change password request")?;
+    let password = new_password(
+        fields.string_or_null("password")?.map(SecretString::from),
+        fields.string_or_null("password_hash")?,
+    )?;
+    fields.finish()?;
+    let Some(password) = password else {
+        return Err(ApiError::validation("password must be specified"));
+    };
+    let own = username == subject.username;
+    let by_password = subject.credential == CredentialKind::Password
+        && request
+            .caller
+            .on_behalf
+            .as_ref()
+            .is_none_or(|by| by.credential == CredentialKind::Password);
+    match (own, by_password) {
+        (true, true) => {}
+        (true, false) => return Err(refusal(&request.caller, request.action)),
+        (false, _) => request.authorize()?,
+    }
+    let hash = match password {
+        NewPassword::Plain(password) => request.state.passwords.hash(&password).await?,
+        NewPassword::Hash(hash) => hash,
+    };
+    if !request
+        .state
+        .store
+        .set_user_password(username, &hash)
+        .await?
+    {
+        return Err(ApiError::validation(
+            "user must exist in order to change password",
+        ));
+    }
+    Ok(ApiResponse::ok(json!({})))
+}
+
+/// The password that a request gives, if it gives one.
+fn new_password(
+    plain: Option<SecretString>,
+    hash: Option<String>,
+) -> Result<Option<NewPassword>, ApiError> {
+    match (plain, hash) {
+        (Some(_), Some(_)) => Err(ApiError::validation(
+            "password and password_hash may not be specified together",
+        )),
+        (Some(plain), None) => {
+            if plain.expose_secret().chars().count() < PASSWORD_CHARACTERS_MIN {
+                return Err(ApiError::Invalid(format!(
+                    "passwords must be at least [{PASSWORD_CHARACTERS_MIN}] characters long"
+                )));
+            }
+            Ok(Some(NewPassword::Plain(plain)))
+        }
+        (None, Some(hash)) => {
+            // Anything but argon2id, and anything dearer than what we make ourselves, is refused:
+            // checking it later would cost whatever the hash says.
+            let acceptable = PasswordHash::new(&hash).is_ok_and(|parsed| {
+                parsed.algorithm.as_str() == "argon2id"
+                    && argon2::Params::try_from(&parsed)
+                        .is_ok_and(|cost| cost.m_cost() <= 65_536 && cost.t_cost() <= 4)
+            });
+            if !acceptable {
+                return Err(ApiError::illegal(
+                    "The provided password hash is not a hash or it could not be resolved to a supported hash algorithm. The supported password hash algorithms are [argon2id]",
+                ));
+            }
+            Ok(Some(NewPassword::Hash(hash)))
+        }
+        (None, None) => Ok(None),
+    }
+}

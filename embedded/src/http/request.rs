@@ -1,0 +1,202 @@
+//! One authenticated request on its way to its handler: path, query string, body.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::{
+    auth::authorization::{self, Action},
+    error::ApiError,
+    fields::{ErrorStyle, Fields},
+    identity::Caller,
+    state::AppState,
+};
+
+/// One request, authenticated.
+pub(crate) struct ApiRequest<'a> {
+    pub(crate) state: &'a AppState,
+    pub(crate) caller: Caller,
+    /// What stood in the places of the path's `{}`.
+    pub(crate) segments: Vec<String>,
+    pub(crate) parameters: Parameters,
+    pub(crate) body: Bytes,
+    /// What the operation is called in the authorization matrix.
+    pub(crate) action: Action,
+}
+
+impl ApiRequest<'_> {
+    /// The path's variable part number `index`.
+    pub(crate) fn segment(&self, index: usize) -> &str {
+        self.segments.get(index).map_or("", String::as_str)
+    }
+
+    /// The path's variable part as a comma-separated list.
+    pub(crate) fn segment_list(&self, index: usize) -> Vec<String> {
+        self.segment(index)
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Allows the caller to do what the operation does, or refuses.
+    pub(crate) fn authorize(&self) -> Result<(), ApiError> {
+        authorization::authorize(&self.caller, self.action)
+    }
+
+    /// The body's text. `?source=` stands in for a body.
+    pub(crate) fn text(&self) -> &[u8] {
+        if self.body.is_empty() {
+            self.parameters.get("source").unwrap_or_default().as_bytes()
+        } else {
+            &self.body
+        }
+    }
+
+    /// The body as JSON, or `None` when there is none.
+    pub(crate) fn optional_json(&self) -> Result<Option<Value>, ApiError> {
+        let body = self.text();
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        serde_json::from_slice(body).map(Some).map_err(|error| {
+            ApiError::content(format!(
+                "[{}:{}] the body is not valid JSON",
+                error.line(),
+                error.column()
+            ))
+        })
+    }
+
+    /// The body as JSON. Without one: `parse_exception`.
+    pub(crate) fn json(&self) -> Result<Value, ApiError> {
+        self.optional_json()?
+            .ok_or_else(|| ApiError::parse("request body is required"))
+    }
+
+    /// The fields of the body for the strict parser called `parser`.
+    pub(crate) fn fields_xcontent(&self, parser: &'static str) -> Result<Fields, ApiError> {
+        Fields::of(self.json()?, ErrorStyle::XContent(parser))
+    }
+
+    /// The fields of the body for the written parser of `what`.
+    pub(crate) fn fields_parse(&self, what: &str) -> Result<Fields, ApiError> {
+        Fields::of(
+            self.json()?,
+            ErrorStyle::ParseException(what.to_owned().into()),
+        )
+    }
+}
+
+/// Parameters that every operation understands.
+const COMMON: [&str; 5] = ["error_trace", "filter_path", "format", "human", "pretty"];
+
+/// The parameters of a request. Of a repeated one the last counts.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, ApiError> {
+        let mut parameters = Vec::new();
+        for pair in query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+        {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            parameters.push((decode(name, true)?, decode(value, true)?));
+        }
+        Ok(Self(parameters))
+    }
+
+    /// The value as it was given.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The value, unless it is blank.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.trim().is_empty())
+    }
+
+    /// A flag: absent is false, named without a value is true.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.get(name) {
+            None | Some("false") => Ok(false),
+            Some("true" | "") => Ok(true),
+            Some(other) => Err(ApiError::illegal(format!(
+                "Failed to parse value [{other}] as only [true] or [false] are allowed."
+            ))),
+        }
+    }
+
+    /// Checks `refresh`. Every write is visible to the next request whatever it says.
+    pub(crate) fn check_refresh(&self) -> Result<(), ApiError> {
+        match self.get("refresh") {
+            None | Some("" | "true" | "false" | "wait_for") => Ok(()),
+            Some(other) => Err(ApiError::illegal(format!(
+                "Unknown value for refresh: [{other}]."
+            ))),
+        }
+    }
+
+    /// Refuses parameters that neither this operation nor every operation understands.
+    pub(crate) fn check_known(&self, path: &str, known: &[&str]) -> Result<(), ApiError> {
+        let mut unknown: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !COMMON.contains(name) && !known.contains(name))
+            .map(|name| format!("[{name}]"))
+            .collect();
+        unknown.sort();
+        unknown.dedup();
+        match unknown.len() {
+            0 => Ok(()),
+            1 => Err(ApiError::illegal(format!(
+                "request [{path}] contains unrecognized parameter: {}",
+                unknown.join(", ")
+            ))),
+            _ => Err(ApiError::illegal(format!(
+                "request [{path}] contains unrecognized parameters: {}",
+                unknown.join(", ")
+            ))),
+        }
+    }
+}
+
+/// Turns `%41` into `A`, and in a query string `+` into a space.
+pub(crate) fn decode(text: &str, plus_is_space: bool) -> Result<String, ApiError> {
+    if !text.contains(['%', '+']) {
+        return Ok(text.to_owned());
+    }
+    let refuse = || {
+        ApiError::illegal(format!(
+            "unterminated or invalid escape sequence in [{text}]"
+        ))
+    };
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'%' => {
+                let mut digit = || {
+                    rest.next()
+                        .and_then(|digit| char::from(digit).to_digit(16))
+                        .and_then(|digit| u8::try_from(digit).ok())
+                };
+                match (digit(), digit()) {
+                    (Some(high), Some(low)) => bytes.push(high * 16 + low),
+                    _ => return Err(refuse()),
+                }
+            }
+            b'+' if plus_is_space => bytes.push(b' '),
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| refuse())
+}

@@ -1,0 +1,5 @@
+//! Privileges as data: names turned into actions.
+
+pub(crate) mod application;
+pub(crate) mod cluster;
+pub(crate) mod index;

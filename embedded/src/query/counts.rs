@@ -1,0 +1,151 @@
+//! Where totals come from: sums over groups of keys when they tell enough, else the keys.
+
+use super::{
+    Query, Value,
+    field::Field,
+    sql::{Column, SqlContext},
+};
+use crate::store::{metadata_values::DIMENSIONS, sql::Sql};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A `SELECT value, weight` whose sum of weights by value says how many of the keys that
+/// `query` selects have which value of `field`. Without a field the value is always 1.
+pub(crate) fn values(context: SqlContext, query: &Query, field: Option<&Field>) -> Sql {
+    let column = match field {
+        None => Column::Plain("1"),
+        Some(field) => context.column(field),
+    };
+    if let Column::Plain(column) = column
+        && !context.multi_valued
+        && field.is_none_or(is_grouped)
+        && let Some(days) = boundary_days(query)
+    {
+        return from_groups(context, query, column, &days);
+    }
+    let mut sql = Sql::default();
+    match column {
+        Column::Plain(column) => {
+            sql.push("SELECT ")
+                .push(column)
+                .push(" AS value, 1 AS weight FROM api_keys WHERE ");
+            sql.append(&context.condition(query));
+        }
+        Column::MetadataValues(path) => leaves(context, query, path.as_deref(), &mut sql),
+        Column::Either(column, path) => {
+            sql.push("SELECT ")
+                .push(column)
+                .push(" AS value, 1 AS weight FROM api_keys WHERE irregular = 0 AND ");
+            sql.append(&context.condition(query)).push(" UNION ALL ");
+            leaves(context, query, Some(&path), &mut sql);
+        }
+    }
+    sql
+}
+
+/// How many keys `query` selects, as a statement with one number.
+pub(crate) fn total(context: SqlContext, query: &Query) -> Sql {
+    let mut sql = Sql::new("SELECT ifnull(sum(weight), 0) FROM (");
+    sql.append(&values(context, query, None)).push(")");
+    sql
+}
+
+fn leaves(context: SqlContext, query: &Query, path: Option<&str>, sql: &mut Sql) {
+    sql.push("SELECT value, 1 AS weight FROM api_key_leaves WHERE ");
+    if let Some(path) = path {
+        sql.push("path = ").text(path).push(" AND ");
+    }
+    sql.push("api_key IN (SELECT number FROM api_keys WHERE ")
+        .append(&context.condition(query))
+        .push(")");
+}
+
+/// The days that a limit of the query falls into are counted key by key; on every other day
+/// all keys of a group are on the same side of each limit, and the group's own `expiration`
+/// (the day's first millisecond) is as well.
+fn from_groups(context: SqlContext, query: &Query, column: &'static str, days: &[i64]) -> Sql {
+    let condition = context.condition(query);
+    let table = if query.mentions(&Field::Expiration) {
+        "api_key_groups"
+    } else {
+        "api_key_totals"
+    };
+    let mut sql = Sql::new("SELECT ");
+    sql.push(column)
+        .push(" AS value, weight FROM ")
+        .push(table)
+        .push(" WHERE ")
+        .append(&condition);
+    for day in days {
+        sql.push(" AND (expiration IS NULL OR expiration <> ")
+            .integer(*day)
+            .push(")");
+    }
+    for day in days {
+        sql.push(" UNION ALL SELECT ")
+            .push(column)
+            .push(" AS value, 1 AS weight FROM api_keys WHERE expiration >= ")
+            .integer(*day)
+            .push(" AND expiration < ")
+            .integer(day.saturating_add(DAY_MS))
+            // The plus keeps SQLite with the index on the day, which selects the fewest.
+            .push(" AND +(")
+            .append(&condition)
+            .push(")");
+    }
+    sql
+}
+
+fn is_grouped(field: &Field) -> bool {
+    match field {
+        Field::Username | Field::RealmName | Field::Type | Field::Invalidated => true,
+        Field::Metadata(path) => DIMENSIONS.contains(&path.as_str()),
+        Field::Name
+        | Field::Creation
+        | Field::Expiration
+        | Field::Invalidation
+        | Field::AnyMetadata => false,
+    }
+}
+
+/// The first milliseconds of the days that the query's limits fall into; `None` when the
+/// query asks for more than groups know.
+fn boundary_days(query: &Query) -> Option<Vec<i64>> {
+    let mut days = Vec::new();
+    collect(query, &mut days)?;
+    days.sort_unstable();
+    days.dedup();
+    // Many limits are cheaper to look at key by key.
+    (days.len() <= 8).then_some(days)
+}
+
+fn collect(query: &Query, days: &mut Vec<i64>) -> Option<()> {
+    match query {
+        Query::All | Query::None => Some(()),
+        Query::Ids(_) => None,
+        Query::Bool(inner) => inner
+            .must
+            .iter()
+            .chain(&inner.must_not)
+            .chain(&inner.should)
+            .try_for_each(|query| collect(query, days)),
+        Query::Exists(Field::Expiration) => Some(()),
+        Query::Range {
+            field: Field::Expiration,
+            from,
+            to,
+        } => {
+            for bound in [from, to].into_iter().flatten() {
+                if let Value::Moment(ms) = bound.value {
+                    days.push(ms.div_euclid(DAY_MS).saturating_mul(DAY_MS));
+                }
+            }
+            Some(())
+        }
+        Query::Terms { field, .. }
+        | Query::Prefix { field, .. }
+        | Query::Wildcard { field, .. }
+        | Query::Exists(field)
+        | Query::Range { field, .. } => is_grouped(field).then_some(()),
+    }
+}

@@ -1,5 +1,0 @@
-//! Roles.
-
-pub(crate) mod delete;
-pub(crate) mod get;
-pub(crate) mod put;

@@ -1,0 +1,7 @@
+//! Roles: descriptors, the built-in ones, and the permissions that follow from them.
+
+pub(crate) mod built_in;
+pub(crate) mod descriptor;
+pub(crate) mod has_privileges_cache;
+mod parse;
+pub(crate) mod permission;

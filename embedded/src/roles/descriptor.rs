@@ -1,0 +1,219 @@
+//! Role descriptors: the privileges of a role or an API key, and the rules they must keep.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    privileges::{application, cluster, index},
+    version::Version,
+};
+
+/// What a role, or one descriptor of an API key, holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct RoleDescriptor {
+    pub(crate) name: String,
+    pub(crate) cluster: Vec<String>,
+    pub(crate) indices: Vec<IndexEntry>,
+    pub(crate) applications: Vec<ApplicationEntry>,
+    pub(crate) run_as: Vec<String>,
+    pub(crate) metadata: Map<String, Value>,
+    pub(crate) global: Option<Value>,
+    pub(crate) remote_indices: Option<Value>,
+    pub(crate) remote_cluster: Option<Value>,
+    pub(crate) restriction: Option<Value>,
+    pub(crate) description: Option<String>,
+}
+
+/// Roles by name.
+pub(crate) type RoleMap = BTreeMap<String, RoleDescriptor>;
+
+/// Privileges on indices.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct IndexEntry {
+    pub(crate) names: Vec<String>,
+    pub(crate) privileges: Vec<String>,
+    pub(crate) field_security: Option<Value>,
+    /// A query as JSON text.
+    pub(crate) query: Option<String>,
+    pub(crate) allow_restricted_indices: bool,
+}
+
+/// Privileges of an application.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ApplicationEntry {
+    pub(crate) application: String,
+    pub(crate) privileges: Vec<String>,
+    pub(crate) resources: Vec<String>,
+}
+
+/// Where a descriptor stands: the two places accept different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DescriptorKind {
+    /// A role of its own.
+    Role,
+    /// Inside an API key.
+    ApiKey,
+}
+
+impl RoleDescriptor {
+    /// Whether it holds nothing at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cluster.is_empty()
+            && self.indices.is_empty()
+            && self.applications.is_empty()
+            && self.run_as.is_empty()
+            && self.global.is_none()
+            && self.remote_indices.is_none()
+            && self.remote_cluster.is_none()
+    }
+
+    /// The applications whose privileges the role manages.
+    pub(crate) fn managed_applications(&self) -> impl Iterator<Item = &str> {
+        self.global
+            .as_ref()
+            .and_then(|global| global.pointer("/application/manage/applications"))
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+    }
+
+    /// The same role without its description, as a key keeps it.
+    pub(crate) fn without_description(&self) -> Self {
+        Self {
+            description: None,
+            ..self.clone()
+        }
+    }
+
+    /// The normalised form: the fields that are always there, and the others when they hold something.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut json = json!({
+            "cluster": self.cluster,
+            "indices": self.indices.iter().map(IndexEntry::to_json).collect::<Vec<_>>(),
+            "applications": self.applications.iter().map(ApplicationEntry::to_json).collect::<Vec<_>>(),
+            "run_as": self.run_as,
+            "metadata": self.metadata,
+            "transient_metadata": { "enabled": true },
+        });
+        if let Some(object) = json.as_object_mut() {
+            let optional = [
+                ("global", self.global.clone()),
+                ("remote_indices", self.remote_indices.clone()),
+                ("remote_cluster", self.remote_cluster.clone()),
+                ("restriction", self.restriction.clone()),
+                ("description", self.description.clone().map(Value::String)),
+            ];
+            for (name, value) in optional {
+                if let Some(value) = value {
+                    object.insert(name.to_owned(), value);
+                }
+            }
+        }
+        json
+    }
+}
+
+impl IndexEntry {
+    pub(crate) fn to_json(&self) -> Value {
+        let mut json = json!({
+            "names": self.names,
+            "privileges": self.privileges,
+            "allow_restricted_indices": self.allow_restricted_indices,
+        });
+        if let Some(object) = json.as_object_mut() {
+            if let Some(field_security) = &self.field_security {
+                object.insert("field_security".to_owned(), field_security.clone());
+            }
+            if let Some(query) = &self.query {
+                object.insert("query".to_owned(), query.clone().into());
+            }
+        }
+        json
+    }
+}
+
+impl ApplicationEntry {
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "application": self.application,
+            "privileges": self.privileges,
+            "resources": self.resources,
+        })
+    }
+}
+
+/// The workflows a key can be restricted to.
+const WORKFLOWS: [&str; 1] = ["search_application_query"];
+
+/// The longest description of a role, in UTF-16 units, because that is what Elasticsearch counts.
+const DESCRIPTION_UNITS_MAX: usize = 1000;
+
+impl RoleDescriptor {
+    /// Every rule of `version` that the descriptor breaks.
+    pub(crate) fn problems(&self, version: Version) -> Vec<String> {
+        let mut problems = Vec::new();
+        let cluster = self.cluster.iter();
+        problems.extend(cluster.filter_map(|name| cluster::problem(name, version)));
+        for name in self.indices.iter().flat_map(|entry| &entry.privileges) {
+            if !index::is_valid(name) {
+                problems.push(format!(
+                    "unknown index privilege [{name}]. a privilege must be either one of the predefined fixed indices privileges or a pattern over one of the available index actions"
+                ));
+            }
+        }
+        for entry in &self.applications {
+            problems.extend(application::application_name_problem(
+                &entry.application,
+                true,
+            ));
+            problems.extend(
+                entry
+                    .privileges
+                    .iter()
+                    .filter_map(|name| application::privilege_or_action_problem(name)),
+            );
+        }
+        if self.metadata.keys().any(|key| key.starts_with('_')) {
+            problems.push("role descriptor metadata keys may not start with [_]".to_owned());
+        }
+        if let Some(workflows) = self
+            .restriction
+            .as_ref()
+            .and_then(|restriction| restriction.get("workflows").and_then(Value::as_array))
+        {
+            for workflow in workflows.iter().filter_map(Value::as_str) {
+                if !WORKFLOWS.contains(&workflow) {
+                    problems.push(format!(
+                        "unknown workflow [{workflow}]. a workflow must be one of the predefined workflow names [{}]",
+                        WORKFLOWS.join(",")
+                    ));
+                }
+            }
+        }
+        if let Some(description) = &self.description
+            && description.encode_utf16().count() > DESCRIPTION_UNITS_MAX
+        {
+            problems.push(format!(
+                "Role description must be less than {DESCRIPTION_UNITS_MAX} characters."
+            ));
+        }
+        problems
+    }
+}
+
+/// What is wrong with a role's name, if anything.
+pub(crate) fn role_name_problem(name: &str, place: DescriptorKind) -> Option<String> {
+    let longest = match place {
+        DescriptorKind::Role => 507,
+        DescriptorKind::ApiKey => 1024,
+    };
+    let printable = name.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    if name.is_empty() || name.chars().count() > longest || !printable || name.trim() != name {
+        return Some(format!(
+            "Role names must be at least 1 and no more than {longest} characters. They can contain alphanumeric characters (a-z, A-Z, 0-9), spaces, punctuation, and printable symbols in the Basic Latin (ASCII) block. Leading or trailing whitespace is not allowed."
+        ));
+    }
+    None
+}

@@ -1,0 +1,197 @@
+//! What a caller may do: questions to a set of roles, and to a key's two sets.
+
+use std::sync::Arc;
+
+use super::descriptor::{ApplicationEntry, RoleDescriptor};
+use crate::{
+    pattern::{covers, matches},
+    privileges::{
+        application::{Registered, is_privilege_name},
+        cluster, index,
+    },
+};
+
+/// The roles of a caller, already resolved.
+pub(crate) type Roles = Arc<Vec<RoleDescriptor>>;
+
+/// What a caller may do.
+///
+/// A user has one set of roles. An API key has the roles it was given and the roles its
+/// owner had: a thing is allowed only if both allow it.
+#[derive(Clone, Debug)]
+pub(crate) struct Permission {
+    /// `None` when the key was given no roles of its own, and for users.
+    assigned: Option<Roles>,
+    limited_by: Roles,
+}
+
+impl Permission {
+    /// The permission of a user with these roles.
+    pub(crate) fn of_user(roles: Roles) -> Self {
+        Self {
+            assigned: None,
+            limited_by: roles,
+        }
+    }
+
+    /// The permission of a key. No descriptors at all mean: whatever the owner may.
+    pub(crate) fn of_key(descriptors: Roles, limited_by: Roles) -> Self {
+        Self {
+            assigned: (!descriptors.is_empty()).then_some(descriptors),
+            limited_by,
+        }
+    }
+
+    /// Whether a key was given roles of its own.
+    pub(crate) fn has_assigned(&self) -> bool {
+        self.assigned.is_some()
+    }
+
+    /// The roles that a key made by this caller is limited by.
+    pub(crate) fn roles(&self) -> &Roles {
+        self.assigned.as_ref().unwrap_or(&self.limited_by)
+    }
+
+    /// Where the roles are kept: the same for two permissions only if they hold the very same roles.
+    pub(crate) fn address(
+        &self,
+    ) -> (
+        Option<*const Vec<RoleDescriptor>>,
+        *const Vec<RoleDescriptor>,
+    ) {
+        (
+            self.assigned.as_ref().map(Arc::as_ptr),
+            Arc::as_ptr(&self.limited_by),
+        )
+    }
+
+    fn both(&self, allowed: impl Fn(&[RoleDescriptor]) -> bool) -> bool {
+        self.assigned.as_ref().is_none_or(|roles| allowed(roles)) && allowed(&self.limited_by)
+    }
+
+    /// Whether the cluster action may be performed.
+    pub(crate) fn allows_action(&self, action: &str) -> bool {
+        self.both(|roles| cluster::grants_action(cluster_names(roles), action))
+    }
+
+    /// Whether the action may be performed by a cluster privilege other than `without`.
+    pub(crate) fn allows_action_without(&self, action: &str, without: &str) -> bool {
+        self.both(|roles| {
+            cluster::grants_action(
+                cluster_names(roles).filter(|name| !name.eq_ignore_ascii_case(without)),
+                action,
+            )
+        })
+    }
+
+    /// Whether the cluster privilege or action pattern is held.
+    pub(crate) fn has_cluster_privilege(&self, requested: &str) -> bool {
+        self.both(|roles| cluster::grants_privilege(cluster_names(roles), requested))
+    }
+
+    /// Whether the privilege is held on every index that `name` stands for.
+    pub(crate) fn has_index_privilege(
+        &self,
+        name: &str,
+        requested: &str,
+        restricted_too: bool,
+    ) -> bool {
+        self.both(|roles| {
+            let entries = roles
+                .iter()
+                .flat_map(|role| &role.indices)
+                .filter(|entry| entry.names.iter().any(|held| covers(held, name)))
+                .filter(|entry| {
+                    entry.allow_restricted_indices
+                        || !(index::is_restricted(name)
+                            || (restricted_too && name.contains(['*', '?'])))
+                });
+            let privileges: Vec<&str> = entries
+                .flat_map(|entry| entry.privileges.iter().map(String::as_str))
+                .collect();
+            index::grants(privileges.into_iter(), requested)
+        })
+    }
+
+    /// Whether the application privilege or action is held on the resource.
+    pub(crate) fn has_application_privilege(
+        &self,
+        registered: &Registered,
+        application: &str,
+        resource: &str,
+        requested: &str,
+    ) -> bool {
+        self.both(|roles| {
+            roles
+                .iter()
+                .flat_map(|role| &role.applications)
+                .any(|entry| entry_grants(registered, entry, application, resource, requested))
+        })
+    }
+
+    /// Whether the caller may act as `username`.
+    pub(crate) fn may_run_as(&self, username: &str) -> bool {
+        self.both(|roles| {
+            roles
+                .iter()
+                .flat_map(|role| &role.run_as)
+                .any(|pattern| matches(pattern, username))
+        })
+    }
+
+    /// Whether privileges of this application may be read and changed through
+    /// `global.application.manage`.
+    pub(crate) fn manages_application(&self, application: &str) -> bool {
+        self.both(|roles| {
+            roles.iter().any(|role| {
+                role.managed_applications()
+                    .any(|pattern| covers(pattern, application))
+            })
+        })
+    }
+}
+
+fn cluster_names(roles: &[RoleDescriptor]) -> impl Iterator<Item = &str> {
+    roles
+        .iter()
+        .flat_map(|role| role.cluster.iter().map(String::as_str))
+}
+
+/// Whether one entry of a role grants `requested` on `resource` of `application`.
+fn entry_grants(
+    registered: &Registered,
+    entry: &ApplicationEntry,
+    application: &str,
+    resource: &str,
+    requested: &str,
+) -> bool {
+    if !covers(&entry.application, application)
+        || !entry.resources.iter().any(|held| covers(held, resource))
+    {
+        return false;
+    }
+    if entry.privileges.iter().any(|held| held == "*") {
+        return true;
+    }
+    let of_application = registered.get(application);
+    let actions_of = |name: &str| of_application.and_then(|known| known.get(name));
+    let granted = |action: &str| {
+        entry.privileges.iter().any(|held| {
+            if is_privilege_name(held) {
+                actions_of(held).is_some_and(|privilege| {
+                    privilege.actions.iter().any(|own| covers(own, action))
+                })
+            } else {
+                covers(held, action)
+            }
+        })
+    };
+    if !is_privilege_name(requested) {
+        return granted(requested);
+    }
+    match actions_of(requested) {
+        Some(privilege) => privilege.actions.iter().all(|action| granted(action)),
+        // Nobody registered it, so only the very same name grants it.
+        None => entry.privileges.iter().any(|held| held == requested),
+    }
+}

@@ -1,0 +1,111 @@
+//! Serves one request, from its first byte to its last.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, request::Parts};
+use http_body_util::{BodyExt, Full};
+
+use crate::{
+    auth::{authenticate::authenticate, authorization::Action},
+    compatibility,
+    error::{ApiError, Challenges},
+    http::{
+        REQUEST_SECONDS_MAX, body, media_type,
+        request::{ApiRequest, Parameters},
+        response::{self, ApiResponse, ResponseFormat},
+    },
+    routes,
+    state::AppState,
+};
+
+const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
+
+/// Answers a request, with an error response if it fails or takes too long.
+pub(crate) async fn serve<B: BodyExt<Data = Bytes> + Unpin>(
+    state: Arc<AppState>,
+    request: Request<B>,
+) -> Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let opaque_id = parts.headers.get(OPAQUE_ID).cloned();
+    if parts.method == Method::OPTIONS {
+        return with_opaque_id(
+            response::options(&routes::methods(parts.uri.path())),
+            opaque_id,
+        );
+    }
+    let limit = Duration::from_secs(REQUEST_SECONDS_MAX);
+    let challenges = Challenges {
+        tokens: state.token_service,
+        version: state.version,
+    };
+    let mut format = ResponseFormat::plain(&parts.method, &parts.headers, challenges);
+    let outcome = tokio::time::timeout(limit, run(&state, &parts, body, &mut format))
+        .await
+        .unwrap_or(Err(ApiError::TimedOut));
+    let response = match outcome {
+        Ok(response) => response::success(response, &format),
+        Err(error) => response::error(&error, &format),
+    };
+    with_opaque_id(response, opaque_id)
+}
+
+fn with_opaque_id(
+    mut response: Response<Full<Bytes>>,
+    opaque_id: Option<HeaderValue>,
+) -> Response<Full<Bytes>> {
+    if let Some(opaque_id) = opaque_id {
+        response.headers_mut().insert(OPAQUE_ID, opaque_id);
+    }
+    response
+}
+
+async fn run<B: BodyExt<Data = Bytes> + Unpin>(
+    state: &AppState,
+    parts: &Parts,
+    body: B,
+    format: &mut ResponseFormat,
+) -> Result<ApiResponse, ApiError> {
+    let path = parts.uri.path();
+    let uri = parts
+        .uri
+        .path_and_query()
+        .map_or(path, |both| both.as_str());
+    // The format is read first, because errors are formatted too. A mistake in it is reported
+    // only to authenticated callers.
+    let parameters = Parameters::parse(parts.uri.query());
+    let readable = parameters
+        .as_ref()
+        .map_or(Ok(()), |parameters| format.read(parameters));
+    let method = parts.method.as_str();
+    if !state.version.checks_credentials_first() {
+        routes::find(method, path, uri)?;
+    }
+    let authenticated = authenticate(state, &parts.headers, uri).await?;
+    let parameters = parameters?;
+    let (route, segments) = routes::find(method, path, uri)?;
+    readable?;
+    let body = body::read(&parts.headers, body).await?;
+    format.media_type =
+        media_type::negotiate(&parts.headers, !body.is_empty(), state.version.major)?;
+    let caller = authenticated.caller(route.action)?;
+    parameters.check_known(path, route.parameters)?;
+    if route.parameters.contains(&"refresh") {
+        parameters.check_refresh()?;
+    }
+    let request = ApiRequest {
+        state,
+        caller,
+        segments,
+        parameters,
+        body,
+        action: Action {
+            name: route.action,
+            granted_by: route.granted_by,
+        },
+    };
+    compatibility::check_request(&request, route, parts)?;
+    let mut response = (route.handler)(&request).await?;
+    compatibility::trim_response(state.version, route, &mut response);
+    Ok(response)
+}

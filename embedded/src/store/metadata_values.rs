@@ -1,0 +1,103 @@
+//! A key's metadata as a flattened field: every leaf as text, under its dotted path.
+
+use serde_json::{Map, Value};
+use sqlx::SqliteConnection;
+
+/// The paths that have a column of their own.
+pub(crate) const DIMENSIONS: [&str; 2] = ["application", "system"];
+
+/// The leaves of a key's metadata.
+pub(crate) struct MetadataValues {
+    /// The values of [`DIMENSIONS`].
+    pub(crate) application: Option<String>,
+    pub(crate) system: Option<String>,
+    /// Whether one of them holds several values, so that the columns do not tell all.
+    pub(crate) multi_valued: bool,
+    rest: Vec<(String, String)>,
+}
+
+impl MetadataValues {
+    pub(crate) fn of(metadata: &Map<String, Value>) -> Self {
+        let mut all = Vec::new();
+        for (name, value) in metadata {
+            collect(name, value, &mut all);
+        }
+        all.sort();
+        all.dedup();
+        let values = |dimension: &str| -> Vec<&String> {
+            all.iter()
+                .filter(|(path, _)| path == dimension)
+                .map(|(_, value)| value)
+                .collect()
+        };
+        let multi_valued = DIMENSIONS
+            .iter()
+            .any(|dimension| values(dimension).len() > 1);
+        let single = |dimension: &str| match values(dimension).as_slice() {
+            [value] if !multi_valued => Some((*value).clone()),
+            _ => None,
+        };
+        let [application, system] = DIMENSIONS.map(single);
+        let rest = if multi_valued {
+            all
+        } else {
+            all.into_iter()
+                .filter(|(path, _)| !DIMENSIONS.contains(&path.as_str()))
+                .collect()
+        };
+        Self {
+            application,
+            system,
+            multi_valued,
+            rest,
+        }
+    }
+
+    /// The leaves at `path`.
+    pub(super) fn at(metadata: &Map<String, Value>, path: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        for (name, value) in metadata {
+            collect(name, value, &mut all);
+        }
+        all.into_iter()
+            .filter(|(known, _)| known == path)
+            .map(|(_, value)| value)
+            .collect()
+    }
+
+    /// Stores the leaves of key `number`, which has none yet.
+    pub(super) async fn store(
+        &self,
+        connection: &mut SqliteConnection,
+        number: i64,
+    ) -> Result<(), sqlx::Error> {
+        for (path, value) in &self.rest {
+            sqlx::query("INSERT INTO api_key_leaves (path, value, api_key) VALUES (?, ?, ?)")
+                .bind(path)
+                .bind(value)
+                .bind(number)
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn collect(path: &str, value: &Value, all: &mut Vec<(String, String)>) {
+    match value {
+        Value::Null => {}
+        Value::Bool(value) => all.push((path.to_owned(), value.to_string())),
+        Value::Number(value) => all.push((path.to_owned(), value.to_string())),
+        Value::String(value) => all.push((path.to_owned(), value.clone())),
+        Value::Array(values) => {
+            for value in values {
+                collect(path, value, all);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                collect(&format!("{path}.{name}"), value, all);
+            }
+        }
+    }
+}
