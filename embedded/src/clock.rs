@@ -1,4 +1,4 @@
-//! Where the engine gets the time from.
+//! The clock of the engine.
 
 use std::{
     sync::{
@@ -8,9 +8,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// Tells the time, in milliseconds since 1970.
+/// A clock with milliseconds since 1970.
 ///
-/// The engine never asks the operating system itself, so a test can let a week pass at once.
+/// Tests use a manual clock to skip time.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -21,7 +21,7 @@ enum Source {
 }
 
 impl Clock {
-    /// The time of the machine.
+    /// The system's clock.
     #[must_use]
     pub fn system() -> Self {
         Self(Source::System)
@@ -29,20 +29,20 @@ impl Clock {
 
     /// A clock that stands still at `start_ms` milliseconds since 1970 until it is advanced.
     ///
-    /// Clones show the same time.
+    /// Clones share the time.
     #[must_use]
     pub fn manual(start_ms: i64) -> Self {
         Self(Source::Manual(Arc::new(AtomicI64::new(start_ms))))
     }
 
-    /// Moves a manual clock forward. The system clock stays as it is.
+    /// Moves a manual clock forward. Has no effect on the system's clock.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(now) = &self.0 {
             now.fetch_add(milliseconds(by), Ordering::SeqCst);
         }
     }
 
-    /// The present, in milliseconds since 1970.
+    /// The current time in milliseconds since 1970.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         match &self.0 {

@@ -17,7 +17,6 @@ use crate::{
     version::{Feature, Version},
 };
 
-/// Result of a check for an older version.
 type Checked = Result<(), ApiError>;
 
 /// The part of the action's name after `cluster:admin/xpack/security/`; empty for other actions.
@@ -269,7 +268,8 @@ fn trim_key(version: Version, key: &mut Map<String, Value>) {
     }
 }
 
-/// Before 8.15 fields are "not allowed for API Key query", since then "for querying or aggregation".
+/// Before 8.15 the message reads "not allowed for API Key query"; since then "for querying or
+/// aggregation".
 fn not_allowed(field: &str) -> ApiError {
     ApiError::illegal(format!("Field [{field}] is not allowed for API Key query"))
 }

@@ -27,32 +27,30 @@ use crate::{
     version::Version,
 };
 
-/// How long a client may take to send the headers of its first request, in seconds.
+/// Time limit for the headers of a connection's first request, in seconds.
 const FIRST_REQUEST_SECONDS_MAX: u64 = 15;
-/// How long requests under way may take to end when the engine stops, in seconds.
+/// Time limit for requests in flight when the engine stops, in seconds.
 const STOP_SECONDS_MAX: u64 = 10;
-/// How often keys that ended long ago are looked for, in seconds.
+/// Interval between deletions of keys past their retention, in seconds.
 const SWEEP_SECONDS: u64 = 3_600;
 
-/// What an engine needs to start. Nothing else is read: no environment, no file.
+/// Configuration of an engine. The engine reads no environment variables and no files.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen. Port 0 picks a free port; see [`crate::Engine::address`].
+    /// Address of the listener. Port 0 picks a free port; see [`crate::Engine::address`].
     pub listen: SocketAddr,
-    /// The SQLite file. It is created, readable by its owner only, when it is missing.
+    /// The SQLite file. A missing file is created, readable by its owner only.
     pub database_file: PathBuf,
-    /// The password `elastic` gets on the first start. `None` generates one.
-    /// Later starts do not look at it.
+    /// Password of `elastic`, set on the first start. `None` generates one. Later starts ignore
+    /// it.
     pub elastic_password: Option<SecretString>,
-    /// Where the time comes from.
     pub clock: Clock,
-    /// Whether OAuth2 tokens are given out. As in Elasticsearch they are not, by default, where
-    /// the listener speaks plain HTTP.
+    /// True if OAuth2 tokens are issued. False by default, as in Elasticsearch over plain HTTP.
     pub token_service: bool,
-    /// What a password costs to check. Only tests change it.
+    /// Cost of password hashes. Only tests change it.
     #[doc(hidden)]
     pub password_hashing: PasswordHashing,
-    /// The version that is answered as. Only tests ask for an older one.
+    /// Version to answer as. Only tests change it.
     #[doc(hidden)]
     pub version: Version,
 }
@@ -84,41 +82,36 @@ pub struct Engine {
     state: Arc<AppState>,
 }
 
-/// Why an engine does not start.
+/// The reason why an engine does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Something else listens there.
+    /// The address is in use.
     #[error(
         "{address} is already in use. Set AGENT_KEYS_EMBEDDED_LISTEN to another address (port 0 \
          picks a free one), or set AGENT_KEYS_ELASTICSEARCH_URL to use a real cluster instead"
     )]
-    AddressInUse {
-        /// The address that was asked for.
-        address: SocketAddr,
-    },
-    /// The address cannot be listened on for another reason.
+    AddressInUse { address: SocketAddr },
+    /// The listener failed for another reason.
     #[error("cannot listen on {address}: {cause}")]
     Listen {
-        /// The address that was asked for.
         address: SocketAddr,
-        /// What the operating system says.
         cause: io::Error,
     },
-    /// The database cannot be opened or brought up to date.
+    /// The database cannot be opened or migrated.
     #[error("cannot open the embedded engine's database: {0}")]
     Database(String),
-    /// The superuser `elastic` could not be given a password.
+    /// The superuser `elastic` cannot be given a password.
     #[error("cannot set up the superuser elastic: {0}")]
     FirstUser(String),
 }
 
 impl Engine {
-    /// Listens, brings the database up to date, makes the superuser `elastic` on the first
-    /// start, and answers requests in the background.
+    /// Opens the listener and the database, creates the superuser `elastic` on the first start,
+    /// and serves requests in the background.
     ///
     /// # Errors
     ///
-    /// When the address is taken or the database cannot be opened; nothing keeps running then.
+    /// When the address is in use or the database cannot be opened. No task keeps running then.
     pub async fn start(config: Config) -> Result<Engine, StartError> {
         let listener = listen(config.listen)?;
         let address = listener.local_addr().map_err(|cause| StartError::Listen {
@@ -142,12 +135,12 @@ impl Engine {
             address,
             version: config.version,
         });
-        let first_password = first_start(&state, config.elastic_password)
+        let first_password = set_first_password(&state, config.elastic_password)
             .await
             .map_err(|error| first_user(format!("{error:?}")))?;
 
         let handle = Handle::new();
-        // One service for every path: the menu of `http::routes` knows them, and a router before it would only cost.
+        // One service for all paths, because `routes` matches them.
         let service = {
             let state = state.clone();
             service_fn(move |request| {
@@ -182,23 +175,23 @@ impl Engine {
         })
     }
 
-    /// Where the engine listens: with port 0 in the configuration, the port that was picked.
+    /// Address of the listener. With port 0 in the configuration, the port that was picked.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The password of `elastic`, only when it was generated on this very start.
+    /// The generated password of `elastic`, on the first start only.
     #[must_use]
     pub fn first_password(&self) -> Option<&SecretString> {
         self.first_password.as_ref()
     }
 
-    /// Lets requests under way end, for ten seconds at most, and closes the database.
+    /// Waits for requests in flight, ten seconds at most, and closes the database.
     pub async fn stop(self) {
         self.handle
             .graceful_shutdown(Some(Duration::from_secs(STOP_SECONDS_MAX)));
-        // Nobody listens any more when the sweeper has ended by itself.
+        // Sending fails only if the sweeper has ended already.
         let _ = self.stopping.send(true);
         for ended in [self.server.await.map(|_| ()), self.sweeper.await] {
             if let Err(error) = ended {
@@ -220,8 +213,8 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-/// Gives `elastic` its password unless it has one. Answers the password if it was generated.
-async fn first_start(
+/// Sets the password of `elastic` unless it has one. Returns a generated password.
+async fn set_first_password(
     state: &AppState,
     given: Option<SecretString>,
 ) -> Result<Option<SecretString>, ApiError> {
@@ -238,7 +231,7 @@ async fn first_start(
     Ok((first && generated).then_some(password))
 }
 
-/// Deletes what ended long ago, from time to time.
+/// Deletes keys past their retention, at intervals.
 async fn sweep(state: Arc<AppState>, mut stop: watch::Receiver<bool>) {
     loop {
         let now_ms = state.clock.now_ms();

@@ -1,79 +1,83 @@
-//! Everything a request can be refused with, and what it looks like on the wire.
+//! Errors of requests, and their form on the wire.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::{random::RandomError, version::Version};
 
-/// Why a request was refused.
+/// The error of a request.
 ///
 /// Each variant is one `type` of Elasticsearch's error envelope.
 #[derive(Debug)]
 pub(crate) enum ApiError {
-    /// The caller did not prove who they are. Status 401.
+    /// The request is not authenticated. Status 401.
     Unauthenticated {
         reason: String,
-        /// What was wrong with an API key or token, for `additional_unsuccessful_credentials`.
+        /// The problem with an API key or token, for `additional_unsuccessful_credentials`.
         detail: Option<String>,
     },
-    /// The caller is known and may not do this. Status 403.
+    /// The caller may not perform the action. Status 403.
     Unauthorized(String),
-    /// A grant's end user could not be authenticated. Status 403, caused by a 401.
-    GrantRefused { cause: Box<ApiError> },
+    /// The end user of a grant cannot be authenticated. Status 403, caused by a 401.
+    GrantRefused {
+        cause: Box<ApiError>,
+    },
     /// `security_exception` with status 400.
     SecurityBadRequest(String),
-    /// Every rule that the request breaks, together.
+    /// All broken rules of the request.
     Validation(Vec<String>),
     /// A password or a role's name breaks a rule.
     Invalid(String),
-    /// A role, user or privilege check could not be read.
+    /// A role, user or privilege check cannot be parsed.
     Parse(String),
-    /// The strict parser met an unknown field or a value of the wrong type.
+    /// An object parser met an unknown field or a value of the wrong type.
     Content {
         reason: String,
         cause: Option<Box<ApiError>>,
     },
-    /// The value is well formed and still not acceptable.
+    /// A well-formed value is not acceptable.
     IllegalArgument(String),
-    /// A key to update does not exist, or is someone else's.
+    /// The key to update does not exist, or belongs to another user.
     NotFound(String),
-    /// The media types of the request cannot be read, contradict each other, or ask for another version.
+    /// Media types that cannot be parsed, contradict each other, or require another version.
     MediaType {
-        /// The headers, as in `Accept, Content-Type`.
+        /// Names of the headers, as in `Accept, Content-Type`.
         headers: &'static str,
         cause: Box<ApiError>,
     },
     /// The cause of a refused media type.
     Status(String),
-    /// The body is in a format that is not supported; `None` without a Content-Type.
+    /// The body has an unsupported format; `None` without a Content-Type.
     UnsupportedContentType(Option<String>),
-    /// No operation has this path.
-    UnknownPath { method: String, uri: String },
-    /// The path exists, the method on it does not.
+    /// No route has this path.
+    UnknownPath {
+        method: String,
+        uri: String,
+    },
+    /// No route with this path has the method.
     WrongMethod {
         method: String,
         uri: String,
         allowed: Vec<&'static str>,
     },
-    /// The feature is switched off.
     FeatureDisabled(&'static str),
     /// The body is larger than [`crate::http::BODY_BYTES_MAX`].
     TooLarge,
-    /// An OAuth2 error, which has its own shape.
+    /// An OAuth2 error, which has a body of its own form.
     OAuth {
         error: &'static str,
         description: String,
     },
-    /// More work is waiting than can be done in time.
+    /// Too many requests are waiting.
     Busy,
     /// The request took longer than [`crate::http::REQUEST_SECONDS_MAX`].
     TimedOut,
-    /// Our fault. The text is for the log only.
+    /// A failure of the engine. The text is for the log only.
     Internal(String),
 }
 
 impl ApiError {
-    /// One broken rule.
+    /// A single broken rule.
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::Validation(vec![message.into()])
     }
@@ -93,7 +97,6 @@ impl ApiError {
         }
     }
 
-    /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
@@ -119,7 +122,7 @@ impl ApiError {
         }
     }
 
-    /// The `type` of the envelope. Errors without an envelope never ask for it.
+    /// The `type` in the error envelope. Unused for errors without an envelope.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Unauthenticated { .. }
@@ -146,7 +149,7 @@ impl ApiError {
         }
     }
 
-    /// What the client is told. Never holds a secret, a path of this machine or SQL.
+    /// The message for the client. Never contains a secret, a path of this machine or SQL.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Unauthenticated { reason, .. }
@@ -193,8 +196,8 @@ impl ApiError {
         }
     }
 
-    /// The whole body, with `stack_trace` fields when `error_trace` was asked for, and with
-    /// bearer tokens among the ways to authenticate when they are one.
+    /// The response body. `error_trace` adds `stack_trace`; `challenges` are the authentication
+    /// schemes that a 401 lists.
     pub(crate) fn body(&self, error_trace: bool, challenges: Challenges) -> Value {
         match self {
             Self::UnknownPath { .. } => json!({ "error": self.reason() }),
@@ -264,7 +267,7 @@ impl ApiError {
             object.insert("disabled.feature".to_owned(), (*feature).into());
         }
         if error_trace && !matches!(self, Self::Unauthenticated { .. }) {
-            // There is no Java stack to show; clients only look whether the field is there.
+            // Clients only check that the field exists; the engine has no Java stack.
             object.insert(
                 "stack_trace".to_owned(),
                 format!("{}: {}", self.kind(), self.reason()).into(),
@@ -274,16 +277,16 @@ impl ApiError {
     }
 }
 
-/// The ways to authenticate that a 401 offers.
+/// The authentication schemes that a 401 lists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Challenges {
-    /// Bearer tokens are one of them.
+    /// True if bearer tokens are one of them.
     pub(crate) tokens: bool,
     pub(crate) version: Version,
 }
 
 impl Challenges {
-    /// In the order of Elasticsearch's answers.
+    /// The schemes in Elasticsearch's order.
     pub(crate) fn list(self) -> Vec<&'static str> {
         let basic = if self.version.has_comma_in_challenge() {
             r#"Basic realm="security", charset="UTF-8""#

@@ -1,4 +1,4 @@
-//! Reads a JSON object field by field and refuses what is left over.
+//! Reads a JSON object field by field and refuses unread fields.
 
 use std::borrow::Cow;
 
@@ -6,21 +6,21 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
-/// The fields of a JSON object that have not been read yet.
+/// The unread fields of a JSON object.
 ///
-/// Elasticsearch has two families of parsers that differ in the `type` of their errors;
-/// [`Dialect`] says which one this object belongs to.
+/// Elasticsearch has two families of parsers, whose errors differ in their `type`. [`ErrorStyle`]
+/// names the family.
 pub(crate) struct Fields {
     error_style: ErrorStyle,
     fields: Map<String, Value>,
 }
 
-/// Whose errors to answer with.
+/// The family of parsers that reads an object.
 #[derive(Clone, Debug)]
 pub(crate) enum ErrorStyle {
-    /// The strict object parsers: `x_content_parse_exception`, with the parser's name.
+    /// Declarative object parsers: `x_content_parse_exception`, with the name of the parser.
     XContent(&'static str),
-    /// The hand-written parsers: `parse_exception`, with what was being read.
+    /// Hand-written parsers: `parse_exception`, with a description of the object.
     ParseException(Cow<'static, str>),
 }
 
@@ -36,7 +36,7 @@ impl ErrorStyle {
         }
     }
 
-    /// The value of field `name` has a type that cannot be read as `expected`.
+    /// The error for field `name` with a value that is not `expected`.
     pub(crate) fn wrong_type(&self, name: &str, expected: &str, found: &Value) -> ApiError {
         let found = kind(found);
         match self {
@@ -76,12 +76,12 @@ impl Fields {
         &self.error_style
     }
 
-    /// Takes a field, whatever it holds.
+    /// Takes a field with any value.
     pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
         self.fields.remove(name)
     }
 
-    /// Takes a string. `null` is not a string.
+    /// Takes a string. `null` is refused.
     pub(crate) fn string(&mut self, name: &str) -> Result<Option<String>, ApiError> {
         match self.fields.remove(name) {
             None => Ok(None),
@@ -90,7 +90,7 @@ impl Fields {
         }
     }
 
-    /// Takes a string that may also be `null`.
+    /// Takes a string or `null`.
     pub(crate) fn string_or_null(&mut self, name: &str) -> Result<Option<String>, ApiError> {
         match self.fields.get(name) {
             Some(Value::Null) => {
@@ -101,7 +101,7 @@ impl Fields {
         }
     }
 
-    /// Takes a boolean, or its name as a string.
+    /// Takes a boolean, or `"true"` and `"false"`.
     pub(crate) fn boolean(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
         match self.fields.remove(name) {
             None => Ok(None),
@@ -141,7 +141,6 @@ impl Fields {
         }
     }
 
-    /// Takes an array.
     pub(crate) fn array(&mut self, name: &str) -> Result<Option<Vec<Value>>, ApiError> {
         match self.fields.remove(name) {
             None => Ok(None),
@@ -150,7 +149,6 @@ impl Fields {
         }
     }
 
-    /// Takes an object.
     pub(crate) fn object(&mut self, name: &str) -> Result<Option<Map<String, Value>>, ApiError> {
         match self.fields.remove(name) {
             None => Ok(None),
@@ -159,7 +157,7 @@ impl Fields {
         }
     }
 
-    /// Takes an object that may also be `null`.
+    /// Takes an object or `null`.
     pub(crate) fn object_or_null(
         &mut self,
         name: &str,
@@ -173,7 +171,7 @@ impl Fields {
         }
     }
 
-    /// Refuses the request when a field was not taken.
+    /// Refuses the object if a field was not taken.
     pub(crate) fn finish(self) -> Result<(), ApiError> {
         match self.fields.keys().next() {
             None => Ok(()),
@@ -182,7 +180,7 @@ impl Fields {
     }
 }
 
-/// What the JSON parser of Elasticsearch calls a value.
+/// Elasticsearch's name of a JSON value's type.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "VALUE_NULL",

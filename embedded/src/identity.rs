@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::roles::permission::Permission;
 
-/// Where an identity comes from.
+/// The source of an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Realm {
     pub(crate) name: String,
@@ -21,17 +21,17 @@ impl Realm {
         }
     }
 
-    /// Users that people made.
+    /// Realm of users created through the API.
     pub(crate) fn native() -> Self {
         Self::new("default_native", "native")
     }
 
-    /// Users that are part of Elasticsearch.
+    /// Realm of Elasticsearch's reserved users.
     pub(crate) fn reserved() -> Self {
         Self::new("reserved", "reserved")
     }
 
-    /// API keys.
+    /// Realm of API keys.
     pub(crate) fn api_key() -> Self {
         Self::new("_es_api_key", "_es_api_key")
     }
@@ -41,7 +41,7 @@ impl Realm {
     }
 }
 
-/// How a caller proved who they are.
+/// The kind of credentials that authenticated a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CredentialKind {
     Password,
@@ -49,10 +49,10 @@ pub(crate) enum CredentialKind {
     Token,
 }
 
-/// Someone who can act: a user or an API key, with what they may do.
+/// A user or an API key, with its permissions.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
-    /// For an API key: the name of the user who made it.
+    /// For an API key, the name of its owner.
     pub(crate) username: String,
     pub(crate) realm: Realm,
     pub(crate) roles: Vec<String>,
@@ -66,7 +66,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// What the credentials of the subject name it by.
+    /// The subject's name in its credentials.
     pub(crate) fn principal(&self) -> &str {
         match &self.credential {
             CredentialKind::Password => &self.username,
@@ -75,7 +75,7 @@ impl Subject {
         }
     }
 
-    /// The id of the key, when the subject is one.
+    /// The key's id, if the subject is an API key.
     pub(crate) fn api_key_id(&self) -> Option<&str> {
         match &self.credential {
             CredentialKind::ApiKey { id, .. } => Some(id),
@@ -84,17 +84,17 @@ impl Subject {
     }
 }
 
-/// Who a request acts as.
+/// The caller of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    /// The one whose rights count.
+    /// The subject whose permissions count.
     pub(crate) subject: Arc<Subject>,
-    /// The one who authenticated, when they act as someone else.
+    /// The authenticated subject, if the request runs as another user.
     pub(crate) on_behalf: Option<Arc<Subject>>,
 }
 
 impl Caller {
-    /// The answer to `_authenticate`, also part of a token's answer.
+    /// The response to `_authenticate`, also part of an issued token.
     pub(crate) fn to_json(&self) -> Value {
         let subject = &self.subject;
         let authenticated = self.on_behalf.as_ref().unwrap_or(subject);

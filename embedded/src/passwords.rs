@@ -1,4 +1,4 @@
-//! Passwords: hashed slowly, checked in bounded number, and not twice within a minute.
+//! Password hashing: slow hashes, a limit on concurrent work, and a cache of verified passwords.
 
 use std::{
     collections::HashMap,
@@ -19,39 +19,36 @@ use crate::{
     random::{Random, RandomError},
 };
 
-/// Hashes computed at the same time. Each takes 46 MiB and a core.
-const AT_ONCE: usize = 2;
-/// Requests that may wait for their turn. More are answered with 429.
+/// Hashes computed concurrently. Each takes 46 MiB and a core.
+const CONCURRENT_MAX: usize = 2;
+/// Requests that may wait for a permit. More get 429.
 const WAITING_MAX: usize = 256;
-/// How long a verified password is remembered, in milliseconds.
-const REMEMBERED_MS: i64 = 60_000;
-/// How many are remembered.
-const REMEMBERED_MAX: usize = 1_000;
+/// Lifetime of a verified password in the cache, in milliseconds.
+const VERIFIED_MS: i64 = 60_000;
+/// Most verified passwords in the cache.
+const VERIFIED_MAX: usize = 1_000;
 
-/// What a password costs to check.
+/// Cost of password hashes.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordHashing {
     /// argon2id with 46 MiB, two passes: about 50 milliseconds.
     Standard,
-    /// argon2id with 64 KiB, one pass. A stolen database would give its passwords away,
-    /// so nothing but tests may choose it.
+    /// argon2id with 64 KiB, one pass. Too weak for anything but tests.
     FastForTests,
 }
 
-/// Checks and hashes passwords.
 pub(crate) struct Passwords {
     hasher: Argon2<'static>,
     clock: Clock,
     random: Random,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     verified: VerifiedPasswords,
-    /// A hash that no password fits, so that an unknown user costs what a known one costs.
-    nobody: String,
+    /// A hash that no password matches, so that an unknown user takes as long as a known one.
+    decoy_hash: String,
 }
 
-/// Why there is no hasher.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashError {
     #[error("{0}")]
@@ -60,7 +57,6 @@ pub(crate) enum HashError {
     Random(#[from] RandomError),
 }
 
-/// The hasher for a configuration.
 pub(crate) fn hasher(hashing: PasswordHashing) -> Result<Argon2<'static>, HashError> {
     let params = match hashing {
         PasswordHashing::Standard => Params::new(47_104, 2, 1, None),
@@ -70,7 +66,7 @@ pub(crate) fn hasher(hashing: PasswordHashing) -> Result<Argon2<'static>, HashEr
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-/// Hashes a password into a PHC string. Takes long; not for an async thread.
+/// Hashes a password into a PHC string. Blocks the thread for about 50 milliseconds.
 pub(crate) fn hash(
     hasher: &Argon2<'_>,
     password: &SecretString,
@@ -89,13 +85,13 @@ impl Passwords {
         random: Random,
     ) -> Result<Self, HashError> {
         let hasher = hasher(hashing)?;
-        let nobody = random.password()?;
+        let decoy_hash = random.password()?;
         Ok(Self {
-            nobody: hash(&hasher, &nobody, &random.bytes::<16>()?)?,
+            decoy_hash: hash(&hasher, &decoy_hash, &random.bytes::<16>()?)?,
             hasher,
             clock,
             random,
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            permits: Arc::new(Semaphore::new(CONCURRENT_MAX)),
             queue: Arc::new(Semaphore::new(WAITING_MAX)),
             verified: VerifiedPasswords {
                 key: random.bytes::<32>()?,
@@ -109,20 +105,20 @@ impl Passwords {
         let salt = self.random.bytes::<16>()?;
         let password = password.clone();
         let hasher = self.hasher.clone();
-        self.in_turn(move || hash(&hasher, &password, &salt))
+        self.run_limited(move || hash(&hasher, &password, &salt))
             .await?
             .map_err(|error| ApiError::Internal(error.to_string()))
     }
 
-    /// Whether a stored hash is cheaper to guess at than those that are made now.
+    /// Returns true if a stored hash is cheaper than the current cost.
     pub(crate) fn is_outdated(&self, stored: &str) -> bool {
         let cost = PasswordHash::new(stored).map(|hash| Params::try_from(&hash));
         let now = self.hasher.params();
         matches!(cost, Ok(Ok(cost)) if cost.m_cost() < now.m_cost() || cost.t_cost() < now.t_cost())
     }
 
-    /// Whether the password fits the stored hash. `None` stands for a user who is not there,
-    /// and takes as long as one who is.
+    /// Returns true if the password matches the stored hash. `None` is an unknown user, and takes
+    /// as long as a known one.
     pub(crate) async fn verify(
         &self,
         username: &str,
@@ -130,16 +126,16 @@ impl Passwords {
         stored: Option<&str>,
     ) -> Result<bool, ApiError> {
         let now = self.clock.now_ms();
-        // The stored hash is part of the name, so a changed password is never remembered.
-        let remembered = stored.map(|stored| self.verified.name(username, password, stored));
-        if remembered.is_some_and(|name| self.verified.holds(&name, now)) {
+        // The entry's key includes the stored hash, so a changed password is never found.
+        let digest = stored.map(|stored| self.verified.digest(username, password, stored));
+        if digest.is_some_and(|digest| self.verified.contains(&digest, now)) {
             return Ok(true);
         }
         let hasher = self.hasher.clone();
         let secret = password.clone();
-        let against = stored.unwrap_or(&self.nobody).to_owned();
-        let fits = self
-            .in_turn(move || {
+        let against = stored.unwrap_or(&self.decoy_hash).to_owned();
+        let matches = self
+            .run_limited(move || {
                 PasswordHash::new(&against).is_ok_and(|hash| {
                     hasher
                         .verify_password(secret.expose_secret().as_bytes(), &hash)
@@ -147,32 +143,32 @@ impl Passwords {
                 })
             })
             .await?;
-        match remembered {
-            Some(name) if fits => {
-                self.verified.remember(name, now);
+        match digest {
+            Some(digest) if matches => {
+                self.verified.insert(digest, now);
                 Ok(true)
             }
             _ => Ok(false),
         }
     }
 
-    /// Runs slow work on the blocking pool when it is its turn.
-    async fn in_turn<T: Send + 'static>(
+    /// Runs slow work on the blocking pool, once a permit is free.
+    async fn run_limited<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        let Ok(_place) = self.queue.clone().try_acquire_owned() else {
+        let Ok(_waiting) = self.queue.clone().try_acquire_owned() else {
             return Err(ApiError::Busy);
         };
-        let turn = self
-            .turns
+        let permit = self
+            .permits
             .clone()
             .acquire_owned()
             .await
             .map_err(|error| ApiError::Internal(error.to_string()))?;
-        // The turn moves into the work: a client that goes away does not start another one early.
+        // The work owns the permit, so that a disconnected client does not free it early.
         tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _permit = permit;
             work()
         })
         .await
@@ -180,24 +176,23 @@ impl Passwords {
     }
 }
 
-/// The passwords that were verified in the last minute, under names that only this process
-/// can compute.
+/// Cache of passwords verified in the last minute, under keyed digests.
 struct VerifiedPasswords {
     key: [u8; 32],
     until: Mutex<HashMap<[u8; 32], i64>>,
 }
 
 impl VerifiedPasswords {
-    fn name(&self, username: &str, password: &SecretString, stored: &str) -> [u8; 32] {
-        let mut digest = Sha256::new();
-        digest.update(self.key);
+    fn digest(&self, username: &str, password: &SecretString, stored: &str) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(self.key);
         for part in [username, password.expose_secret(), stored] {
-            // Lengths keep "ab" + "c" apart from "a" + "bc".
-            digest.update(part.len().to_le_bytes());
-            digest.update(part.as_bytes());
+            // Lengths distinguish "ab" + "c" from "a" + "bc".
+            hasher.update(part.len().to_le_bytes());
+            hasher.update(part.as_bytes());
         }
-        // Hashing the outcome again with the key leaves no way to extend a name.
-        let inner = digest.finalize();
+        // The second keyed hash prevents length extension.
+        let inner = hasher.finalize();
         Sha256::new()
             .chain_update(self.key)
             .chain_update(inner)
@@ -205,19 +200,19 @@ impl VerifiedPasswords {
             .into()
     }
 
-    fn holds(&self, name: &[u8; 32], now: i64) -> bool {
+    fn contains(&self, digest: &[u8; 32], now: i64) -> bool {
         let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.get(name).is_some_and(|until| *until > now)
+        until.get(digest).is_some_and(|until| *until > now)
     }
 
-    fn remember(&self, name: [u8; 32], now: i64) {
+    fn insert(&self, digest: [u8; 32], now: i64) {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        if until.len() >= REMEMBERED_MAX {
+        if until.len() >= VERIFIED_MAX {
             until.retain(|_, until| *until > now);
         }
-        if until.len() >= REMEMBERED_MAX {
+        if until.len() >= VERIFIED_MAX {
             until.clear();
         }
-        until.insert(name, now + REMEMBERED_MS);
+        until.insert(digest, now + VERIFIED_MS);
     }
 }

@@ -1,27 +1,27 @@
-//! Patterns with `*` and `?`, as privileges, indices, applications and resources use them.
+//! Patterns with `*` and `?`, for privileges, indices, applications and resources.
 
-/// Whether `text` matches `pattern`.
+/// Returns true if `text` matches `pattern`.
 ///
-/// Runs in time proportional to the product of the two lengths, whatever the pattern.
+/// The time is at most proportional to the product of the two lengths.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     covers_with(pattern, text, |_| false)
 }
 
-/// Whether everything that matches `narrow` also matches `wide`.
+/// Returns true if every match of `narrow` also matches `wide`.
 ///
-/// Says yes only when it is so. A `*` of `narrow` must be met by a `*` of `wide`, so a few
-/// exotic pairs that do cover each other are answered with no: less is granted, never more.
+/// True is certain. A `*` of `narrow` requires a `*` of `wide`, so a few covering pairs return
+/// false: less is granted, never more.
 pub(crate) fn covers(wide: &str, narrow: &str) -> bool {
     covers_with(wide, narrow, |symbol| symbol == '*')
 }
 
-/// Whether one of `wide` covers `narrow`.
+/// Returns true if one of `wide` covers `narrow`.
 pub(crate) fn any_covers<'a>(mut wide: impl Iterator<Item = &'a str>, narrow: &str) -> bool {
     wide.any(|wide| covers(wide, narrow))
 }
 
-/// Whether some text matches both patterns. Only trailing wildcards are looked at exactly;
-/// for others the answer is a careful yes.
+/// Returns true if a text may match both patterns. The result is exact for trailing wildcards
+/// only; otherwise it may be true without a common match.
 pub(crate) fn overlap(left: &str, right: &str) -> bool {
     let left_prefix = left.split(['*', '?']).next().unwrap_or_default();
     let right_prefix = right.split(['*', '?']).next().unwrap_or_default();
@@ -38,7 +38,7 @@ pub(crate) fn overlap(left: &str, right: &str) -> bool {
 }
 
 fn covers_with(wide: &str, narrow: &str, only_star: impl Fn(char) -> bool) -> bool {
-    // Most patterns are plain names or "everything".
+    // Most patterns are plain names or `*`.
     if wide == "*" || wide == narrow {
         return true;
     }
@@ -47,7 +47,7 @@ fn covers_with(wide: &str, narrow: &str, only_star: impl Fn(char) -> bool) -> bo
     }
     let wide: Vec<char> = wide.chars().collect();
     let narrow: Vec<char> = narrow.chars().collect();
-    // The usual greedy match with one point to fall back to.
+    // Greedy match with one point to backtrack to.
     let (mut at, mut position) = (0, 0);
     let mut fall_back: Option<(usize, usize)> = None;
     while position < narrow.len() {

@@ -1,4 +1,4 @@
-//! Privileges as data: names turned into actions.
+//! Privileges as data: names, and the actions they stand for.
 
 pub(crate) mod application;
 pub(crate) mod cluster;

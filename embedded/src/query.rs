@@ -1,4 +1,4 @@
-//! The query language for API keys: parsed once into a typed tree, then turned into SQL.
+//! The query language for API keys: parsed into a typed tree, then turned into SQL.
 
 pub(crate) mod aggregation;
 pub(crate) mod aggregator;
@@ -14,13 +14,13 @@ pub(crate) mod wildcard;
 use field::Field;
 use wildcard::Wildcard;
 
-/// What a key must be like. Everything in it is well-formed and allowed.
+/// A condition on keys. Fields are allowed ones, and values have their field's type.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Query {
     All,
     None,
     Bool(Box<Bool>),
-    /// Equal to one of the values.
+    /// The field equals one of the values.
     Terms {
         field: Field,
         values: Vec<Value>,
@@ -45,18 +45,18 @@ pub(crate) enum Query {
     },
 }
 
-/// Queries put together.
+/// A combination of queries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Bool {
-    /// All of them; `must` and `filter` differ only in scores, which nobody sees.
+    /// All must match. Includes `filter`, which differs from `must` only in scores.
     pub(crate) must: Vec<Query>,
     pub(crate) must_not: Vec<Query>,
     pub(crate) should: Vec<Query>,
-    /// How many of `should`, at least.
+    /// Minimum number of matches in `should`.
     pub(crate) should_min: usize,
 }
 
-/// A value to compare with, of the type its field has.
+/// A value of the type of its field.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Text(String),
@@ -73,7 +73,6 @@ pub(crate) struct Bound {
 }
 
 impl Query {
-    /// All of `queries`.
     pub(crate) fn and(queries: Vec<Query>) -> Query {
         Query::Bool(Box::new(Bool {
             must: queries,
@@ -81,7 +80,6 @@ impl Query {
         }))
     }
 
-    /// None of `queries`.
     pub(crate) fn none_of(queries: Vec<Query>) -> Query {
         Query::Bool(Box::new(Bool {
             must_not: queries,
@@ -89,7 +87,6 @@ impl Query {
         }))
     }
 
-    /// At least one of `queries`.
     pub(crate) fn or(queries: Vec<Query>) -> Query {
         Query::Bool(Box::new(Bool {
             should: queries,
@@ -98,7 +95,7 @@ impl Query {
         }))
     }
 
-    /// The field is equal to `value`.
+    /// The field equals `value`.
     pub(crate) fn term(field: Field, value: Value) -> Query {
         Query::Terms {
             field,
@@ -107,7 +104,7 @@ impl Query {
         }
     }
 
-    /// Whether the query selects by `field`.
+    /// Returns true if the query has a condition on `wanted`.
     pub(crate) fn mentions(&self, wanted: &Field) -> bool {
         match self {
             Query::All | Query::None | Query::Ids(_) => false,

@@ -1,31 +1,30 @@
-//! Where the engine gets random bytes from, and what it makes of them.
+//! Random bytes of the operating system, and ids, secrets and passwords from them.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-/// Every id begins with these characters, so that every encoded key begins with `YXBta2V5`
-/// and a secret scanner can tell it from any other Base64.
+/// Prefix of every key id. Every encoded key then begins with `YXBta2V5`, which secret scanners
+/// can find.
 pub(crate) const ID_PREFIX: &str = "apmkey";
 
-/// A source of random bytes: the operating system's.
+/// The operating system's source of random bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Random;
 
-/// The operating system gave no random bytes.
+/// The operating system returned no random bytes.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the operating system gave no random bytes")]
 pub(crate) struct RandomError;
 
 impl Random {
-    /// `N` random bytes.
     pub(crate) fn bytes<const N: usize>(self) -> Result<[u8; N], RandomError> {
         let mut bytes = [0; N];
         getrandom::fill(&mut bytes).map_err(|_| RandomError)?;
         Ok(bytes)
     }
 
-    /// An API key's id: 20 url-safe characters, the fixed prefix, then the time and 42 random bits.
+    /// An API key's id of 20 URL-safe characters: the prefix, the time, and 42 random bits.
     pub(crate) fn api_key_id(self, now_ms: i64) -> Result<String, RandomError> {
         const ALPHABET: &[u8; 64] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -41,13 +40,13 @@ impl Random {
         Ok(id)
     }
 
-    /// A secret of 256 random bits: 43 url-safe characters.
+    /// A secret of 256 random bits: 43 URL-safe characters.
     pub(crate) fn secret(self) -> Result<SecretString, RandomError> {
         let bytes = Zeroizing::new(self.bytes::<32>()?);
         Ok(SecretString::from(URL_SAFE_NO_PAD.encode(*bytes)))
     }
 
-    /// A password that a person may have to type: 20 characters without look-alikes, 100 bits or more.
+    /// A password that users can type: 20 characters without look-alikes, 100 random bits.
     pub(crate) fn password(self) -> Result<SecretString, RandomError> {
         const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyzACDEFGHKM";
         let bytes = Zeroizing::new(self.bytes::<20>()?);
@@ -58,7 +57,7 @@ impl Random {
         Ok(SecretString::from(password.as_str()))
     }
 
-    /// A cluster's uuid: 22 url-safe characters.
+    /// A cluster's uuid: 22 URL-safe characters.
     pub(crate) fn uuid(self) -> Result<String, RandomError> {
         Ok(URL_SAFE_NO_PAD.encode(self.bytes::<16>()?))
     }

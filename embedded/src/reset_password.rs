@@ -1,4 +1,4 @@
-//! Gives a user a new password, without knowing the old one.
+//! Resets the password of a user.
 
 use std::path::Path;
 
@@ -10,31 +10,27 @@ use crate::{
     store::{self, users::set_password},
 };
 
-/// Why a password was not reset.
+/// The reason why a password was not reset.
 #[derive(Debug, thiserror::Error)]
 pub enum ResetPasswordError {
     /// The database cannot be opened or changed.
     #[error("cannot change the embedded engine's database: {0}")]
     Database(String),
-    /// There is no such user.
     #[error("there is no user named {username} in the embedded engine")]
-    UnknownUser {
-        /// The name that was asked for.
-        username: String,
-    },
-    /// The password could not be made.
+    UnknownUser { username: String },
+    /// The password cannot be generated or hashed.
     #[error("cannot make a password: {0}")]
     Password(String),
 }
 
-/// Gives `username` a generated password and answers it.
+/// Sets a generated password for `username` and returns it.
 ///
-/// Works beside an engine that runs on the same file: the engine reads a user's stored hash
-/// with every request, so the old password fails at once.
+/// The file may be in use by a running engine. The engine reads the stored hash for every request,
+/// so the old password is invalid at once.
 ///
 /// # Errors
 ///
-/// When there is no database, or no such user in it.
+/// When the database or the user does not exist.
 pub async fn reset_password(
     database_file: &Path,
     username: &str,

@@ -1,4 +1,4 @@
-//! The engine's SQLite file.
+//! SQLite database of the engine.
 
 pub(crate) mod api_key_writes;
 pub(crate) mod api_keys;
@@ -26,18 +26,17 @@ use crate::{
     roles::descriptor::RoleMap, store::key_cache::KeyCache,
 };
 
-/// Readers work beside each other and beside the one writer.
+/// Reading connections, which work concurrently with each other and with the writer.
 const READERS: u32 = 4;
-/// How long a request waits for a connection before it is answered with 429.
+/// Time limit for a free connection, in seconds. Slower requests get 429.
 const CONNECTION_SECONDS_MAX: u64 = 10;
-/// A connection's own page cache, in KiB. Five of them are all the memory SQLite takes.
+/// Page cache of each of the five connections, in KiB.
 const PAGE_CACHE_KIB: u32 = 8 * 1024;
 
-/// The database, and what is kept of it in memory because every request needs it.
+/// The database, and caches of the data that every request needs.
 ///
-/// All writes of a running engine go through here, so what is kept in memory is dropped in
-/// the same breath. The one exception, another process resetting a password, touches only
-/// users, and those are read from the file every time.
+/// All writes of a running engine go through the store, which updates its caches. Only a password
+/// reset by another process does not, and users are not cached.
 pub(crate) struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
@@ -47,7 +46,7 @@ pub(crate) struct Store {
     pub(crate) cluster_uuid: String,
 }
 
-/// Why the database cannot be opened.
+/// The reason why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
     #[error("{0}")]
@@ -66,21 +65,21 @@ pub(crate) enum OpenError {
 }
 
 impl Store {
-    /// Opens the file, makes it when it is missing, and brings its tables up to date.
+    /// Opens the file, creates it if it is missing, and migrates it.
     pub(crate) async fn open(file: &Path, random: Random) -> Result<Self, OpenError> {
-        let options = prepare(file)?;
+        let options = create_file(file)?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))
             .idle_timeout(None)
             .max_lifetime(None)
-            .after_release(|connection, _| Box::pin(is_at_rest(connection)))
+            .after_release(|connection, _| Box::pin(has_no_open_transaction(connection)))
             .connect_with(options.clone())
             .await?;
         migrations::migrator()
             .run(&writer)
             .await
-            .map_err(of_migration)?;
+            .map_err(migration_error)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))
@@ -106,7 +105,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Closes every connection; SQLite then folds the log into the file.
+    /// Closes all connections. SQLite then merges its log into the file.
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
@@ -116,28 +115,28 @@ impl Store {
         &self.readers
     }
 
-    /// A transaction that holds the write lock from the start, so it never has to be retried.
+    /// Begins a transaction with the write lock, so that it never has to be retried.
     pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 }
 
-/// Whether a connection may be used again. When the disk is full, SQLite gives a transaction up by itself; the driver
-/// then fails to, and would believe for ever that one is under way.
-async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // What was asked of it before is done by then.
+/// Returns false for a connection with an open transaction. On a full disk SQLite rolls back by
+/// itself, and sqlx never resets its transaction depth.
+async fn has_no_open_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The ping waits for earlier statements.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
 }
 
-fn of_migration(error: sqlx::migrate::MigrateError) -> OpenError {
+fn migration_error(error: sqlx::migrate::MigrateError) -> OpenError {
     match error {
         sqlx::migrate::MigrateError::VersionMissing(version) => OpenError::Newer(version),
         error => OpenError::Migration(error),
     }
 }
 
-/// Opens one connection to the file of an engine that may be running.
+/// Opens one connection to a file that an engine may have open.
 pub(crate) async fn connect(file: &Path) -> Result<SqliteConnection, OpenError> {
     if !file.exists() {
         return Err(OpenError::File(std::io::ErrorKind::NotFound.into()));
@@ -156,8 +155,8 @@ fn options(file: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", "67108864")
 }
 
-/// Makes the file before SQLite does, because only then nobody else can ever read it.
-fn prepare(file: &Path) -> Result<SqliteConnectOptions, OpenError> {
+/// Creates the file before SQLite does, with permissions for its owner only.
+fn create_file(file: &Path) -> Result<SqliteConnectOptions, OpenError> {
     if let Some(folder) = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -195,8 +194,8 @@ async fn cluster_uuid(writer: &SqlitePool, random: Random) -> Result<String, Ope
     )
 }
 
-/// Reads what a lock guards. A thread that panicked while it held the lock cannot have left
-/// half a value behind: only whole values are put in.
+/// Returns the value behind a lock. A poisoned lock is safe, because values are only replaced as a
+/// whole.
 fn read<T: Clone>(lock: &RwLock<T>) -> T {
     lock.read().unwrap_or_else(PoisonError::into_inner).clone()
 }

@@ -1,20 +1,22 @@
-//! Durations as Elasticsearch writes them: `30d`, `12h`, `0`.
+//! Durations in Elasticsearch's notation: `30d`, `12h`, `0`.
 
 use crate::error::ApiError;
 
-/// A duration, in milliseconds; parts of a millisecond are cut off.
+/// A duration in milliseconds, rounded down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimeValue {
     milliseconds: i64,
 }
 
 impl TimeValue {
-    /// Reads `<integer><unit>`, or one of the two unit-less values `0` and `-1`.
+    /// Parses `<integer><unit>`, or one of the unit-less values `0` and `-1`.
     ///
-    /// `field` is named in the error: `illegal_argument_exception` for fractions, other
-    /// negative values, missing and unknown units, and what does not fit.
+    /// # Errors
+    ///
+    /// `illegal_argument_exception` with the name `field`: for fractions, other negative values,
+    /// missing and unknown units, and overflow.
     pub(crate) fn parse(text: &str, field: &str) -> Result<Self, ApiError> {
-        // The order matters: "ms" ends with "s", "micros" and "nanos" do as well.
+        // The order matters: "ms", "micros" and "nanos" end with "s".
         const UNITS: [(&str, i64, i64); 7] = [
             ("nanos", 1, 1_000_000),
             ("micros", 1, 1_000),
@@ -35,7 +37,7 @@ impl TimeValue {
             "-1" => return Ok(Self { milliseconds: -1 }),
             _ => {}
         }
-        // "M" would be months to some readers, so Elasticsearch wants the minute in lower case.
+        // Elasticsearch accepts the minute in lower case only, because "M" could be months.
         if text.trim().ends_with('M') {
             return Err(refuse("unit is missing or unrecognized"));
         }
@@ -63,9 +65,9 @@ impl TimeValue {
         Ok(Self { milliseconds })
     }
 
-    /// The moment this long after `now_ms`, with the duration cut to whole seconds.
+    /// The time this long after `now_ms`, with the duration rounded down to seconds.
     ///
-    /// A moment after the year 9999 is refused: no client could show it.
+    /// Times after the year 9999 are refused, because clients cannot show them.
     pub(crate) fn after(self, now_ms: i64, field: &str) -> Result<i64, ApiError> {
         const LAST_MS: i64 = 253_402_300_799_999;
         now_ms

@@ -3,13 +3,11 @@
 /// A version of Elasticsearch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
-    /// The first number.
     pub major: u32,
-    /// The second number.
     pub minor: u32,
 }
 
-/// What came with a later version than 8.0.
+/// Features that came after 8.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feature {
     UpdateKey,
@@ -40,18 +38,19 @@ pub(crate) enum Feature {
 }
 
 impl Feature {
-    /// The version that brought it: Elasticsearch's release notes and specification.
+    /// The first version with the feature, from Elasticsearch's release notes and specification.
     const fn since(self) -> Version {
         match self {
             Self::UpdateKey => Version::new(8, 4),
-            // Not in the source of 7.15, in the documentation of 8.4. In between is not known: the later is assumed.
+            // Absent from the source of 7.15, present in the documentation of 8.4. The later is
+            // assumed.
             Self::ExistsQuery => Version::new(8, 4),
             Self::BulkUpdateKeys
             | Self::RoleDescriptorsOfKeys
             | Self::LimitedByOfKeys
             | Self::ProfileUidOfUsers
             | Self::ReadSecurity => Version::new(8, 5),
-            // Both by the date of the change; no release notes were seen.
+            // By the dates of the changes; no release notes were found.
             Self::Restriction | Self::CredentialsFirst => Version::new(8, 9),
             Self::ActiveOnly | Self::TypeOfKeys => Version::new(8, 10),
             Self::InvalidationOfKeys => Version::new(8, 12),
@@ -71,20 +70,19 @@ impl Feature {
 }
 
 impl Version {
-    /// What the engine answers as, unless a test asks for an older one.
+    /// The version that the engine answers as, unless a test sets an older one.
     pub const CURRENT: Self = Self::new(9, 5);
 
-    /// A version.
     pub const fn new(major: u32, minor: u32) -> Self {
         Self { major, minor }
     }
 
-    /// As `GET /` has it, for example `9.5.0`.
+    /// The number in `GET /`, for example `9.5.0`.
     pub(crate) fn number(self) -> String {
         format!("{}.{}.0", self.major, self.minor)
     }
 
-    /// The Lucene inside, as `GET /` has it.
+    /// The version of Lucene in `GET /`.
     pub(crate) const fn lucene(self) -> &'static str {
         match (self.major, self.minor) {
             (..=8, ..=4) => "9.0.0",
@@ -96,7 +94,7 @@ impl Version {
         }
     }
 
-    /// The oldest node that it shares a cluster with, and the oldest index that it reads.
+    /// The oldest compatible node, and the oldest readable index.
     pub(crate) const fn oldest(self) -> (&'static str, &'static str) {
         match (self.major, self.minor) {
             (..=8, _) => ("7.17.0", "7.0.0"),
@@ -110,9 +108,9 @@ impl Version {
         self.has(Feature::CredentialsFirst)
     }
 
-    /// Returns true if it has the cluster privilege called `name`, which is one of the engine's.
+    /// Returns true if the version has the cluster privilege `name`.
     pub(crate) fn has_cluster_privilege(self, name: &str) -> bool {
-        // Since when there are others is not recorded.
+        // The first versions of the others are not recorded.
         name != "read_security" || self.has(Feature::ReadSecurity)
     }
 

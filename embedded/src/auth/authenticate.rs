@@ -21,14 +21,14 @@ pub(crate) const AUTHENTICATE: &str = "cluster:admin/xpack/security/user/authent
 
 const RUN_AS: &str = "es-security-runas-user";
 
-/// An authenticated caller, and the user to act as.
+/// The authenticated subject, and the user to run as.
 pub(crate) struct Authenticated {
     subject: Arc<Subject>,
     run_as: Option<RunAs>,
 }
 
 impl Authenticated {
-    /// The caller that does `action`: the subject, or the user it may act as.
+    /// Returns the caller of `action`: the subject itself, or the user that it may run as.
     pub(crate) fn caller(self, action: &str) -> Result<Caller, ApiError> {
         match self.run_as {
             None => Ok(Caller {
@@ -40,9 +40,10 @@ impl Authenticated {
     }
 }
 
-/// The subject whose credentials are in these headers of a request for `uri`.
+/// Authenticates the credentials in the headers of a request for `uri`.
 ///
-/// What agents do not need is boxed, so that their many requests do not carry it.
+/// Password and token checks are boxed, so that requests with API keys do not carry their large
+/// futures.
 pub(crate) async fn authenticate(
     state: &AppState,
     headers: &HeaderMap,
@@ -88,7 +89,7 @@ pub(crate) async fn authenticate(
     Ok(Authenticated { subject, run_as })
 }
 
-/// The user with this name and password, if both fit and the user is enabled.
+/// Returns the user with this name and password, if the password matches and the user is enabled.
 pub(crate) async fn check_password(
     state: &AppState,
     username: &str,
@@ -105,8 +106,8 @@ pub(crate) async fn check_password(
         .map(|user| state.store.subject(user, CredentialKind::Password)))
 }
 
-/// Hashes the password anew, as dear as hashes are now: only at this moment is it known. Whoever signs in does not
-/// fail for it; the next time will do as well.
+/// Replaces an outdated hash, because the password is known only now. A failure is logged and does
+/// not fail the request: the next authentication tries again.
 async fn renew(state: &AppState, username: &str, password: &SecretString, outdated: &str) {
     let renewed = async {
         let hash = state.passwords.hash(password).await?;
@@ -134,9 +135,10 @@ fn refused(detail: String) -> ApiError {
     }
 }
 
-/// The subject of a key, or the detail that is answered: what is wrong with the key.
+/// Returns the subject of an API key, or the reason of the rejection, which is part of the
+/// response.
 ///
-/// Checked in Elasticsearch's order: there, not invalidated, the secret fits, for REST, not expired.
+/// The checks have Elasticsearch's order: existence, invalidation, secret, type, expiration.
 async fn check_api_key(
     state: &AppState,
     id: &str,
@@ -169,8 +171,7 @@ async fn check_api_key(
     Ok(Ok(key.subject.clone()))
 }
 
-/// The subject of an access token, unless the token is unknown, ended or invalidated, or its
-/// user cannot sign in any more.
+/// Returns the subject of a valid access token, if its user is still enabled.
 pub(crate) async fn check_access_token(
     state: &AppState,
     access_token: &SecretString,
@@ -193,16 +194,18 @@ pub(crate) async fn check_access_token(
     Ok(Some(state.store.subject(user, CredentialKind::Token)))
 }
 
-/// The user that a caller wants to act as.
+/// The user that a caller asks to run as.
 pub(crate) struct RunAs {
     username: String,
-    /// `None` when there is no such user.
+    /// `None` for an unknown user.
     subject: Option<Arc<Subject>>,
 }
 
-/// Looks the user up; `None` when the user is disabled or has no name, which fails the authentication.
+/// Looks up the user. Returns `None` for a disabled user or an empty name, which fails the
+/// authentication.
 ///
-/// That there is no such user is only answered later, in the words for a user whom the caller may not act as.
+/// An unknown user is refused later, with the same message as a user whom the caller may not run
+/// as.
 pub(crate) async fn look_up_run_as(
     state: &AppState,
     username: &str,
@@ -219,7 +222,7 @@ pub(crate) async fn look_up_run_as(
 }
 
 impl RunAs {
-    /// The caller that acts as the user, if `authenticated` may. `action` is what it is wanted for.
+    /// Returns the caller that runs as the user, if `authenticated` may do so for `action`.
     pub(crate) fn caller(
         self,
         authenticated: Arc<Subject>,

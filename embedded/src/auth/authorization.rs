@@ -1,4 +1,4 @@
-//! Who may do what. This is the only place that decides it.
+//! Authorization: the only place that decides whether a caller may perform an action.
 
 use crate::{
     error::ApiError,
@@ -23,10 +23,10 @@ pub(crate) enum GrantedBy {
     Authentication,
 }
 
-/// Which keys a request speaks of.
+/// The keys that a request selects.
 #[derive(Default)]
 pub(crate) struct RequestedKeys<'a> {
-    /// The caller's own, by the `owner` flag.
+    /// True if the request sets the flag `owner`.
     pub(crate) owner: bool,
     pub(crate) username: Option<&'a str>,
     pub(crate) realm_name: Option<&'a str>,
@@ -42,16 +42,16 @@ pub(crate) enum KeyOperation {
     Invalidate,
 }
 
-/// How far a permission on keys reaches.
+/// The keys that a caller may read or change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyScope {
-    /// Everybody's keys.
+    /// The keys of all users.
     All,
-    /// The caller's own.
+    /// The caller's own keys.
     Own,
 }
 
-/// Allows the caller to do `action`, or says why not.
+/// Checks that the caller may perform `action`.
 pub(crate) fn authorize(caller: &Caller, action: Action) -> Result<(), ApiError> {
     let allowed = match action.granted_by {
         GrantedBy::Authentication => true,
@@ -60,10 +60,10 @@ pub(crate) fn authorize(caller: &Caller, action: Action) -> Result<(), ApiError>
     allowed.then_some(()).ok_or_else(|| refusal(caller, action))
 }
 
-/// Allows the caller to do `action` to the keys in `scope`, or says why not.
+/// Checks that the caller may perform `operation` on the requested keys.
 ///
-/// For a query the scope is what the caller may see rather than what was asked for, so
-/// `manage_own_api_key` answers [`Reach::Own`] instead of refusing.
+/// With `manage_own_api_key` alone a query is restricted to [`KeyScope::Own`]. The other
+/// operations are refused unless they request only own keys.
 pub(crate) fn authorize_keys(
     caller: &Caller,
     action: Action,
@@ -80,11 +80,11 @@ pub(crate) fn authorize_keys(
     let itself = own_id
         .is_some_and(|own| !requested.ids.is_empty() && requested.ids.iter().all(|id| id == own));
     let manages_own = permission.allows_action(action.name);
-    // A key that could read its own limits would learn what its owner holds.
+    // The limits of a key show the privileges of its owner, which are hidden from the key.
     let limits_hidden = own_id.is_some() && requested.with_limited_by;
     let own = match operation {
         KeyOperation::Query => manages_own,
-        // Every key may look at itself.
+        // Every key may read itself.
         KeyOperation::Get if itself => true,
         KeyOperation::Get | KeyOperation::Invalidate => {
             let named = own_id.is_none()
@@ -99,7 +99,7 @@ pub(crate) fn authorize_keys(
     Err(refusal(caller, action))
 }
 
-/// Selects the keys that are the caller's own: a user's, or, for a key, only itself.
+/// Selects the caller's own keys: those of a user, or an API key itself.
 pub(crate) fn own_keys(caller: &Caller) -> Sql {
     let subject = &caller.subject;
     let mut sql = Sql::default();
@@ -115,12 +115,12 @@ pub(crate) fn own_keys(caller: &Caller) -> Sql {
     sql
 }
 
-/// Whether a key of `username` in `realm` is the caller's own.
+/// Returns true if the caller owns keys of `username` in `realm`.
 pub(crate) fn owns(caller: &Caller, username: &str, realm: &Realm) -> bool {
     caller.subject.username == username && caller.subject.realm.name == realm.name
 }
 
-/// Why the caller may not do `action`.
+/// The error for a caller that may not perform `action`.
 pub(crate) fn refusal(caller: &Caller, action: Action) -> ApiError {
     let subject = &caller.subject;
     let name = action.name;
@@ -141,7 +141,7 @@ pub(crate) fn refusal(caller: &Caller, action: Action) -> ApiError {
     ))
 }
 
-/// A subject as refusals name it.
+/// Name of a subject in refusals.
 pub(crate) fn describe(subject: &Subject) -> String {
     match subject.api_key_id() {
         Some(id) => format!("API key id [{id}] of user [{}]", subject.username),
@@ -149,7 +149,7 @@ pub(crate) fn describe(subject: &Subject) -> String {
     }
 }
 
-/// The roles of a subject as refusals list them. A key has none.
+/// Roles of a subject in refusals. Empty for an API key.
 pub(crate) fn describe_roles(subject: &Subject) -> String {
     if subject.api_key_id().is_some() {
         return String::new();

@@ -1,4 +1,4 @@
-//! Reads the `Authorization` header.
+//! Parses the `Authorization` header.
 
 use base64::{
     Engine as _,
@@ -9,13 +9,13 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-/// Base64 as Java reads it: the standard alphabet, padding as one likes.
+/// Base64 as Java decodes it: standard alphabet, optional padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a request presents to prove who sends it.
+/// Credentials of a request.
 pub(crate) enum Credentials {
     Basic {
         username: String,
@@ -28,27 +28,27 @@ pub(crate) enum Credentials {
     Bearer(SecretString),
 }
 
-/// Why there are no credentials.
+/// The reason why a request has no usable credentials.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CredentialsError {
-    /// No header, or a scheme that means nothing here.
+    /// No header, or an unknown scheme.
     Missing,
-    /// A Basic header whose `value` or `encoding` cannot be read.
+    /// An invalid `Basic` header, with the part of it that is wrong: `value` or `encoding`.
     BadBasic(&'static str),
-    /// A header that cannot be read, with the detail that is answered.
+    /// An invalid `ApiKey` header, with the detail for the response.
     BadApiKey(String),
 }
 
-/// The credentials of a request. The scheme's case does not matter.
+/// Returns the credentials of a request. Schemes are case-insensitive.
 pub(crate) fn credentials(headers: &HeaderMap) -> Result<Credentials, CredentialsError> {
-    // With two headers nobody can say which one was meant. Elasticsearch takes the first.
+    // Elasticsearch takes the first of several headers.
     let Some(value) = headers.get(AUTHORIZATION) else {
         return Err(CredentialsError::Missing);
     };
     parse(value.as_bytes())
 }
 
-/// Reads one header value.
+/// Parses one header value.
 pub(crate) fn parse(value: &[u8]) -> Result<Credentials, CredentialsError> {
     let Ok(value) = std::str::from_utf8(value) else {
         return Err(CredentialsError::Missing);
@@ -78,7 +78,7 @@ pub(crate) fn parse(value: &[u8]) -> Result<Credentials, CredentialsError> {
     }
 }
 
-/// The API key that a Base64 text holds. The error is the detail that is answered.
+/// Decodes a Base64 pair `left:right`. The error is the detail for the response.
 pub(crate) fn pair(token: &str) -> Result<(String, SecretString), String> {
     let decoded = BASE64
         .decode(token)

@@ -8,9 +8,9 @@ use crate::random::{Random, RandomError};
 
 const SALT_BYTES: usize = 16;
 
-/// What is stored of a secret: a salt and SHA-256 over the salt and the secret.
+/// Returns a random salt followed by SHA-256 over salt and secret.
 ///
-/// A slow hash would add nothing: nobody guesses 256 random bits.
+/// The hash may be fast, because a secret has 256 random bits.
 pub(crate) fn hash(random: Random, secret: &SecretString) -> Result<Vec<u8>, RandomError> {
     let salt = random.bytes::<SALT_BYTES>()?;
     Ok([salt.as_slice(), digest(&salt, secret).as_slice()].concat())

@@ -1,4 +1,4 @@
-//! Role descriptors and metadata of API keys, as create and update requests bring them.
+//! Role descriptors and metadata in requests to create and update API keys.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use crate::{
     version::Version,
 };
 
-/// Reads the descriptors of a key: an object of descriptors by name.
+/// Parses the descriptors of a key: an object of descriptors by name.
 pub(super) fn parse_descriptors(
     value: Option<Value>,
     error_style: &ErrorStyle,
@@ -37,7 +37,7 @@ pub(super) fn parse_descriptors(
     }
 }
 
-/// Every rule that a key's descriptors and metadata break.
+/// All rules that the descriptors and metadata of a key break.
 pub(super) fn content_problems(
     descriptors: &[RoleDescriptor],
     metadata: Option<&Map<String, Value>>,
@@ -54,7 +54,7 @@ pub(super) fn content_problems(
     problems
 }
 
-/// Refuses a restriction that does not stand alone.
+/// Refuses a restricted descriptor that is not the only descriptor.
 pub(super) fn check_restrictions(descriptors: &[RoleDescriptor]) -> Result<(), ApiError> {
     let restricted = descriptors
         .iter()
@@ -72,7 +72,7 @@ pub(super) fn check_restrictions(descriptors: &[RoleDescriptor]) -> Result<(), A
     }
 }
 
-/// The descriptors by name, as they are stored and answered.
+/// The descriptors by name, as stored and returned.
 pub(super) fn descriptors_json(descriptors: &[RoleDescriptor]) -> Value {
     descriptors
         .iter()
@@ -81,7 +81,7 @@ pub(super) fn descriptors_json(descriptors: &[RoleDescriptor]) -> Value {
         .into()
 }
 
-/// What a key of this subject is limited by: what the subject holds now.
+/// The subject's current roles, which limit its new or updated keys.
 pub(super) fn snapshot(subject: &Subject) -> Value {
     subject
         .permission

@@ -26,10 +26,9 @@ use crate::{
     version::Version,
 };
 
-/// The longest name, in UTF-16 units, because that is what Elasticsearch counts.
+/// Longest name, in UTF-16 units as in Elasticsearch.
 const NAME_UNITS_MAX: usize = 256;
 
-/// A key that someone asks for.
 struct CreateRequest {
     name: Option<String>,
     role_descriptors: Vec<RoleDescriptor>,
@@ -37,7 +36,7 @@ struct CreateRequest {
     metadata: Map<String, Value>,
 }
 
-/// Creates the key and answers its secret, this one time.
+/// Creates a key for the caller and returns its secret, this one time.
 pub(crate) async fn create_api_key(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let input = CreateRequest::parse(request.fields_xcontent("api_key_request")?)?;
     if input.name.is_none() {
@@ -90,7 +89,7 @@ impl CreateRequest {
     }
 }
 
-/// Every rule that a key's name breaks.
+/// All rules that the name of a key breaks.
 fn name_problems(name: &str) -> Vec<String> {
     if name.is_empty() {
         return vec!["api key name is required".to_owned()];
@@ -101,7 +100,7 @@ fn name_problems(name: &str) -> Vec<String> {
             "api key name may not be more than {NAME_UNITS_MAX} characters long"
         ));
     }
-    // Java's trim() takes everything up to the space, control characters included.
+    // Java's `trim()` removes all characters up to the space, including control characters.
     if name.trim_matches(|c| c <= ' ') != name {
         problems.push("api key name may not begin or end with whitespace".to_owned());
     }
@@ -111,7 +110,6 @@ fn name_problems(name: &str) -> Vec<String> {
     problems
 }
 
-/// Creates the key for `subject`.
 async fn create(
     state: &AppState,
     subject: &Subject,
@@ -156,7 +154,7 @@ struct GrantRequest {
     key: CreateRequest,
 }
 
-/// How the future owner proves to agree.
+/// Credentials of the future owner.
 enum GrantCredentials {
     Password {
         username: String,
@@ -165,8 +163,8 @@ enum GrantCredentials {
     AccessToken(SecretString),
 }
 
-/// Creates the key. It belongs to the user whose credentials are given, or to the one that
-/// user may act as.
+/// Creates a key for the user with the given credentials, or for the user that this user may run
+/// as.
 pub(crate) async fn grant_api_key(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let input = GrantRequest::parse(request.fields_xcontent("grant_api_key_request")?)?;
     input.key.validate(request.state.version)?;
@@ -252,7 +250,7 @@ impl GrantRequest {
     }
 }
 
-/// Names what is missing and what does not belong.
+/// Lists the missing and the unexpected fields of a grant type.
 fn unsuitable(
     grant_type: &str,
     missing: &[(&str, bool)],

@@ -20,7 +20,7 @@ use crate::{
     store::{api_keys::Key, sql::Sql},
 };
 
-/// The deepest that `from` and `size` reach; `search_after` reaches further.
+/// Largest `from + size`. `search_after` reads further.
 const WINDOW_MAX: usize = 10_000;
 
 struct QueryRequest {
@@ -34,46 +34,60 @@ struct QueryRequest {
     typed_keys: bool,
 }
 
-/// Answers a page of the keys, how many there are in all, and what was asked about them.
+/// Returns a page of the keys, their total, and aggregations over all of them.
 pub(crate) async fn query_api_keys(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
-    let input = QueryRequest::parse(request)?;
-    input.validate()?;
+    let query_request = QueryRequest::parse(request)?;
+    query_request.validate()?;
     let scope = RequestedKeys {
-        with_limited_by: input.with_limited_by,
+        with_limited_by: query_request.with_limited_by,
         ..RequestedKeys::default()
     };
     let query = match authorize_keys(&request.caller, request.action, KeyOperation::Query, &scope)?
     {
-        KeyScope::All => input.query.clone(),
-        KeyScope::Own => Query::and(vec![input.query.clone(), own(request)]),
+        KeyScope::All => query_request.query.clone(),
+        KeyScope::Own => Query::and(vec![query_request.query.clone(), own(request)]),
     };
     let mut connection = request.state.store.reader().acquire().await?;
-    // One state of the database for the total, the page and the aggregations.
-    let mut reading = connection.begin().await?;
+    // One transaction, so that total, page and aggregations agree.
+    let mut transaction = connection.begin().await?;
     let multi_valued: bool =
         sqlx::query("SELECT EXISTS (SELECT 1 FROM api_keys WHERE irregular = 1)")
-            .fetch_one(&mut *reading)
+            .fetch_one(&mut *transaction)
             .await?
             .try_get(0)?;
     let context = SqlContext { multi_valued };
-    let mut aggregator = Aggregator::new(&mut reading, context, input.typed_keys);
+    let mut aggregator = Aggregator::new(&mut transaction, context, query_request.typed_keys);
     let total = aggregator.total(&query).await?;
-    let aggregations = aggregator.answer(&input.aggregations, &query).await?;
-    let keys = page(request, &mut reading, context, &input, &query, total).await?;
-    reading.rollback().await?;
+    let aggregations = aggregator
+        .compute(&query_request.aggregations, &query)
+        .await?;
+    let keys = page(
+        request,
+        &mut transaction,
+        context,
+        &query_request,
+        &query,
+        total,
+    )
+    .await?;
+    transaction.rollback().await?;
     let keys: Vec<Value> = keys
         .iter()
         .map(|key| {
-            let mut json = key.to_json(input.with_limited_by);
-            if !input.sort.is_empty() {
-                let shown: Vec<Value> = input.sort.iter().map(|field| field.shown(key)).collect();
+            let mut json = key.to_json(query_request.with_limited_by);
+            if !query_request.sort.is_empty() {
+                let shown: Vec<Value> = query_request
+                    .sort
+                    .iter()
+                    .map(|field| field.shown(key))
+                    .collect();
                 json.insert("_sort".to_owned(), shown.into());
             }
             Value::Object(json)
         })
         .collect();
     let mut body = json!({ "total": total, "count": keys.len(), "api_keys": keys });
-    if let (false, Some(object)) = (input.aggregations.is_empty(), body.as_object_mut()) {
+    if let (false, Some(object)) = (query_request.aggregations.is_empty(), body.as_object_mut()) {
         object.insert("aggregations".to_owned(), Value::Object(aggregations));
     }
     Ok(ApiResponse::ok(body))
@@ -159,7 +173,7 @@ fn number(fields: &mut Fields, name: &str, default: usize) -> Result<usize, ApiE
     })
 }
 
-/// What the caller sees without the right to see everybody's keys.
+/// The query for the caller's own keys.
 fn own(request: &ApiRequest<'_>) -> Query {
     let subject = &request.caller.subject;
     let is = |field, value: &str| Query::term(field, query::Value::Text(value.to_owned()));
@@ -174,43 +188,51 @@ fn own(request: &ApiRequest<'_>) -> Query {
 
 async fn page(
     request: &ApiRequest<'_>,
-    reading: &mut sqlx::SqliteConnection,
+    transaction: &mut sqlx::SqliteConnection,
     context: SqlContext,
-    input: &QueryRequest,
+    query_request: &QueryRequest,
     query: &Query,
     total: i64,
 ) -> Result<Vec<Key>, ApiError> {
-    let wanted = input.from + input.size;
-    if input.size == 0 || total == 0 {
+    let wanted = query_request.from + query_request.size;
+    if query_request.size == 0 || total == 0 {
         return Ok(Vec::new());
     }
     let condition = context.condition(query);
     let stored: i64 = sqlx::query("SELECT ifnull(max(number), 0) FROM api_keys")
-        .fetch_one(&mut *reading)
+        .fetch_one(&mut *transaction)
         .await?
         .try_get(0)?;
-    // Reading in order passes over the keys that are not selected; reading by selection
-    // looks at all that are. The cheaper way is known, because the total is.
+    // A scan in the order of the sort skips keys that the query does not match; a scan by the
+    // query reads all matches. The total shows which is cheaper.
     let passed = i64::try_from(wanted)
         .unwrap_or(i64::MAX)
         .saturating_mul(stored)
         / total;
-    let way = if passed / 4 <= total {
+    let strategy = if passed / 4 <= total {
         ReadStrategy::InOrder
     } else {
         ReadStrategy::BySelection
     };
-    // A plus hides a condition from the choice of an index, but a condition on the very field
-    // that the list is sorted by says where in that index to begin.
-    let along = input.sort.first().is_some_and(|first| first.is_in(query));
-    let (hide_segment, hide_condition) = match way {
+    // A plus keeps SQLite from choosing an index by this condition. If the query contains the
+    // first sort field, its condition tells where in that index to begin.
+    let along = query_request
+        .sort
+        .first()
+        .is_some_and(|first| first.is_in(query));
+    let (hide_segment, hide_condition) = match strategy {
         ReadStrategy::InOrder if along => ("(", " AND ("),
         ReadStrategy::InOrder => ("(", " AND +("),
         ReadStrategy::BySelection => ("+(", " AND ("),
     };
-    // First only which keys, part by part, because an index knows that without the rows.
+    // First the numbers of the keys, which come from an index alone.
     let mut numbers: Vec<i64> = Vec::new();
-    for segment in sort::segments(context, &input.sort, input.search_after.as_deref(), way) {
+    for segment in sort::segments(
+        context,
+        &query_request.sort,
+        query_request.search_after.as_deref(),
+        strategy,
+    ) {
         let missing = i64::try_from(wanted - numbers.len()).unwrap_or(i64::MAX);
         let mut sql = Sql::new("SELECT number FROM api_keys WHERE ");
         sql.push(hide_segment)
@@ -222,14 +244,14 @@ async fn page(
             .append(&segment.order)
             .push(" LIMIT ")
             .integer(missing);
-        for row in sql.query().fetch_all(&mut *reading).await? {
+        for row in sql.query().fetch_all(&mut *transaction).await? {
             numbers.push(row.try_get(0)?);
         }
         if numbers.len() >= wanted {
             break;
         }
     }
-    let numbers: Vec<i64> = numbers.into_iter().skip(input.from).collect();
+    let numbers: Vec<i64> = numbers.into_iter().skip(query_request.from).collect();
     let mut chosen = Sql::new("number IN (SELECT value FROM json_each(");
     chosen
         .text(Value::from(numbers.clone()).to_string())
@@ -237,7 +259,7 @@ async fn page(
     let mut keys = request
         .state
         .store
-        .find_keys_with(reading, &chosen, &Sql::default(), -1, 0)
+        .find_keys_with(transaction, &chosen, &Sql::default(), -1, 0)
         .await?;
     let positions: std::collections::HashMap<i64, usize> = numbers
         .iter()

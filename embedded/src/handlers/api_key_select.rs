@@ -11,7 +11,7 @@ use crate::{
     store::sql::Sql,
 };
 
-/// More keys than this are asked for page by page.
+/// Most keys in one response. More require the query API.
 const KEYS_MAX: i64 = 100_000;
 
 struct GetRequest {
@@ -20,7 +20,7 @@ struct GetRequest {
     active_only: bool,
 }
 
-/// Answers the keys; 404 when an id was given and nothing matched.
+/// Returns the keys; 404 when an id was given and no key matched.
 pub(crate) async fn get_api_keys(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let input = GetRequest::parse(request)?;
     input.validate()?;
@@ -92,13 +92,13 @@ impl GetRequest {
 
 struct InvalidateRequest {
     selection: Selection,
-    /// `ids` was there, if only empty.
+    /// True if `ids` was present, even if empty.
     ids_given: bool,
 }
 
-/// Invalidates the keys; the very next request with one of them is refused.
+/// Invalidates the keys. The next request with one of them is refused.
 ///
-/// Keys that do not exist or are invalidated already are passed over in silence.
+/// Unknown and already invalidated keys are ignored.
 pub(crate) async fn invalidate_api_keys(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let input = InvalidateRequest::parse(request.fields_xcontent("invalidate_api_key")?)?;
     input.validate()?;
@@ -191,7 +191,7 @@ impl InvalidateRequest {
     }
 }
 
-/// Keys by id, name, owner. What is not given does not narrow.
+/// Keys by id, name and owner. Absent criteria do not restrict.
 #[derive(Default)]
 struct Selection {
     ids: Vec<String>,
@@ -202,7 +202,7 @@ struct Selection {
 }
 
 impl Selection {
-    /// The combinations that contradict each other; `ids` is what the ids are called.
+    /// Returns the contradictions between the criteria. `ids` is the name of the ids in messages.
     fn problems(&self, ids: &str) -> Vec<String> {
         let mut problems = Vec::new();
         let by_key = !self.ids.is_empty() || self.name.is_some();
@@ -227,7 +227,7 @@ impl Selection {
         problems
     }
 
-    /// The selection as a condition.
+    /// The selection as an SQL condition.
     fn to_sql(&self, caller: &Caller) -> Sql {
         let mut conditions = Vec::new();
         if !self.ids.is_empty() {
@@ -257,7 +257,7 @@ impl Selection {
     }
 }
 
-/// A name, or with a star at the end its beginning. Other stars stand for themselves.
+/// Matches a name, or a prefix that ends with a star. Other stars are literal.
 fn name_condition(name: &str) -> Sql {
     let mut condition = Sql::default();
     match name.strip_suffix('*') {

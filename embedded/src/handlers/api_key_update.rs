@@ -17,14 +17,14 @@ use crate::{
     version::Version,
 };
 
-/// What is to be different. What is not given stays.
+/// Changes to a key. Absent fields stay as they are.
 struct UpdateRequest {
     role_descriptors: Option<Vec<RoleDescriptor>>,
     metadata: Option<Map<String, Value>>,
     expiration: Option<TimeValue>,
 }
 
-/// Updates the key, and what it is limited by with it.
+/// Updates a key, and the owner's roles that limit it.
 pub(crate) async fn update_api_key(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let body = request.optional_json()?.unwrap_or_else(|| json!({}));
     let mut fields = Fields::of(body, ErrorStyle::XContent("update_api_key_request"))?;
@@ -66,7 +66,7 @@ impl UpdateRequest {
     }
 }
 
-/// Refuses callers that are keys themselves.
+/// Refuses callers that are API keys themselves.
 fn refuse_key(request: &ApiRequest<'_>) -> Result<(), ApiError> {
     if request.caller.subject.api_key_id().is_some() {
         return Err(ApiError::illegal(
@@ -76,9 +76,9 @@ fn refuse_key(request: &ApiRequest<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Updates one key. Answers whether anything changed.
+/// Updates one key. Returns true if it changed.
 ///
-/// Someone else's key is as unknown as one that does not exist, even to a superuser.
+/// A key of another user is reported as unknown, even to a superuser.
 async fn update(
     request: &ApiRequest<'_>,
     id: &str,
@@ -121,10 +121,10 @@ async fn update(
     store.update_key(&key, &change).await
 }
 
-/// Keys in one request.
+/// Most keys in one request.
 const KEYS_MAX: usize = 10_000;
 
-/// Updates the keys one by one; one that fails does not stop the others.
+/// Updates the keys one by one. A failure does not stop the others.
 pub(crate) async fn bulk_update_api_keys(
     request: &ApiRequest<'_>,
 ) -> Result<ApiResponse, ApiError> {

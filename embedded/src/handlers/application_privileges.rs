@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Stores the privileges, all or none. Each replaces the one of the same name.
+/// Stores privileges, all or none. Each replaces the privilege with the same name.
 pub(crate) async fn put_application_privileges(
     request: &ApiRequest<'_>,
 ) -> Result<ApiResponse, ApiError> {
@@ -110,7 +110,7 @@ fn validate(privileges: &[(String, String, ApplicationPrivilege)]) -> Result<(),
     }
 }
 
-/// Answers the privileges asked for; 404 when names were given and none exists.
+/// Returns the requested privileges; 404 when names were given and none exists.
 pub(crate) fn get_application_privileges(
     request: &ApiRequest<'_>,
 ) -> Result<ApiResponse, ApiError> {
@@ -138,7 +138,7 @@ pub(crate) fn get_application_privileges(
     ))
 }
 
-/// Removes the privileges; 404 when none of them existed.
+/// Deletes privileges; 404 when none of them existed.
 pub(crate) async fn delete_application_privileges(
     request: &ApiRequest<'_>,
 ) -> Result<ApiResponse, ApiError> {
@@ -159,7 +159,7 @@ pub(crate) async fn delete_application_privileges(
     Ok(ApiResponse::found(any, json!({ application: outcome })))
 }
 
-/// Answers the names, sorted.
+/// Returns the sorted names.
 pub(crate) fn get_builtin_privileges(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     request.authorize()?;
     let cluster: Vec<&str> = cluster::names(request.state.version).collect();
@@ -171,7 +171,7 @@ pub(crate) fn get_builtin_privileges(request: &ApiRequest<'_>) -> Result<ApiResp
     })))
 }
 
-/// Allows the caller to handle privileges of these applications: by the operation's own
+/// Checks that the caller may read or change privileges of the applications: by the action's own
 /// privileges, or by `global.application.manage` of a role.
 fn authorize(request: &ApiRequest<'_>, applications: &[&str]) -> Result<(), ApiError> {
     let permission = &request.caller.subject.permission;

@@ -1,4 +1,5 @@
-//! The cluster as clients see it before they start: name, version, health, license, features, nodes.
+//! Cluster information that clients request before they start: version, health, license, features,
+//! nodes.
 
 use serde_json::{Map, Value, json};
 
@@ -7,14 +8,13 @@ use crate::{
     http::{BODY_BYTES_MAX, request::ApiRequest, response::ApiResponse},
 };
 
-/// When and from what that version was built, as clients expect to find it.
+/// Build date and hash of the version, which clients expect.
 const BUILD_DATE: &str = "2025-10-21T10:06:21.288851013Z";
 const BUILD_HASH: &str = "25d88452371273dd27356c98598287b669a03eae";
-/// The name of the only node and of its cluster.
+/// Names of the only node and of its cluster.
 const NODE_NAME: &str = "agent-keys";
 const CLUSTER_NAME: &str = "agent-keys";
 
-/// Answers name, cluster and version.
 pub(crate) fn get_info(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     request.authorize()?;
     let version = request.state.version;
@@ -38,7 +38,7 @@ pub(crate) fn get_info(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError
     })))
 }
 
-/// Answers green: whoever can be asked, works, and there is nothing to wait for.
+/// Returns green: the only node answers, and there are no shards to wait for.
 pub(crate) fn get_health(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     match request.parameters.text("wait_for_status") {
         None | Some("green" | "yellow" | "red" | "GREEN" | "YELLOW" | "RED") => {}
@@ -69,7 +69,7 @@ pub(crate) fn get_health(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiErr
     })))
 }
 
-/// Answers the license.
+/// Returns a basic license, which does not expire.
 pub(crate) fn get_license(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     request.authorize()?;
     Ok(ApiResponse::ok(json!({
@@ -88,7 +88,7 @@ pub(crate) fn get_license(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiEr
     })))
 }
 
-/// Answers the categories asked for, all of them by default.
+/// Returns the requested categories, all of them by default.
 pub(crate) fn get_xpack_info(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let wanted: Vec<&str> = match request.parameters.text("categories") {
         None | Some("_all") => vec!["build", "license", "features"],
@@ -119,7 +119,7 @@ pub(crate) fn get_xpack_info(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
     Ok(ApiResponse::ok(Value::Object(body)))
 }
 
-/// Answers what is available and enabled.
+/// Returns the security features in use.
 pub(crate) fn get_xpack_usage(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     request.authorize()?;
     Ok(ApiResponse::ok(json!({
@@ -139,7 +139,6 @@ pub(crate) fn get_xpack_usage(request: &ApiRequest<'_>) -> Result<ApiResponse, A
     })))
 }
 
-/// Answers the only node.
 pub(crate) fn get_nodes_http(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     request.authorize()?;
     let address = request.state.address.to_string();
@@ -169,8 +168,7 @@ pub(crate) fn get_nodes_http(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
     })))
 }
 
-/// Answers that the only node did it. Nothing kept in memory can be stale, so nothing has to
-/// be forgotten.
+/// Returns success. The caches are never stale, so there is nothing to clear.
 pub(crate) fn clear_cache(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     request.authorize()?;
     let node_id = &request.state.store.cluster_uuid;

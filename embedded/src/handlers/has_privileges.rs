@@ -46,7 +46,7 @@ struct ApplicationCheck {
     resources: Vec<String>,
 }
 
-/// Whether what was asked is held. The answer, less the name of whoever asks.
+/// Result of the check: the response body without the field `username`.
 #[derive(Serialize)]
 struct CheckResult<'a> {
     has_all_requested: bool,
@@ -88,7 +88,8 @@ pub(crate) fn has_privileges(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
     )?))
 }
 
-/// Everybody may ask about themselves, nobody about another user. To a caller who holds the action, 400 says so.
+/// Allows checks of the caller's own privileges only. A caller with the privilege for the action
+/// gets a 400 instead of a 403.
 fn authorize_check(request: &ApiRequest<'_>) -> Result<(), ApiError> {
     request.authorize()?;
     if !request.segments.is_empty() && request.segment(0) != request.caller.subject.username {
@@ -103,7 +104,7 @@ fn authorize_check(request: &ApiRequest<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The whole answer: what is held, with the name of whoever asks before it.
+/// Returns the result with the field `username` before its first field.
 fn with_username(username: &str, held: &[u8]) -> Result<Vec<u8>, ApiError> {
     const NAME: &[u8] = br#"{"username":"#;
     let mut answer = Vec::with_capacity(NAME.len() + username.len() + held.len() + 8);
@@ -115,8 +116,8 @@ fn with_username(username: &str, held: &[u8]) -> Result<Vec<u8>, ApiError> {
 }
 
 impl HasPrivilegesRequest {
-    /// The input of a request. Most is in order and read without a detour; whatever is not is read field by field,
-    /// which knows what to say about it.
+    /// Parses the body of a request. Well-formed bodies are deserialized directly; the others are
+    /// read field by field, which finds the error message.
     fn read(request: &ApiRequest<'_>) -> Result<Self, ApiError> {
         let input = match Self::complete(request.text()) {
             Some(input) => input,
@@ -126,7 +127,7 @@ impl HasPrivilegesRequest {
         Ok(input)
     }
 
-    /// The input, if it is written as the documentation shows it and lacks nothing.
+    /// Deserializes a complete and well-formed body. Returns `None` for any other.
     fn complete(body: &[u8]) -> Option<Self> {
         let full = |list: &Vec<String>| !list.is_empty();
         let input: Self = serde_json::from_slice(body).ok()?;

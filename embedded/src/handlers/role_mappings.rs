@@ -9,10 +9,9 @@ use crate::{
     http::{request::ApiRequest, response::ApiResponse},
 };
 
-/// Rules may stand inside one another this deep.
+/// Deepest nesting of rules.
 const RULE_LEVELS_MAX: usize = 32;
 
-/// Stores the mapping.
 pub(crate) async fn put_role_mapping(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let name = request.segment(0);
     let mapping = parse(request.fields_xcontent("role-mapping")?)?;
@@ -29,7 +28,6 @@ fn parse(mut fields: Fields) -> Result<Value, ApiError> {
     let templates = fields.array("role_templates")?.unwrap_or_default();
     let rules = fields.object("rules")?;
     let metadata = fields.object_or_null("metadata")?.unwrap_or_default();
-    // Older clients repeat the name.
     fields.string("name")?;
     fields.finish()?;
     let mut problems = Vec::new();
@@ -90,7 +88,7 @@ fn check_rule(rule: &Map<String, Value>, level: usize) -> Result<(), ApiError> {
     }
 }
 
-/// Answers the mappings asked for, all by default; 404 when none of the named exists.
+/// Returns the requested mappings, all by default; 404 when none of the named exists.
 pub(crate) async fn get_role_mappings(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let names = request.segment_list(0);
     request.authorize()?;
@@ -108,7 +106,6 @@ pub(crate) async fn get_role_mappings(request: &ApiRequest<'_>) -> Result<ApiRes
     ))
 }
 
-/// Removes the mapping.
 pub(crate) async fn delete_role_mapping(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     request.authorize()?;
     let found = request

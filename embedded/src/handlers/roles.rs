@@ -12,7 +12,7 @@ use crate::{
     version::Version,
 };
 
-/// Stores the role. It counts from the next request on, except in keys that exist already.
+/// Stores a role. It takes effect with the next request, except in existing keys.
 pub(crate) async fn put_role(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let name = request.segment(0);
     let role = RoleDescriptor::parse(name, request.json()?, DescriptorKind::Role)?;
@@ -36,12 +36,13 @@ fn validate(name: &str, role: &RoleDescriptor, version: Version) -> Result<(), A
     }
 }
 
-/// Answers the roles asked for, all by default; 404 when none of the named exists.
+/// Returns the requested roles, built-in ones included, all by default; 404 when none of the named
+/// exists.
 pub(crate) fn get_roles(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let names = request.segment_list(0);
     request.authorize()?;
-    let made = request.state.store.roles();
-    let roles: Map<String, Value> = made
+    let created = request.state.store.roles();
+    let roles: Map<String, Value> = created
         .iter()
         .chain(BUILT_IN_ROLES.iter())
         .filter(|(name, _)| names.is_empty() || names.contains(name))
@@ -53,7 +54,7 @@ pub(crate) fn get_roles(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiErro
     ))
 }
 
-/// Removes the role. Users may keep its name among theirs; it then grants nothing.
+/// Deletes a role. Users may still list its name, which then grants nothing.
 pub(crate) async fn delete_role(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let name = request.segment(0);
     request.authorize()?;

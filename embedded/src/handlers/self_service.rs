@@ -1,4 +1,5 @@
-//! What callers ask about themselves: `/_security/_authenticate` and `/_security/user/_privileges`.
+//! The caller's own identity and privileges: `/_security/_authenticate` and
+//! `/_security/user/_privileges`.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +11,12 @@ use crate::{
     roles::descriptor::{IndexEntry, RoleDescriptor},
 };
 
-/// Answers who the caller is.
 pub(crate) fn get_authentication(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     request.authorize()?;
     Ok(ApiResponse::ok(request.caller.to_json()))
 }
 
-/// Answers what the caller's roles hold, merged.
+/// Returns the merged privileges of the caller's roles.
 pub(crate) fn get_user_privileges(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     request.authorize()?;
     let permission = &request.caller.subject.permission;
@@ -101,8 +101,8 @@ fn merge(roles: &[RoleDescriptor]) -> Value {
     merged
 }
 
-/// An entry as it stands here: limits on fields and documents are lists, because several
-/// roles may bring some.
+/// An index entry of the merged privileges. Field and document limits are lists, because several
+/// roles may have some.
 fn index_entry(entry: &IndexEntry) -> Value {
     let mut json = Map::new();
     json.insert("names".to_owned(), entry.names.clone().into());

@@ -13,9 +13,9 @@ use crate::{
     store::tokens::{NewToken, TokenSelection},
 };
 
-/// How long an access token lives, in seconds.
+/// Lifetime of an access token, in seconds.
 const ACCESS_SECONDS: i64 = 20 * 60;
-/// How long a refresh token lives, in seconds.
+/// Lifetime of a refresh token, in seconds.
 const REFRESH_SECONDS: i64 = 24 * 3_600;
 
 struct CreateTokenRequest {
@@ -26,7 +26,7 @@ struct CreateTokenRequest {
     scope: Option<String>,
 }
 
-/// Answers the token, and who it stands for.
+/// Issues an access token, and returns it with the identity of its subject.
 pub(crate) async fn create_token(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let input = CreateTokenRequest::parse(request)?;
     require_service(request)?;
@@ -156,7 +156,7 @@ fn oauth(error: &'static str, description: &str) -> ApiError {
     }
 }
 
-/// Invalidates one token, or all of a user or realm.
+/// Invalidates one token, or all tokens of a user or realm.
 pub(crate) async fn invalidate_tokens(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let selection = parse_selection(request)?;
     require_service(request)?;
@@ -192,7 +192,7 @@ fn parse_selection(request: &ApiRequest<'_>) -> Result<TokenSelection, ApiError>
     }
 }
 
-/// Refuses when tokens are switched off.
+/// Refuses the request if tokens are off.
 fn require_service(request: &ApiRequest<'_>) -> Result<(), ApiError> {
     if request.state.token_service {
         return Ok(());

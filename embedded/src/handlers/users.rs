@@ -13,7 +13,7 @@ use crate::{
     store::users::User,
 };
 
-/// The name of requests without credentials, where they are allowed.
+/// Name of unauthenticated callers, where they are allowed.
 const ANONYMOUS: &str = "_anonymous";
 
 struct PutUserRequest {
@@ -25,7 +25,7 @@ struct PutUserRequest {
     password: Option<NewPassword>,
 }
 
-/// Stores the user. Without a password a user that exists keeps theirs.
+/// Stores a user. Without a password an existing user keeps the current one.
 pub(crate) async fn put_user(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let username = request.segment(0);
     let input = PutUserRequest::parse(
@@ -50,8 +50,8 @@ pub(crate) async fn put_user(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
         )));
     }
     let subject = &request.caller.subject;
-    let oneself = username == subject.username && subject.api_key_id().is_none();
-    if oneself && !input.enabled {
+    let own_account = username == subject.username && subject.api_key_id().is_none();
+    if own_account && !input.enabled {
         return Err(ApiError::validation(
             "native and reserved realm users may not update the enabled status of their own account",
         ));
@@ -89,7 +89,7 @@ impl PutUserRequest {
             )));
         }
         let roles = match fields.strings("roles")?.as_deref() {
-            // A single string is a list with commas.
+            // A single string is a comma-separated list.
             Some([one]) => one
                 .split(',')
                 .map(str::trim)
@@ -128,7 +128,7 @@ impl PutUserRequest {
     }
 }
 
-/// What is wrong with a username, if anything.
+/// Returns the rule that a username breaks.
 fn username_problem(username: &str) -> Option<String> {
     let length = username.chars().count();
     let printable = username.chars().all(|c| c == ' ' || c.is_ascii_graphic());
@@ -141,7 +141,8 @@ fn username_problem(username: &str) -> Option<String> {
     None
 }
 
-/// Answers the users asked for, all by default; 404 when none of the named exists.
+/// Returns the requested users, reserved ones included, all by default; 404 when none of the named
+/// exists.
 pub(crate) async fn get_users(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     request.parameters.flag("with_profile_uid")?;
     let names = request.segment_list(0);
@@ -163,7 +164,7 @@ pub(crate) async fn get_users(request: &ApiRequest<'_>) -> Result<ApiResponse, A
     ))
 }
 
-/// Removes the user. Their keys stay: a key stands on its own once it is made.
+/// Deletes a user. The user's keys stay valid.
 pub(crate) async fn delete_user(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let username = request.segment(0);
     request.authorize()?;
@@ -181,7 +182,7 @@ pub(crate) async fn delete_user(request: &ApiRequest<'_>) -> Result<ApiResponse,
     Ok(ApiResponse::found(found, json!({ "found": found })))
 }
 
-/// Lets a user sign in, or not. Doing it twice is fine; doing it to oneself is not.
+/// Enables or disables a user. Repeating it is allowed; callers cannot change themselves.
 pub(crate) async fn set_user_enabled(
     request: &ApiRequest<'_>,
     enabled: bool,
@@ -207,20 +208,19 @@ pub(crate) async fn set_user_enabled(
     Ok(ApiResponse::ok(json!({})))
 }
 
-/// The shortest password, in characters.
+/// Shortest password, in characters.
 const PASSWORD_CHARACTERS_MIN: usize = 6;
 
-/// A password to store.
 enum NewPassword {
     Plain(SecretString),
-    /// A PHC string of argon2id, made elsewhere.
+    /// A PHC string of argon2id from the request.
     Hash(String),
 }
 
-/// Stores the password; the old one fails at once.
+/// Changes a password. The old password is invalid at once.
 ///
-/// Everyone who signed in with a password may change their own. A key or a token may not:
-/// whoever found it would own the account.
+/// Callers that authenticated with a password may change their own. API keys and tokens may not,
+/// so that a leaked one does not take over the account.
 pub(crate) async fn change_password(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let subject = &request.caller.subject;
     let username = match request.segments.first() {
@@ -265,7 +265,7 @@ pub(crate) async fn change_password(request: &ApiRequest<'_>) -> Result<ApiRespo
     Ok(ApiResponse::ok(json!({})))
 }
 
-/// The password that a request gives, if it gives one.
+/// Returns the password of a request, if it has one.
 fn new_password(
     plain: Option<SecretString>,
     hash: Option<String>,
@@ -283,8 +283,8 @@ fn new_password(
             Ok(Some(NewPassword::Plain(plain)))
         }
         (None, Some(hash)) => {
-            // Anything but argon2id, and anything dearer than what we make ourselves, is refused:
-            // checking it later would cost whatever the hash says.
+            // Other algorithms and higher costs are refused, because the cost of each later check
+            // is the hash's own.
             let acceptable = PasswordHash::new(&hash).is_ok_and(|parsed| {
                 parsed.algorithm.as_str() == "argon2id"
                     && argon2::Params::try_from(&parsed)

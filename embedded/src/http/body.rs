@@ -1,4 +1,4 @@
-//! Reads the body of a request, bounded before and after it is unpacked.
+//! Reads request bodies, with a size limit before and after decompression.
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use super::BODY_BYTES_MAX;
 use crate::error::ApiError;
 
-/// Reads the whole body, unpacked if it is compressed. At most [`BODY_BYTES_MAX`] bytes either way.
+/// Reads and decompresses the body. Returns at most [`BODY_BYTES_MAX`] bytes.
 pub(crate) async fn read<B: BodyExt<Data = Bytes> + Unpin>(
     headers: &HeaderMap,
     body: B,
@@ -36,7 +36,7 @@ async fn collect<B: BodyExt<Data = Bytes> + Unpin>(
     if announced.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
         return Err(ApiError::TooLarge);
     }
-    // Nearly every body comes in one piece, and is then taken as it is.
+    // Nearly every body arrives in one frame, which is used without a copy.
     let mut whole = Bytes::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| ApiError::content("the body could not be read"))?;
@@ -57,7 +57,7 @@ async fn collect<B: BodyExt<Data = Bytes> + Unpin>(
     Ok(whole)
 }
 
-/// An encoding that is not supported is left as it is, and then is no JSON.
+/// Returns bodies with an unsupported encoding unchanged; they then fail as JSON.
 fn unpack(encoding: &[u8], body: Bytes) -> Result<Bytes, ApiError> {
     if encoding.eq_ignore_ascii_case(b"gzip") || encoding.eq_ignore_ascii_case(b"x-gzip") {
         return unpack_with(GzDecoder::new(&body[..]));
@@ -65,7 +65,7 @@ fn unpack(encoding: &[u8], body: Bytes) -> Result<Bytes, ApiError> {
     if !encoding.eq_ignore_ascii_case(b"deflate") {
         return Ok(body);
     }
-    // Clients disagree on whether deflate has a zlib header.
+    // Some clients send deflate with a zlib header, some without.
     match unpack_with(ZlibDecoder::new(&body[..])) {
         Err(ApiError::Content { .. }) => unpack_with(DeflateDecoder::new(&body[..])),
         unpacked => unpacked,

@@ -1,14 +1,13 @@
-//! `filter_path`: leaves only the wanted parts of an answer.
+//! `filter_path`: reduces a response to the requested parts.
 
 use serde_json::{Map, Value};
 
 use crate::pattern::matches;
 
-/// Patterns and the levels one of them may have. More would only cost time.
+/// Limits on the number of patterns and the levels of one. They bound the time of a match.
 const PATTERNS_MAX: usize = 64;
 const LEVELS_MAX: usize = 32;
 
-/// A parsed `filter_path`.
 #[derive(Debug, PartialEq)]
 pub(crate) struct FilterPath {
     wanted: Vec<Vec<String>>,
@@ -16,7 +15,7 @@ pub(crate) struct FilterPath {
 }
 
 impl FilterPath {
-    /// Reads `a.b,c.*,**.d,-e`.
+    /// Parses patterns such as `a.b,c.*,**.d,-e`.
     pub(crate) fn parse(text: &str) -> Self {
         let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
         let patterns = text
@@ -33,14 +32,14 @@ impl FilterPath {
                 .take(LEVELS_MAX)
                 .map(str::to_owned)
                 .collect();
-            // Two neighbours say what one says, and would only multiply the ways to match.
+            // Adjacent `**` equal a single one, and would multiply the possible matches.
             levels.dedup_by(|next, first| next == "**" && first == "**");
             list.push(levels);
         }
         Self { wanted, unwanted }
     }
 
-    /// The wanted parts of `value`; an empty object when there are none.
+    /// Returns the wanted parts of `value`; an empty object when there are none.
     pub(crate) fn apply(&self, value: Value) -> Value {
         let unwanted: Vec<&[String]> = self.unwanted.iter().map(Vec::as_slice).collect();
         let wanted: Vec<&[String]> = self.wanted.iter().map(Vec::as_slice).collect();
@@ -56,7 +55,7 @@ impl FilterPath {
     }
 }
 
-/// What is left of each pattern after a field called `name`. `None`: it matches entirely.
+/// Returns the rest of each pattern after a field called `name`. `None` means a full match.
 fn step<'p>(patterns: &[&'p [String]], name: &str) -> Option<Vec<&'p [String]>> {
     let mut next: Vec<&'p [String]> = Vec::new();
     for pattern in patterns {
@@ -66,7 +65,7 @@ fn step<'p>(patterns: &[&'p [String]], name: &str) -> Option<Vec<&'p [String]>> 
                 if tail.is_empty() {
                     return None;
                 }
-                // Any depth: stay, and also try what follows right here.
+                // `**` matches any depth: keep the pattern, and also try its tail at this level.
                 if !next.contains(&rest) {
                     next.push(rest);
                 }

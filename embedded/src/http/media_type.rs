@@ -1,7 +1,7 @@
-//! Content negotiation: the JSON of a request and of its answer.
+//! Content negotiation by `Accept` and `Content-Type`.
 //!
-//! Elasticsearch reads `Accept` and `Content-Type` as one media type each. An `Accept` with a comma or `*/*` counts as
-//! none; a well-formed type that is unknown is ignored in `Accept` and refused with a body.
+//! Elasticsearch parses each header as one media type. An `Accept` with a comma or `*/*` counts as
+//! absent. An unknown well-formed type is ignored in `Accept`, and refused for a body.
 
 use http::{
     HeaderMap, HeaderName,
@@ -10,7 +10,7 @@ use http::{
 
 use crate::error::ApiError;
 
-/// The `Content-Type` of an answer.
+/// The `Content-Type` of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MediaType {
     /// `application/json`
@@ -30,7 +30,7 @@ impl MediaType {
     }
 }
 
-/// A media type that a header names.
+/// A media type in a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Named {
     Json,
@@ -38,7 +38,8 @@ enum Named {
     Unknown,
 }
 
-/// The media type of the answer. `with_body` says that the request has a body; `major` is the version answered as.
+/// Returns the media type of the response. `with_body` is true for a request with a body; `major`
+/// is the version answered as.
 pub(crate) fn negotiate(
     headers: &HeaderMap,
     with_body: bool,
@@ -68,7 +69,7 @@ pub(crate) fn negotiate(
             )));
         }
     }
-    // With a body, both headers name a version or neither does.
+    // With a body, both headers have a version or neither has.
     if with_body && wanted != sent {
         let differ = wanted.unwrap_or(major) != sent.unwrap_or(major);
         return Err(incompatible(format!(
@@ -92,7 +93,7 @@ fn incompatible(reason: String) -> ApiError {
     }
 }
 
-/// The header's media type and its text; `None` without one, or when it leaves the choice open.
+/// Returns the header's media type and text; `None` if it is absent or leaves the choice open.
 fn read<'h>(
     headers: &'h HeaderMap,
     header: &HeaderName,
@@ -122,7 +123,7 @@ fn read<'h>(
     Ok(Some((named, text)))
 }
 
-/// `None` when the text is no media type.
+/// Returns `None` for an invalid media type.
 fn parse(text: &str) -> Option<Named> {
     let mut parts = text.split(';').map(str::trim);
     let (kind, subtype) = parts.next()?.split_once('/')?;

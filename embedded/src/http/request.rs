@@ -1,4 +1,4 @@
-//! One authenticated request on its way to its handler: path, query string, body.
+//! Authenticated requests: path, query string, body.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -11,25 +11,24 @@ use crate::{
     state::AppState,
 };
 
-/// One request, authenticated.
 pub(crate) struct ApiRequest<'a> {
     pub(crate) state: &'a AppState,
     pub(crate) caller: Caller,
-    /// What stood in the places of the path's `{}`.
+    /// Values of the path's `{}`.
     pub(crate) segments: Vec<String>,
     pub(crate) parameters: Parameters,
     pub(crate) body: Bytes,
-    /// What the operation is called in the authorization matrix.
+    /// The action to authorize.
     pub(crate) action: Action,
 }
 
 impl ApiRequest<'_> {
-    /// The path's variable part number `index`.
+    /// The path's variable segment number `index`.
     pub(crate) fn segment(&self, index: usize) -> &str {
         self.segments.get(index).map_or("", String::as_str)
     }
 
-    /// The path's variable part as a comma-separated list.
+    /// The path's variable segment as a comma-separated list.
     pub(crate) fn segment_list(&self, index: usize) -> Vec<String> {
         self.segment(index)
             .split(',')
@@ -39,12 +38,12 @@ impl ApiRequest<'_> {
             .collect()
     }
 
-    /// Allows the caller to do what the operation does, or refuses.
+    /// Checks that the caller may perform the action.
     pub(crate) fn authorize(&self) -> Result<(), ApiError> {
         authorization::authorize(&self.caller, self.action)
     }
 
-    /// The body's text. `?source=` stands in for a body.
+    /// The body's text. `?source=` replaces an empty body.
     pub(crate) fn text(&self) -> &[u8] {
         if self.body.is_empty() {
             self.parameters.get("source").unwrap_or_default().as_bytes()
@@ -53,7 +52,7 @@ impl ApiRequest<'_> {
         }
     }
 
-    /// The body as JSON, or `None` when there is none.
+    /// The body as JSON; `None` for an empty body.
     pub(crate) fn optional_json(&self) -> Result<Option<Value>, ApiError> {
         let body = self.text();
         if body.iter().all(u8::is_ascii_whitespace) {
@@ -68,18 +67,18 @@ impl ApiRequest<'_> {
         })
     }
 
-    /// The body as JSON. Without one: `parse_exception`.
+    /// The body as JSON. An empty body is a `parse_exception`.
     pub(crate) fn json(&self) -> Result<Value, ApiError> {
         self.optional_json()?
             .ok_or_else(|| ApiError::parse("request body is required"))
     }
 
-    /// The fields of the body for the strict parser called `parser`.
+    /// The fields of the body, with the errors of the object parser called `parser`.
     pub(crate) fn fields_xcontent(&self, parser: &'static str) -> Result<Fields, ApiError> {
         Fields::of(self.json()?, ErrorStyle::XContent(parser))
     }
 
-    /// The fields of the body for the written parser of `what`.
+    /// The fields of the body, with the errors of the hand-written parser of `what`.
     pub(crate) fn fields_parse(&self, what: &str) -> Result<Fields, ApiError> {
         Fields::of(
             self.json()?,
@@ -88,10 +87,10 @@ impl ApiRequest<'_> {
     }
 }
 
-/// Parameters that every operation understands.
+/// Parameters of all operations.
 const COMMON: [&str; 5] = ["error_trace", "filter_path", "format", "human", "pretty"];
 
-/// The parameters of a request. Of a repeated one the last counts.
+/// Query parameters of a request. The last of repeated ones counts.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters(Vec<(String, String)>);
 
@@ -109,7 +108,7 @@ impl Parameters {
         Ok(Self(parameters))
     }
 
-    /// The value as it was given.
+    /// The unchanged value.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -118,12 +117,12 @@ impl Parameters {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value, unless it is blank.
+    /// The value; `None` if it is blank.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.trim().is_empty())
     }
 
-    /// A flag: absent is false, named without a value is true.
+    /// A flag: absent is false, present without a value is true.
     pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
         match self.get(name) {
             None | Some("false") => Ok(false),
@@ -134,7 +133,7 @@ impl Parameters {
         }
     }
 
-    /// Checks `refresh`. Every write is visible to the next request whatever it says.
+    /// Checks `refresh`, which has no effect: every write is visible to the next request.
     pub(crate) fn check_refresh(&self) -> Result<(), ApiError> {
         match self.get("refresh") {
             None | Some("" | "true" | "false" | "wait_for") => Ok(()),
@@ -144,7 +143,7 @@ impl Parameters {
         }
     }
 
-    /// Refuses parameters that neither this operation nor every operation understands.
+    /// Refuses parameters that are neither in `known` nor common.
     pub(crate) fn check_known(&self, path: &str, known: &[&str]) -> Result<(), ApiError> {
         let mut unknown: Vec<String> = self
             .0
@@ -169,7 +168,7 @@ impl Parameters {
     }
 }
 
-/// Turns `%41` into `A`, and in a query string `+` into a space.
+/// Decodes `%41` to `A`, and in a query string `+` to a space.
 pub(crate) fn decode(text: &str, plus_is_space: bool) -> Result<String, ApiError> {
     if !text.contains(['%', '+']) {
         return Ok(text.to_owned());

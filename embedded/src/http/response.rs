@@ -1,4 +1,4 @@
-//! Turns an answer or an error into a response.
+//! Responses of operations, and their form on the wire.
 
 use std::io::{self, Write};
 
@@ -19,16 +19,15 @@ use crate::error::{ApiError, Challenges};
 
 const PRODUCT: HeaderName = HeaderName::from_static("x-elastic-product");
 
-/// What an operation answers.
+/// Response of an operation.
 pub(crate) struct ApiResponse {
     pub(crate) status: StatusCode,
     pub(crate) body: Body,
 }
 
-/// A body on its way out.
 pub(crate) enum Body {
     Value(Value),
-    /// Written already, on the path that every key of every agent takes.
+    /// JSON text. Checks of privileges, the most frequent operation, serialize their result once.
     Text(Vec<u8>),
 }
 
@@ -40,7 +39,7 @@ impl ApiResponse {
         }
     }
 
-    /// The same, with a body that is written already.
+    /// A response with a serialized body.
     pub(crate) fn text(body: Vec<u8>) -> Self {
         Self {
             status: StatusCode::OK,
@@ -48,8 +47,7 @@ impl ApiResponse {
         }
     }
 
-    /// 200 when something was found, else 404, with the same body: a lookup that finds
-    /// nothing is not an error.
+    /// 200 if `found`, else 404, with the same body: an empty result is not an error.
     pub(crate) fn found(found: bool, body: Value) -> Self {
         let status = if found {
             StatusCode::OK
@@ -63,22 +61,22 @@ impl ApiResponse {
     }
 }
 
-/// How a response is to look.
+/// Format of a response.
 pub(crate) struct ResponseFormat {
     pub(crate) media_type: MediaType,
     pub(crate) pretty: bool,
     pub(crate) error_trace: bool,
     pub(crate) filter_path: Option<FilterPath>,
-    /// A HEAD request: the headers of the answer, not its body.
+    /// True for a HEAD request, whose response has headers only.
     pub(crate) head: bool,
-    /// The client takes a body packed with gzip.
+    /// True if the client accepts gzip.
     pub(crate) gzip: bool,
-    /// The ways to authenticate that a 401 offers.
+    /// Authentication schemes that a 401 lists.
     pub(crate) challenges: Challenges,
 }
 
 impl ResponseFormat {
-    /// Takes over what the parameters ask for.
+    /// Sets the format from the query parameters.
     pub(crate) fn read(&mut self, parameters: &Parameters) -> Result<(), ApiError> {
         self.pretty = parameters.flag("pretty")?;
         self.error_trace = parameters.flag("error_trace")?;
@@ -90,7 +88,7 @@ impl ResponseFormat {
         }
     }
 
-    /// The plainest one, for requests that cannot be read.
+    /// The default format, for requests that cannot be parsed.
     pub(crate) fn plain(method: &Method, headers: &HeaderMap, challenges: Challenges) -> Self {
         Self {
             media_type: MediaType::Json,
@@ -104,7 +102,6 @@ impl ResponseFormat {
     }
 }
 
-/// The response for an answer.
 pub(crate) fn success(response: ApiResponse, format: &ResponseFormat) -> Response<Full<Bytes>> {
     let plain = format.filter_path.is_none() && !format.pretty;
     let body = match response.body {
@@ -119,7 +116,7 @@ pub(crate) fn success(response: ApiResponse, format: &ResponseFormat) -> Respons
     respond(response.status, write(&body, format), format)
 }
 
-/// The response for an error, which is logged here and nowhere else.
+/// Formats an error. Internal errors are logged here and nowhere else.
 pub(crate) fn error(error: &ApiError, format: &ResponseFormat) -> Response<Full<Bytes>> {
     if let ApiError::Internal(cause) = error {
         tracing::error!(cause, "a request failed through our fault");
@@ -149,7 +146,7 @@ pub(crate) fn error(error: &ApiError, format: &ResponseFormat) -> Response<Full<
     response
 }
 
-/// What Elasticsearch's network layer answers before anything reads the request.
+/// The response of Elasticsearch's network layer, before the request is parsed.
 fn too_large() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
@@ -159,7 +156,7 @@ fn too_large() -> Response<Full<Bytes>> {
     response
 }
 
-/// The answer to OPTIONS: the methods of a path.
+/// The response to OPTIONS, with the methods of the path.
 pub(crate) fn options(allowed: &[&'static str]) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     let headers = response.headers_mut();
@@ -183,7 +180,7 @@ fn write(body: &Value, format: &ResponseFormat) -> Vec<u8> {
     text
 }
 
-/// Returns true if `Accept-Encoding` names gzip, or anything, and does not give it the weight 0.
+/// Returns true if `Accept-Encoding` contains gzip or `*` with a weight other than 0.
 fn accepts_gzip(value: &HeaderValue) -> bool {
     let codings = value.to_str().unwrap_or_default().split(',');
     codings.into_iter().any(|coding| {
@@ -200,7 +197,7 @@ fn accepts_gzip(value: &HeaderValue) -> bool {
     })
 }
 
-/// Elasticsearch packs every body, however small, when the client takes that.
+/// Compresses with gzip, as Elasticsearch does for bodies of any size.
 fn pack(text: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text)?;
@@ -225,7 +222,7 @@ fn respond(
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    // Elasticsearch removes its mark where the caller is not authenticated, or may not do this.
+    // Elasticsearch omits the header for callers that are not authenticated or not authorized.
     if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         headers.insert(PRODUCT, HeaderValue::from_static("Elasticsearch"));
     }

@@ -1,13 +1,12 @@
-//! Application privileges: the names applications register, and what roles hold of them.
+//! Application privileges: registered names, and the rules for them.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// The privileges that applications registered: application, then name.
+/// Registered privileges: application, then name.
 pub(crate) type Registered = BTreeMap<String, BTreeMap<String, ApplicationPrivilege>>;
 
-/// A registered privilege.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ApplicationPrivilege {
     pub(crate) actions: Vec<String>,
@@ -15,7 +14,7 @@ pub(crate) struct ApplicationPrivilege {
 }
 
 impl ApplicationPrivilege {
-    /// As it is answered.
+    /// The privilege in responses.
     pub(crate) fn to_json(&self, application: &str, name: &str) -> Value {
         json!({
             "application": application,
@@ -26,7 +25,7 @@ impl ApplicationPrivilege {
     }
 }
 
-/// Whether `name` is the name of a privilege rather than a pattern of actions.
+/// Returns true if `name` is a privilege name rather than a pattern of actions.
 pub(crate) fn is_privilege_name(name: &str) -> bool {
     let mut characters = name.chars();
     characters
@@ -35,7 +34,7 @@ pub(crate) fn is_privilege_name(name: &str) -> bool {
         && characters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
-/// What is wrong with an application's name, if anything.
+/// Returns the rule that an application's name breaks.
 pub(crate) fn application_name_problem(name: &str, wildcards: bool) -> Option<String> {
     if wildcards && name == "*" {
         return None;
@@ -49,7 +48,7 @@ pub(crate) fn application_name_problem(name: &str, wildcards: bool) -> Option<St
         Some(at) => name.split_at(at),
         None => (name, ""),
     };
-    // With wildcards allowed, "kib*" is a prefix that ends in a star.
+    // With wildcards, "kib*" is a prefix that ends with a star.
     let starred = wildcards && prefix.ends_with('*');
     let prefix = if starred {
         &prefix[..prefix.len() - 1]
@@ -76,7 +75,7 @@ pub(crate) fn application_name_problem(name: &str, wildcards: bool) -> Option<St
     None
 }
 
-/// What is wrong with a privilege or action that a role lists, if anything.
+/// Returns the rule that a privilege or action in a role breaks.
 pub(crate) fn privilege_or_action_problem(name: &str) -> Option<String> {
     let is_graph = name.chars().all(|c| c.is_ascii_graphic());
     (!is_graph).then(|| {
@@ -86,7 +85,7 @@ pub(crate) fn privilege_or_action_problem(name: &str) -> Option<String> {
     })
 }
 
-/// What is wrong with an action, if anything.
+/// Returns the rule that an action breaks.
 pub(crate) fn action_problem(action: &str) -> Option<String> {
     if !action.contains(['/', '*', ':']) {
         return Some(format!(

@@ -1,11 +1,11 @@
-//! Cluster privileges as data: each name with the actions it stands for.
+//! Cluster privileges as data: names, and the actions they stand for.
 
 use crate::{
     pattern::{any_covers, covers, overlap},
     version::Version,
 };
 
-/// A cluster privilege: the actions it includes, without the ones it excludes.
+/// A cluster privilege: the actions it includes, minus those it excludes.
 pub(crate) struct ClusterPrivilege {
     pub(crate) name: &'static str,
     pub(crate) includes: &'static [&'static str],
@@ -20,7 +20,7 @@ const fn privilege(name: &'static str, includes: &'static [&'static str]) -> Clu
     }
 }
 
-/// All names, sorted, as `_builtin` lists them.
+/// All privileges, sorted by name as in `_builtin`.
 pub(crate) const CLUSTER_PRIVILEGES: &[ClusterPrivilege] = &[
     privilege("all", &["*"]),
     privilege("cancel_task", &["cluster:admin/tasks/cancel"]),
@@ -312,14 +312,14 @@ pub(crate) const CLUSTER_PRIVILEGES: &[ClusterPrivilege] = &[
     privilege("write_fleet_secrets", &["cluster:admin/fleet/secrets/*"]),
 ];
 
-/// The privilege with this name. Names are compared without regard to case.
+/// The privilege with this name. Names are case-insensitive.
 pub(crate) fn find(name: &str) -> Option<&'static ClusterPrivilege> {
     CLUSTER_PRIVILEGES
         .iter()
         .find(|privilege| privilege.name.eq_ignore_ascii_case(name))
 }
 
-/// The names that `version` knows, sorted.
+/// The names that `version` has, sorted.
 pub(crate) fn names(version: Version) -> impl Iterator<Item = &'static str> {
     CLUSTER_PRIVILEGES
         .iter()
@@ -327,7 +327,7 @@ pub(crate) fn names(version: Version) -> impl Iterator<Item = &'static str> {
         .filter(move |name| version.has_cluster_privilege(name))
 }
 
-/// Why `name` may not stand in a role or a check of `version`: it is neither a known name nor a pattern of actions.
+/// Returns the error for a name that is neither a privilege of `version` nor a pattern of actions.
 pub(crate) fn problem(name: &str, version: Version) -> Option<String> {
     let known = is_action(name)
         || find(name).is_some_and(|privilege| version.has_cluster_privilege(privilege.name));
@@ -345,12 +345,12 @@ fn is_action(name: &str) -> bool {
     name.starts_with("cluster:") || name.starts_with("indices:") || name == "*"
 }
 
-/// Whether one of the privileges `held` grants `action`.
+/// Returns true if one of the privileges `held` grants `action`.
 pub(crate) fn grants_action<'a>(held: impl Iterator<Item = &'a str>, action: &str) -> bool {
     implies(held, &[action], &[])
 }
 
-/// Whether the privileges `held` imply the privilege or action pattern `requested`.
+/// Returns true if the privileges `held` imply the privilege or action pattern `requested`.
 pub(crate) fn grants_privilege<'a>(held: impl Iterator<Item = &'a str>, requested: &str) -> bool {
     match find(requested) {
         Some(privilege) => implies(held, privilege.includes, privilege.excludes),

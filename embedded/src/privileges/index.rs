@@ -1,8 +1,8 @@
-//! Index privileges as data.
+//! Index privileges as data: names, and the actions they stand for.
 
 use crate::pattern::{any_covers, covers};
 
-/// All names with their actions, sorted, as `_builtin` lists them.
+/// All names with their actions, sorted by name as in `_builtin`.
 pub(crate) const INDEX_PRIVILEGES: &[(&str, &[&str])] = &[
     ("all", &["indices:*", "internal:transport/proxy/indices:*"]),
     (
@@ -132,7 +132,7 @@ fn find(name: &str) -> Option<&'static [&'static str]> {
         .map(|(_, actions)| *actions)
 }
 
-/// Whether `name` may stand in a role: a known name, or a pattern of actions.
+/// Returns true for a privilege name or a pattern of actions.
 pub(crate) fn is_valid(name: &str) -> bool {
     find(name).is_some()
         || name.starts_with("indices:")
@@ -140,7 +140,7 @@ pub(crate) fn is_valid(name: &str) -> bool {
         || name == "*"
 }
 
-/// Whether the privileges `held` imply the privilege or action pattern `requested`.
+/// Returns true if the privileges `held` imply the privilege or action pattern `requested`.
 pub(crate) fn grants<'a>(held: impl Iterator<Item = &'a str>, requested: &str) -> bool {
     let mut missing: Vec<&str> = match find(requested) {
         Some(actions) => actions.to_vec(),
@@ -157,7 +157,7 @@ pub(crate) fn grants<'a>(held: impl Iterator<Item = &'a str>, requested: &str) -
     missing.is_empty()
 }
 
-/// Whether an index is one of the system's own, which ordinary patterns leave out.
+/// Returns true for a system index, which ordinary patterns do not cover.
 pub(crate) fn is_restricted(name: &str) -> bool {
     const RESTRICTED: [&str; 8] = [
         ".security",

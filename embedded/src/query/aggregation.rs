@@ -1,4 +1,4 @@
-//! Aggregations: parsed once into a typed tree.
+//! Parses aggregations into a typed tree.
 
 use serde_json::{Map, Value as Json};
 
@@ -10,24 +10,24 @@ use crate::{
     store::metadata_values::DIMENSIONS,
 };
 
-/// Aggregations inside one another, and aggregations in all. More would only cost time.
+/// Limits on nested aggregations and on aggregations in all. They bound the time of a request.
 const LEVELS_MAX: usize = 5;
 const AGGREGATIONS_MAX: usize = 64;
-/// Buckets of one aggregation.
+/// Most buckets of one aggregation.
 const BUCKETS_MAX: usize = 10_000;
 
-/// A question about all the keys that a query selects.
+/// An aggregation over the keys of a query or bucket.
 #[derive(Debug)]
 pub(crate) struct Aggregation {
     pub(crate) name: String,
     pub(crate) kind: AggregationKind,
-    /// The same questions about the keys of each bucket.
+    /// Aggregations over the keys of each bucket.
     pub(crate) inner: Vec<Aggregation>,
 }
 
 #[derive(Debug)]
 pub(crate) enum AggregationKind {
-    /// The most frequent values.
+    /// One bucket for each of the most frequent values.
     Terms {
         field: Field,
         size: usize,
@@ -42,7 +42,7 @@ pub(crate) enum AggregationKind {
     Missing(Field),
     Cardinality(Field),
     ValueCount(Field),
-    /// Ranges of moments.
+    /// Ranges of timestamps.
     Range {
         field: Field,
         ranges: Vec<Range>,
@@ -70,7 +70,7 @@ pub(crate) enum TermsOrder {
     KeyDescending,
 }
 
-/// A range of moments, in milliseconds since 1970: `from` belongs to it, `to` does not.
+/// A range of timestamps in milliseconds since 1970, with `from` and without `to`.
 #[derive(Debug)]
 pub(crate) struct Range {
     pub(crate) key: Option<String>,
@@ -78,7 +78,7 @@ pub(crate) struct Range {
     pub(crate) to: Option<i64>,
 }
 
-/// One part of a composite bucket's key.
+/// One field of a composite bucket's key.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) name: String,
@@ -86,7 +86,7 @@ pub(crate) struct Source {
     pub(crate) descending: bool,
 }
 
-/// Reads aggregations.
+/// Parses the aggregations of one request, and counts them.
 pub(crate) struct AggregationReader<'r> {
     pub(crate) queries: &'r mut QueryReader,
     count: usize,
@@ -97,7 +97,7 @@ impl<'r> AggregationReader<'r> {
         Self { queries, count: 0 }
     }
 
-    /// Reads an object of aggregations by name.
+    /// Parses an object of aggregations by name.
     pub(crate) fn read(&mut self, json: Map<String, Json>) -> Result<Vec<Aggregation>, ApiError> {
         self.read_at(json, 0)
     }

@@ -1,4 +1,4 @@
-//! Answers aggregations.
+//! Computes aggregations.
 
 use std::pin::Pin;
 
@@ -15,19 +15,19 @@ use super::{
 };
 use crate::{date, error::ApiError, store::sql::Sql};
 
-/// Statements that one request may take. Each bucket with questions of its own takes some.
+/// Most SQL statements of one request. Each bucket with sub-aggregations takes some.
 const STATEMENTS_MAX: usize = 2_000;
 
-/// Answers aggregations over one connection.
+/// Computes aggregations over one connection.
 pub(crate) struct Aggregator<'a> {
     pub(crate) connection: &'a mut SqliteConnection,
     pub(crate) context: SqlContext,
-    /// Whether names are prefixed with the type of their answer.
+    /// True if the names in the response get the type as a prefix.
     pub(crate) typed_keys: bool,
     statements: usize,
 }
 
-type AnswerFuture<'f, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'f>>;
+type ResultFuture<'f, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'f>>;
 
 impl<'a> Aggregator<'a> {
     pub(crate) const fn new(
@@ -43,35 +43,35 @@ impl<'a> Aggregator<'a> {
         }
     }
 
-    /// How many keys `query` selects.
+    /// Counts the keys that match `query`.
     pub(crate) async fn total(&mut self, query: &Query) -> Result<i64, ApiError> {
         let row = self.one(total(self.context, query)).await?;
         Ok(row.try_get(0)?)
     }
 
-    /// Answers `aggregations` about the keys that `query` selects.
-    pub(crate) fn answer<'f>(
+    /// Computes `aggregations` over the keys that match `query`.
+    pub(crate) fn compute<'f>(
         &'f mut self,
         aggregations: &'f [Aggregation],
         query: &'f Query,
-    ) -> AnswerFuture<'f, Map<String, Json>> {
+    ) -> ResultFuture<'f, Map<String, Json>> {
         Box::pin(async move {
-            let mut answers = Map::new();
+            let mut results = Map::new();
             for aggregation in aggregations {
-                let (kind, answer) = self.answer_one(aggregation, query).await?;
+                let (kind, result) = self.compute_one(aggregation, query).await?;
                 let name = if self.typed_keys {
                     format!("{kind}#{}", aggregation.name)
                 } else {
                     aggregation.name.clone()
                 };
-                answers.insert(name, answer);
+                results.insert(name, result);
             }
-            Ok(answers)
+            Ok(results)
         })
     }
 
-    /// The answer's type and the answer.
-    async fn answer_one(
+    /// Returns the type of the result and the result.
+    async fn compute_one(
         &mut self,
         aggregation: &Aggregation,
         query: &Query,
@@ -159,7 +159,7 @@ impl<'a> Aggregator<'a> {
         Ok(self.one(sql).await?.try_get(0)?)
     }
 
-    /// A bucket with the keys that `query` selects.
+    /// A bucket of the keys that match `query`.
     async fn bucket(
         &mut self,
         query: &Query,
@@ -168,7 +168,7 @@ impl<'a> Aggregator<'a> {
     ) -> Result<Json, ApiError> {
         let count = self.total(query).await?;
         bucket.insert("doc_count".to_owned(), count.into());
-        bucket.append(&mut self.answer(inner, query).await?);
+        bucket.append(&mut self.compute(inner, query).await?);
         Ok(Json::Object(bucket))
     }
 
@@ -253,7 +253,7 @@ impl<'a> Aggregator<'a> {
             bucket.insert("doc_count".to_owned(), count.into());
             if !inner.is_empty() {
                 let both = Query::and(vec![query.clone(), equal(field, &value)]);
-                bucket.append(&mut self.answer(inner, &both).await?);
+                bucket.append(&mut self.compute(inner, &both).await?);
             }
             buckets.push(Json::Object(bucket));
         }
@@ -329,8 +329,8 @@ impl<'a> Aggregator<'a> {
         let columns: Vec<&'static str> = sources
             .iter()
             .map(|source| match self.context.column(&source.field) {
-                Column::Plain(column) | Column::Either(column, _) => column,
-                Column::MetadataValues(_) => "NULL",
+                Column::Plain(column) | Column::PlainOrMetadata(column, _) => column,
+                Column::Metadata(_) => "NULL",
             })
             .collect();
         let mut sql = Sql::new("SELECT ");
@@ -373,16 +373,16 @@ impl<'a> Aggregator<'a> {
             bucket.insert("key".to_owned(), Json::Object(key.clone()));
             bucket.insert("doc_count".to_owned(), count.into());
             if !inner.is_empty() {
-                bucket.append(&mut self.answer(inner, &Query::and(equals)).await?);
+                bucket.append(&mut self.compute(inner, &Query::and(equals)).await?);
             }
             buckets.push(Json::Object(bucket));
             after_key = Some(key);
         }
-        let mut answer = json!({ "buckets": buckets });
-        if let (Some(after_key), Some(object)) = (after_key, answer.as_object_mut()) {
+        let mut result = json!({ "buckets": buckets });
+        if let (Some(after_key), Some(object)) = (after_key, result.as_object_mut()) {
             object.insert("after_key".to_owned(), Json::Object(after_key));
         }
-        Ok(answer)
+        Ok(result)
     }
 
     async fn one(&mut self, sql: Sql) -> Result<SqliteRow, ApiError> {

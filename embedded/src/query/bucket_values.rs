@@ -1,4 +1,4 @@
-//! Values as SQLite holds them, and as buckets show them.
+//! Bucket values, as stored in SQLite and as shown in responses.
 
 use serde_json::{Map, Value as Json};
 use sqlx::{Row, TypeInfo, ValueRef, sqlite::SqliteRow};
@@ -14,7 +14,7 @@ use crate::{
     store::sql::Sql,
 };
 
-/// A value as SQLite holds it.
+/// A value as stored in SQLite.
 pub(super) enum Raw {
     Text(String),
     Integer(i64),
@@ -64,7 +64,7 @@ pub(super) fn key_of(field: &Field, value: &Raw) -> Map<String, Json> {
     bucket
 }
 
-/// The buckets after the one with the key `after`.
+/// Selects the buckets after the one with the key `after`.
 pub(super) fn beyond(
     sources: &[Source],
     columns: &[&'static str],

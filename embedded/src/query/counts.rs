@@ -1,4 +1,4 @@
-//! Where totals come from: sums over groups of keys when they tell enough, else the keys.
+//! Counts of keys: from sums over groups of keys where these suffice, else from the keys.
 
 use super::{
     Query, Value,
@@ -9,8 +9,8 @@ use crate::store::{metadata_values::DIMENSIONS, sql::Sql};
 
 const DAY_MS: i64 = 86_400_000;
 
-/// A `SELECT value, weight` whose sum of weights by value says how many of the keys that
-/// `query` selects have which value of `field`. Without a field the value is always 1.
+/// A `SELECT value, weight` over the keys that match `query`. The sum of weights by value counts
+/// the keys with that value of `field`. Without a field the value is always 1.
 pub(crate) fn values(context: SqlContext, query: &Query, field: Option<&Field>) -> Sql {
     let column = match field {
         None => Column::Plain("1"),
@@ -31,26 +31,26 @@ pub(crate) fn values(context: SqlContext, query: &Query, field: Option<&Field>) 
                 .push(" AS value, 1 AS weight FROM api_keys WHERE ");
             sql.append(&context.condition(query));
         }
-        Column::MetadataValues(path) => leaves(context, query, path.as_deref(), &mut sql),
-        Column::Either(column, path) => {
+        Column::Metadata(path) => metadata_values(context, query, path.as_deref(), &mut sql),
+        Column::PlainOrMetadata(column, path) => {
             sql.push("SELECT ")
                 .push(column)
                 .push(" AS value, 1 AS weight FROM api_keys WHERE irregular = 0 AND ");
             sql.append(&context.condition(query)).push(" UNION ALL ");
-            leaves(context, query, Some(&path), &mut sql);
+            metadata_values(context, query, Some(&path), &mut sql);
         }
     }
     sql
 }
 
-/// How many keys `query` selects, as a statement with one number.
+/// Counts the keys that match `query`.
 pub(crate) fn total(context: SqlContext, query: &Query) -> Sql {
     let mut sql = Sql::new("SELECT ifnull(sum(weight), 0) FROM (");
     sql.append(&values(context, query, None)).push(")");
     sql
 }
 
-fn leaves(context: SqlContext, query: &Query, path: Option<&str>, sql: &mut Sql) {
+fn metadata_values(context: SqlContext, query: &Query, path: Option<&str>, sql: &mut Sql) {
     sql.push("SELECT value, 1 AS weight FROM api_key_leaves WHERE ");
     if let Some(path) = path {
         sql.push("path = ").text(path).push(" AND ");
@@ -60,9 +60,9 @@ fn leaves(context: SqlContext, query: &Query, path: Option<&str>, sql: &mut Sql)
         .push(")");
 }
 
-/// The days that a limit of the query falls into are counted key by key; on every other day
-/// all keys of a group are on the same side of each limit, and the group's own `expiration`
-/// (the day's first millisecond) is as well.
+/// Counts from groups. Keys that expire on a day with a bound of the query are counted one by one.
+/// On every other day all keys of a group are on the same side of each bound, and so is the
+/// group's own `expiration`, the first millisecond of the day.
 fn from_groups(context: SqlContext, query: &Query, column: &'static str, days: &[i64]) -> Sql {
     let condition = context.condition(query);
     let table = if query.mentions(&Field::Expiration) {
@@ -88,7 +88,7 @@ fn from_groups(context: SqlContext, query: &Query, column: &'static str, days: &
             .integer(*day)
             .push(" AND expiration < ")
             .integer(day.saturating_add(DAY_MS))
-            // The plus keeps SQLite with the index on the day, which selects the fewest.
+            // The plus keeps SQLite on the index of `expiration`, which selects the fewest keys.
             .push(" AND +(")
             .append(&condition)
             .push(")");
@@ -108,14 +108,14 @@ fn is_grouped(field: &Field) -> bool {
     }
 }
 
-/// The first milliseconds of the days that the query's limits fall into; `None` when the
-/// query asks for more than groups know.
+/// Returns the first millisecond of each day with a bound of the query. `None` if groups do not
+/// suffice.
 fn boundary_days(query: &Query) -> Option<Vec<i64>> {
     let mut days = Vec::new();
     collect(query, &mut days)?;
     days.sort_unstable();
     days.dedup();
-    // Many limits are cheaper to look at key by key.
+    // With many bounds it is cheaper to count the keys.
     (days.len() <= 8).then_some(days)
 }
 

@@ -1,4 +1,4 @@
-//! The fields that a query may name.
+//! Fields of queries.
 
 use serde_json::Value as Json;
 
@@ -9,7 +9,7 @@ use crate::{
     fields::kind,
 };
 
-/// A field that a query may name.
+/// A field of queries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     Name,
@@ -20,13 +20,13 @@ pub(crate) enum Field {
     Expiration,
     Invalidated,
     Invalidation,
-    /// `metadata`: every leaf.
+    /// `metadata`: all values in it.
     AnyMetadata,
-    /// `metadata.<path>`: the leaves at that path.
+    /// `metadata.<path>`: the values at that path.
     Metadata(String),
 }
 
-/// What a field holds.
+/// Type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldKind {
     Text,
@@ -35,7 +35,7 @@ pub(crate) enum FieldKind {
 }
 
 impl Field {
-    /// The field called `name`, unless it is not for queries.
+    /// Parses the name of a field. Refuses fields that queries may not use.
     pub(crate) fn parse(name: &str) -> Result<Self, ApiError> {
         Ok(match name {
             "name" => Self::Name,
@@ -71,7 +71,7 @@ impl Field {
         }
     }
 
-    /// Reads a value to compare this field with.
+    /// Parses a value of this field's type.
     pub(crate) fn value(&self, json: &Json, now_ms: i64, round: Round) -> Result<Value, ApiError> {
         let text = match json {
             Json::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! Reads a query from JSON.
+//! Parses queries.
 
 use serde_json::{Map, Value as Json};
 
@@ -11,20 +11,20 @@ use crate::{
     fields::{ErrorStyle, Fields, kind},
 };
 
-/// Queries inside queries, and queries in all. More would only cost time.
+/// Limits on nested queries and on queries in all. They bound the time of a request.
 const LEVELS_MAX: usize = 30;
 const CLAUSES_MAX: usize = 1_024;
-/// Values of a `terms` query, as Elasticsearch limits them.
+/// Most values of a `terms` query, as in Elasticsearch.
 const TERMS_MAX: usize = 65_536;
 
-/// Reads queries. One reader per request: it counts.
+/// Parses the queries of one request, and counts them.
 pub(crate) struct QueryReader {
     now_ms: i64,
     clauses: usize,
 }
 
 impl QueryReader {
-    /// A reader for which `now` is `now_ms`.
+    /// A reader with `now_ms` as the value of `now`.
     pub(crate) const fn new(now_ms: i64) -> Self {
         Self { now_ms, clauses: 0 }
     }
@@ -33,10 +33,12 @@ impl QueryReader {
         self.now_ms
     }
 
-    /// Reads a query.
+    /// Parses a query.
     ///
-    /// Errors: `illegal_argument_exception` for types and fields that are not for API keys,
-    /// `parse_exception` and `x_content_parse_exception` for what is not well-formed.
+    /// # Errors
+    ///
+    /// `illegal_argument_exception` for types and fields that key queries lack; `parse_exception`
+    /// and `x_content_parse_exception` for malformed queries.
     pub(crate) fn read(&mut self, query: Json) -> Result<Query, ApiError> {
         self.read_at(query, 0)
     }
@@ -149,7 +151,7 @@ impl QueryReader {
                     .value(key)
                     .ok_or_else(|| malformed(name, &format!("[{key}] is missing")))?;
                 case_insensitive = fields.boolean("case_insensitive")?.unwrap_or(false);
-                // A match on a keyword is a term, whatever these say.
+                // A match on a keyword is a term; these options have no effect on it.
                 for ignored in [
                     "operator",
                     "boost",
@@ -170,7 +172,7 @@ impl QueryReader {
         };
         Ok(match field.kind() {
             FieldKind::Moment => {
-                // A date without its time means the whole day, so a term is a short range.
+                // A date without a time covers the whole day, so a term is a short range.
                 let from = field.value(&value, self.now_ms, Round::Down)?;
                 let to = field.value(&value, self.now_ms, Round::Up)?;
                 Query::Range {
@@ -232,7 +234,7 @@ impl QueryReader {
                 let mut fields = options(Json::Object(content), name)?;
                 let value = match fields.value("value") {
                     Some(value) => value,
-                    // Lucene's own word for it.
+                    // Lucene's name of the field.
                     None => fields
                         .value(name)
                         .ok_or_else(|| malformed(name, "[value] is missing"))?,
@@ -309,7 +311,7 @@ impl QueryReader {
     }
 }
 
-/// Reads `minimum_should_match`: a number, a negative one, or a percentage.
+/// Parses `minimum_should_match`: a number, a negative number, or a percentage.
 fn should_minimum(value: &Json, clauses: usize) -> Result<usize, ApiError> {
     let refuse = || malformed("bool", "failed to parse [minimum_should_match]");
     let text = match value {
@@ -346,7 +348,7 @@ fn object(value: Json, name: &str) -> Result<Map<String, Json>, ApiError> {
     }
 }
 
-/// The options of a query, less the two that every query has.
+/// The options of a query, without the two that all queries have.
 fn options(value: Json, name: &str) -> Result<Fields, ApiError> {
     let mut options = object(value, name)?;
     options.remove("boost");
@@ -357,7 +359,7 @@ fn options(value: Json, name: &str) -> Result<Fields, ApiError> {
     )
 }
 
-/// The one field that a query speaks of.
+/// The only field of a query, and its content.
 fn one_field(value: Json, name: &str) -> Result<(Field, Json), ApiError> {
     let mut entries = object(value, name)?.into_iter();
     match (entries.next(), entries.next()) {

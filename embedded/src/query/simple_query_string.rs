@@ -1,14 +1,14 @@
-//! The `simple_query_string` query: what people type into a search box.
+//! The `simple_query_string` query: text from a search box.
 
 use super::{Query, Value, field::Field, wildcard::Wildcard};
 use crate::{error::ApiError, fields::Fields, pattern::matches};
 
-/// Words in one text. More would only cost time.
+/// Most words in one text. Bounds the time of a request.
 const WORDS_MAX: usize = 256;
 
 const ALL_TEXT_FIELDS: [&str; 5] = ["name", "username", "realm_name", "type", "metadata"];
 
-/// Reads the query.
+/// Parses the query.
 pub(super) fn read(mut options: Fields) -> Result<Query, ApiError> {
     let query = options
         .string("query")?
@@ -41,7 +41,8 @@ pub(super) fn read(mut options: Fields) -> Result<Query, ApiError> {
     if words.len() > WORDS_MAX {
         return Err(ApiError::illegal("the query text has too many words"));
     }
-    // Only fields that are not for queries were named: nothing can match, and nothing is told.
+    // If only fields are named that queries may not use, the query matches no key and reveals
+    // nothing.
     if fields.is_empty() || words.is_empty() {
         return Ok(Query::None);
     }
@@ -51,7 +52,7 @@ pub(super) fn read(mut options: Fields) -> Result<Query, ApiError> {
         match word {
             Word::And => {
                 with_next = true;
-                // "a + b": the word before is needed as well.
+                // In "a + b" the word before the plus is required too.
                 if let Some(last) = wanted.pop() {
                     needed.push(last);
                 }
@@ -93,7 +94,7 @@ enum Word {
     },
 }
 
-/// The fields that are for queries among the named ones; patterns stand for what they match.
+/// The queryable fields among the named ones. Patterns stand for all fields that match.
 fn named_fields(names: Option<&[String]>) -> Vec<Field> {
     let Some(names) = names else {
         return ALL_TEXT_FIELDS
@@ -103,7 +104,7 @@ fn named_fields(names: Option<&[String]>) -> Vec<Field> {
     };
     let mut fields = Vec::new();
     for name in names {
-        // "name^2": weights change scores, which nobody sees.
+        // In "name^2" the weight changes only scores, which key queries do not return.
         let name = name.split('^').next().unwrap_or_default();
         if name.contains('*') {
             fields.extend(
@@ -123,7 +124,7 @@ fn in_fields(fields: &[Field], word: &str, prefix: bool) -> Result<Query, ApiErr
     let mut found = Vec::new();
     for field in fields {
         let query = if prefix && field.kind() == super::field::FieldKind::Text {
-            // Through a pattern, so that a lone star is "anything".
+            // As a pattern, so that a single star matches everything.
             let mut pattern = word
                 .replace('\\', "\\\\")
                 .replace('*', "\\*")
@@ -135,7 +136,7 @@ fn in_fields(fields: &[Field], word: &str, prefix: bool) -> Result<Query, ApiErr
                 case_insensitive: false,
             }
         } else {
-            // A word that is no date does not match a date; that is not an error here.
+            // A word that is not a date matches no date field; this is not an error.
             let json = serde_json::Value::from(word);
             match field.value(&json, 0, crate::date::Round::Down) {
                 Ok(word @ Value::Text(_)) => Query::term(field.clone(), word),
@@ -167,7 +168,7 @@ fn split(query: &str) -> Vec<Word> {
                 words.push(Word::Or);
                 continue;
             }
-            // Brackets only change what belongs together, which words and "+" say already.
+            // Parentheses are ignored; words and `+` determine the grouping.
             '(' | ')' => continue,
             c if c.is_whitespace() => continue,
             '-' => {

@@ -1,4 +1,4 @@
-//! The order of a list, and where a page of it begins.
+//! Sort order of a list, and the position where a page begins.
 
 use serde_json::Value as Json;
 
@@ -14,20 +14,20 @@ use crate::{
     store::{api_keys::Key, sql::Sql},
 };
 
-/// Fields that a list may be sorted by at once.
+/// Most fields of one sort order.
 const FIELDS_MAX: usize = 16;
 
-/// One field of an order.
+/// One field of a sort order.
 #[derive(Clone, Debug)]
 pub(crate) struct SortField {
-    /// `None` stands for `_doc`: the order keys were stored in.
+    /// `None` is `_doc`, the order of insertion.
     field: Option<Field>,
     descending: bool,
-    /// Moments are shown as text.
+    /// True if timestamps are shown as text.
     formatted: bool,
 }
 
-/// Reads `sort`: a name, an object, or a list of them.
+/// Parses `sort`: a name, an object, or a list of them.
 pub(crate) fn parse(json: Json) -> Result<Vec<SortField>, ApiError> {
     let entries = match json {
         Json::Array(entries) => entries,
@@ -57,7 +57,7 @@ pub(crate) fn parse(json: Json) -> Result<Vec<SortField>, ApiError> {
     Ok(sort)
 }
 
-/// Reads `search_after`: one value for each field of the order.
+/// Parses `search_after`: one value for each field of the sort order.
 pub(crate) fn parse_after(
     json: &[Json],
     sort: &[SortField],
@@ -144,7 +144,7 @@ impl SortField {
                     ApiError::illegal("Failed to parse search_after value for field [_doc]")
                 });
         };
-        // What a missing moment is shown as.
+        // The value shown for a missing timestamp.
         let missing = if self.descending { i64::MIN } else { i64::MAX };
         if json.is_null() || (field.kind() == FieldKind::Moment && json.as_i64() == Some(missing)) {
             return Ok(None);
@@ -152,14 +152,14 @@ impl SortField {
         field.value(json, now_ms, Round::Down).map(Some)
     }
 
-    /// Whether `query` selects by this field.
+    /// Returns true if `query` has a condition on this field.
     pub(crate) fn is_in(&self, query: &Query) -> bool {
         self.field
             .as_ref()
             .is_some_and(|field| query.mentions(field))
     }
 
-    /// The value of a key, as `_sort` shows it.
+    /// The value of a key in `_sort`.
     pub(crate) fn shown(&self, key: &Key) -> Json {
         let moment = |ms: Option<i64>| match ms {
             Some(ms) if self.formatted => date::format(ms).into(),
@@ -198,8 +198,8 @@ impl SortField {
         };
         match context.column(field) {
             Column::Plain(column) => Sql::new(column),
-            Column::MetadataValues(path) => smallest(path.as_deref().unwrap_or_default()),
-            Column::Either(column, path) => {
+            Column::Metadata(path) => smallest(path.as_deref().unwrap_or_default()),
+            Column::PlainOrMetadata(column, path) => {
                 let mut sql = Sql::new("CASE irregular WHEN 0 THEN ");
                 sql.push(column)
                     .push(" ELSE ")
@@ -218,26 +218,26 @@ fn smallest(path: &str) -> Sql {
     sql
 }
 
-/// A part of the list: a condition, and the order within it. The parts of a list follow each
-/// other, and each can be read from an index without looking at the parts before.
+/// A segment of the list: a condition, and the order within it. Segments follow each other, and
+/// each can be read from an index alone.
 pub(crate) struct Segment {
     pub(crate) condition: Sql,
     pub(crate) order: Sql,
 }
 
-/// How a part is read.
+/// Strategy of SQLite to read a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadStrategy {
-    /// Along the index of its order, passing over keys that the query does not select.
+    /// Along the index of the sort order, skipping keys that do not match the query.
     InOrder,
-    /// By whatever the query selects with, and sorted afterwards.
+    /// By the index of the query's conditions, and sorted afterwards.
     BySelection,
 }
 
-/// The parts that a list has after `after`, in their order.
+/// The segments of the list after `after`, in order.
 ///
-/// "After (a, b)" is "equal a and after b", then "after a". Missing values come last in
-/// either direction, so they make a part of their own.
+/// "After (a, b)" is "equal to a and after b", then "after a". Missing values come last in both
+/// directions, in a segment of their own.
 pub(crate) fn segments(
     context: SqlContext,
     sort: &[SortField],
@@ -266,7 +266,7 @@ impl List<'_> {
         let Some(first) = self.sort.first() else {
             return vec![self.segment(0, Sql::new("1"))];
         };
-        // Always true where there is a value, and a reason for SQLite to take the order's index.
+        // Always true for a value. It makes SQLite take the index of the sort order.
         let least = match first.field.as_ref().map(Field::kind) {
             None | Some(FieldKind::Moment) => Value::Moment(i64::MIN),
             Some(FieldKind::Text) => Value::Text(String::new()),
@@ -290,7 +290,7 @@ impl List<'_> {
                 });
             }
             let (Some(field), Some(Some(value))) = (self.sort.get(last), after.get(last)) else {
-                // Nothing comes after what is missing.
+                // No value comes after a missing one.
                 continue;
             };
             let beyond = if field.descending { " < " } else { " > " };
@@ -321,9 +321,9 @@ impl List<'_> {
         sql
     }
 
-    /// A part in which the first `fixed` fields of the order are the same everywhere.
+    /// A segment in which the first `fixed` fields of the order are constant.
     fn segment(&self, fixed: usize, condition: Sql) -> Segment {
-        // A plus hides a column from the choice of an index.
+        // A plus keeps SQLite from choosing an index by this column.
         let hide = if self.strategy == ReadStrategy::InOrder {
             ""
         } else {
@@ -334,13 +334,13 @@ impl List<'_> {
         for (index, field) in self.sort.iter().enumerate().skip(fixed) {
             order.push(hide).append(&field.expression(self.context));
             order.push(direction(field.descending));
-            // The first field has its missing values in a part of their own.
+            // Missing values of the first field are in a segment of their own.
             if field.nullable() && index > fixed && !field.descending {
                 order.push(" NULLS LAST");
             }
             order.push(", ");
         }
-        // Keys that are equal in everything stay in one order from page to page.
+        // Ties are broken by number, so that pages stay consistent.
         order.push(hide).push("number");
         order.push(direction(
             self.sort.last().is_some_and(|last| last.descending),

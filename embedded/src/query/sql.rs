@@ -1,4 +1,4 @@
-//! Turns a query into SQL with bound values.
+//! Turns queries into SQL with bound values.
 
 use super::{
     Bool, Bound, Query, Value,
@@ -6,21 +6,21 @@ use super::{
 };
 use crate::store::{metadata_values::DIMENSIONS, sql::Sql};
 
-/// What the SQL has to reckon with.
+/// Facts about the stored keys that the SQL depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SqlContext {
-    /// Some key holds several values at once in a field that has a column of its own.
+    /// True if a key has several values of a field with a column of its own.
     pub(crate) multi_valued: bool,
 }
 
-/// How a field's value is reached.
+/// Storage of the values of a field.
 pub(super) enum Column {
-    /// A column of `api_keys` that holds the value.
+    /// A column of `api_keys`.
     Plain(&'static str),
-    /// Leaves of the metadata; with a path, only those at it.
-    MetadataValues(Option<String>),
-    /// A column for most keys, leaves at the path for the irregular ones.
-    Either(&'static str, String),
+    /// Table of metadata values; with a path, only the values at it.
+    Metadata(Option<String>),
+    /// A column, and for multi-valued keys the table of metadata values at the path.
+    PlainOrMetadata(&'static str, String),
 }
 
 impl SqlContext {
@@ -34,16 +34,16 @@ impl SqlContext {
             Field::Expiration => Column::Plain("expiration"),
             Field::Invalidated => Column::Plain("invalidated"),
             Field::Invalidation => Column::Plain("invalidation"),
-            Field::AnyMetadata => Column::MetadataValues(None),
+            Field::AnyMetadata => Column::Metadata(None),
             Field::Metadata(path) => match DIMENSIONS.iter().find(|known| *known == path) {
-                Some(column) if self.multi_valued => Column::Either(column, path.clone()),
+                Some(column) if self.multi_valued => Column::PlainOrMetadata(column, path.clone()),
                 Some(column) => Column::Plain(column),
-                None => Column::MetadataValues(Some(path.clone())),
+                None => Column::Metadata(Some(path.clone())),
             },
         }
     }
 
-    /// The query as a condition on `api_keys`, true or not true (unknown counts as not true).
+    /// The query as a condition on `api_keys`. Unknown counts as false.
     pub(crate) fn condition(self, query: &Query) -> Sql {
         match query {
             Query::All => Sql::new("1"),
@@ -109,7 +109,7 @@ impl SqlContext {
         match inner.should_min {
             0 => {}
             1 => conditions.push(Sql::join(&should, " OR ", "0")),
-            // More can match than there are.
+            // The minimum exceeds the number of clauses.
             minimum if minimum > should.len() => conditions.push(Sql::new("0")),
             minimum => {
                 let counted: Vec<Sql> = should
@@ -129,12 +129,12 @@ impl SqlContext {
         Sql::join(&conditions, " AND ", "1")
     }
 
-    /// A condition on a field, wherever its value is.
+    /// A condition on a field, wherever its values are stored.
     fn on(self, field: &Field, condition: &dyn Fn(&'static str) -> Sql) -> Sql {
         match self.column(field) {
             Column::Plain(column) => condition(column),
-            Column::MetadataValues(Some(path)) => leaf(&path, condition),
-            Column::MetadataValues(None) => {
+            Column::Metadata(Some(path)) => metadata_value(&path, condition),
+            Column::Metadata(None) => {
                 let mut sql = Sql::new("(");
                 for column in DIMENSIONS {
                     sql.append(&condition(column)).push(" OR ");
@@ -144,11 +144,11 @@ impl SqlContext {
                     .push("))");
                 sql
             }
-            Column::Either(column, path) => {
+            Column::PlainOrMetadata(column, path) => {
                 let mut sql = Sql::new("CASE irregular WHEN 0 THEN ");
                 sql.append(&condition(column))
                     .push(" ELSE ")
-                    .append(&leaf(&path, condition))
+                    .append(&metadata_value(&path, condition))
                     .push(" END");
                 sql
             }
@@ -156,7 +156,7 @@ impl SqlContext {
     }
 }
 
-fn leaf(path: &str, condition: &dyn Fn(&'static str) -> Sql) -> Sql {
+fn metadata_value(path: &str, condition: &dyn Fn(&'static str) -> Sql) -> Sql {
     let mut sql = Sql::new("number IN (SELECT api_key FROM api_key_leaves WHERE path = ");
     sql.text(path)
         .push(" AND ")
@@ -167,7 +167,7 @@ fn leaf(path: &str, condition: &dyn Fn(&'static str) -> Sql) -> Sql {
 
 fn terms(column: &'static str, kind: FieldKind, values: &[Value], case_insensitive: bool) -> Sql {
     if kind == FieldKind::Boolean {
-        // Written out, because an index on "only the invalidated" is not used for a bound value.
+        // Literals, because SQLite does not use a partial index for a bound value.
         let has = |wanted| values.contains(&Value::Boolean(wanted));
         return match (has(true), has(false)) {
             (true, true) => Sql::new("1"),

@@ -2,11 +2,10 @@
 
 use crate::error::ApiError;
 
-/// Longer patterns, or ones with more stars, are refused: they would only cost time.
+/// Limits on characters and stars. They bound the time of a match.
 const CHARACTERS_MAX: usize = 1_024;
 const STARS_MAX: usize = 32;
 
-/// A pattern of the wildcard query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wildcard(Vec<Token>);
 
@@ -18,7 +17,7 @@ enum Token {
 }
 
 impl Wildcard {
-    /// Reads a pattern: `*` any characters, `?` one, `\` takes the next as it is.
+    /// Parses a pattern: `*` matches any characters, `?` one, `\` makes the next literal.
     pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
         let mut tokens = Vec::new();
         let mut characters = text.chars();
@@ -40,7 +39,7 @@ impl Wildcard {
         Ok(Self(tokens))
     }
 
-    /// For SQLite's `GLOB`, which minds case.
+    /// Pattern for SQLite's case-sensitive `GLOB`.
     pub(crate) fn glob(&self) -> String {
         let mut pattern = String::new();
         for token in &self.0 {
@@ -56,7 +55,7 @@ impl Wildcard {
         pattern
     }
 
-    /// For SQLite's `LIKE … ESCAPE '\'`, which does not mind the case of ASCII letters.
+    /// Pattern for SQLite's `LIKE … ESCAPE '\'`, which ignores the case of ASCII letters.
     pub(crate) fn like(&self) -> String {
         let mut pattern = String::new();
         for token in &self.0 {

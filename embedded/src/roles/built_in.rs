@@ -1,4 +1,4 @@
-//! The roles that every Elasticsearch has, as far as people meet them here.
+//! The built-in roles of Elasticsearch.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -12,7 +12,7 @@ pub(crate) static BUILT_IN_ROLES: LazyLock<BTreeMap<String, RoleDescriptor>> =
         let mut roles = BTreeMap::new();
         if let Value::Object(definitions) = definitions() {
             for (name, definition) in definitions {
-                // A definition that cannot be read grants nothing; the test below keeps it readable.
+                // An invalid definition grants nothing. A test checks that all are valid.
                 let mut role = RoleDescriptor::parse(&name, definition, DescriptorKind::Role)
                     .unwrap_or_default();
                 role.metadata.insert("_reserved".to_owned(), true.into());

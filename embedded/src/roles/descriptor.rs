@@ -1,4 +1,4 @@
-//! Role descriptors: the privileges of a role or an API key, and the rules they must keep.
+//! Role descriptors: the privileges of a role or an API key, and the rules for them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{
     version::Version,
 };
 
-/// What a role, or one descriptor of an API key, holds.
+/// The privileges of a role, or of one descriptor of an API key.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct RoleDescriptor {
     pub(crate) name: String,
@@ -25,10 +25,8 @@ pub(crate) struct RoleDescriptor {
     pub(crate) description: Option<String>,
 }
 
-/// Roles by name.
 pub(crate) type RoleMap = BTreeMap<String, RoleDescriptor>;
 
-/// Privileges on indices.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct IndexEntry {
     pub(crate) names: Vec<String>,
@@ -39,7 +37,6 @@ pub(crate) struct IndexEntry {
     pub(crate) allow_restricted_indices: bool,
 }
 
-/// Privileges of an application.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ApplicationEntry {
     pub(crate) application: String,
@@ -47,17 +44,15 @@ pub(crate) struct ApplicationEntry {
     pub(crate) resources: Vec<String>,
 }
 
-/// Where a descriptor stands: the two places accept different things.
+/// The owner of a descriptor. Roles and API keys accept different fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DescriptorKind {
-    /// A role of its own.
     Role,
-    /// Inside an API key.
     ApiKey,
 }
 
 impl RoleDescriptor {
-    /// Whether it holds nothing at all.
+    /// Returns true if the descriptor grants nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.cluster.is_empty()
             && self.indices.is_empty()
@@ -68,7 +63,7 @@ impl RoleDescriptor {
             && self.remote_cluster.is_none()
     }
 
-    /// The applications whose privileges the role manages.
+    /// The applications whose privileges the role may manage.
     pub(crate) fn managed_applications(&self) -> impl Iterator<Item = &str> {
         self.global
             .as_ref()
@@ -79,7 +74,7 @@ impl RoleDescriptor {
             .filter_map(Value::as_str)
     }
 
-    /// The same role without its description, as a key keeps it.
+    /// The role without its description, as in the snapshot of a key.
     pub(crate) fn without_description(&self) -> Self {
         Self {
             description: None,
@@ -87,7 +82,8 @@ impl RoleDescriptor {
         }
     }
 
-    /// The normalised form: the fields that are always there, and the others when they hold something.
+    /// The normalized form: the fields that are always present, and the others unless they are
+    /// empty.
     pub(crate) fn to_json(&self) -> Value {
         let mut json = json!({
             "cluster": self.cluster,
@@ -144,14 +140,14 @@ impl ApplicationEntry {
     }
 }
 
-/// The workflows a key can be restricted to.
+/// The workflows that a key can be restricted to.
 const WORKFLOWS: [&str; 1] = ["search_application_query"];
 
-/// The longest description of a role, in UTF-16 units, because that is what Elasticsearch counts.
+/// Longest description of a role, in UTF-16 units as in Elasticsearch.
 const DESCRIPTION_UNITS_MAX: usize = 1000;
 
 impl RoleDescriptor {
-    /// Every rule of `version` that the descriptor breaks.
+    /// All rules of `version` that the descriptor breaks.
     pub(crate) fn problems(&self, version: Version) -> Vec<String> {
         let mut problems = Vec::new();
         let cluster = self.cluster.iter();
@@ -203,7 +199,7 @@ impl RoleDescriptor {
     }
 }
 
-/// What is wrong with a role's name, if anything.
+/// Returns the rule that a role's name breaks.
 pub(crate) fn role_name_problem(name: &str, place: DescriptorKind) -> Option<String> {
     let longest = match place {
         DescriptorKind::Role => 507,

@@ -1,4 +1,4 @@
-//! Reads a role descriptor from JSON.
+//! Parses role descriptors.
 
 use serde_json::{Map, Value};
 
@@ -9,9 +9,11 @@ use crate::{
 };
 
 impl RoleDescriptor {
-    /// Reads the descriptor called `name`.
+    /// Parses the descriptor called `name`.
     ///
-    /// Errors are `parse_exception`s: an unknown field, a wrong type, a missing part.
+    /// # Errors
+    ///
+    /// `parse_exception` for an unknown field, a wrong type, or a missing field.
     pub(crate) fn parse(name: &str, value: Value, place: DescriptorKind) -> Result<Self, ApiError> {
         let mut fields = Fields::of(
             value,
@@ -54,7 +56,7 @@ impl RoleDescriptor {
                 DescriptorKind::ApiKey => None,
             },
         };
-        // Older clients send these two; they carry nothing that is kept.
+        // Older clients send these two fields, which are ignored.
         fields.object_or_null("transient_metadata")?;
         fields.value("type");
         fields.finish()?;
@@ -132,7 +134,7 @@ fn parse_index(role: &str, value: Value) -> Result<IndexEntry, ApiError> {
     Ok(entry)
 }
 
-/// A role's query must be a query, and must not read other documents while it runs.
+/// Refuses a query that is not an object, or that looks up terms in other documents.
 fn refuse_terms_lookup(what: &str, query: &str) -> Result<(), ApiError> {
     let Ok(Value::Object(query)) = serde_json::from_str::<Value>(query) else {
         return Err(ApiError::parse(format!(

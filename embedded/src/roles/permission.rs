@@ -1,4 +1,4 @@
-//! What a caller may do: questions to a set of roles, and to a key's two sets.
+//! Permissions that follow from roles.
 
 use std::sync::Arc;
 
@@ -11,22 +11,21 @@ use crate::{
     },
 };
 
-/// The roles of a caller, already resolved.
+/// The resolved roles of a caller.
 pub(crate) type Roles = Arc<Vec<RoleDescriptor>>;
 
-/// What a caller may do.
+/// The permission of a caller.
 ///
-/// A user has one set of roles. An API key has the roles it was given and the roles its
-/// owner had: a thing is allowed only if both allow it.
+/// A user has one set of roles. An API key has its own roles and a snapshot of its owner's; both
+/// must allow an action.
 #[derive(Clone, Debug)]
 pub(crate) struct Permission {
-    /// `None` when the key was given no roles of its own, and for users.
+    /// `None` for users, and for keys without roles of their own.
     assigned: Option<Roles>,
     limited_by: Roles,
 }
 
 impl Permission {
-    /// The permission of a user with these roles.
     pub(crate) fn of_user(roles: Roles) -> Self {
         Self {
             assigned: None,
@@ -34,7 +33,7 @@ impl Permission {
         }
     }
 
-    /// The permission of a key. No descriptors at all mean: whatever the owner may.
+    /// The permission of a key. Without descriptors the key has the permission of its owner.
     pub(crate) fn of_key(descriptors: Roles, limited_by: Roles) -> Self {
         Self {
             assigned: (!descriptors.is_empty()).then_some(descriptors),
@@ -42,17 +41,17 @@ impl Permission {
         }
     }
 
-    /// Whether a key was given roles of its own.
+    /// Returns true for a key with roles of its own.
     pub(crate) fn has_assigned(&self) -> bool {
         self.assigned.is_some()
     }
 
-    /// The roles that a key made by this caller is limited by.
+    /// The roles that limit keys created by this caller.
     pub(crate) fn roles(&self) -> &Roles {
         self.assigned.as_ref().unwrap_or(&self.limited_by)
     }
 
-    /// Where the roles are kept: the same for two permissions only if they hold the very same roles.
+    /// Addresses of the roles. Equal addresses mean the same objects.
     pub(crate) fn address(
         &self,
     ) -> (
@@ -69,12 +68,12 @@ impl Permission {
         self.assigned.as_ref().is_none_or(|roles| allowed(roles)) && allowed(&self.limited_by)
     }
 
-    /// Whether the cluster action may be performed.
+    /// Returns true if the cluster action is allowed.
     pub(crate) fn allows_action(&self, action: &str) -> bool {
         self.both(|roles| cluster::grants_action(cluster_names(roles), action))
     }
 
-    /// Whether the action may be performed by a cluster privilege other than `without`.
+    /// Returns true if a cluster privilege other than `without` allows the action.
     pub(crate) fn allows_action_without(&self, action: &str, without: &str) -> bool {
         self.both(|roles| {
             cluster::grants_action(
@@ -84,12 +83,12 @@ impl Permission {
         })
     }
 
-    /// Whether the cluster privilege or action pattern is held.
+    /// Returns true if the caller has the cluster privilege or action pattern.
     pub(crate) fn has_cluster_privilege(&self, requested: &str) -> bool {
         self.both(|roles| cluster::grants_privilege(cluster_names(roles), requested))
     }
 
-    /// Whether the privilege is held on every index that `name` stands for.
+    /// Returns true if the caller has the privilege on every index that matches `name`.
     pub(crate) fn has_index_privilege(
         &self,
         name: &str,
@@ -113,7 +112,7 @@ impl Permission {
         })
     }
 
-    /// Whether the application privilege or action is held on the resource.
+    /// Returns true if the caller has the application privilege or action on the resource.
     pub(crate) fn has_application_privilege(
         &self,
         registered: &Registered,
@@ -129,7 +128,7 @@ impl Permission {
         })
     }
 
-    /// Whether the caller may act as `username`.
+    /// Returns true if the caller may run as `username`.
     pub(crate) fn may_run_as(&self, username: &str) -> bool {
         self.both(|roles| {
             roles
@@ -139,8 +138,7 @@ impl Permission {
         })
     }
 
-    /// Whether privileges of this application may be read and changed through
-    /// `global.application.manage`.
+    /// Returns true if `global.application.manage` covers the application.
     pub(crate) fn manages_application(&self, application: &str) -> bool {
         self.both(|roles| {
             roles.iter().any(|role| {
@@ -157,7 +155,7 @@ fn cluster_names(roles: &[RoleDescriptor]) -> impl Iterator<Item = &str> {
         .flat_map(|role| role.cluster.iter().map(String::as_str))
 }
 
-/// Whether one entry of a role grants `requested` on `resource` of `application`.
+/// Returns true if an entry of a role grants `requested` on `resource` of `application`.
 fn entry_grants(
     registered: &Registered,
     entry: &ApplicationEntry,
@@ -191,7 +189,7 @@ fn entry_grants(
     }
     match actions_of(requested) {
         Some(privilege) => privilege.actions.iter().all(|action| granted(action)),
-        // Nobody registered it, so only the very same name grants it.
+        // Without a registration only the identical name grants it.
         None => entry.privileges.iter().any(|held| held == requested),
     }
 }

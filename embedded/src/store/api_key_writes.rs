@@ -7,7 +7,6 @@ use sqlx::SqliteConnection;
 use super::{Store, api_keys::Key, metadata_values::MetadataValues};
 use crate::{error::ApiError, identity::Realm};
 
-/// A key to store.
 pub(crate) struct NewKey {
     pub(crate) id: String,
     /// 16 bytes of salt, then SHA-256 over the salt and the secret.
@@ -19,12 +18,12 @@ pub(crate) struct NewKey {
     pub(crate) metadata: Map<String, Value>,
     /// Role descriptors by name, normalised.
     pub(crate) role_descriptors: Value,
-    /// What the owner holds now, by role name.
+    /// The owner's current roles by name.
     pub(crate) limited_by: Value,
     pub(crate) owner: Owner,
 }
 
-/// Who a key belongs to, as it was when the key was made or last updated.
+/// The owner of a key, as of its creation or last update.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Owner {
     pub(crate) username: String,
@@ -41,7 +40,7 @@ impl Owner {
 }
 
 impl Store {
-    /// Stores a new key. It is durable when this returns.
+    /// Stores a new key, durably.
     pub(crate) async fn insert_key(&self, key: &NewKey) -> Result<(), ApiError> {
         let values = MetadataValues::of(&key.metadata);
         let mut write = self.write().await?;
@@ -78,7 +77,7 @@ impl Store {
     }
 }
 
-/// The number of the stored document that is equal to `document`.
+/// Returns the number of the stored document that equals `document`. Stores it if there is none.
 async fn intern(connection: &mut SqliteConnection, document: &Value) -> Result<i64, ApiError> {
     let body = document.to_string();
     let digest = Sha256::digest(body.as_bytes()).to_vec();
@@ -99,9 +98,9 @@ async fn intern(connection: &mut SqliteConnection, document: &Value) -> Result<i
     )
 }
 
-/// What an update changes. Owner and snapshot are refreshed by every update.
+/// Changes to a key. Every update refreshes owner and snapshot.
 pub(crate) struct KeyChange<'a> {
-    /// `None` keeps what is there, here and below.
+    /// `None` keeps the current value, here and below.
     pub(crate) role_descriptors: Option<Value>,
     pub(crate) metadata: Option<&'a Map<String, Value>>,
     pub(crate) expiration: Option<i64>,
@@ -110,7 +109,7 @@ pub(crate) struct KeyChange<'a> {
 }
 
 impl KeyChange<'_> {
-    /// Whether the key would be a different one afterwards. A given expiration always counts.
+    /// Returns true if the change makes a difference. An expiration always does.
     fn changes(&self, key: &Key) -> bool {
         self.expiration.is_some()
             || self
@@ -124,7 +123,7 @@ impl KeyChange<'_> {
 }
 
 impl Store {
-    /// Updates a key. Answers whether anything changed.
+    /// Updates a key. Returns true if it changed.
     pub(crate) async fn update_key(
         &self,
         key: &Key,
@@ -143,7 +142,7 @@ impl Store {
             .as_ref()
             .unwrap_or(&key.role_descriptors.json);
         let role_descriptors = intern(&mut write, descriptors).await?;
-        // A key that was invalidated since it was read stays as it is.
+        // A key that was invalidated in the meantime is not updated.
         let updated = sqlx::query(
             "UPDATE api_keys SET expiration = ?, metadata = ?, application = ?, system = ?,
                  irregular = ?, creator = ?, role_descriptors = ?, limited_by = ?
@@ -179,8 +178,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Invalidates keys. Answers the ids that this call invalidated, and the ids that
-    /// another call invalidated since they were read.
+    /// Invalidates keys. Returns the ids that this call invalidated, and the ids that were
+    /// invalidated in the meantime.
     pub(crate) async fn invalidate_keys(
         &self,
         keys: &[Key],
@@ -211,14 +210,13 @@ impl Store {
     }
 }
 
-/// How long an invalidated or expired key stays visible: seven days, in milliseconds.
+/// Retention of invalidated and expired keys: seven days, in milliseconds.
 pub(crate) const RETENTION_MS: i64 = 7 * 86_400_000;
-/// Keys deleted in one transaction, so that other writers get their turn.
+/// Keys deleted in one transaction, so that other writes can run in between.
 const BATCH: i64 = 1_000;
 
 impl Store {
-    /// Deletes the keys whose invalidation or expiration is older than the retention period.
-    /// Answers how many.
+    /// Deletes keys past their retention. Returns their number.
     pub(crate) async fn sweep_keys(&self, now_ms: i64) -> Result<u64, ApiError> {
         let before = now_ms - RETENTION_MS;
         let mut deleted = 0;

@@ -1,4 +1,4 @@
-//! API keys as they are stored, and how they are read.
+//! Stored API keys, and how they are read.
 
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ use crate::{
     roles::permission::Permission,
 };
 
-/// A key, without its secret.
 pub(crate) struct Key {
     pub(crate) number: i64,
     pub(crate) id: String,
@@ -33,13 +32,13 @@ pub(crate) struct Key {
     pub(crate) metadata: Map<String, Value>,
     /// Role descriptors by name.
     pub(crate) role_descriptors: Arc<Document>,
-    /// What the owner held when the key was made or last updated, by role name.
+    /// Roles of the owner as of the creation or last update, by name.
     pub(crate) limited_by: Arc<Document>,
     creator: Arc<Document>,
 }
 
 impl Key {
-    /// As it is answered. `limited_by` is left out unless it was asked for.
+    /// The key in responses.
     pub(crate) fn to_json(&self, with_limited_by: bool) -> Map<String, Value> {
         let mut json = Map::new();
         let mut put = |name: &str, value: Value| {
@@ -70,12 +69,12 @@ impl Key {
         json
     }
 
-    /// Whether the key can be used at `now_ms`.
+    /// Returns true if the key is valid at `now_ms`.
     pub(crate) fn is_active(&self, now_ms: i64) -> bool {
         self.invalidation.is_none() && self.expiration.is_none_or(|end| end > now_ms)
     }
 
-    /// The first of the metadata's leaves at `path`, in the order of their text.
+    /// The smallest metadata value at `path`, compared as text.
     pub(crate) fn smallest_metadata_value(&self, path: &str) -> Option<String> {
         MetadataValues::at(&self.metadata, path).into_iter().min()
     }
@@ -125,14 +124,14 @@ impl Key {
 }
 
 impl Store {
-    /// The key as authentication needs it, from memory when it was used lately.
+    /// Returns the key for authentication, from the cache if it is there.
     pub(crate) async fn key_for_authentication(
         &self,
         id: &str,
     ) -> Result<Option<Arc<CachedKey>>, ApiError> {
         match self.keys.key(id) {
             Some(key) => Ok(Some(key)),
-            // Boxed, because nearly every request finds its key and should not carry what this needs.
+            // Boxed, because nearly every request hits the cache and should not carry this future.
             None => Box::pin(self.load_key(id)).await,
         }
     }
@@ -149,8 +148,8 @@ impl Store {
         Ok(Some(key))
     }
 
-    /// The keys that `filter` selects, in the order of `order` (an `ORDER BY` without its
-    /// words, or nothing), `limit` at most; a negative limit means all.
+    /// Returns the keys that `filter` selects, in the order of `order` (the terms of an `ORDER
+    /// BY`, or empty), at most `limit`. A negative limit means all.
     pub(crate) async fn find_keys(
         &self,
         filter: &Sql,
@@ -162,7 +161,8 @@ impl Store {
             .await
     }
 
-    /// The same over one connection, so that several reads see one state, from `offset` on.
+    /// As [`Self::find_keys`], from `offset` on and over one connection, so that several reads see
+    /// one state.
     pub(crate) async fn find_keys_with(
         &self,
         connection: &mut SqliteConnection,

@@ -1,7 +1,7 @@
-//! The keys that were used lately, and the documents that keys share.
+//! Cache of recently used keys and of the documents that keys share.
 //!
-//! Only what is stored is kept here, never the outcome of a check: every secret is hashed
-//! and compared every time, and a changed key is forgotten before the change is answered.
+//! Only stored data is cached, never the result of a check: every request hashes and compares its
+//! secret. A changed key is dropped before the response to the change.
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -17,12 +17,12 @@ use crate::{
     },
 };
 
-/// Keys kept per generation; twice as many at most.
+/// Keys per generation of the cache.
 const KEYS_MAX: usize = 16_384;
-/// Documents kept per generation; twice as many at most.
+/// Documents per generation of the cache.
 const DOCUMENTS_MAX: usize = 512;
 
-/// A key as authentication needs it.
+/// The fields of a key that authentication needs.
 pub(crate) struct CachedKey {
     /// 16 bytes of salt, then SHA-256 over the salt and the secret.
     pub(crate) secret_hash: Vec<u8>,
@@ -34,7 +34,7 @@ pub(crate) struct CachedKey {
     pub(crate) subject: Arc<Subject>,
 }
 
-/// A JSON text that many keys share. It never changes once it is stored.
+/// A JSON document that many keys share. It is immutable.
 pub(crate) struct Document {
     pub(crate) json: Value,
     roles: OnceLock<Roles>,
@@ -48,7 +48,7 @@ impl Document {
         }
     }
 
-    /// The document read as roles by name.
+    /// The document parsed as roles by name.
     pub(crate) fn roles(&self) -> Result<Roles, ApiError> {
         if let Some(roles) = self.roles.get() {
             return Ok(roles.clone());
@@ -65,7 +65,6 @@ impl Document {
     }
 }
 
-/// Recently used keys, and the documents that keys share.
 pub(crate) struct KeyCache {
     keys: RwLock<Keys>,
     documents: RwLock<GenerationCache<i64, Arc<Document>>>,
@@ -77,8 +76,8 @@ struct Keys {
     cache: GenerationCache<String, Arc<CachedKey>>,
 }
 
-/// The number of changes before a read. A key that was read before a change is not cached
-/// after it.
+/// The number of changes before a read. A key that was read before a change is not cached after
+/// it.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Epoch(u64);
 

@@ -1,17 +1,16 @@
-//! A key's metadata as a flattened field: every leaf as text, under its dotted path.
+//! Metadata of a key as a flattened field: every scalar as text, under its dotted path.
 
 use serde_json::{Map, Value};
 use sqlx::SqliteConnection;
 
-/// The paths that have a column of their own.
+/// The paths with a column of their own.
 pub(crate) const DIMENSIONS: [&str; 2] = ["application", "system"];
 
-/// The leaves of a key's metadata.
 pub(crate) struct MetadataValues {
-    /// The values of [`DIMENSIONS`].
+    /// Values of [`DIMENSIONS`], unless the key is multi-valued.
     pub(crate) application: Option<String>,
     pub(crate) system: Option<String>,
-    /// Whether one of them holds several values, so that the columns do not tell all.
+    /// True if a dimension has several values. All values are then in the table `api_key_leaves`.
     pub(crate) multi_valued: bool,
     rest: Vec<(String, String)>,
 }
@@ -53,7 +52,7 @@ impl MetadataValues {
         }
     }
 
-    /// The leaves at `path`.
+    /// The values at `path`.
     pub(super) fn at(metadata: &Map<String, Value>, path: &str) -> Vec<String> {
         let mut all = Vec::new();
         for (name, value) in metadata {
@@ -65,7 +64,7 @@ impl MetadataValues {
             .collect()
     }
 
-    /// Stores the leaves of key `number`, which has none yet.
+    /// Stores the values of key `number`, which has none yet.
     pub(super) async fn store(
         &self,
         connection: &mut SqliteConnection,

@@ -1,13 +1,13 @@
-//! The migrations, in the order in which they are applied.
+//! Migrations, in order.
 //!
-//! A list instead of sqlx's macro: the macro would have SQLite compiled a second time, for the compiler's own use.
+//! A list instead of sqlx's macro, which would compile SQLite a second time for the build.
 
 use sqlx::{
     SqlStr,
     migrate::{Migration, MigrationType, Migrator},
 };
 
-/// Version, what it is about, and its SQL. What was ever released is never changed again.
+/// Version, name and SQL. A released migration never changes.
 const MIGRATIONS: [(i64, &str, &str); 2] = [
     (
         1,

@@ -18,12 +18,12 @@ use crate::{
 };
 
 impl Store {
-    /// The roles that people made.
+    /// The roles created through the API.
     pub(crate) fn roles(&self) -> Arc<RoleMap> {
         read(&self.roles)
     }
 
-    /// The role with this name, built-in or made.
+    /// The role with this name, built-in or created.
     pub(crate) fn role(&self, name: &str) -> Option<RoleDescriptor> {
         BUILT_IN_ROLES
             .get(name)
@@ -31,7 +31,7 @@ impl Store {
             .or_else(|| self.roles().get(name).cloned())
     }
 
-    /// The roles with these names, and the names that no role has.
+    /// The roles with these names, and the names without a role.
     pub(crate) fn resolve(&self, names: &[String]) -> (Roles, Vec<String>) {
         let mut found = Vec::new();
         let mut missing = Vec::new();
@@ -44,7 +44,7 @@ impl Store {
         (Arc::new(found), missing)
     }
 
-    /// Creates or replaces a role. Answers whether it is new.
+    /// Creates or replaces a role. Returns true if it is new.
     pub(crate) async fn put_role(
         &self,
         name: &str,
@@ -68,7 +68,7 @@ impl Store {
         Ok(known.is_none())
     }
 
-    /// Removes a role. Answers whether there was one.
+    /// Deletes a role. Returns true if it existed.
     pub(crate) async fn delete_role(&self, name: &str) -> Result<bool, ApiError> {
         let mut write = self.write().await?;
         let removed = sqlx::query("DELETE FROM roles WHERE name = ?")
@@ -81,8 +81,8 @@ impl Store {
         Ok(removed > 0)
     }
 
-    /// Reads the roles again. The writer's connection is used as a queue: the last one to
-    /// read has seen every change before it.
+    /// Reloads the roles. Acquiring the writer's connection orders reloads: the last one sees all
+    /// changes.
     pub(crate) async fn reload_roles(&self) -> Result<(), ApiError> {
         let mut connection = self.writer.acquire().await?;
         let rows: Vec<(String, String)> = sqlx::query_as("SELECT name, descriptor FROM roles")
@@ -104,7 +104,7 @@ impl Store {
 }
 
 impl Store {
-    /// All role mappings, by name.
+    /// All role mappings, sorted by name.
     pub(crate) async fn role_mappings(&self) -> Result<Vec<(String, Value)>, ApiError> {
         let rows: Vec<(String, String)> =
             sqlx::query_as("SELECT name, body FROM role_mappings ORDER BY name")
@@ -115,7 +115,7 @@ impl Store {
             .collect()
     }
 
-    /// Creates or replaces a role mapping. Answers whether it is new.
+    /// Creates or replaces a role mapping. Returns true if it is new.
     pub(crate) async fn put_role_mapping(
         &self,
         name: &str,
@@ -138,7 +138,7 @@ impl Store {
         Ok(known.is_none())
     }
 
-    /// Removes a role mapping. Answers whether there was one.
+    /// Deletes a role mapping. Returns true if it existed.
     pub(crate) async fn delete_role_mapping(&self, name: &str) -> Result<bool, ApiError> {
         let mut write = self.write().await?;
         let removed = sqlx::query("DELETE FROM role_mappings WHERE name = ?")
@@ -152,12 +152,11 @@ impl Store {
 }
 
 impl Store {
-    /// The registered privileges.
     pub(crate) fn application_privileges(&self) -> Arc<Registered> {
         read(&self.application_privileges)
     }
 
-    /// Creates or replaces privileges, all or none. Answers for each whether it is new.
+    /// Creates or replaces privileges, all or none. Returns for each whether it is new.
     pub(crate) async fn put_application_privileges(
         &self,
         privileges: &[(String, String, ApplicationPrivilege)],
@@ -191,7 +190,7 @@ impl Store {
         Ok(created)
     }
 
-    /// Removes privileges of an application. Answers for each whether there was one.
+    /// Deletes privileges of an application. Returns for each whether it existed.
     pub(crate) async fn delete_application_privileges(
         &self,
         application: &str,
@@ -215,7 +214,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Reads the privileges again, in the writer's turn.
+    /// Reloads the privileges over the writer's connection, as [`Self::reload_roles`] does.
     pub(crate) async fn reload_application_privileges(&self) -> Result<(), ApiError> {
         let mut connection = self.writer.acquire().await?;
         let rows: Vec<(String, String, String, String)> = sqlx::query_as(

@@ -1,18 +1,18 @@
-//! SQL put together from fixed texts and bound values.
+//! SQL built from fixed texts and bound values.
 
 use sqlx::{AssertSqlSafe, Sqlite, query::Query, sqlite::SqliteArguments};
 
-/// A piece of SQL with its values.
+/// A fragment of SQL with its values.
 ///
-/// Text can only come from the program itself (`&'static str`); whatever a request brought
-/// can only become a bound value. So no request can change a statement's meaning.
+/// Text is always `&'static str`, and data of a request always a bound value. So no request can
+/// change the meaning of a statement.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sql {
     text: String,
     values: Vec<SqlValue>,
 }
 
-/// A value for a placeholder.
+/// A bound value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum SqlValue {
     Text(String),
@@ -46,7 +46,7 @@ impl Sql {
         self.bind(SqlValue::Integer(value))
     }
 
-    /// A list of any length in one placeholder.
+    /// A list of any length, bound as one value.
     pub(crate) fn list(&mut self, values: &[String]) -> &mut Self {
         self.push("(SELECT value FROM json_each(");
         self.text(serde_json::Value::from(values).to_string());
@@ -59,7 +59,7 @@ impl Sql {
         self
     }
 
-    /// The pieces with `separator` between them, or `empty` when there are none.
+    /// The fragments with `separator` between them, or `empty` if there are none.
     pub(crate) fn join(pieces: &[Sql], separator: &'static str, empty: &'static str) -> Sql {
         if pieces.is_empty() {
             return Sql::new(empty);
@@ -75,7 +75,6 @@ impl Sql {
         joined
     }
 
-    /// The statement, ready to run.
     pub(crate) fn query(self) -> Query<'static, Sqlite, SqliteArguments> {
         let mut query = sqlx::query(AssertSqlSafe(self.text));
         for value in self.values {

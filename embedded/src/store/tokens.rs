@@ -1,4 +1,4 @@
-//! Access and refresh tokens as they are stored: only their digests.
+//! Stored access and refresh tokens, as digests only.
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::Store;
 use crate::error::ApiError;
 
-/// A token to store. Times are in milliseconds since 1970.
+/// A new token. Times are in milliseconds since 1970.
 pub(crate) struct NewToken<'a> {
     pub(crate) access: &'a SecretString,
     pub(crate) refresh: Option<&'a SecretString>,
@@ -17,7 +17,7 @@ pub(crate) struct NewToken<'a> {
     pub(crate) refresh_expires: i64,
 }
 
-/// Which tokens to invalidate.
+/// Selects the tokens to invalidate.
 pub(crate) enum TokenSelection {
     Access(SecretString),
     Refresh(SecretString),
@@ -33,7 +33,7 @@ fn digest(token: &SecretString) -> Vec<u8> {
 }
 
 impl Store {
-    /// Stores a token.
+    /// Stores a token, and deletes tokens that expired long ago.
     pub(crate) async fn insert_token(&self, token: &NewToken<'_>) -> Result<(), ApiError> {
         let mut write = self.write().await?;
         sqlx::query("DELETE FROM tokens WHERE created < ?")
@@ -58,7 +58,7 @@ impl Store {
         Ok(())
     }
 
-    /// The name of the user whose valid access token this is.
+    /// Returns the user of a valid access token.
     pub(crate) async fn token_owner(
         &self,
         access: &SecretString,
@@ -74,7 +74,7 @@ impl Store {
         .await?)
     }
 
-    /// Uses up a refresh token. Answers its user's name, unless it is unknown, ended or used.
+    /// Consumes a refresh token. Returns its user; `None` for an unknown, expired or used token.
     pub(crate) async fn use_refresh_token(
         &self,
         refresh: &SecretString,
@@ -94,7 +94,7 @@ impl Store {
         Ok(username)
     }
 
-    /// Invalidates tokens. Answers how many were, and how many had been before.
+    /// Invalidates tokens. Returns the number of newly and of previously invalidated ones.
     pub(crate) async fn invalidate_tokens(
         &self,
         selection: &TokenSelection,

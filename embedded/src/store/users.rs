@@ -1,4 +1,4 @@
-//! Users as they are stored.
+//! Stored users.
 
 use std::sync::Arc;
 
@@ -12,18 +12,17 @@ use crate::{
     roles::permission::Permission,
 };
 
-/// A user.
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) username: String,
-    /// A PHC string; `None` means that nobody can sign in as this user yet.
+    /// A PHC string; `None` until the user gets a password.
     pub(crate) password_hash: Option<String>,
     pub(crate) roles: Vec<String>,
     pub(crate) full_name: Option<String>,
     pub(crate) email: Option<String>,
     pub(crate) metadata: Map<String, Value>,
     pub(crate) enabled: bool,
-    /// Part of Elasticsearch itself: only the password and `enabled` can change.
+    /// True for users of Elasticsearch itself. Only their password and `enabled` can change.
     pub(crate) reserved: bool,
 }
 
@@ -54,7 +53,6 @@ fn user(row: &SqliteRow) -> Result<User, ApiError> {
 }
 
 impl Store {
-    /// The user, if there is one.
     pub(crate) async fn user(&self, username: &str) -> Result<Option<User>, ApiError> {
         sqlx::query("SELECT * FROM users WHERE username = ?")
             .bind(username)
@@ -64,7 +62,7 @@ impl Store {
             .transpose()
     }
 
-    /// The subject of a user who authenticated with `credential`, with the roles as they are now.
+    /// The subject of a user who authenticated with `credential`, with the current roles.
     pub(crate) fn subject(&self, user: User, credential: CredentialKind) -> Arc<Subject> {
         let (roles, missing_roles) = self.resolve(&user.roles);
         Arc::new(Subject {
@@ -84,7 +82,7 @@ impl Store {
         })
     }
 
-    /// All users, by name.
+    /// All users, sorted by name.
     pub(crate) async fn users(&self) -> Result<Vec<User>, ApiError> {
         sqlx::query("SELECT * FROM users ORDER BY username")
             .fetch_all(self.reader())
@@ -94,8 +92,8 @@ impl Store {
             .collect()
     }
 
-    /// Creates or replaces a user. `password_hash: None` keeps the stored one.
-    /// Answers whether the user is new; `Ok(None)` means: new, and no password was given.
+    /// Creates or replaces a user. `password_hash: None` keeps the stored one. Returns true if the
+    /// user is new; `None` if the user is new and has no password, which stores nothing.
     pub(crate) async fn put_user(&self, user: &User) -> Result<Option<bool>, ApiError> {
         let mut write = self.write().await?;
         let known: Option<Option<String>> =
@@ -130,7 +128,7 @@ impl Store {
         Ok(Some(created))
     }
 
-    /// Removes a user. Answers whether there was one.
+    /// Deletes a user. Returns true if the user existed.
     pub(crate) async fn delete_user(&self, username: &str) -> Result<bool, ApiError> {
         let mut write = self.write().await?;
         let removed = sqlx::query("DELETE FROM users WHERE username = ? AND reserved = 0")
@@ -142,7 +140,7 @@ impl Store {
         Ok(removed > 0)
     }
 
-    /// Lets a user sign in, or not. Answers whether there is such a user.
+    /// Enables or disables a user. Returns true if the user exists.
     pub(crate) async fn set_user_enabled(
         &self,
         username: &str,
@@ -159,7 +157,7 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Gives a user another password. Answers whether there is such a user.
+    /// Sets the password of a user. Returns true if the user exists.
     pub(crate) async fn set_user_password(
         &self,
         username: &str,
@@ -171,7 +169,8 @@ impl Store {
         Ok(changed)
     }
 
-    /// Puts another hash of the same password in the place of this one, unless the password was changed meanwhile.
+    /// Replaces a hash by a new hash of the same password, unless the password changed in the
+    /// meantime.
     pub(crate) async fn replace_password_hash(
         &self,
         username: &str,
@@ -189,8 +188,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a reserved user its first password, unless it has one already.
-    /// Answers whether it was given.
+    /// Sets the first password of a reserved user. Returns false if there is one already.
     pub(crate) async fn set_first_password(
         &self,
         username: &str,
@@ -210,7 +208,7 @@ impl Store {
     }
 }
 
-/// Gives a user another password over any connection. Answers whether there is such a user.
+/// Sets the password of a user over any connection. Returns true if the user exists.
 pub(crate) async fn set_password(
     connection: &mut SqliteConnection,
     username: &str,
