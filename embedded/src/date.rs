@@ -1,17 +1,21 @@
-//! Moments as queries write them: milliseconds, ISO 8601, and date math such as `now-7d/d`.
+//! Times in queries: milliseconds, ISO 8601, and date math such as `now-7d/d`.
+
+use time::{Date, Month};
 
 use crate::error::ApiError;
 
 const DAY_MS: i64 = 86_400_000;
+/// The Julian day number of 1970-01-01.
+const EPOCH_JULIAN_DAY: i64 = 2_440_588;
 
-/// Which end of a rounded or incomplete moment is meant.
+/// The end of the interval that a rounded or partial time stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Round {
     Down,
     Up,
 }
 
-/// Reads a moment, in milliseconds since 1970. `now_ms` is what `now` stands for.
+/// Parses a time into milliseconds since 1970. `now_ms` is the value of `now`.
 pub(crate) fn parse(text: &str, now_ms: i64, round: Round) -> Result<i64, ApiError> {
     let refuse = || {
         ApiError::parse(format!(
@@ -28,12 +32,14 @@ pub(crate) fn parse(text: &str, now_ms: i64, round: Round) -> Result<i64, ApiErr
     apply(start, math, round).ok_or_else(refuse)
 }
 
-/// A moment as ISO 8601 with milliseconds.
+/// Formats a time as ISO 8601 with milliseconds. Times beyond the years -9999 to 9999 are shown as
+/// the first or last one of these years.
 pub(crate) fn format(ms: i64) -> String {
-    let (year, month, day) = civil(ms.div_euclid(DAY_MS));
+    let ms = ms.clamp(start_of(Date::MIN), start_of(Date::MAX) + DAY_MS - 1);
+    let date = date_of(ms).unwrap_or(Date::MIN);
     let rest = ms.rem_euclid(DAY_MS);
     format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        "{date}T{:02}:{:02}:{:02}.{:03}Z",
         rest / 3_600_000,
         rest / 60_000 % 60,
         rest / 1_000 % 60,
@@ -54,23 +60,21 @@ fn moment(text: &str, round: Round) -> Option<i64> {
         None => (text, None),
     };
     let mut parts = date.split('-');
-    let year = number(parts.next()?, 4)?;
-    let month = parts.next().map(|part| number(part, 2));
-    let day = parts.next().map(|part| number(part, 2));
+    let two_digits = |part: &str| number(part, 2).and_then(|number| u8::try_from(number).ok());
+    let year = i32::try_from(number(parts.next()?, 4)?).ok()?;
+    let month = parts.next().map(two_digits);
+    let day = parts.next().map(two_digits);
     if parts.next().is_some() {
         return None;
     }
-    let (month_given, day_given) = (month.is_some(), day.is_some());
-    let (month, day) = (month.unwrap_or(Some(1))?, day.unwrap_or(Some(1))?);
-    if !(1..=12).contains(&month) || !(1..=month_days(year, month)).contains(&day) {
-        return None;
-    }
-    let start = days(year, month, day) * DAY_MS;
+    let calendar_month = Month::try_from(month.unwrap_or(Some(1))?).ok()?;
+    let date = Date::from_calendar_date(year, calendar_month, day.unwrap_or(Some(1))?).ok()?;
+    let start = start_of(date);
     match time.filter(|time| !time.is_empty()) {
         Some(time) => Some(start + time_of_day(time, round)?),
         None if round == Round::Down => Some(start),
-        None if day_given => Some(start + DAY_MS - 1),
-        None if month_given => Some(add_months(start, 1)? - 1),
+        None if day.is_some() => Some(start + DAY_MS - 1),
+        None if month.is_some() => Some(add_months(start, 1)? - 1),
         None => Some(add_months(start, 12)? - 1),
     }
 }
@@ -179,11 +183,15 @@ fn add(moment: i64, amount: i64, unit: char) -> Option<i64> {
 
 fn floor(moment: i64, unit: char) -> Option<i64> {
     let day = moment.div_euclid(DAY_MS);
-    let (year, month, _) = civil(day);
-    // The first moments there are have no start of their day, so nothing here is taken for granted.
     let (count, ms) = match unit {
-        'y' => (days(year, 1, 1), DAY_MS),
-        'M' => (days(year, month, 1), DAY_MS),
+        'y' => {
+            let date = date_of(moment)?;
+            return Some(start_of(date.replace_ordinal(1).ok()?));
+        }
+        'M' => {
+            let date = date_of(moment)?;
+            return Some(start_of(date.replace_day(1).ok()?));
+        }
         // 1970 began on a Thursday; weeks begin on Monday.
         'w' => (day - (day + 3).rem_euclid(7), DAY_MS),
         'd' => (day, DAY_MS),
@@ -192,58 +200,31 @@ fn floor(moment: i64, unit: char) -> Option<i64> {
         's' => (moment.div_euclid(1_000), 1_000),
         _ => return None,
     };
+    // The first day within i64 has no start within it.
     count.checked_mul(ms)
 }
 
+/// Adds months. The day of the month is limited to the length of the resulting month.
 fn add_months(moment: i64, amount: i64) -> Option<i64> {
-    let (year, month, day) = civil(moment.div_euclid(DAY_MS));
-    let months = year
-        .checked_mul(12)?
-        .checked_add(month - 1)?
+    let date = date_of(moment)?;
+    let months = (i64::from(date.year()) * 12 + i64::from(u8::from(date.month()) - 1))
         .checked_add(amount)?;
-    let (year, month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
-    // Beyond what anyone dates; it also keeps the arithmetic below from overflowing.
-    if !(-9_999..=9_999).contains(&year) {
-        return None;
-    }
-    let day = day.min(month_days(year, month));
-    Some(days(year, month, day) * DAY_MS + moment.rem_euclid(DAY_MS))
+    let year = i32::try_from(months.div_euclid(12)).ok()?;
+    let month = Month::try_from(u8::try_from(months.rem_euclid(12) + 1).ok()?).ok()?;
+    let day = date.day().min(month.length(year));
+    let date = Date::from_calendar_date(year, month, day).ok()?;
+    Some(start_of(date) + moment.rem_euclid(DAY_MS))
 }
 
-fn month_days(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+/// The date of a time; `None` beyond the years -9999 to 9999.
+fn date_of(moment: i64) -> Option<Date> {
+    let day = moment.div_euclid(DAY_MS) + EPOCH_JULIAN_DAY;
+    Date::from_julian_day(i32::try_from(day).ok()?).ok()
 }
 
-/// Days since 1970 of a date of the Gregorian calendar.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    // Years begin in March here, so the leap day is the last of its year.
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// The date of a day counted since 1970.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+/// The first millisecond of a date.
+fn start_of(date: Date) -> i64 {
+    (i64::from(date.to_julian_day()) - EPOCH_JULIAN_DAY) * DAY_MS
 }
 
 #[cfg(test)]
@@ -258,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_read() {
+    fn dates_and_date_math_are_parsed() {
         assert_eq!(down("now").unwrap(), "2024-02-29T12:34:56.789Z");
         assert_eq!(down("now-1d/d").unwrap(), "2024-02-28T00:00:00.000Z");
         assert_eq!(down("now+1y").unwrap(), "2025-02-28T12:34:56.789Z");
@@ -278,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn malformed_dates_are_refused() {
         for text in [
             "",
             "tomorrow",
@@ -288,7 +269,7 @@ mod tests {
             "now/7d",
             "2024-13",
             "now+99999999999y",
-            // Before the first moment that can be counted.
+            // Before the first millisecond within i64.
             "0||-9223372036854775s/d",
             "0||-9223372036854775s/y",
         ] {
