@@ -21,8 +21,8 @@ use crate::{
     version::Version,
 };
 
-#[path = "../tests/conformance/nearly.rs"]
-mod nearly;
+#[path = "../tests/conformance/malformed_input.rs"]
+mod malformed_input;
 
 const NOW_MS: i64 = 1_767_323_045_678;
 /// The last millisecond of the year 9999.
@@ -48,8 +48,8 @@ fn always<S: Strategy>(strategy: S, rule: impl Fn(S::Value) -> Result<(), TestCa
 }
 
 #[test]
-fn no_authorization_makes_the_parser_panic() {
-    always(nearly::authorization(), |value| {
+fn fuzzed_authorization_does_not_panic() {
+    always(malformed_input::authorization(), |value| {
         if let Ok(Credentials::ApiKey { id, .. }) = credentials::parse(&value) {
             prop_assert!(!id.is_empty());
         }
@@ -58,7 +58,7 @@ fn no_authorization_makes_the_parser_panic() {
 }
 
 #[test]
-fn every_key_that_is_sent_is_read_as_it_was_meant() {
+fn encoded_credentials_round_trip() {
     always(("[^:]{1,40}", any::<String>()), |(id, secret)| {
         let sent = format!(
             "ApiKey {}",
@@ -79,8 +79,8 @@ fn every_key_that_is_sent_is_read_as_it_was_meant() {
 }
 
 #[test]
-fn no_duration_makes_the_parser_panic() {
-    always(nearly::duration(), |text| {
+fn fuzzed_duration_does_not_panic() {
+    always(malformed_input::duration(), |text| {
         if let Ok(duration) = TimeValue::parse(&text, "expiration")
             && let Ok(end) = duration.after(NOW_MS, "expiration")
         {
@@ -91,8 +91,8 @@ fn no_duration_makes_the_parser_panic() {
 }
 
 #[test]
-fn no_moment_makes_the_parser_panic() {
-    always(nearly::moment(), |text| {
+fn fuzzed_date_does_not_panic() {
+    always(malformed_input::moment(), |text| {
         let early = date::parse(&text, NOW_MS, Round::Down);
         let late = date::parse(&text, NOW_MS, Round::Up);
         if let (Ok(early), Ok(late)) = (early, late) {
@@ -103,9 +103,9 @@ fn no_moment_makes_the_parser_panic() {
 }
 
 #[test]
-fn no_query_makes_the_parser_panic() {
+fn fuzzed_query_does_not_panic() {
     always(
-        prop_oneof![3 => nearly::query(), 1 => nearly::json()],
+        prop_oneof![3 => malformed_input::query(), 1 => malformed_input::json()],
         |json| {
             if let Ok(query) = QueryReader::new(NOW_MS).read(json) {
                 for multi_valued in [false, true] {
@@ -118,8 +118,8 @@ fn no_query_makes_the_parser_panic() {
 }
 
 #[test]
-fn no_pattern_makes_the_parser_panic() {
-    always(nearly::text(), |text| {
+fn fuzzed_pattern_does_not_panic() {
+    always(malformed_input::text(), |text| {
         if let Ok(pattern) = Wildcard::parse(&text) {
             prop_assert!(pattern.glob().len() <= 3 * text.len().max(1));
             prop_assert!(pattern.like().len() <= 3 * text.len().max(1));
@@ -129,17 +129,20 @@ fn no_pattern_makes_the_parser_panic() {
 }
 
 #[test]
-fn a_filter_path_only_ever_takes_away() {
-    always((nearly::filter_path(), nearly::json()), |(path, answer)| {
-        let left = FilterPath::parse(&path).apply(answer.clone());
-        let nothing = left.as_object().is_some_and(serde_json::Map::is_empty);
-        prop_assert!(nothing || is_part_of(&left, &answer), "{}", left);
-        Ok(())
-    });
+fn filter_path_only_removes() {
+    always(
+        (malformed_input::filter_path(), malformed_input::json()),
+        |(path, answer)| {
+            let left = FilterPath::parse(&path).apply(answer.clone());
+            let nothing = left.as_object().is_some_and(serde_json::Map::is_empty);
+            prop_assert!(nothing || is_part_of(&left, &answer), "{}", left);
+            Ok(())
+        },
+    );
 }
 
 #[test]
-fn a_filter_path_that_adds_something_would_be_noticed() {
+fn subset_check_detects_additions() {
     let whole = serde_json::json!({"a": [1, {"b": 2}], "c": 3});
     for more in [
         serde_json::json!({"d": 1}),
@@ -168,9 +171,9 @@ fn is_part_of(part: &Value, whole: &Value) -> bool {
 }
 
 #[test]
-fn every_descriptor_that_is_read_is_read_again_from_what_is_stored() {
+fn descriptor_round_trips_through_its_json() {
     always(
-        prop_oneof![3 => nearly::descriptor(), 1 => nearly::json()],
+        prop_oneof![3 => malformed_input::descriptor(), 1 => malformed_input::json()],
         |json| {
             for place in [DescriptorKind::Role, DescriptorKind::ApiKey] {
                 if let Ok(read) = RoleDescriptor::parse("r", json.clone(), place) {

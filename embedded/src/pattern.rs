@@ -87,7 +87,7 @@ mod tests {
     use super::{covers, matches, overlap};
 
     #[test]
-    fn a_text_matches_its_pattern() {
+    fn wildcards_match_any_characters() {
         assert!(matches("*", ""));
         assert!(matches("a*c?e", "abbbcde"));
         assert!(matches("*a*a*b", "aaaaaaab"));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_pattern_covers_a_narrow_one() {
+    fn wide_pattern_covers_narrow_pattern() {
         assert!(covers("*", "index-*"));
         assert!(covers("index-*", "index-a*"));
         assert!(!covers("index-a", "*"));

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn every_unit_is_understood() {
+    fn every_unit_is_parsed() {
         assert_eq!(milliseconds("5000000nanos"), Some(5));
         assert_eq!(milliseconds("5000micros"), Some(5));
         assert_eq!(milliseconds("5ms"), Some(5));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn malformed_durations_are_refused() {
         for text in [
             "",
             "5",

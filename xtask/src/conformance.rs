@@ -23,8 +23,8 @@ struct Arguments {
 pub(crate) fn conformance(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let arguments = parse(arguments)?;
     let conformance = |test| run(workspace, &arguments, ["embedded", "conformance", test]);
-    conformance("run::a_shared_cluster_is_looked_at_before_anything_is_made")?;
-    let contract = conformance("run::the_contract_holds_in_a_shared_cluster");
+    conformance("run::shared_cluster_is_checked_before_any_change")?;
+    let contract = conformance("run::contract_holds_in_a_shared_cluster");
     if arguments.cleanup {
         return contract;
     }

@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_order_is_read_alike_with_and_without_a_detour() {
+    fn both_parsers_agree_on_well_formed_checks() {
         for body in [
             r#"{"application":[{"application":"apm","privileges":["event:write"],"resources":["-"]}]}"#,
             r#"{"cluster":["all"],"index":[{"names":["a"],"privileges":["read"]}]}"#,
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_order_takes_the_detour() {
+    fn direct_parser_rejects_incomplete_checks() {
         for body in [
             "",
             "{}",

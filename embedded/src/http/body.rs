@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_and_both_kinds_of_deflate_are_unpacked() {
+    fn gzip_and_both_kinds_of_deflate_are_decompressed() {
         let text = b"{\"query\": {}}";
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
         zlib.write_all(text).unwrap();
@@ -122,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_unpacks_to_too_much_is_refused_at_the_bound() {
+    fn decompression_stops_at_the_limit() {
         let bomb = gzip(&vec![0; 64 * 1024 * 1024]);
         assert!(bomb.len() < BODY_BYTES_MAX);
         assert!(matches!(unpack(b"gzip", bomb), Err(ApiError::TooLarge)));
     }
 
     #[test]
-    fn broken_gzip_is_refused_wherever_it_breaks() {
+    fn truncated_gzip_is_refused() {
         let whole = gzip(b"{\"query\": {\"match_all\": {}}}");
         for end in 0..whole.len() {
             let cut = unpack(b"gzip", whole.slice(..end));

@@ -146,7 +146,7 @@ mod tests {
     use super::FilterPath;
 
     #[test]
-    fn parts_are_kept_and_dropped() {
+    fn filter_path_includes_and_excludes() {
         let value = json!({"a": {"b": 1, "c": 2}, "d": [{"e": 1}, {"f": 2}], "g": 3});
         let cases = [
             ("a.b", json!({"a": {"b": 1}})),

@@ -21,294 +21,83 @@ const fn privilege(name: &'static str, includes: &'static [&'static str]) -> Clu
 }
 
 /// All privileges, sorted by name as in `_builtin`.
+#[rustfmt::skip]
 pub(crate) const CLUSTER_PRIVILEGES: &[ClusterPrivilege] = &[
     privilege("all", &["*"]),
     privilege("cancel_task", &["cluster:admin/tasks/cancel"]),
-    privilege(
-        "create_snapshot",
-        &[
-            "cluster:admin/snapshot/create",
-            "cluster:admin/snapshot/status*",
-            "cluster:admin/snapshot/get",
-            "cluster:admin/repository/get",
-        ],
-    ),
-    privilege(
-        "cross_cluster_replication",
-        &["cluster:internal/xpack/ccr/*", "cluster:monitor/ccr/*"],
-    ),
-    privilege(
-        "cross_cluster_search",
-        &["cluster:monitor/remote/*", "cluster:monitor/state"],
-    ),
-    privilege(
-        "delegate_pki",
-        &[
-            "cluster:admin/xpack/security/delegate_pki",
-            "cluster:admin/xpack/security/token/invalidate",
-        ],
-    ),
-    privilege(
-        "grant_api_key",
-        &["cluster:admin/xpack/security/api_key/grant*"],
-    ),
-    ClusterPrivilege {
-        name: "manage",
-        includes: &[
-            "cluster:*",
-            "indices:admin/template/*",
-            "indices:admin/index_template/*",
-        ],
-        excludes: &["cluster:admin/xpack/security/*"],
-    },
-    privilege(
-        "manage_api_key",
-        &["cluster:admin/xpack/security/api_key/*"],
-    ),
+    privilege("create_snapshot", &["cluster:admin/snapshot/create", "cluster:admin/snapshot/status*", "cluster:admin/snapshot/get", "cluster:admin/repository/get"]),
+    privilege("cross_cluster_replication", &["cluster:internal/xpack/ccr/*", "cluster:monitor/ccr/*"]),
+    privilege("cross_cluster_search", &["cluster:monitor/remote/*", "cluster:monitor/state"]),
+    privilege("delegate_pki", &["cluster:admin/xpack/security/delegate_pki", "cluster:admin/xpack/security/token/invalidate"]),
+    privilege("grant_api_key", &["cluster:admin/xpack/security/api_key/grant*"]),
+    ClusterPrivilege { name: "manage", includes: &["cluster:*", "indices:admin/template/*", "indices:admin/index_template/*"], excludes: &["cluster:admin/xpack/security/*"] },
+    privilege("manage_api_key", &["cluster:admin/xpack/security/api_key/*"]),
     privilege("manage_autoscaling", &["cluster:admin/autoscaling/*"]),
-    privilege(
-        "manage_behavioral_analytics",
-        &["cluster:admin/xpack/application/analytics/*"],
-    ),
-    privilege(
-        "manage_ccr",
-        &["cluster:admin/xpack/ccr/*", "cluster:monitor/xpack/ccr/*"],
-    ),
+    privilege("manage_behavioral_analytics", &["cluster:admin/xpack/application/analytics/*"]),
+    privilege("manage_ccr", &["cluster:admin/xpack/ccr/*", "cluster:monitor/xpack/ccr/*"]),
     privilege("manage_connector", &["cluster:admin/xpack/connector/*"]),
-    privilege(
-        "manage_data_frame_transforms",
-        &[
-            "cluster:admin/data_frame/*",
-            "cluster:monitor/data_frame/*",
-            "cluster:monitor/transform/*",
-            "cluster:admin/transform/*",
-        ],
-    ),
-    privilege(
-        "manage_data_stream_global_retention",
-        &["cluster:admin/data_stream/global_retention/*"],
-    ),
+    privilege("manage_data_frame_transforms", &["cluster:admin/data_frame/*", "cluster:monitor/data_frame/*", "cluster:monitor/transform/*", "cluster:admin/transform/*"]),
+    privilege("manage_data_stream_global_retention", &["cluster:admin/data_stream/global_retention/*"]),
     privilege("manage_enrich", &["cluster:admin/xpack/enrich/*"]),
     privilege("manage_ilm", &["cluster:admin/ilm/*"]),
-    privilege(
-        "manage_index_templates",
-        &[
-            "indices:admin/template/*",
-            "indices:admin/index_template/*",
-            "cluster:admin/component_template/*",
-        ],
-    ),
-    privilege(
-        "manage_inference",
-        &[
-            "cluster:admin/xpack/inference/*",
-            "cluster:monitor/xpack/inference*",
-            "cluster:internal/xpack/inference*",
-        ],
-    ),
-    privilege(
-        "manage_ingest_pipelines",
-        &["cluster:admin/ingest/pipeline/*"],
-    ),
-    privilege(
-        "manage_logstash_pipelines",
-        &["cluster:admin/logstash/pipeline/*"],
-    ),
-    privilege(
-        "manage_ml",
-        &["cluster:admin/xpack/ml/*", "cluster:monitor/xpack/ml/*"],
-    ),
+    privilege("manage_index_templates", &["indices:admin/template/*", "indices:admin/index_template/*", "cluster:admin/component_template/*"]),
+    privilege("manage_inference", &["cluster:admin/xpack/inference/*", "cluster:monitor/xpack/inference*", "cluster:internal/xpack/inference*"]),
+    privilege("manage_ingest_pipelines", &["cluster:admin/ingest/pipeline/*"]),
+    privilege("manage_logstash_pipelines", &["cluster:admin/logstash/pipeline/*"]),
+    privilege("manage_ml", &["cluster:admin/xpack/ml/*", "cluster:monitor/xpack/ml/*"]),
     privilege("manage_oidc", &["cluster:admin/xpack/security/oidc/*"]),
-    privilege(
-        "manage_own_api_key",
-        &[
-            "cluster:admin/xpack/security/api_key/create",
-            "cluster:admin/xpack/security/api_key/get",
-            "cluster:admin/xpack/security/api_key/query",
-            "cluster:admin/xpack/security/api_key/update",
-            "cluster:admin/xpack/security/api_key/bulk_update",
-            "cluster:admin/xpack/security/api_key/invalidate",
-        ],
-    ),
+    privilege("manage_own_api_key", &[
+        "cluster:admin/xpack/security/api_key/create", "cluster:admin/xpack/security/api_key/get", "cluster:admin/xpack/security/api_key/query",
+        "cluster:admin/xpack/security/api_key/update", "cluster:admin/xpack/security/api_key/bulk_update",
+        "cluster:admin/xpack/security/api_key/invalidate",
+    ]),
     privilege("manage_pipeline", &["cluster:admin/ingest/pipeline/*"]),
-    privilege(
-        "manage_rollup",
-        &[
-            "cluster:admin/xpack/rollup/*",
-            "cluster:monitor/xpack/rollup/*",
-        ],
-    ),
-    privilege(
-        "manage_saml",
-        &[
-            "cluster:admin/xpack/security/saml/*",
-            "cluster:admin/xpack/security/token/invalidate",
-            "cluster:admin/xpack/security/token/refresh",
-        ],
-    ),
-    privilege(
-        "manage_search_application",
-        &["cluster:admin/xpack/application/search_application/*"],
-    ),
-    privilege(
-        "manage_search_query_rules",
-        &["cluster:admin/xpack/query_rules/*"],
-    ),
-    privilege(
-        "manage_search_synonyms",
-        &["cluster:admin/synonyms/*", "cluster:admin/synonym_rules/*"],
-    ),
+    privilege("manage_rollup", &["cluster:admin/xpack/rollup/*", "cluster:monitor/xpack/rollup/*"]),
+    privilege("manage_saml", &["cluster:admin/xpack/security/saml/*", "cluster:admin/xpack/security/token/invalidate", "cluster:admin/xpack/security/token/refresh"]),
+    privilege("manage_search_application", &["cluster:admin/xpack/application/search_application/*"]),
+    privilege("manage_search_query_rules", &["cluster:admin/xpack/query_rules/*"]),
+    privilege("manage_search_synonyms", &["cluster:admin/synonyms/*", "cluster:admin/synonym_rules/*"]),
     privilege("manage_security", &["cluster:admin/xpack/security/*"]),
-    privilege(
-        "manage_service_account",
-        &["cluster:admin/xpack/security/service_account/*"],
-    ),
-    privilege(
-        "manage_slm",
-        &["cluster:admin/slm/*", "cluster:admin/ilm/operation_mode/*"],
-    ),
+    privilege("manage_service_account", &["cluster:admin/xpack/security/service_account/*"]),
+    privilege("manage_slm", &["cluster:admin/slm/*", "cluster:admin/ilm/operation_mode/*"]),
     privilege("manage_token", &["cluster:admin/xpack/security/token/*"]),
-    privilege(
-        "manage_transform",
-        &[
-            "cluster:admin/data_frame/*",
-            "cluster:monitor/data_frame/*",
-            "cluster:monitor/transform/*",
-            "cluster:admin/transform/*",
-        ],
-    ),
-    privilege(
-        "manage_user_profile",
-        &["cluster:admin/xpack/security/profile/*"],
-    ),
-    privilege(
-        "manage_watcher",
-        &[
-            "cluster:admin/xpack/watcher/*",
-            "cluster:monitor/xpack/watcher/*",
-        ],
-    ),
+    privilege("manage_transform", &["cluster:admin/data_frame/*", "cluster:monitor/data_frame/*", "cluster:monitor/transform/*", "cluster:admin/transform/*"]),
+    privilege("manage_user_profile", &["cluster:admin/xpack/security/profile/*"]),
+    privilege("manage_watcher", &["cluster:admin/xpack/watcher/*", "cluster:monitor/xpack/watcher/*"]),
     privilege("monitor", &["cluster:monitor/*"]),
-    privilege(
-        "monitor_connector",
-        &[
-            "cluster:admin/xpack/connector/get",
-            "cluster:admin/xpack/connector/list",
-        ],
-    ),
-    privilege(
-        "monitor_data_frame_transforms",
-        &[
-            "cluster:monitor/data_frame/*",
-            "cluster:monitor/transform/*",
-        ],
-    ),
-    privilege(
-        "monitor_data_stream_global_retention",
-        &["cluster:admin/data_stream/global_retention/get"],
-    ),
+    privilege("monitor_connector", &["cluster:admin/xpack/connector/get", "cluster:admin/xpack/connector/list"]),
+    privilege("monitor_data_frame_transforms", &["cluster:monitor/data_frame/*", "cluster:monitor/transform/*"]),
+    privilege("monitor_data_stream_global_retention", &["cluster:admin/data_stream/global_retention/get"]),
     privilege("monitor_enrich", &["cluster:monitor/xpack/enrich/*"]),
     privilege("monitor_esql", &["cluster:monitor/xpack/esql/*"]),
-    privilege(
-        "monitor_inference",
-        &[
-            "cluster:monitor/xpack/inference*",
-            "cluster:internal/xpack/inference*",
-        ],
-    ),
+    privilege("monitor_inference", &["cluster:monitor/xpack/inference*", "cluster:internal/xpack/inference*"]),
     privilege("monitor_ml", &["cluster:monitor/xpack/ml/*"]),
     privilege("monitor_rollup", &["cluster:monitor/xpack/rollup/*"]),
-    privilege(
-        "monitor_snapshot",
-        &[
-            "cluster:admin/snapshot/status*",
-            "cluster:admin/snapshot/get",
-            "cluster:admin/repository/get",
-        ],
-    ),
+    privilege("monitor_snapshot", &["cluster:admin/snapshot/status*", "cluster:admin/snapshot/get", "cluster:admin/repository/get"]),
     privilege("monitor_stats", &["cluster:monitor/stats*"]),
-    privilege(
-        "monitor_text_structure",
-        &["cluster:monitor/text_structure/*"],
-    ),
-    privilege(
-        "monitor_transform",
-        &[
-            "cluster:monitor/data_frame/*",
-            "cluster:monitor/transform/*",
-        ],
-    ),
+    privilege("monitor_text_structure", &["cluster:monitor/text_structure/*"]),
+    privilege("monitor_transform", &["cluster:monitor/data_frame/*", "cluster:monitor/transform/*"]),
     privilege("monitor_watcher", &["cluster:monitor/xpack/watcher/*"]),
     privilege("none", &[]),
-    privilege(
-        "post_behavioral_analytics_event",
-        &["cluster:admin/xpack/application/analytics/post_event"],
-    ),
-    privilege(
-        "read_ccr",
-        &["cluster:monitor/state", "cluster:monitor/xpack/ccr/*"],
-    ),
-    privilege(
-        "read_connector_secrets",
-        &["cluster:admin/xpack/connector/secret/get"],
-    ),
+    privilege("post_behavioral_analytics_event", &["cluster:admin/xpack/application/analytics/post_event"]),
+    privilege("read_ccr", &["cluster:monitor/state", "cluster:monitor/xpack/ccr/*"]),
+    privilege("read_connector_secrets", &["cluster:admin/xpack/connector/secret/get"]),
     privilege("read_fleet_secrets", &["cluster:admin/fleet/secrets/get"]),
-    privilege(
-        "read_ilm",
-        &[
-            "cluster:admin/ilm/get",
-            "cluster:admin/ilm/operation_mode/get",
-        ],
-    ),
-    privilege(
-        "read_pipeline",
-        &[
-            "cluster:admin/ingest/pipeline/get",
-            "cluster:admin/ingest/pipeline/simulate",
-        ],
-    ),
-    privilege(
-        "read_project_routing",
-        &["cluster:monitor/project_routing/get"],
-    ),
-    privilege(
-        "read_security",
-        &[
-            "cluster:admin/xpack/security/api_key/get",
-            "cluster:admin/xpack/security/api_key/query",
-            "cluster:admin/xpack/security/privilege/builtin/get",
-            "cluster:admin/xpack/security/privilege/get",
-            "cluster:admin/xpack/security/profile/get",
-            "cluster:admin/xpack/security/profile/has_privileges",
-            "cluster:admin/xpack/security/profile/suggest",
-            "cluster:admin/xpack/security/role/get",
-            "cluster:admin/xpack/security/role/query",
-            "cluster:admin/xpack/security/role_mapping/get",
-            "cluster:admin/xpack/security/service_account/get",
-            "cluster:admin/xpack/security/service_account/credential/get*",
-            "cluster:admin/xpack/security/user/get",
-            "cluster:admin/xpack/security/user/has_privileges",
-            "cluster:admin/xpack/security/user/list_privileges",
-            "cluster:admin/xpack/security/user/query",
-            "cluster:admin/xpack/security/settings/get",
-        ],
-    ),
-    privilege(
-        "read_slm",
-        &[
-            "cluster:admin/slm/get",
-            "cluster:admin/slm/status",
-            "cluster:admin/ilm/operation_mode/get",
-        ],
-    ),
-    privilege(
-        "transport_client",
-        &["cluster:monitor/nodes/liveness", "cluster:monitor/state"],
-    ),
-    privilege(
-        "write_connector_secrets",
-        &["cluster:admin/xpack/connector/secret/*"],
-    ),
+    privilege("read_ilm", &["cluster:admin/ilm/get", "cluster:admin/ilm/operation_mode/get"]),
+    privilege("read_pipeline", &["cluster:admin/ingest/pipeline/get", "cluster:admin/ingest/pipeline/simulate"]),
+    privilege("read_project_routing", &["cluster:monitor/project_routing/get"]),
+    privilege("read_security", &[
+        "cluster:admin/xpack/security/api_key/get", "cluster:admin/xpack/security/api_key/query", "cluster:admin/xpack/security/privilege/builtin/get",
+        "cluster:admin/xpack/security/privilege/get", "cluster:admin/xpack/security/profile/get",
+        "cluster:admin/xpack/security/profile/has_privileges", "cluster:admin/xpack/security/profile/suggest", "cluster:admin/xpack/security/role/get",
+        "cluster:admin/xpack/security/role/query", "cluster:admin/xpack/security/role_mapping/get", "cluster:admin/xpack/security/service_account/get",
+        "cluster:admin/xpack/security/service_account/credential/get*", "cluster:admin/xpack/security/user/get",
+        "cluster:admin/xpack/security/user/has_privileges", "cluster:admin/xpack/security/user/list_privileges",
+        "cluster:admin/xpack/security/user/query", "cluster:admin/xpack/security/settings/get",
+    ]),
+    privilege("read_slm", &["cluster:admin/slm/get", "cluster:admin/slm/status", "cluster:admin/ilm/operation_mode/get"]),
+    privilege("transport_client", &["cluster:monitor/nodes/liveness", "cluster:monitor/state"]),
+    privilege("write_connector_secrets", &["cluster:admin/xpack/connector/secret/*"]),
     privilege("write_fleet_secrets", &["cluster:admin/fleet/secrets/*"]),
 ];
 
@@ -387,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn all_implies_everything() {
+    fn all_implies_every_privilege() {
         for privilege in super::CLUSTER_PRIVILEGES {
             assert!(holder_of("all", privilege.name), "{}", privilege.name);
         }
     }
 
     #[test]
-    fn manage_holds_no_security() {
+    fn manage_excludes_security() {
         assert!(holder_of("manage", "monitor"));
         assert!(holder_of("manage", "manage"));
         assert!(!holder_of("manage", "all"));
@@ -406,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ladder_of_key_privileges() {
+    fn key_privileges_imply_narrower_ones() {
         assert!(holder_of("manage_security", "manage_api_key"));
         assert!(holder_of("manage_api_key", "manage_own_api_key"));
         assert!(holder_of("manage_api_key", "grant_api_key"));

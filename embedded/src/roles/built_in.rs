@@ -171,7 +171,7 @@ mod tests {
     use super::{BUILT_IN_ROLES, definitions};
 
     #[test]
-    fn every_built_in_role_can_be_read() {
+    fn built_in_roles_are_valid() {
         let defined = definitions().as_object().unwrap().len();
         assert_eq!(BUILT_IN_ROLES.len(), defined);
         for (name, role) in BUILT_IN_ROLES.iter() {

@@ -35,7 +35,7 @@ mod tests {
     use std::{fs, path::Path};
 
     #[test]
-    fn every_file_is_in_the_list() {
+    fn every_migration_file_is_listed() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
         let mut files: Vec<_> = fs::read_dir(folder)
             .unwrap()

@@ -2,10 +2,12 @@
 
 use crate::support::*;
 
-async fn with_keys() -> (TestEngine, Person) {
+async fn with_keys() -> (TestEngine, Client) {
     let engine = TestEngine::start().await.since(8, 13);
     let elastic = engine.elastic();
-    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_own_api_key"])
+        .await;
     ann.create_key(json!({"name": "a", "metadata": {"application": "apm", "team": "red"}}))
         .await;
     ann.create_key(json!({"name": "b", "metadata": {"application": "apm", "team": "blue"}, "expiration": "1h"})).await;
@@ -18,13 +20,13 @@ async fn with_keys() -> (TestEngine, Person) {
     (engine, elastic)
 }
 
-async fn ask(person: &Person, aggregation: Value) -> Value {
+async fn ask(client: &Client, aggregation: Value) -> Value {
     let body = json!({"size": 0, "aggs": {"x": aggregation}});
-    person.query(body).await.assert_ok()["aggregations"]["x"].clone()
+    client.query(body).await.assert_ok()["aggregations"]["x"].clone()
 }
 
 #[tokio::test]
-async fn terms_count_the_values() {
+async fn terms_aggregation_counts_values() {
     let (_engine, elastic) = with_keys().await;
     assert_eq!(
         ask(&elastic, json!({"terms": {"field": "username"}})).await,
@@ -52,7 +54,7 @@ async fn terms_count_the_values() {
 }
 
 #[tokio::test]
-async fn filters_make_named_buckets() {
+async fn filters_aggregation_returns_named_buckets() {
     let (engine, elastic) = with_keys().await;
     engine
         .clock()
@@ -77,7 +79,7 @@ async fn filters_make_named_buckets() {
 }
 
 #[tokio::test]
-async fn questions_stand_inside_questions() {
+async fn aggregations_nest() {
     let (_engine, elastic) = with_keys().await;
     let answer = ask(&elastic, json!({"terms": {"field": "username"}, "aggs": {"teams": {"terms": {"field": "metadata.team"}}, "n": {"value_count": {"field": "expiration"}}}})).await;
     assert_eq!(
@@ -92,7 +94,7 @@ async fn questions_stand_inside_questions() {
 }
 
 #[tokio::test]
-async fn the_smaller_ones_count_as_well() {
+async fn single_value_aggregations_count() {
     let (_engine, elastic) = with_keys().await;
     assert_eq!(
         ask(&elastic, json!({"filter": {"term": {"username": "ann"}}})).await,
@@ -113,7 +115,7 @@ async fn the_smaller_ones_count_as_well() {
 }
 
 #[tokio::test]
-async fn ranges_of_moments() {
+async fn date_range_aggregation_counts_timestamps() {
     let (_engine, elastic) = with_keys().await;
     let answer = ask(&elastic, json!({"date_range": {"field": "expiration", "ranges": [{"key": "week", "from": "now", "to": "now+7d"}, {"from": "now+7d"}]}})).await;
     assert_eq!(
@@ -129,7 +131,7 @@ async fn ranges_of_moments() {
 }
 
 #[tokio::test]
-async fn composite_buckets_are_paged() {
+async fn composite_aggregation_pages_with_after_key() {
     let (_engine, elastic) = with_keys().await;
     let sources = json!([{"u": {"terms": {"field": "username"}}}, {"i": {"terms": {"field": "name", "order": "desc"}}}]);
     let (mut keys, mut after) = (Vec::new(), Value::Null);
@@ -154,7 +156,7 @@ async fn composite_buckets_are_paged() {
 }
 
 #[tokio::test]
-async fn typed_keys_prefix_the_names() {
+async fn typed_keys_prefix_aggregation_names() {
     let (_engine, elastic) = with_keys().await;
     let body = json!({"size": 0, "aggregations": {"x": {"terms": {"field": "name"}}, "y": {"filter": {"match_all": {}}}}});
     let answer = elastic
@@ -166,7 +168,7 @@ async fn typed_keys_prefix_the_names() {
 }
 
 #[tokio::test]
-async fn other_aggregations_are_refused() {
+async fn unsupported_aggregations_are_refused() {
     let (_engine, elastic) = with_keys().await;
     for aggregation in [
         json!({"avg": {"field": "creation"}}),
@@ -188,7 +190,7 @@ async fn other_aggregations_are_refused() {
 }
 
 #[tokio::test]
-async fn totals_stay_right_while_keys_change() {
+async fn counts_from_groups_equal_counts_of_keys() {
     let (engine, elastic) = with_keys().await;
     let owners = json!({"terms": {"field": "username"}});
     let mut keys = Vec::new();
@@ -217,7 +219,7 @@ async fn totals_stay_right_while_keys_change() {
         json!({"term": {"invalidated": true}}),
         json!({"bool": {"must_not": [{"exists": {"field": "expiration"}}]}}),
     ] {
-        // `name` is not among the groups, so the second form counts key by key.
+        // `name` is not a group's field, so the second form counts key by key.
         let slow = json!({"bool": {"must": [query, {"exists": {"field": "name"}}]}});
         let count = |query: Value| json!({"size": 0, "query": query, "aggs": {"o": owners}});
         let by_groups = elastic.query(count(query.clone())).await.assert_ok();

@@ -20,7 +20,7 @@ async fn problems(body: Value) -> String {
 }
 
 #[tokio::test]
-async fn a_key_is_answered_once_with_its_secret() {
+async fn created_key_is_returned_with_its_secret() {
     let engine = TestEngine::start().await;
     let body = engine
         .elastic()
@@ -45,7 +45,7 @@ async fn a_key_is_answered_once_with_its_secret() {
 }
 
 #[tokio::test]
-async fn encoded_keys_can_be_found_by_a_secret_scanner() {
+async fn encoded_key_matches_secret_scanner_pattern() {
     let engine = TestEngine::start().await;
     for _ in 0..50 {
         let encoded = engine
@@ -63,7 +63,7 @@ async fn encoded_keys_can_be_found_by_a_secret_scanner() {
 }
 
 #[tokio::test]
-async fn names_need_not_be_unique() {
+async fn key_names_need_not_be_unique() {
     let engine = TestEngine::start().await;
     let one = engine.elastic().create_key(json!({"name": "same"})).await;
     let two = engine.elastic().create_key(json!({"name": "same"})).await;
@@ -71,7 +71,7 @@ async fn names_need_not_be_unique() {
 }
 
 #[tokio::test]
-async fn a_missing_name_is_required() {
+async fn missing_key_name_is_refused() {
     assert_eq!(
         refused(json!({}), "illegal_argument_exception").await,
         "Required [name]"
@@ -79,7 +79,7 @@ async fn a_missing_name_is_required() {
 }
 
 #[tokio::test]
-async fn names_have_rules() {
+async fn invalid_key_names_are_refused() {
     assert_eq!(
         problems(json!({"name": ""})).await,
         "Validation Failed: 1: api key name is required;"
@@ -99,7 +99,7 @@ async fn names_have_rules() {
 }
 
 #[tokio::test]
-async fn names_are_counted_as_elasticsearch_counts() {
+async fn key_name_length_counts_utf16_units() {
     let engine = TestEngine::start().await;
     engine
         .elastic()
@@ -117,7 +117,7 @@ async fn names_are_counted_as_elasticsearch_counts() {
 }
 
 #[tokio::test]
-async fn all_broken_rules_are_told_together() {
+async fn all_broken_rules_are_reported_together() {
     let reason = problems(json!({
         "name": "_x ",
         "metadata": {"_m": 1},
@@ -165,7 +165,7 @@ async fn unknown_fields_and_wrong_types_are_refused() {
 }
 
 #[tokio::test]
-async fn a_bad_descriptor_is_the_cause() {
+async fn malformed_descriptor_is_reported_as_cause() {
     let engine = TestEngine::start().await;
     let response = engine
         .elastic()
@@ -183,7 +183,7 @@ async fn a_bad_descriptor_is_the_cause() {
 }
 
 #[tokio::test]
-async fn expirations_that_cannot_be_read_are_refused() {
+async fn malformed_expirations_are_refused() {
     for expiration in ["", "1", "1.5d", "-5d", "1w", "tomorrow"] {
         let reason = refused(
             json!({"name": "k", "expiration": expiration}),
@@ -195,19 +195,23 @@ async fn expirations_that_cannot_be_read_are_refused() {
 }
 
 #[tokio::test]
-async fn expirations_below_a_second_make_an_expired_key() {
+async fn expiration_below_a_second_creates_expired_key() {
     let engine = TestEngine::start().await;
     for expiration in ["1nanos", "999ms", "0", "-1"] {
         let key = engine
             .elastic()
             .create_key(json!({"name": "k", "expiration": expiration}))
             .await;
-        assert_eq!(engine.key(&key).status_of_me().await, 401, "{expiration}");
+        assert_eq!(
+            engine.key(&key).authentication_status().await,
+            401,
+            "{expiration}"
+        );
     }
 }
 
 #[tokio::test]
-async fn descriptors_come_back_normalised() {
+async fn descriptors_are_returned_normalized() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k", "role_descriptors": {"r": {
         "cluster": ["all"], "index": [{"names": "i", "privileges": ["read"], "query": {"match_all": {}}}],
@@ -226,7 +230,7 @@ async fn descriptors_come_back_normalised() {
 }
 
 #[tokio::test]
-async fn a_key_may_only_create_a_powerless_key() {
+async fn key_creates_only_keys_without_privileges() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     let me = engine.key(&key);
@@ -256,7 +260,7 @@ async fn a_key_may_only_create_a_powerless_key() {
 }
 
 #[tokio::test]
-async fn a_workflow_restriction_stands_alone() {
+async fn restricted_descriptor_must_be_the_only_one() {
     let engine = TestEngine::start().await.since(8, 9);
     let elastic = engine.elastic();
     let restricted = json!({"restriction": {"workflows": ["search_application_query"]}});

@@ -2,19 +2,19 @@
 
 use crate::support::*;
 
-async fn get(person: &Person, query: &str) -> Response {
-    person.get(&format!("/_security/api_key?{query}")).await
+async fn get(client: &Client, query: &str) -> Response {
+    client.get(&format!("/_security/api_key?{query}")).await
 }
 
-async fn count(person: &Person, query: &str) -> usize {
-    get(person, query).await.assert_ok()["api_keys"]
+async fn count(client: &Client, query: &str) -> usize {
+    get(client, query).await.assert_ok()["api_keys"]
         .as_array()
         .unwrap()
         .len()
 }
 
 #[tokio::test]
-async fn a_key_is_shown_without_its_secret() {
+async fn key_is_shown_without_its_secret() {
     let engine = TestEngine::start().await;
     let key = engine
         .elastic()
@@ -36,7 +36,9 @@ async fn a_key_is_shown_without_its_secret() {
 #[tokio::test]
 async fn limits_are_shown_when_asked_for() {
     let engine = TestEngine::start().await.since(8, 5);
-    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_own_api_key"])
+        .await;
     let key = ann.create_key(json!({"name": "k"})).await;
     let shown = get(
         &engine.elastic(),
@@ -50,7 +52,7 @@ async fn limits_are_shown_when_asked_for() {
 }
 
 #[tokio::test]
-async fn an_invalidated_key_stays_visible() {
+async fn invalidated_key_stays_visible() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     engine.elastic().invalidate(&key).await.assert_ok();
@@ -87,7 +89,7 @@ async fn blank_parameters_count_as_absent() {
 }
 
 #[tokio::test]
-async fn an_id_that_finds_nothing_is_404_and_a_name_is_not() {
+async fn unknown_id_is_404_and_unknown_name_is_200() {
     let engine = TestEngine::start().await.since(8, 10);
     let missing = get(&engine.elastic(), "id=nope").await;
     assert_eq!(
@@ -95,7 +97,9 @@ async fn an_id_that_finds_nothing_is_404_and_a_name_is_not() {
         (404, json!({"api_keys": []}))
     );
     assert_eq!(count(&engine.elastic(), "name=nope").await, 0);
-    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_own_api_key"])
+        .await;
     let key = ann.create_key(json!({"name": "k"})).await;
     assert_eq!(
         get(&engine.elastic(), &format!("id={}&owner=true", key.id))
@@ -116,7 +120,7 @@ async fn an_id_that_finds_nothing_is_404_and_a_name_is_not() {
 }
 
 #[tokio::test]
-async fn a_name_may_end_with_a_star() {
+async fn key_name_with_trailing_star_is_a_prefix() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     for name in ["apm-1", "apm-2", "ap*m", "APM-3"] {
@@ -129,10 +133,12 @@ async fn a_name_may_end_with_a_star() {
 }
 
 #[tokio::test]
-async fn owners_can_be_asked_for() {
+async fn keys_are_selected_by_owner() {
     let engine = TestEngine::start().await;
     engine.elastic().create_key(json!({"name": "k"})).await;
-    let ann = engine.person_with("ann", &["manage_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_api_key"])
+        .await;
     ann.create_key(json!({"name": "a"})).await;
     assert_eq!(count(&ann, "").await, 2);
     assert_eq!(count(&ann, "username=ann").await, 1);
@@ -142,7 +148,7 @@ async fn owners_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn active_only_leaves_out_what_ended() {
+async fn active_only_omits_expired_and_invalidated_keys() {
     let engine = TestEngine::start().await.since(8, 10);
     let elastic = engine.elastic();
     elastic.create_key(json!({"name": "lives"})).await;

@@ -9,10 +9,12 @@ fn grant(password: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_granted_key_belongs_to_the_end_user() {
+async fn granted_key_belongs_to_the_end_user() {
     let engine = TestEngine::start().await;
-    engine.person_with("ann", &["monitor"]).await;
-    let granter = engine.person_with("granter", &["grant_api_key"]).await;
+    engine.user_with_privileges("ann", &["monitor"]).await;
+    let granter = engine
+        .user_with_privileges("granter", &["grant_api_key"])
+        .await;
     let created = granter
         .post(PATH, grant("password of theirs"))
         .await
@@ -31,7 +33,7 @@ async fn a_granted_key_belongs_to_the_end_user() {
 }
 
 #[tokio::test]
-async fn bad_credentials_of_the_end_user_are_403() {
+async fn grant_with_wrong_credentials_is_403() {
     let engine = TestEngine::start().await;
     let response = engine.elastic().post(PATH, grant("wrong one")).await;
     assert_eq!(
@@ -42,11 +44,11 @@ async fn bad_credentials_of_the_end_user_are_403() {
 }
 
 #[tokio::test]
-async fn a_grant_may_run_as_another() {
+async fn grant_may_run_as_another_user() {
     let engine = TestEngine::start().await;
-    engine.person_with("ben", &["monitor"]).await;
+    engine.user_with_privileges("ben", &["monitor"]).await;
     engine
-        .person_holding("ann", json!({"run_as": ["ben"]}))
+        .user_with_role("ann", json!({"run_as": ["ben"]}))
         .await;
     let mut body = grant("password of theirs");
     body["run_as"] = json!("ben");
@@ -65,7 +67,7 @@ async fn a_grant_may_run_as_another() {
         refused.assert_error(403, "security_exception"),
         "action [cluster:admin/xpack/security/user/authenticate] is unauthorized for user [ann] with effective roles [ann], because user [ann] is unauthorized to run as [elastic]"
     );
-    // As a disabled user nobody can be authenticated.
+    // Running as a disabled user fails the authentication.
     engine
         .elastic()
         .send("PUT", "/_security/user/ben/_disable", None)
@@ -84,9 +86,9 @@ async fn a_grant_may_run_as_another() {
 }
 
 #[tokio::test]
-async fn an_access_token_grants_as_well() {
+async fn access_token_is_accepted_for_a_grant() {
     let engine = TestEngine::start_with_tokens(true).await;
-    engine.person_with("ann", &["monitor"]).await;
+    engine.user_with_privileges("ann", &["monitor"]).await;
     let token = engine
         .elastic()
         .post(
@@ -110,7 +112,7 @@ async fn an_access_token_grants_as_well() {
 }
 
 #[tokio::test]
-async fn a_grant_without_a_key_names_the_missing_name() {
+async fn grant_without_a_key_requires_a_name() {
     let engine = TestEngine::start().await;
     let body = json!({"grant_type": "password", "username": "ann", "password": "x"});
     let reason = engine
@@ -122,7 +124,7 @@ async fn a_grant_without_a_key_names_the_missing_name() {
 }
 
 #[tokio::test]
-async fn the_fields_must_fit_the_type() {
+async fn grant_fields_must_match_grant_type() {
     let engine = TestEngine::start().await;
     let key = json!({"name": "k"});
     for body in [

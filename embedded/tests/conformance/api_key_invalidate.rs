@@ -14,7 +14,7 @@ async fn refused(body: Value) -> String {
 }
 
 #[tokio::test]
-async fn something_must_be_named() {
+async fn invalidate_requires_a_selection() {
     let reason = refused(json!({})).await;
     assert!(reason.contains("One of [api key id(s), api key name, username, realm name] must be specified if [owner] flag is false"));
 }
@@ -32,7 +32,7 @@ async fn contradicting_fields_are_refused() {
 }
 
 #[tokio::test]
-async fn ids_are_neither_none_nor_blank() {
+async fn invalidate_refuses_empty_and_blank_ids() {
     assert!(
         refused(json!({"ids": []}))
             .await
@@ -46,7 +46,7 @@ async fn ids_are_neither_none_nor_blank() {
 }
 
 #[tokio::test]
-async fn the_old_id_field_is_unknown() {
+async fn invalidate_refuses_the_removed_id_field() {
     let engine = TestEngine::start().await;
     engine
         .elastic()
@@ -56,7 +56,7 @@ async fn the_old_id_field_is_unknown() {
 }
 
 #[tokio::test]
-async fn unknown_and_invalidated_keys_are_passed_over() {
+async fn unknown_and_invalidated_keys_are_ignored() {
     let engine = TestEngine::start().await;
     let nothing = json!({"invalidated_api_keys": [], "previously_invalidated_api_keys": [], "error_count": 0});
     let unknown = engine
@@ -73,20 +73,22 @@ async fn unknown_and_invalidated_keys_are_passed_over() {
 }
 
 #[tokio::test]
-async fn the_very_next_request_is_refused() {
+async fn invalidated_key_is_refused_on_its_next_request() {
     let engine = TestEngine::start().await;
     for _ in 0..50 {
         let key = engine.elastic().create_key(json!({"name": "k"})).await;
-        assert_eq!(engine.key(&key).status_of_me().await, 200);
+        assert_eq!(engine.key(&key).authentication_status().await, 200);
         engine.elastic().invalidate(&key).await.assert_ok();
-        assert_eq!(engine.key(&key).status_of_me().await, 401);
+        assert_eq!(engine.key(&key).authentication_status().await, 401);
     }
 }
 
 #[tokio::test]
-async fn a_star_means_every_key_in_scope() {
+async fn star_invalidates_every_key_in_scope() {
     let engine = TestEngine::start().await;
-    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_own_api_key"])
+        .await;
     let of_elastic = engine.elastic().create_key(json!({"name": "k"})).await;
     for _ in 0..3 {
         ann.create_key(json!({"name": "a"})).await;
@@ -96,13 +98,15 @@ async fn a_star_means_every_key_in_scope() {
         .await
         .assert_ok();
     assert_eq!(done["invalidated_api_keys"].as_array().unwrap().len(), 3);
-    assert_eq!(engine.key(&of_elastic).status_of_me().await, 200);
+    assert_eq!(engine.key(&of_elastic).authentication_status().await, 200);
 }
 
 #[tokio::test]
 async fn keys_of_a_user_or_realm_can_be_invalidated() {
     let engine = TestEngine::start().await;
-    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_own_api_key"])
+        .await;
     ann.create_key(json!({"name": "a"})).await;
     engine.elastic().create_key(json!({"name": "k"})).await;
     let by_user = engine
@@ -123,7 +127,7 @@ async fn keys_of_a_user_or_realm_can_be_invalidated() {
 }
 
 #[tokio::test]
-async fn an_expired_key_can_be_invalidated() {
+async fn expired_key_can_be_invalidated() {
     let engine = TestEngine::start().await;
     let key = engine
         .elastic()

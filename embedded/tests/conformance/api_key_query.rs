@@ -2,11 +2,14 @@
 
 use crate::support::*;
 
-/// Five keys: two of ann, three of elastic; one revoked, one expired, one that will expire.
-async fn with_keys() -> (TestEngine, Person) {
+/// Creates five keys: two of ann, three of elastic; one revoked, one expired, one with a later
+/// expiration.
+async fn with_keys() -> (TestEngine, Client) {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
-    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_own_api_key"])
+        .await;
     let apm = |extra: Value| {
         let mut metadata = json!({"application": "apm"});
         metadata
@@ -34,14 +37,14 @@ async fn with_keys() -> (TestEngine, Person) {
     (engine, elastic)
 }
 
-async fn sorted(person: &Person, query: Value) -> Vec<String> {
-    let mut names = person.names(json!({"query": query, "size": 100})).await;
+async fn sorted(client: &Client, query: Value) -> Vec<String> {
+    let mut names = client.names(json!({"query": query, "size": 100})).await;
     names.sort();
     names
 }
 
 #[tokio::test]
-async fn without_a_body_ten_keys_are_answered() {
+async fn query_without_a_body_returns_ten_keys() {
     let (_engine, elastic) = with_keys().await;
     for _ in 0..7 {
         elastic.create_key(json!({"name": "more"})).await;
@@ -53,7 +56,7 @@ async fn without_a_body_ten_keys_are_answered() {
 }
 
 #[tokio::test]
-async fn every_kind_of_query_finds_what_it_should() {
+async fn each_query_type_finds_its_keys() {
     let (engine, elastic) = with_keys().await;
     let all = [
         "Checkout-java",
@@ -62,108 +65,46 @@ async fn every_kind_of_query_finds_what_it_should() {
         "revoked",
         "system",
     ];
+    #[rustfmt::skip]
     let cases: Vec<(Value, &[&str])> = vec![
         (json!({"match_all": {}}), &all),
         (json!({"term": {"name": "revoked"}}), &["revoked"]),
         (json!({"term": {"name": {"value": "REVOKED"}}}), &[]),
-        (
-            json!({"term": {"name": {"value": "REVOKED", "case_insensitive": true}}}),
-            &["revoked"],
-        ),
+        (json!({"term": {"name": {"value": "REVOKED", "case_insensitive": true}}}), &["revoked"]),
         (json!({"match": {"name": "revoked"}}), &["revoked"]),
-        (
-            json!({"match": {"name": {"query": "revoked", "operator": "and"}}}),
-            &["revoked"],
-        ),
-        (
-            json!({"terms": {"name": ["revoked", "system", "nope"]}}),
-            &["revoked", "system"],
-        ),
+        (json!({"match": {"name": {"query": "revoked", "operator": "and"}}}), &["revoked"]),
+        (json!({"terms": {"name": ["revoked", "system", "nope"]}}), &["revoked", "system"]),
         (json!({"prefix": {"name": "checkout"}}), &["checkout-node"]),
-        (
-            json!({"prefix": {"name": {"value": "CHECK", "case_insensitive": true}}}),
-            &["Checkout-java", "checkout-node"],
-        ),
+        (json!({"prefix": {"name": {"value": "CHECK", "case_insensitive": true}}}), &["Checkout-java", "checkout-node"]),
         (json!({"wildcard": {"name": "*-no?e"}}), &["checkout-node"]),
-        (
-            json!({"wildcard": {"name": {"value": "*OUT*", "case_insensitive": true}}}),
-            &["Checkout-java", "checkout-node"],
-        ),
+        (json!({"wildcard": {"name": {"value": "*OUT*", "case_insensitive": true}}}), &["Checkout-java", "checkout-node"]),
         (json!({"wildcard": {"name": "*OUT*"}}), &[]),
-        (
-            json!({"exists": {"field": "expiration"}}),
-            &["Checkout-java", "expired"],
-        ),
-        (
-            json!({"exists": {"field": "metadata.tags"}}),
-            &["Checkout-java"],
-        ),
+        (json!({"exists": {"field": "expiration"}}), &["Checkout-java", "expired"]),
+        (json!({"exists": {"field": "metadata.tags"}}), &["Checkout-java"]),
         (json!({"exists": {"field": "metadata"}}), &all),
-        (
-            json!({"term": {"username": "ann"}}),
-            &["Checkout-java", "checkout-node"],
-        ),
-        (
-            json!({"term": {"realm_name": "reserved"}}),
-            &["expired", "revoked", "system"],
-        ),
+        (json!({"term": {"username": "ann"}}), &["Checkout-java", "checkout-node"]),
+        (json!({"term": {"realm_name": "reserved"}}), &["expired", "revoked", "system"]),
         (json!({"term": {"type": "rest"}}), &all),
         (json!({"term": {"invalidated": true}}), &["revoked"]),
         (json!({"term": {"invalidated": "true"}}), &["revoked"]),
-        (
-            json!({"range": {"expiration": {"lte": "now"}}}),
-            &["expired"],
-        ),
-        (
-            json!({"range": {"expiration": {"gt": "now", "lt": "now+31d"}}}),
-            &["Checkout-java"],
-        ),
+        (json!({"range": {"expiration": {"lte": "now"}}}), &["expired"]),
+        (json!({"range": {"expiration": {"gt": "now", "lt": "now+31d"}}}), &["Checkout-java"]),
         (json!({"range": {"creation": {"lt": "now"}}}), &all),
-        (
-            json!({"range": {"creation": {"gte": engine.start_ms() + 4_000}}}),
-            &["system"],
-        ),
-        (
-            json!({"range": {"creation": {"gte": "2026-01-02", "lt": "2026-01-02||+1d"}}}),
-            &all,
-        ),
+        (json!({"range": {"creation": {"gte": engine.start_ms() + 4_000}}}), &["system"]),
+        (json!({"range": {"creation": {"gte": "2026-01-02", "lt": "2026-01-02||+1d"}}}), &all),
         (json!({"range": {"invalidation": {"gte": 0}}}), &["revoked"]),
-        (
-            json!({"range": {"name": {"gte": "r", "lt": "s"}}}),
-            &["revoked"],
-        ),
+        (json!({"range": {"name": {"gte": "r", "lt": "s"}}}), &["revoked"]),
         (json!({"term": {"metadata.application": "apm"}}), &all),
         (json!({"term": {"metadata.system": true}}), &["system"]),
-        (
-            json!({"term": {"metadata.team.name": "shop"}}),
-            &["checkout-node"],
-        ),
-        (
-            json!({"term": {"metadata.team.size": 3}}),
-            &["checkout-node"],
-        ),
+        (json!({"term": {"metadata.team.name": "shop"}}), &["checkout-node"]),
+        (json!({"term": {"metadata.team.size": 3}}), &["checkout-node"]),
         (json!({"term": {"metadata.tags": "b"}}), &["Checkout-java"]),
         (json!({"term": {"metadata": "shop"}}), &["checkout-node"]),
-        (
-            json!({"simple_query_string": {"query": "revoked system"}}),
-            &["revoked", "system"],
-        ),
-        (
-            json!({"simple_query_string": {"query": "check*", "fields": ["name"]}}),
-            &["checkout-node"],
-        ),
-        (
-            json!({"simple_query_string": {"query": "shop | revoked"}}),
-            &["checkout-node", "revoked"],
-        ),
-        (
-            json!({"simple_query_string": {"query": "ann + shop"}}),
-            &["checkout-node"],
-        ),
-        (
-            json!({"simple_query_string": {"query": "revoked", "fields": ["api_key_hash", "doc_type"]}}),
-            &[],
-        ),
+        (json!({"simple_query_string": {"query": "revoked system"}}), &["revoked", "system"]),
+        (json!({"simple_query_string": {"query": "check*", "fields": ["name"]}}), &["checkout-node"]),
+        (json!({"simple_query_string": {"query": "shop | revoked"}}), &["checkout-node", "revoked"]),
+        (json!({"simple_query_string": {"query": "ann + shop"}}), &["checkout-node"]),
+        (json!({"simple_query_string": {"query": "revoked", "fields": ["api_key_hash", "doc_type"]}}), &[]),
     ];
     for (query, expected) in cases {
         assert_eq!(sorted(&elastic, query.clone()).await, expected, "{query}");
@@ -171,52 +112,20 @@ async fn every_kind_of_query_finds_what_it_should() {
 }
 
 #[tokio::test]
-async fn clauses_combine() {
+async fn bool_query_combines_clauses() {
     let (_engine, elastic) = with_keys().await;
     let term = |field: &str, value: &str| json!({"term": {field: value}});
+    #[rustfmt::skip]
     let cases: Vec<(Value, &[&str])> = vec![
-        (
-            json!({"bool": {}}),
-            &[
-                "Checkout-java",
-                "checkout-node",
-                "expired",
-                "revoked",
-                "system",
-            ],
-        ),
-        (
-            json!({"bool": {"filter": [term("username", "elastic")], "must_not": [{"term": {"invalidated": true}}]}}),
-            &["expired", "system"],
-        ),
-        (
-            json!({"bool": {"filter": term("metadata.application", "apm"), "must_not": {"term": {"metadata.system": true}}}}),
-            &["Checkout-java", "checkout-node", "expired", "revoked"],
-        ),
-        (
-            json!({"bool": {"should": [term("name", "revoked"), term("name", "system")]}}),
-            &["revoked", "system"],
-        ),
-        (
-            json!({"bool": {"must": [term("username", "elastic")], "should": [term("name", "revoked")]}}),
-            &["expired", "revoked", "system"],
-        ),
-        (
-            json!({"bool": {"must": [term("username", "elastic")], "should": [term("name", "revoked")], "minimum_should_match": 1}}),
-            &["revoked"],
-        ),
-        (
-            json!({"bool": {"should": [term("name", "revoked"), term("username", "elastic"), term("username", "ann")], "minimum_should_match": 2}}),
-            &["revoked"],
-        ),
-        (
-            json!({"bool": {"must_not": [{"exists": {"field": "metadata.system"}}]}}),
-            &["Checkout-java", "checkout-node", "revoked"],
-        ),
-        (
-            json!({"bool": {"must_not": [{"range": {"expiration": {"lte": "now"}}}]}}),
-            &["Checkout-java", "checkout-node", "revoked", "system"],
-        ),
+        (json!({"bool": {}}), &["Checkout-java", "checkout-node", "expired", "revoked", "system"]),
+        (json!({"bool": {"filter": [term("username", "elastic")], "must_not": [{"term": {"invalidated": true}}]}}), &["expired", "system"]),
+        (json!({"bool": {"filter": term("metadata.application", "apm"), "must_not": {"term": {"metadata.system": true}}}}), &["Checkout-java", "checkout-node", "expired", "revoked"]),
+        (json!({"bool": {"should": [term("name", "revoked"), term("name", "system")]}}), &["revoked", "system"]),
+        (json!({"bool": {"must": [term("username", "elastic")], "should": [term("name", "revoked")]}}), &["expired", "revoked", "system"]),
+        (json!({"bool": {"must": [term("username", "elastic")], "should": [term("name", "revoked")], "minimum_should_match": 1}}), &["revoked"]),
+        (json!({"bool": {"should": [term("name", "revoked"), term("username", "elastic"), term("username", "ann")], "minimum_should_match": 2}}), &["revoked"]),
+        (json!({"bool": {"must_not": [{"exists": {"field": "metadata.system"}}]}}), &["Checkout-java", "checkout-node", "revoked"]),
+        (json!({"bool": {"must_not": [{"range": {"expiration": {"lte": "now"}}}]}}), &["Checkout-java", "checkout-node", "revoked", "system"]),
     ];
     for (query, expected) in cases {
         assert_eq!(sorted(&elastic, query.clone()).await, expected, "{query}");
@@ -224,7 +133,7 @@ async fn clauses_combine() {
 }
 
 #[tokio::test]
-async fn ids_are_queried_by_ids() {
+async fn ids_query_selects_by_id() {
     let (_engine, elastic) = with_keys().await;
     let key = elastic.create_key(json!({"name": "k"})).await;
     assert_eq!(
@@ -236,7 +145,7 @@ async fn ids_are_queried_by_ids() {
 }
 
 #[tokio::test]
-async fn several_values_in_a_field_all_count() {
+async fn every_value_of_a_multi_valued_field_matches() {
     let (_engine, elastic) = with_keys().await;
     elastic.create_key(json!({"name": "both", "metadata": {"application": ["apm", "other"], "system": [true, false]}})).await;
     assert_eq!(
@@ -255,7 +164,7 @@ async fn several_values_in_a_field_all_count() {
 }
 
 #[tokio::test]
-async fn other_queries_and_fields_are_refused() {
+async fn unsupported_queries_and_fields_are_refused() {
     let (_engine, elastic) = with_keys().await;
     for query in [
         json!({"query_string": {"query": "x"}}),
@@ -297,7 +206,7 @@ async fn other_queries_and_fields_are_refused() {
 }
 
 #[tokio::test]
-async fn pages_have_limits() {
+async fn page_size_is_limited() {
     let (_engine, elastic) = with_keys().await;
     let reason = elastic
         .query(json!({"from": -1}))
@@ -318,7 +227,7 @@ async fn pages_have_limits() {
 }
 
 #[tokio::test]
-async fn from_skips() {
+async fn from_skips_keys() {
     let (_engine, elastic) = with_keys().await;
     let names = elastic
         .names(json!({"from": 1, "size": 2, "sort": ["creation"]}))
@@ -327,89 +236,18 @@ async fn from_skips() {
 }
 
 #[tokio::test]
-async fn lists_are_sorted_and_missing_values_come_last() {
+async fn missing_values_sort_last() {
     let (_engine, elastic) = with_keys().await;
+    #[rustfmt::skip]
     let cases: Vec<(Value, &[&str])> = vec![
-        (
-            json!("name"),
-            &[
-                "Checkout-java",
-                "checkout-node",
-                "expired",
-                "revoked",
-                "system",
-            ],
-        ),
-        (
-            json!([{"creation": "desc"}]),
-            &[
-                "system",
-                "expired",
-                "revoked",
-                "Checkout-java",
-                "checkout-node",
-            ],
-        ),
-        (
-            json!([{"username": {"order": "asc"}}, {"creation": {"order": "desc"}}]),
-            &[
-                "Checkout-java",
-                "checkout-node",
-                "system",
-                "expired",
-                "revoked",
-            ],
-        ),
-        (
-            json!([{"expiration": "asc"}, {"name": "asc"}]),
-            &[
-                "expired",
-                "Checkout-java",
-                "checkout-node",
-                "revoked",
-                "system",
-            ],
-        ),
-        (
-            json!([{"expiration": "desc"}, {"name": "desc"}]),
-            &[
-                "Checkout-java",
-                "expired",
-                "system",
-                "revoked",
-                "checkout-node",
-            ],
-        ),
-        (
-            json!([{"metadata.team.name": "asc"}, "name"]),
-            &[
-                "checkout-node",
-                "Checkout-java",
-                "expired",
-                "revoked",
-                "system",
-            ],
-        ),
-        (
-            json!(["_doc"]),
-            &[
-                "checkout-node",
-                "Checkout-java",
-                "revoked",
-                "expired",
-                "system",
-            ],
-        ),
-        (
-            json!([{"invalidated": "desc"}, "name"]),
-            &[
-                "revoked",
-                "Checkout-java",
-                "checkout-node",
-                "expired",
-                "system",
-            ],
-        ),
+        (json!("name"), &["Checkout-java", "checkout-node", "expired", "revoked", "system"]),
+        (json!([{"creation": "desc"}]), &["system", "expired", "revoked", "Checkout-java", "checkout-node"]),
+        (json!([{"username": {"order": "asc"}}, {"creation": {"order": "desc"}}]), &["Checkout-java", "checkout-node", "system", "expired", "revoked"]),
+        (json!([{"expiration": "asc"}, {"name": "asc"}]), &["expired", "Checkout-java", "checkout-node", "revoked", "system"]),
+        (json!([{"expiration": "desc"}, {"name": "desc"}]), &["Checkout-java", "expired", "system", "revoked", "checkout-node"]),
+        (json!([{"metadata.team.name": "asc"}, "name"]), &["checkout-node", "Checkout-java", "expired", "revoked", "system"]),
+        (json!(["_doc"]), &["checkout-node", "Checkout-java", "revoked", "expired", "system"]),
+        (json!([{"invalidated": "desc"}, "name"]), &["revoked", "Checkout-java", "checkout-node", "expired", "system"]),
     ];
     for (sort, expected) in cases {
         assert_eq!(
@@ -421,7 +259,7 @@ async fn lists_are_sorted_and_missing_values_come_last() {
 }
 
 #[tokio::test]
-async fn sort_values_are_shown() {
+async fn sort_values_are_returned() {
     let (engine, elastic) = with_keys().await;
     let sort = json!(["name", "creation", "expiration", {"creation": {"order": "asc", "format": "strict_date_time"}}]);
     let found = elastic
@@ -442,7 +280,7 @@ async fn sort_values_are_shown() {
 }
 
 #[tokio::test]
-async fn bad_orders_are_refused() {
+async fn malformed_sort_orders_are_refused() {
     let (_engine, elastic) = with_keys().await;
     for sort in [
         json!(["id"]),
@@ -470,7 +308,7 @@ async fn bad_orders_are_refused() {
 }
 
 #[tokio::test]
-async fn a_walk_by_search_after_visits_every_key_once() {
+async fn search_after_visits_every_key_once() {
     let (engine, elastic) = with_keys().await;
     for number in 0..40 {
         let mut key =

@@ -2,12 +2,12 @@
 
 use crate::support::*;
 
-async fn update(person: &Person, id: &str, body: Value) -> Response {
-    person.put(&format!("/_security/api_key/{id}"), body).await
+async fn update(client: &Client, id: &str, body: Value) -> Response {
+    client.put(&format!("/_security/api_key/{id}"), body).await
 }
 
 #[tokio::test]
-async fn what_is_given_changes_and_the_rest_stays() {
+async fn update_changes_only_the_given_fields() {
     let engine = TestEngine::start().await.since(8, 4);
     let elastic = engine.elastic();
     let key = elastic.create_key(json!({"name": "k", "metadata": {"a": 1, "application": "x"}, "role_descriptors": {"x": {"cluster": ["monitor"]}}})).await;
@@ -41,7 +41,7 @@ async fn what_is_given_changes_and_the_rest_stays() {
 }
 
 #[tokio::test]
-async fn nothing_new_is_not_an_update() {
+async fn identical_update_is_a_noop() {
     let engine = TestEngine::start().await.since(8, 4);
     let elastic = engine.elastic();
     let descriptors = json!({"x": {"cluster": ["monitor"]}});
@@ -65,7 +65,7 @@ async fn nothing_new_is_not_an_update() {
 }
 
 #[tokio::test]
-async fn an_expiration_always_counts_and_starts_now() {
+async fn updated_expiration_starts_now_and_is_never_a_noop() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     let key = elastic
@@ -91,7 +91,7 @@ async fn an_expiration_always_counts_and_starts_now() {
 }
 
 #[tokio::test]
-async fn empty_descriptors_remove_the_restriction() {
+async fn empty_descriptors_give_the_key_its_owners_privileges() {
     let engine = TestEngine::start().await.since(8, 4);
     let elastic = engine.elastic();
     let key = elastic
@@ -109,10 +109,10 @@ async fn empty_descriptors_remove_the_restriction() {
 }
 
 #[tokio::test]
-async fn unknown_and_foreign_keys_are_not_found_even_by_a_superuser() {
+async fn keys_of_other_users_are_unknown_even_to_a_superuser() {
     let engine = TestEngine::start().await.since(8, 4);
     let key = engine
-        .person_with("ann", &["manage_own_api_key"])
+        .user_with_privileges("ann", &["manage_own_api_key"])
         .await
         .create_key(json!({"name": "k"}))
         .await;
@@ -128,7 +128,7 @@ async fn unknown_and_foreign_keys_are_not_found_even_by_a_superuser() {
 }
 
 #[tokio::test]
-async fn ended_keys_cannot_be_updated() {
+async fn invalidated_and_expired_keys_cannot_be_updated() {
     let engine = TestEngine::start().await.since(8, 4);
     let elastic = engine.elastic();
     let revoked = elastic.create_key(json!({"name": "k"})).await;
@@ -149,7 +149,7 @@ async fn ended_keys_cannot_be_updated() {
 }
 
 #[tokio::test]
-async fn a_key_cannot_update_keys() {
+async fn key_cannot_update_keys() {
     let engine = TestEngine::start().await.since(8, 4);
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     let reason = update(&engine.key(&key), &key.id, json!({}))
@@ -159,7 +159,7 @@ async fn a_key_cannot_update_keys() {
 }
 
 #[tokio::test]
-async fn rules_hold_for_updates_too() {
+async fn update_checks_metadata_and_descriptors() {
     let engine = TestEngine::start().await.since(8, 4);
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     update(&engine.elastic(), &key.id, json!({"metadata": {"_a": 1}}))
@@ -171,7 +171,7 @@ async fn rules_hold_for_updates_too() {
 }
 
 #[tokio::test]
-async fn several_keys_are_updated_one_by_one() {
+async fn bulk_update_reports_each_key() {
     let engine = TestEngine::start().await.since(8, 5);
     let elastic = engine.elastic();
     let changed = elastic.create_key(json!({"name": "a"})).await;
@@ -200,7 +200,7 @@ async fn several_keys_are_updated_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_bulk_update_needs_ids() {
+async fn bulk_update_requires_ids() {
     let engine = TestEngine::start().await.since(8, 5);
     let path = "/_security/api_key/_bulk_update";
     engine

@@ -1,4 +1,4 @@
-//! A key while it works, from the first use to the last.
+//! Use of keys, from the first request to the refusal after revocation.
 
 use base64::{
     Engine as _,
@@ -8,7 +8,7 @@ use base64::{
 use crate::support::*;
 
 #[tokio::test]
-async fn a_revoked_key_is_refused_on_its_next_use() {
+async fn revoked_key_is_refused_on_its_next_use() {
     let rounds = soak(25, 1_000);
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
@@ -16,18 +16,18 @@ async fn a_revoked_key_is_refused_on_its_next_use() {
     for round in 0..rounds {
         let key = elastic.create_key(json!({ "name": "k" })).await;
         let me = engine.key(&key);
-        // The control: until then it worked. Often enough that anything would be remembered that can be.
+        // Control: the key works until then. The requests fill every cache.
         for _ in 0..1 + round % 3 {
-            assert_eq!(me.status_of_me().await, 200);
+            assert_eq!(me.authentication_status().await, 200);
         }
         elastic.invalidate(&key).await.assert_ok();
-        refused += usize::from(me.status_of_me().await == 401);
+        refused += usize::from(me.authentication_status().await == 401);
     }
     assert_eq!(refused, rounds);
     requirement("R54", refused, rounds);
 }
 
-/// The places in a text that `YXBta2V5[A-Za-z0-9+/]{78}==`, the expression in the README, matches.
+/// The positions in a text that match `YXBta2V5[A-Za-z0-9+/]{78}==`, the expression in the README.
 fn scan(text: &[u8]) -> usize {
     const PREFIX: &[u8] = b"YXBta2V5";
     let found = text.windows(88).filter(|window| {
@@ -42,7 +42,7 @@ fn scan(text: &[u8]) -> usize {
 }
 
 #[tokio::test]
-async fn a_scanner_finds_every_key_and_nothing_else() {
+async fn secret_scanner_finds_every_key_and_nothing_else() {
     let keys = soak(100, 10_000);
     let strings = soak(20_000, 1_000_000);
     let engine = TestEngine::start().await;
@@ -54,7 +54,7 @@ async fn a_scanner_finds_every_key_and_nothing_else() {
         found += scan(config.as_bytes());
     }
     assert_eq!(found, keys);
-    // Random bytes of a key's length, as other programs write them down.
+    // Random bytes with the length of a key, in common notations.
     let mut bytes = vec![0; 64 * 1_000];
     let mut wrongly = 0;
     for _ in 0..strings / 1_000 {
@@ -68,7 +68,7 @@ async fn a_scanner_finds_every_key_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_secret_with_one_wrong_character_is_refused() {
+async fn secret_with_one_wrong_character_is_refused() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({ "name": "k" })).await;
     let pair = STANDARD.decode(&key.encoded).unwrap();
@@ -83,7 +83,7 @@ async fn a_secret_with_one_wrong_character_is_refused() {
         let encoded = STANDARD.encode(format!("{id}:{secret}"));
         engine
             .with(format!("ApiKey {encoded}"))
-            .status_of_me()
+            .authentication_status()
             .await
     };
     let mut refused = 0;
@@ -105,7 +105,7 @@ async fn a_secret_with_one_wrong_character_is_refused() {
         assert_eq!(status(typed).await, 401);
     }
     assert_eq!(refused, secret.len());
-    // The control.
+    // Control.
     assert_eq!(status(secret).await, 200);
     requirement("R55", refused, secret.len());
 }

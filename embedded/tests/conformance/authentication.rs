@@ -12,8 +12,8 @@ use crate::support::*;
 const ME: &str = "/_security/_authenticate";
 const RUN_AS: &str = "es-security-runas-user";
 
-async fn detail(person: Person) -> String {
-    let response = person.get(ME).await;
+async fn detail(client: Client) -> String {
+    let response = client.get(ME).await;
     response.assert_error(401, "security_exception");
     response
         .at("/error/additional_unsuccessful_credentials")
@@ -23,9 +23,9 @@ async fn detail(person: Person) -> String {
 }
 
 #[tokio::test]
-async fn without_credentials_all_schemes_are_offered() {
+async fn missing_credentials_list_all_schemes() {
     let engine = TestEngine::start_with_tokens(false).await.since(8, 15);
-    let response = engine.nobody().get(&format!("{ME}?pretty")).await;
+    let response = engine.anonymous().get(&format!("{ME}?pretty")).await;
     let reason = response.assert_error(401, "security_exception");
     assert_eq!(
         reason,
@@ -44,7 +44,7 @@ async fn without_credentials_all_schemes_are_offered() {
 }
 
 #[tokio::test]
-async fn a_superuser_is_described() {
+async fn authenticate_returns_the_superuser() {
     let engine = TestEngine::start().await;
     assert_eq!(
         engine.elastic().get(ME).await.assert_ok(),
@@ -63,7 +63,7 @@ async fn a_superuser_is_described() {
 }
 
 #[tokio::test]
-async fn a_native_user_is_described_and_unknown_roles_are_listed() {
+async fn authenticate_lists_unknown_roles_of_native_users() {
     let engine = TestEngine::start().await;
     let user = json!({"password": "password", "roles": ["nowhere"], "full_name": "Ann", "email": "a@b", "metadata": {"a": 1}});
     engine
@@ -88,7 +88,7 @@ async fn a_native_user_is_described_and_unknown_roles_are_listed() {
 }
 
 #[tokio::test]
-async fn a_key_is_described_by_its_creator() {
+async fn authenticate_returns_the_owner_of_a_key() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     let me = engine.key(&key).get(ME).await.assert_ok();
@@ -107,27 +107,30 @@ async fn a_key_is_described_by_its_creator() {
 }
 
 #[tokio::test]
-async fn the_case_of_a_scheme_does_not_matter() {
+async fn authentication_schemes_are_case_insensitive() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     for scheme in ["ApiKey", "apikey", "APIKEY"] {
         assert_eq!(
             engine
                 .with(format!("{scheme} {}", key.encoded))
-                .status_of_me()
+                .authentication_status()
                 .await,
             200
         );
     }
     let basic = engine.basic("elastic", ELASTIC_PASSWORD);
     assert_eq!(
-        engine.with(format!("bAsIc {basic}")).status_of_me().await,
+        engine
+            .with(format!("bAsIc {basic}"))
+            .authentication_status()
+            .await,
         200
     );
 }
 
 #[tokio::test]
-async fn a_wrong_password_names_the_user_only() {
+async fn wrong_password_is_reported_with_the_user_name_only() {
     let engine = TestEngine::start().await;
     for username in ["elastic", "nobody-here"] {
         let reason = engine
@@ -143,31 +146,31 @@ async fn a_wrong_password_names_the_user_only() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_said_to_be_unknown() {
+async fn unknown_key_is_reported_as_unknown() {
     let engine = TestEngine::start().await;
-    let person = engine.with(format!("ApiKey {}", STANDARD.encode("nope:secret")));
+    let client = engine.with(format!("ApiKey {}", STANDARD.encode("nope:secret")));
     assert_eq!(
-        detail(person).await,
+        detail(client).await,
         "API key: unable to find apikey with id nope"
     );
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_invalid_credentials() {
+async fn wrong_secret_is_invalid_credentials() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
-    let person = engine.with(format!(
+    let client = engine.with(format!(
         "ApiKey {}",
         STANDARD.encode(format!("{}:wrong", key.id))
     ));
     assert_eq!(
-        detail(person).await,
+        detail(client).await,
         format!("API key: invalid credentials for API key [{}]", key.id)
     );
 }
 
 #[tokio::test]
-async fn an_invalidated_key_says_so_before_the_secret_is_looked_at() {
+async fn invalidation_is_checked_before_the_secret() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     engine.elastic().invalidate(&key).await.assert_ok();
@@ -181,17 +184,17 @@ async fn an_invalidated_key_says_so_before_the_secret_is_looked_at() {
 }
 
 #[tokio::test]
-async fn an_expired_key_says_so_only_to_who_knows_the_secret() {
+async fn expiration_is_checked_after_the_secret() {
     let engine = TestEngine::start().await;
     let key = engine
         .elastic()
         .create_key(json!({"name": "k", "expiration": "10s"}))
         .await;
-    assert_eq!(engine.key(&key).status_of_me().await, 200);
+    assert_eq!(engine.key(&key).authentication_status().await, 200);
     engine
         .clock()
         .advance(std::time::Duration::from_millis(9_999));
-    assert_eq!(engine.key(&key).status_of_me().await, 200);
+    assert_eq!(engine.key(&key).authentication_status().await, 200);
     engine.clock().advance(std::time::Duration::from_millis(1));
     assert_eq!(
         detail(engine.key(&key)).await,
@@ -208,7 +211,7 @@ async fn an_expired_key_says_so_only_to_who_knows_the_secret() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_key_is_401_and_never_400() {
+async fn malformed_key_is_401_and_never_400() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     let url_safe = URL_SAFE.encode([b'a', b':', 0xff, 0xfe, 0xfb, 0xef]);
@@ -243,48 +246,50 @@ async fn what_is_not_a_key_is_401_and_never_400() {
 }
 
 #[tokio::test]
-async fn a_huge_header_is_refused_without_harm() {
+async fn oversized_authorization_header_is_refused() {
     let engine = TestEngine::start().await;
     let response = engine
         .with(format!("Basic {}", "A".repeat(100_000)))
         .get(ME)
         .await;
     assert!((400..500).contains(&response.status), "{}", response.status);
-    assert_eq!(engine.elastic().status_of_me().await, 200);
+    assert_eq!(engine.elastic().authentication_status().await, 200);
 }
 
 #[tokio::test]
-async fn padding_may_be_missing() {
+async fn base64_padding_is_optional() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
-    let person = engine.with(format!("ApiKey {}", key.encoded.trim_end_matches('=')));
-    assert_eq!(person.status_of_me().await, 200);
+    let client = engine.with(format!("ApiKey {}", key.encoded.trim_end_matches('=')));
+    assert_eq!(client.authentication_status().await, 200);
 }
 
 #[tokio::test]
-async fn a_disabled_user_cannot_sign_in_but_their_keys_live_on() {
+async fn keys_of_a_disabled_user_stay_valid() {
     let engine = TestEngine::start().await;
-    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_own_api_key"])
+        .await;
     let key = ann.create_key(json!({"name": "k"})).await;
     engine
         .elastic()
         .send("PUT", "/_security/user/ann/_disable", None)
         .await
         .assert_ok();
-    assert_eq!(ann.status_of_me().await, 401);
-    assert_eq!(engine.key(&key).status_of_me().await, 200);
+    assert_eq!(ann.authentication_status().await, 401);
+    assert_eq!(engine.key(&key).authentication_status().await, 200);
     engine
         .elastic()
         .send("DELETE", "/_security/user/ann", None)
         .await
         .assert_ok();
-    assert_eq!(engine.key(&key).status_of_me().await, 200);
+    assert_eq!(engine.key(&key).authentication_status().await, 200);
 }
 
 #[tokio::test]
-async fn run_as_needs_the_privilege_and_a_user_who_exists() {
+async fn run_as_requires_privilege_and_existing_user() {
     let engine = TestEngine::start().await;
-    engine.person_with("ann", &["monitor"]).await;
+    engine.user_with_privileges("ann", &["monitor"]).await;
     let me = engine
         .elastic()
         .header("es-security-runas-user", "ann")
@@ -299,7 +304,7 @@ async fn run_as_needs_the_privilege_and_a_user_who_exists() {
         nobody.assert_error(403, "security_exception"),
         "action [cluster:admin/xpack/security/user/authenticate] is unauthorized for user [elastic] with effective roles [superuser], because user [elastic] is unauthorized to run as [nobody]"
     );
-    let ben = engine.person_with("ben", &["all"]).await;
+    let ben = engine.user_with_privileges("ben", &["all"]).await;
     let refused = ben.clone().header(RUN_AS, "ann").get(ME).await;
     assert_eq!(
         refused.assert_error(403, "security_exception"),
@@ -317,16 +322,16 @@ async fn run_as_needs_the_privilege_and_a_user_who_exists() {
 }
 
 #[tokio::test]
-async fn run_as_nobody_or_a_disabled_user_fails_the_authentication() {
+async fn run_as_empty_or_disabled_user_fails_authentication() {
     let engine = TestEngine::start().await;
-    engine.person_with("ann", &["monitor"]).await;
+    engine.user_with_privileges("ann", &["monitor"]).await;
     engine
         .elastic()
         .send("PUT", "/_security/user/ann/_disable", None)
         .await
         .assert_ok();
     for username in ["", "ann"] {
-        // Before the path is looked at, like every other credential that does not do.
+        // Checked before the path, like all invalid credentials.
         for path in [ME, "/no/such"] {
             let refused = engine.elastic().header(RUN_AS, username).get(path).await;
             assert_eq!(
@@ -338,7 +343,7 @@ async fn run_as_nobody_or_a_disabled_user_fails_the_authentication() {
 }
 
 #[tokio::test]
-async fn a_key_for_another_cluster_is_told_its_type() {
+async fn cross_cluster_key_is_refused_with_its_type() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     let file = engine.folder().join("engine.db");
@@ -359,7 +364,7 @@ async fn a_key_for_another_cluster_is_told_its_type() {
     );
     let additional = response.at("/error/additional_unsuccessful_credentials");
     assert_eq!(additional, Value::Null);
-    // The secret comes first.
+    // The secret is checked first.
     let wrong = STANDARD.encode(format!("{}:wrong", key.id));
     assert_eq!(
         detail(engine.with(format!("ApiKey {wrong}"))).await,
@@ -368,7 +373,7 @@ async fn a_key_for_another_cluster_is_told_its_type() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_credentials_is_told_in_elasticsearchs_words() {
+async fn authentication_errors_have_elasticsearchs_text() {
     const REFUSED: &str = "unable to authenticate with provided credentials and anonymous access is not allowed for this request";
     let engine = TestEngine::start().await;
     let no_colon = STANDARD.encode("nocolon");
@@ -388,29 +393,32 @@ async fn what_is_wrong_with_credentials_is_told_in_elasticsearchs_words() {
         let detail = response.at("/error/additional_unsuccessful_credentials");
         assert_eq!(detail.as_str(), additional, "{header}");
     }
-    // Blanks around the credentials do not matter.
+    // Blanks around the credentials are ignored.
     let basic = engine.basic("elastic", ELASTIC_PASSWORD);
     assert_eq!(
-        engine.with(format!("Basic  {basic}")).status_of_me().await,
+        engine
+            .with(format!("Basic  {basic}"))
+            .authentication_status()
+            .await,
         200
     );
 }
 
 #[tokio::test]
-async fn run_as_acts_with_the_others_rights() {
+async fn run_as_uses_privileges_of_the_other_user() {
     let engine = TestEngine::start().await;
-    engine.person_with("ann", &["monitor"]).await;
+    engine.user_with_privileges("ann", &["monitor"]).await;
     let as_ann = engine.elastic().header("es-security-runas-user", "ann");
     as_ann
         .get("/_security/user")
         .await
         .assert_error(403, "security_exception");
     let key = engine
-        .person_with("ben", &["manage_own_api_key"])
+        .user_with_privileges("ben", &["manage_own_api_key"])
         .await
         .create_key(json!({"name": "k"}))
         .await;
-    // A superuser cannot update another's key, except in that other's name.
+    // A superuser updates keys of other users only through run-as.
     let path = format!("/_security/api_key/{}", key.id);
     engine
         .elastic()
@@ -425,10 +433,10 @@ async fn run_as_acts_with_the_others_rights() {
 }
 
 #[tokio::test]
-async fn a_password_that_was_verified_is_forgotten_when_it_changes() {
+async fn changed_password_is_not_served_from_the_cache() {
     let engine = TestEngine::start().await;
-    let ann = engine.person_with("ann", &["monitor"]).await;
-    assert_eq!(ann.status_of_me().await, 200);
+    let ann = engine.user_with_privileges("ann", &["monitor"]).await;
+    assert_eq!(ann.authentication_status().await, 200);
     engine
         .elastic()
         .put(
@@ -437,6 +445,12 @@ async fn a_password_that_was_verified_is_forgotten_when_it_changes() {
         )
         .await
         .assert_ok();
-    assert_eq!(ann.status_of_me().await, 401);
-    assert_eq!(engine.user("ann", "another one").status_of_me().await, 200);
+    assert_eq!(ann.authentication_status().await, 401);
+    assert_eq!(
+        engine
+            .user("ann", "another one")
+            .authentication_status()
+            .await,
+        200
+    );
 }

@@ -1,142 +1,57 @@
-//! Contract §4: the matrix, walked by people with one privilege each.
+//! Contract §4: the authorization matrix, checked with one privilege at a time.
 
 use crate::support::*;
 
-/// Every operation, with a request that is valid in itself.
-fn operations() -> Vec<(&'static str, &'static str, &'static str, Option<Value>)> {
-    let role = json!({"cluster": []});
-    let user = json!({"password": "password", "roles": []});
-    let privilege = json!({"apmx": {"read": {"actions": ["a:b"]}}});
-    let mapping = json!({"roles": ["r"], "enabled": true, "rules": {"field": {"username": "*"}}});
-    let grant = json!({"grant_type": "password", "username": "elastic", "password": ELASTIC_PASSWORD, "api_key": {"name": "k"}});
-    vec![
-        (
-            "api_key/create",
-            "POST",
-            "/_security/api_key",
-            Some(json!({"name": "k"})),
-        ),
-        (
-            "api_key/grant",
-            "POST",
-            "/_security/api_key/grant",
-            Some(grant),
-        ),
-        ("api_key/get", "GET", "/_security/api_key", None),
-        ("api_key/query", "GET", "/_security/_query/api_key", None),
-        (
-            "api_key/update",
-            "PUT",
-            "/_security/api_key/nope",
-            Some(json!({})),
-        ),
-        (
-            "api_key/bulk_update",
-            "POST",
-            "/_security/api_key/_bulk_update",
-            Some(json!({"ids": ["nope"]})),
-        ),
-        (
-            "api_key/invalidate",
-            "DELETE",
-            "/_security/api_key",
-            Some(json!({"ids": ["nope"]})),
-        ),
-        (
-            "api_key/cache/clear",
-            "POST",
-            "/_security/api_key/*/_clear_cache",
-            None,
-        ),
-        ("role/put", "PUT", "/_security/role/r", Some(role)),
-        ("role/get", "GET", "/_security/role", None),
-        ("role/delete", "DELETE", "/_security/role/nope", None),
-        (
-            "role_mapping/put",
-            "PUT",
-            "/_security/role_mapping/m",
-            Some(mapping),
-        ),
-        ("role_mapping/get", "GET", "/_security/role_mapping", None),
-        (
-            "role_mapping/delete",
-            "DELETE",
-            "/_security/role_mapping/nope",
-            None,
-        ),
-        ("user/put", "PUT", "/_security/user/u", Some(user)),
-        ("user/get", "GET", "/_security/user", None),
-        ("user/delete", "DELETE", "/_security/user/nope", None),
-        (
-            "user/set_enabled",
-            "PUT",
-            "/_security/user/apm_system/_enable",
-            None,
-        ),
-        (
-            "user/set_enabled",
-            "PUT",
-            "/_security/user/beats_system/_disable",
-            None,
-        ),
-        (
-            "user/change_password",
-            "PUT",
-            "/_security/user/apm_system/_password",
-            Some(json!({"password": "password"})),
-        ),
-        (
-            "privilege/put",
-            "PUT",
-            "/_security/privilege",
-            Some(privilege),
-        ),
-        ("privilege/get", "GET", "/_security/privilege", None),
-        (
-            "privilege/delete",
-            "DELETE",
-            "/_security/privilege/apmx/nope",
-            None,
-        ),
-        (
-            "privilege/builtin/get",
-            "GET",
-            "/_security/privilege/_builtin",
-            None,
-        ),
-        (
-            "privilege/cache/clear",
-            "POST",
-            "/_security/privilege/*/_clear_cache",
-            None,
-        ),
-        (
-            "token/create",
-            "POST",
-            "/_security/oauth2/token",
-            Some(json!({"grant_type": "client_credentials"})),
-        ),
-        (
-            "token/invalidate",
-            "DELETE",
-            "/_security/oauth2/token",
-            Some(json!({"username": "nope"})),
-        ),
-        ("cluster:monitor/main", "GET", "/", None),
-        ("cluster:monitor/health", "GET", "/_cluster/health", None),
-        (
-            "cluster:monitor/xpack/license/get",
-            "GET",
-            "/_license",
-            None,
-        ),
-        ("cluster:monitor/xpack/info", "GET", "/_xpack", None),
-        ("cluster:monitor/xpack/usage", "GET", "/_xpack/usage", None),
-        ("cluster:monitor/nodes/info", "GET", "/_nodes/http", None),
-    ]
+/// All operations: action, method, path, and a valid body.
+const OPERATIONS: &str = r#"
+api_key/create       POST   /_security/api_key                       {"name": "k"}
+api_key/grant        POST   /_security/api_key/grant                 {"grant_type": "password", "username": "elastic", "password": "correct horse", "api_key": {"name": "k"}}
+api_key/get          GET    /_security/api_key
+api_key/query        GET    /_security/_query/api_key
+api_key/update       PUT    /_security/api_key/nope                  {}
+api_key/bulk_update  POST   /_security/api_key/_bulk_update          {"ids": ["nope"]}
+api_key/invalidate   DELETE /_security/api_key                       {"ids": ["nope"]}
+api_key/cache/clear  POST   /_security/api_key/*/_clear_cache
+role/put             PUT    /_security/role/r                        {"cluster": []}
+role/get             GET    /_security/role
+role/delete          DELETE /_security/role/nope
+role_mapping/put     PUT    /_security/role_mapping/m                {"roles": ["r"], "enabled": true, "rules": {"field": {"username": "*"}}}
+role_mapping/get     GET    /_security/role_mapping
+role_mapping/delete  DELETE /_security/role_mapping/nope
+user/put             PUT    /_security/user/u                        {"password": "password", "roles": []}
+user/get             GET    /_security/user
+user/delete          DELETE /_security/user/nope
+user/set_enabled     PUT    /_security/user/apm_system/_enable
+user/set_enabled     PUT    /_security/user/beats_system/_disable
+user/change_password PUT    /_security/user/apm_system/_password     {"password": "password"}
+privilege/put        PUT    /_security/privilege                     {"apmx": {"read": {"actions": ["a:b"]}}}
+privilege/get        GET    /_security/privilege
+privilege/delete     DELETE /_security/privilege/apmx/nope
+privilege/builtin/get GET   /_security/privilege/_builtin
+privilege/cache/clear POST  /_security/privilege/*/_clear_cache
+token/create         POST   /_security/oauth2/token                  {"grant_type": "client_credentials"}
+token/invalidate     DELETE /_security/oauth2/token                  {"username": "nope"}
+cluster:monitor/main              GET /
+cluster:monitor/health            GET /_cluster/health
+cluster:monitor/xpack/license/get GET /_license
+cluster:monitor/xpack/info        GET /_xpack
+cluster:monitor/xpack/usage       GET /_xpack/usage
+cluster:monitor/nodes/info        GET /_nodes/http
+"#;
+
+fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static str, Option<Value>)> {
+    OPERATIONS.trim().lines().map(|row| {
+        let (row, body) = match row.find('{') {
+            Some(at) => (&row[..at], Some(serde_json::from_str(&row[at..]).unwrap())),
+            None => (row, None),
+        };
+        let mut fields = row.split_whitespace();
+        let mut field = || fields.next().unwrap();
+        (field(), field(), field(), body)
+    })
 }
 
-/// What a cluster privilege grants, by the contract.
+/// Returns true if the cluster privilege grants the action according to the contract.
 fn granted(privilege: &str, action: &str) -> bool {
     let monitor = action.starts_with("cluster:monitor/");
     let key = action.starts_with("api_key/") && action != "api_key/cache/clear";
@@ -147,7 +62,7 @@ fn granted(privilege: &str, action: &str) -> bool {
         "manage_token" => action.starts_with("token/"),
         "grant_api_key" => action == "api_key/grant",
         "manage_api_key" => action.starts_with("api_key/"),
-        // A get without "owner" and an invalidate by id ask for everybody's keys.
+        // A get without "owner" and an invalidate by id cover the keys of all users.
         "manage_own_api_key" => {
             key && !["api_key/grant", "api_key/get", "api_key/invalidate"].contains(&action)
         }
@@ -157,11 +72,11 @@ fn granted(privilege: &str, action: &str) -> bool {
 }
 
 #[tokio::test]
-async fn nobody_may_do_anything() {
+async fn every_action_requires_authentication() {
     let engine = TestEngine::start().await;
     for (action, method, path, body) in operations() {
         assert_eq!(
-            engine.nobody().send(method, path, body).await.status,
+            engine.anonymous().send(method, path, body).await.status,
             401,
             "{action}"
         );
@@ -169,7 +84,7 @@ async fn nobody_may_do_anything() {
 }
 
 #[tokio::test]
-async fn each_privilege_grants_what_the_matrix_says() {
+async fn each_cluster_privilege_grants_its_actions() {
     let engine = TestEngine::start_with_tokens(true).await.since(8, 5);
     let privileges = [
         "none",
@@ -184,11 +99,11 @@ async fn each_privilege_grants_what_the_matrix_says() {
         "all",
     ];
     for privilege in privileges {
-        let person = engine
-            .person_with(&format!("with_{privilege}"), &[privilege])
+        let client = engine
+            .user_with_privileges(&format!("with_{privilege}"), &[privilege])
             .await;
         for (action, method, path, body) in operations() {
-            let response = person.send(method, path, body).await;
+            let response = client.send(method, path, body).await;
             let allowed = granted(privilege, action);
             assert_eq!(
                 response.status != 403,
@@ -209,9 +124,9 @@ async fn each_privilege_grants_what_the_matrix_says() {
 }
 
 #[tokio::test]
-async fn everyone_may_ask_about_themselves() {
+async fn callers_without_privileges_may_read_their_own_identity() {
     let engine = TestEngine::start().await;
-    let ann = engine.person_with("ann", &["none"]).await;
+    let ann = engine.user_with_privileges("ann", &["none"]).await;
     ann.get("/_security/_authenticate").await.assert_ok();
     ann.get("/_security/user/_privileges").await.assert_ok();
     ann.post(
@@ -229,7 +144,7 @@ async fn everyone_may_ask_about_themselves() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_action_user_roles_and_privileges() {
+async fn refusal_contains_action_user_roles_and_privileges() {
     let engine = TestEngine::start().await;
     let user = json!({"password": "password", "roles": ["viewer", "nowhere", "apm_system"]});
     engine
@@ -248,7 +163,7 @@ async fn a_refusal_names_action_user_roles_and_privileges() {
 }
 
 #[tokio::test]
-async fn a_refusal_to_a_key_names_the_key() {
+async fn refusal_of_a_key_contains_its_id() {
     let engine = TestEngine::start().await;
     let key = engine
         .elastic()
@@ -266,9 +181,11 @@ async fn a_refusal_to_a_key_names_the_key() {
 }
 
 #[tokio::test]
-async fn owners_of_keys_may_get_and_invalidate_their_own() {
+async fn manage_own_api_key_covers_only_own_keys() {
     let engine = TestEngine::start().await;
-    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_own_api_key"])
+        .await;
     engine
         .elastic()
         .create_key(json!({"name": "of elastic"}))
@@ -301,7 +218,7 @@ async fn owners_of_keys_may_get_and_invalidate_their_own() {
 }
 
 #[tokio::test]
-async fn a_key_owns_only_itself() {
+async fn key_owns_only_itself() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     let descriptor = json!({"x": {"cluster": ["manage_own_api_key"]}});
@@ -333,11 +250,11 @@ async fn a_key_owns_only_itself() {
         .await
         .assert_error(403, "security_exception");
     me.invalidate(&one).await.assert_ok();
-    assert_eq!(me.status_of_me().await, 401);
+    assert_eq!(me.authentication_status().await, 401);
 }
 
 #[tokio::test]
-async fn every_key_may_look_at_itself() {
+async fn every_key_may_read_itself() {
     let engine = TestEngine::start().await;
     let key = engine
         .elastic()
@@ -356,9 +273,11 @@ async fn every_key_may_look_at_itself() {
 }
 
 #[tokio::test]
-async fn a_query_shows_owners_only_their_own() {
+async fn query_returns_only_own_keys_to_their_owner() {
     let engine = TestEngine::start().await.since(8, 13);
-    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_own_api_key"])
+        .await;
     engine
         .elastic()
         .create_key(json!({"name": "of elastic"}))
@@ -375,9 +294,11 @@ async fn a_query_shows_owners_only_their_own() {
 }
 
 #[tokio::test]
-async fn a_key_holds_no_more_than_its_owner() {
+async fn key_is_limited_by_privileges_of_its_owner() {
     let engine = TestEngine::start().await;
-    let ann = engine.person_with("ann", &["manage_own_api_key"]).await;
+    let ann = engine
+        .user_with_privileges("ann", &["manage_own_api_key"])
+        .await;
     let key = ann
         .create_key(json!({"name": "k", "role_descriptors": {"x": {"cluster": ["all"]}}}))
         .await;
@@ -395,10 +316,10 @@ async fn a_key_holds_no_more_than_its_owner() {
 }
 
 #[tokio::test]
-async fn role_changes_reach_users_at_once_and_keys_never() {
+async fn role_changes_affect_users_and_not_existing_keys() {
     let engine = TestEngine::start().await.since(8, 4);
     let ann = engine
-        .person_with("ann", &["monitor", "manage_own_api_key"])
+        .user_with_privileges("ann", &["monitor", "manage_own_api_key"])
         .await;
     let key = ann.create_key(json!({"name": "k"})).await;
     engine
@@ -423,10 +344,10 @@ async fn role_changes_reach_users_at_once_and_keys_never() {
 }
 
 #[tokio::test]
-async fn applications_can_be_managed_through_a_role() {
+async fn global_privilege_manages_applications() {
     let engine = TestEngine::start().await;
     let role = json!({"global": {"application": {"manage": {"applications": ["mine*"]}}}});
-    let ann = engine.person_holding("ann", role).await;
+    let ann = engine.user_with_role("ann", role).await;
     let privilege = json!({"actions": ["a:b"]});
     ann.put(
         "/_security/privilege",

@@ -1,9 +1,9 @@
-//! Contract §8: what clients ask about the cluster.
+//! Contract §8: cluster information.
 
 use crate::support::*;
 
 #[tokio::test]
-async fn the_root_says_what_this_is() {
+async fn root_returns_name_and_version() {
     let engine = TestEngine::start().await;
     let info = engine.elastic().get("/").await.assert_ok();
     assert_eq!(info["tagline"], "You Know, for Search");
@@ -15,16 +15,16 @@ async fn the_root_says_what_this_is() {
 }
 
 #[tokio::test]
-async fn head_answers_without_a_body() {
+async fn head_response_has_no_body() {
     let engine = TestEngine::start().await;
     let head = engine.elastic().send("HEAD", "/", None).await;
     assert_eq!((head.status, head.text.as_str()), (200, ""));
     assert_eq!(head.header("x-elastic-product"), ["Elasticsearch"]);
-    assert_eq!(engine.nobody().send("HEAD", "/", None).await.status, 401);
+    assert_eq!(engine.anonymous().send("HEAD", "/", None).await.status, 401);
 }
 
 #[tokio::test]
-async fn health_is_green() {
+async fn cluster_health_is_green() {
     let engine = TestEngine::start().await;
     let health = engine
         .elastic()
@@ -43,7 +43,7 @@ async fn health_is_green() {
 }
 
 #[tokio::test]
-async fn the_license_is_basic_and_never_ends() {
+async fn license_is_basic_and_does_not_expire() {
     let engine = TestEngine::start().await;
     let license = engine.elastic().get("/_license").await.assert_ok();
     assert_eq!(license["license"]["type"], "basic");
@@ -51,7 +51,7 @@ async fn the_license_is_basic_and_never_ends() {
 }
 
 #[tokio::test]
-async fn features_can_be_asked_for_by_category() {
+async fn xpack_info_is_filtered_by_category() {
     let engine = TestEngine::start_with_tokens(false).await;
     let all = engine.elastic().get("/_xpack").await.assert_ok();
     assert_eq!(
@@ -70,7 +70,7 @@ async fn features_can_be_asked_for_by_category() {
 }
 
 #[tokio::test]
-async fn nodes_tell_their_address() {
+async fn nodes_info_contains_the_address() {
     let engine = TestEngine::start().await;
     for path in ["/_nodes/http", "/_nodes/_all/http"] {
         let nodes = engine.elastic().get(path).await.assert_ok();

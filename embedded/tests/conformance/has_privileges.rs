@@ -4,8 +4,8 @@ use crate::support::*;
 
 const PATH: &str = "/_security/user/_has_privileges";
 
-async fn check(person: &Person, body: Value) -> Value {
-    person.post(PATH, body).await.assert_ok()
+async fn check(client: &Client, body: Value) -> Value {
+    client.post(PATH, body).await.assert_ok()
 }
 
 fn application(privileges: Value, resources: Value) -> Value {
@@ -13,7 +13,7 @@ fn application(privileges: Value, resources: Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_request_of_an_apm_server_is_answered() {
+async fn apm_server_check_returns_true_for_granted_privileges() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({
         "name": "agent", "metadata": {"application": "apm"},
@@ -38,7 +38,7 @@ async fn the_request_of_an_apm_server_is_answered() {
 }
 
 #[tokio::test]
-async fn a_key_without_rights_is_answered_with_false() {
+async fn key_without_privileges_gets_false() {
     let engine = TestEngine::start().await;
     let key = engine
         .elastic()
@@ -53,10 +53,10 @@ async fn a_key_without_rights_is_answered_with_false() {
 }
 
 #[tokio::test]
-async fn a_key_needs_both_its_own_and_its_owners_right() {
+async fn key_needs_its_own_and_its_owners_privilege() {
     let engine = TestEngine::start().await;
     let role = json!({"cluster": ["manage_own_api_key"], "applications": [{"application": "apm", "privileges": ["event:write"], "resources": ["*"]}]});
-    let ann = engine.person_holding("ann", role).await;
+    let ann = engine.user_with_role("ann", role).await;
     let descriptor = json!({"apm": {"applications": [{"application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"]}]}});
     let key = ann
         .create_key(json!({"name": "k", "role_descriptors": descriptor}))
@@ -73,7 +73,7 @@ async fn a_key_needs_both_its_own_and_its_owners_right() {
 }
 
 #[tokio::test]
-async fn cluster_privileges_imply_one_another() {
+async fn cluster_privileges_imply_narrower_ones() {
     let engine = TestEngine::start().await;
     let names = [
         "all",
@@ -85,7 +85,7 @@ async fn cluster_privileges_imply_one_another() {
         "cluster:monitor/main",
     ];
     let ann = engine
-        .person_with("ann", &["manage", "manage_api_key"])
+        .user_with_privileges("ann", &["manage", "manage_api_key"])
         .await;
     let answer = check(&ann, json!({"cluster": names})).await;
     assert_eq!(
@@ -105,7 +105,7 @@ async fn cluster_privileges_imply_one_another() {
 async fn index_patterns_must_be_covered_entirely() {
     let engine = TestEngine::start().await;
     let role = json!({"indices": [{"names": ["index-a", "logs-*"], "privileges": ["read", "create_doc"]}, {"names": ["logs-*"], "privileges": ["write"]}]});
-    let ann = engine.person_holding("ann", role).await;
+    let ann = engine.user_with_role("ann", role).await;
     let body = json!({"index": [{"names": ["index-a", "*", "logs-x*", ".security-7"], "privileges": ["read", "write", "all"]}, {"names": ["index-a"], "privileges": ["create_doc"]}]});
     assert_eq!(
         check(&ann, body).await["index"],
@@ -119,7 +119,7 @@ async fn index_patterns_must_be_covered_entirely() {
 }
 
 #[tokio::test]
-async fn system_indices_need_their_own_permission() {
+async fn system_indices_require_explicit_permission() {
     let engine = TestEngine::start().await;
     let body = json!({"index": [{"names": [".security-7"], "privileges": ["read", "write"], "allow_restricted_indices": true}]});
     assert_eq!(
@@ -129,11 +129,11 @@ async fn system_indices_need_their_own_permission() {
 }
 
 #[tokio::test]
-async fn actions_need_no_registered_privileges_and_names_do() {
+async fn privilege_names_must_be_registered_and_actions_need_not() {
     let engine = TestEngine::start().await;
     let entry = |privileges: Value, resources: Value| json!({"application": "myapp", "privileges": privileges, "resources": resources});
     let role = json!({"applications": [entry(json!(["reader", "data:write/*"]), json!(["space:a"])), entry(json!(["unregistered"]), json!(["*"]))]});
-    let ann = engine.person_holding("ann", role).await;
+    let ann = engine.user_with_role("ann", role).await;
     let privileges = json!({"myapp": {"reader": {"actions": ["data:read/*", "login:"]}, "narrow": {"actions": ["data:read/x"]}, "wide": {"actions": ["data:read/x", "data:delete/x"]}}});
     engine
         .elastic()
@@ -157,7 +157,7 @@ async fn actions_need_no_registered_privileges_and_names_do() {
 }
 
 #[tokio::test]
-async fn a_superuser_holds_every_action_of_every_application() {
+async fn superuser_has_every_application_privilege() {
     let engine = TestEngine::start().await;
     let answer = check(
         &engine.elastic(),
@@ -168,13 +168,13 @@ async fn a_superuser_holds_every_action_of_every_application() {
 }
 
 #[tokio::test]
-async fn the_documented_role_can_create_agent_keys() {
+async fn documented_role_can_create_agent_keys() {
     let engine = TestEngine::start().await;
     let role = json!({"cluster": ["manage_own_api_key"], "applications": [
         {"application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"]},
         {"application": "kibana-.kibana", "privileges": ["feature_apm.all"], "resources": ["space:default"]},
     ]});
-    let ann = engine.person_holding("ann", role).await;
+    let ann = engine.user_with_role("ann", role).await;
     let body = json!({"cluster": ["manage_own_api_key"], "application": [
         {"application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"]},
         {"application": "kibana-.kibana", "privileges": ["feature_apm.all"], "resources": ["space:default"]},
@@ -183,7 +183,7 @@ async fn the_documented_role_can_create_agent_keys() {
 }
 
 #[tokio::test]
-async fn nobody_asks_for_another_user() {
+async fn checks_of_another_user_are_refused() {
     let engine = TestEngine::start().await;
     let body = json!({"cluster": ["all"]});
     engine
@@ -192,13 +192,15 @@ async fn nobody_asks_for_another_user() {
         .await
         .assert_ok();
     let path = "/_security/user/elsewhere/_has_privileges";
-    let ben = engine.person_with("ben", &["monitor"]).await;
+    let ben = engine.user_with_privileges("ben", &["monitor"]).await;
     let refused = ben.post(path, body.clone()).await;
     refused.assert_error(403, "security_exception");
-    // Whoever holds the action is told the rule.
-    let reader = engine.person_with("reader", &["read_security"]).await;
-    for person in [engine.elastic(), reader] {
-        let refused = person.post(path, body.clone()).await;
+    // A caller with the privilege for the action gets the reason.
+    let reader = engine
+        .user_with_privileges("reader", &["read_security"])
+        .await;
+    for client in [engine.elastic(), reader] {
+        let refused = client.post(path, body.clone()).await;
         assert_eq!(
             refused.assert_error(400, "illegal_argument_exception"),
             "users may only check the privileges of their own account"
@@ -233,7 +235,7 @@ async fn malformed_checks_are_parse_exceptions() {
 }
 
 #[tokio::test]
-async fn checks_have_rules() {
+async fn invalid_privilege_names_are_refused() {
     let engine = TestEngine::start().await;
     for body in [
         json!({"cluster": [], "index": [], "application": []}),
@@ -248,7 +250,7 @@ async fn checks_have_rules() {
 }
 
 #[tokio::test]
-async fn an_answer_is_the_same_whether_it_was_given_before_or_not() {
+async fn cached_result_equals_the_first_result() {
     let engine = TestEngine::start().await;
     let privileges = ["event:write", "config_agent:read", "sourcemap:write", "*"];
     let descriptor = application(json!(["event:*", "config_agent:read"]), json!(["*"]));
@@ -256,7 +258,7 @@ async fn an_answer_is_the_same_whether_it_was_given_before_or_not() {
         let role =
             json!({"cluster": ["manage_own_api_key"], "applications": descriptor["application"]});
         let key = engine
-            .person_holding(owner, role)
+            .user_with_role(owner, role)
             .await
             .create_key(json!({"name": "k", "role_descriptors": {"x": {"applications": descriptor["application"]}}}))
             .await;
@@ -274,7 +276,7 @@ async fn an_answer_is_the_same_whether_it_was_given_before_or_not() {
                 me.send_bytes("POST", PATH, body, "application/json").await
             };
             let first = ask(&body).await;
-            // The same bytes are known now; with a space more they are not.
+            // The same bytes are cached now; with another space they are not.
             let (again, anew) = (ask(&body).await, ask(&format!("{body} ")).await);
             assert_eq!(first.assert_ok()["username"], owner);
             assert_eq!(again.text, first.text);
@@ -291,7 +293,7 @@ async fn an_answer_is_the_same_whether_it_was_given_before_or_not() {
 }
 
 #[tokio::test]
-async fn a_question_that_was_answered_is_answered_again_when_something_changed() {
+async fn changes_of_roles_and_privileges_bypass_the_cache() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     let key = elastic

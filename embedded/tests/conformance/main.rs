@@ -1,4 +1,4 @@
-//! The rules of the contract, one test per rule, over real HTTP.
+//! Tests of the contract over HTTP, one for each rule.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,7 +19,7 @@ mod authentication;
 mod authorization;
 mod cluster;
 mod has_privileges;
-mod nearly;
+mod malformed_input;
 mod passwords;
 mod privileges;
 mod properties;

@@ -1,4 +1,4 @@
-//! What a stored password costs to guess at.
+//! The cost of password hashes.
 
 use embedded::{Config, Engine, PasswordHashing};
 use sqlx::{Connection, SqliteConnection};
@@ -8,7 +8,7 @@ use crate::support::*;
 
 const ME: &str = "/_security/_authenticate";
 
-/// The stored hash of a user, as text.
+/// The stored hash of a user.
 async fn stored(folder: &Path, username: &str) -> String {
     let url = format!("sqlite://{}", folder.join("engine.db").display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
@@ -20,7 +20,8 @@ async fn stored(folder: &Path, username: &str) -> String {
         .unwrap()
 }
 
-/// Whether OWASP's least for argon2id is reached: 46 MiB with one pass, or 19 MiB with two.
+/// Returns true if the hash meets OWASP's minimum for argon2id: 46 MiB with one pass, or 19 MiB
+/// with two.
 fn is_dear(hash: &str) -> bool {
     let number = |name: &str| -> u32 {
         let (_, rest) = hash.split_once(name).unwrap();
@@ -33,36 +34,36 @@ fn is_dear(hash: &str) -> bool {
 }
 
 #[tokio::test]
-async fn stored_passwords_are_dear_to_guess_at() {
+async fn password_hashes_meet_owasp_minimum() {
     let engine =
         TestEngine::start_with(|config| config.password_hashing = PasswordHashing::Standard).await;
-    engine.person_with("ann", &["monitor"]).await;
+    engine.user_with_privileges("ann", &["monitor"]).await;
     let folder = engine.folder();
     let (elastic, ann) = (stored(folder, "elastic").await, stored(folder, "ann").await);
     assert!(is_dear(&elastic) && is_dear(&ann), "{ann}");
     assert!(elastic.contains("m=47104,t=2,p=1"), "{elastic}");
-    // Equal passwords have unequal hashes.
-    engine.person_with("ben", &["monitor"]).await;
+    // Equal passwords have different hashes.
+    engine.user_with_privileges("ben", &["monitor"]).await;
     assert_ne!(
         stored(folder, "ben").await.rsplit('$').next(),
         ann.rsplit('$').next()
     );
-    // The control: what the other tests use is not.
+    // Control: the cost of the other tests does not meet it.
     let cheap = TestEngine::start().await;
     assert!(!is_dear(&stored(cheap.folder(), "elastic").await));
     requirement("R22", 2, 2);
 }
 
 #[tokio::test]
-async fn a_cheap_hash_is_made_anew_at_the_next_sign_in() {
+async fn outdated_hash_is_replaced_at_the_next_sign_in() {
     let engine = TestEngine::start().await;
-    engine.person_with("ann", &["monitor"]).await;
-    engine.person_with("ben", &["monitor"]).await;
+    engine.user_with_privileges("ann", &["monitor"]).await;
+    engine.user_with_privileges("ben", &["monitor"]).await;
     let Private { engine, folder, .. } = engine.into_private();
     engine.stop().await;
     let cheap = stored(folder.path(), "ann").await;
     assert!(!is_dear(&cheap));
-    // The policy has risen.
+    // The required cost has risen.
     let mut config = Config::new(([127, 0, 0, 1], 0).into(), folder.path().join("engine.db"));
     config.password_hashing = PasswordHashing::Standard;
     let engine = TestEngine::of(Private {
@@ -71,7 +72,7 @@ async fn a_cheap_hash_is_made_anew_at_the_next_sign_in() {
         folder,
     });
     let folder = engine.folder();
-    // Whoever fails renews nothing.
+    // A failed authentication does not replace the hash.
     engine.user("ann", "wrong").get(ME).await;
     assert_eq!(stored(folder, "ann").await, cheap);
     engine
@@ -81,7 +82,7 @@ async fn a_cheap_hash_is_made_anew_at_the_next_sign_in() {
         .assert_ok();
     let renewed = stored(folder, "ann").await;
     assert!(is_dear(&renewed), "{renewed}");
-    // It is still the same password, and is left alone from now on.
+    // The password is the same, and the new hash is kept.
     engine
         .user("ann", "password of theirs")
         .get(ME)
@@ -89,21 +90,21 @@ async fn a_cheap_hash_is_made_anew_at_the_next_sign_in() {
         .assert_ok();
     assert_eq!(stored(folder, "ann").await, renewed);
     assert_eq!(engine.user("ann", "wrong").get(ME).await.status, 401);
-    // The control: who has not signed in has the one from before.
+    // Control: a user without a sign-in keeps the old hash.
     assert!(!is_dear(&stored(folder, "ben").await));
     requirement("R22", 1, 1);
 }
 
 #[tokio::test]
-async fn a_crowd_waits_and_who_cannot_is_sent_away() {
-    // Each of these costs a hash. Two are made at once, and 256 may wait.
+async fn excess_password_checks_get_429() {
+    // Each request needs a hash. Two are computed at once, and 256 may wait.
     let crowd = soak(12, 400);
     let engine =
         TestEngine::start_with(|config| config.password_hashing = PasswordHashing::Standard).await;
     let tasks: Vec<_> = (0..crowd)
         .map(|number| {
-            let person = engine.user(&format!("nobody-{number}"), "wrong");
-            tokio::spawn(async move { person.status_of_me().await })
+            let client = engine.user(&format!("nobody-{number}"), "wrong");
+            tokio::spawn(async move { client.authentication_status().await })
         })
         .collect();
     let mut statuses = std::collections::BTreeMap::new();
@@ -111,13 +112,13 @@ async fn a_crowd_waits_and_who_cannot_is_sent_away() {
         *statuses.entry(task.await.unwrap()).or_insert(0) += 1;
     }
     println!("of {crowd} at once: {statuses:?}");
-    // Whoever has waited for half a minute is told so.
+    // Requests that waited for half a minute time out.
     assert!(
         statuses
             .keys()
             .all(|status| [401, 429, 503].contains(status))
     );
     assert_eq!(statuses.contains_key(&429), crowd > 258);
-    assert_eq!(engine.elastic().status_of_me().await, 200);
+    assert_eq!(engine.elastic().authentication_status().await, 200);
     requirement("R22", crowd, crowd);
 }

@@ -53,7 +53,7 @@ async fn privileges_are_created_replaced_read_and_deleted() {
 }
 
 #[tokio::test]
-async fn only_named_privileges_that_are_missing_are_404() {
+async fn missing_named_privileges_are_404() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     assert_eq!(elastic.get(PATH).await.assert_ok(), json!({}));
@@ -66,7 +66,7 @@ async fn only_named_privileges_that_are_missing_are_404() {
 }
 
 #[tokio::test]
-async fn the_name_of_kibana_is_a_good_name() {
+async fn kibanas_application_name_is_valid() {
     let engine = TestEngine::start().await;
     engine
         .elastic()
@@ -76,7 +76,7 @@ async fn the_name_of_kibana_is_a_good_name() {
 }
 
 #[tokio::test]
-async fn privileges_have_rules() {
+async fn invalid_privileges_are_refused() {
     let engine = TestEngine::start().await;
     for body in [
         json!({}),
@@ -111,7 +111,7 @@ async fn privileges_have_rules() {
 }
 
 #[tokio::test]
-async fn the_built_in_names_are_listed() {
+async fn built_in_privileges_are_listed() {
     let engine = TestEngine::start().await.since(8, 5);
     let names = engine
         .elastic()
@@ -148,7 +148,7 @@ async fn the_built_in_names_are_listed() {
 }
 
 #[tokio::test]
-async fn caches_are_cleared_without_failure() {
+async fn clear_cache_succeeds() {
     let engine = TestEngine::start().await;
     for path in [
         "/_security/privilege/*/_clear_cache",
@@ -162,10 +162,10 @@ async fn caches_are_cleared_without_failure() {
 }
 
 #[tokio::test]
-async fn own_privileges_are_merged_over_roles() {
+async fn own_privileges_are_merged_from_all_roles() {
     let engine = TestEngine::start().await;
     let role = json!({"cluster": ["monitor", "all"], "indices": [{"names": ["a"], "privileges": ["read"], "query": "{\"match_all\":{}}"}], "run_as": ["x"]});
-    engine.person_holding("ann", role).await;
+    engine.user_with_role("ann", role).await;
     let user = json!({"password": "password", "roles": ["ann", "kibana_admin", "apm_system"]});
     engine
         .elastic()
@@ -190,7 +190,7 @@ async fn own_privileges_are_merged_over_roles() {
 }
 
 #[tokio::test]
-async fn own_privileges_of_a_key_are_told_only_without_descriptors() {
+async fn own_privileges_are_refused_for_keys_with_descriptors() {
     let engine = TestEngine::start().await;
     let plain = engine.elastic().create_key(json!({"name": "k"})).await;
     engine

@@ -1,4 +1,4 @@
-//! What must hold whatever is sent.
+//! Properties that hold for any input.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use proptest::{
     test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::{nearly, support::*};
+use crate::{malformed_input, support::*};
 
-/// Values of a strategy: the same few in every run, or a hundred times as many where somebody has the time, then from a
-/// seed that is printed.
+/// Values of a strategy: a few from a fixed seed, or with `AGENT_KEYS_SOAK` a hundred times as
+/// many from a random seed, which is printed.
 fn samples<S: Strategy>(strategy: S, few: usize) -> impl Iterator<Item = S::Value> {
     let count = soak(few, few * 100);
     let mut seed = [7; 32];
@@ -25,20 +25,20 @@ fn samples<S: Strategy>(strategy: S, few: usize) -> impl Iterator<Item = S::Valu
 }
 
 #[tokio::test]
-async fn no_query_makes_an_internal_error() {
+async fn fuzzed_query_is_never_an_internal_error() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     elastic
         .create_key(json!({"name": "k", "metadata": {"a": [1, "b"]}, "expiration": "1d"}))
         .await;
     let mut understood = 0;
-    for query in samples(nearly::query(), 500) {
+    for query in samples(malformed_input::query(), 500) {
         let response = elastic.query(json!({"query": query})).await;
         assert!(response.status < 500, "{query}: {}", response.text);
         understood += usize::from(response.status == 200);
     }
     assert!(understood > 80, "only {understood} were understood");
-    for value in samples(nearly::json(), 150) {
+    for value in samples(malformed_input::json(), 150) {
         for body in [
             json!({"query": value}),
             json!({"sort": value}),
@@ -52,10 +52,10 @@ async fn no_query_makes_an_internal_error() {
 }
 
 #[tokio::test]
-async fn no_descriptor_makes_an_internal_error() {
+async fn fuzzed_descriptor_is_never_an_internal_error() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
-    for descriptor in samples(nearly::descriptor(), 400) {
+    for descriptor in samples(malformed_input::descriptor(), 400) {
         let body = json!({"name": "k", "role_descriptors": {"x": descriptor}});
         let response = elastic.post("/_security/api_key", body.clone()).await;
         assert!(response.status < 500, "{body}: {}", response.text);
@@ -65,23 +65,23 @@ async fn no_descriptor_makes_an_internal_error() {
 }
 
 #[tokio::test]
-async fn no_authorization_header_makes_an_internal_error() {
+async fn fuzzed_authorization_header_is_always_401() {
     let engine = TestEngine::start().await;
-    for header in samples(nearly::authorization(), 400) {
-        // What HTTP itself does not allow in a header is not the engine's to refuse.
+    for header in samples(malformed_input::authorization(), 400) {
+        // HTTP itself refuses control characters in headers.
         let header: String = String::from_utf8_lossy(&header)
             .chars()
             .filter(|c| !c.is_control())
             .collect();
-        let status = engine.with(header.trim()).status_of_me().await;
+        let status = engine.with(header.trim()).authentication_status().await;
         assert!(status == 401, "{header}: {status}");
     }
 }
 
 #[tokio::test]
-async fn no_duration_makes_an_internal_error() {
+async fn fuzzed_duration_is_never_an_internal_error() {
     let engine = TestEngine::start().await;
-    for expiration in samples(nearly::duration(), 300) {
+    for expiration in samples(malformed_input::duration(), 300) {
         let body = json!({"name": "k", "expiration": expiration});
         let response = engine.elastic().post("/_security/api_key", body).await;
         assert!(response.status < 500, "{expiration}: {}", response.text);
@@ -89,9 +89,9 @@ async fn no_duration_makes_an_internal_error() {
 }
 
 #[tokio::test]
-async fn no_filter_path_makes_an_internal_error() {
+async fn fuzzed_filter_path_is_always_accepted() {
     let engine = TestEngine::start().await;
-    for path in samples(nearly::filter_path(), 300) {
+    for path in samples(malformed_input::filter_path(), 300) {
         let encoded: String = path.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let response = engine
             .elastic()
@@ -102,7 +102,7 @@ async fn no_filter_path_makes_an_internal_error() {
 }
 
 #[tokio::test]
-async fn a_key_never_holds_what_its_owner_does_not() {
+async fn key_never_exceeds_privileges_of_its_owner() {
     let engine = TestEngine::start().await;
     let names = [
         "all",
@@ -141,13 +141,13 @@ async fn a_key_never_holds_what_its_owner_does_not() {
             .as_array_mut()
             .unwrap()
             .push(json!("manage_own_api_key"));
-        let person = engine
-            .person_holding(&format!("owner{number}"), owner)
+        let client = engine
+            .user_with_role(&format!("owner{number}"), owner)
             .await;
-        let key = person
+        let key = client
             .create_key(json!({"name": "k", "role_descriptors": {"x": role(asked)}}))
             .await;
-        let of_owner = person
+        let of_owner = client
             .post("/_security/user/_has_privileges", check.clone())
             .await
             .assert_ok();
@@ -168,7 +168,7 @@ async fn a_key_never_holds_what_its_owner_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_walk_visits_every_key_once_while_others_come_and_go() {
+async fn search_after_visits_every_key_once_during_writes() {
     let engine = Arc::new(TestEngine::start().await);
     let elastic = engine.elastic();
     let mut standing = Vec::new();
@@ -221,7 +221,7 @@ async fn a_walk_visits_every_key_once_while_others_come_and_go() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_revoked_key_stays_refused_while_it_is_hammered() {
+async fn revoked_key_stays_refused_under_concurrent_use() {
     let engine = Arc::new(TestEngine::start().await);
     for _ in 0..20 {
         let key = engine.elastic().create_key(json!({"name": "k"})).await;
@@ -234,14 +234,14 @@ async fn a_revoked_key_stays_refused_while_it_is_hammered() {
                 let (me, stop) = (me.clone(), stop.clone());
                 tokio::spawn(async move {
                     while !stop.load(std::sync::atomic::Ordering::SeqCst) {
-                        me.status_of_me().await;
+                        me.authentication_status().await;
                     }
                 })
             })
             .collect();
         engine.elastic().invalidate(&key).await.assert_ok();
         for _ in 0..5 {
-            assert_eq!(me.status_of_me().await, 401);
+            assert_eq!(me.authentication_status().await, 401);
         }
         stop.store(true, std::sync::atomic::Ordering::SeqCst);
         for hammer in hammers {

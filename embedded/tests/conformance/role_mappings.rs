@@ -1,9 +1,9 @@
-//! Role mappings: kept and shown.
+//! Role mappings: stored and returned.
 
 use crate::support::*;
 
 #[tokio::test]
-async fn mappings_are_created_replaced_read_and_deleted() {
+async fn role_mappings_are_created_replaced_read_and_deleted() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     let path = "/_security/role_mapping/m";
@@ -30,7 +30,7 @@ async fn mappings_are_created_replaced_read_and_deleted() {
 }
 
 #[tokio::test]
-async fn mappings_have_rules() {
+async fn invalid_role_mappings_are_refused() {
     let engine = TestEngine::start().await;
     let path = "/_security/role_mapping/m";
     engine

@@ -2,8 +2,8 @@
 
 use crate::support::*;
 
-async fn put(person: &Person, name: &str, role: Value) -> Response {
-    person.put(&format!("/_security/role/{name}"), role).await
+async fn put(client: &Client, name: &str, role: Value) -> Response {
+    client.put(&format!("/_security/role/{name}"), role).await
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn roles_are_created_replaced_read_and_deleted() {
 }
 
 #[tokio::test]
-async fn some_found_is_200_and_none_found_is_404() {
+async fn role_lookup_is_404_only_if_none_exists() {
     let engine = TestEngine::start().await;
     let some = engine
         .elastic()
@@ -50,7 +50,7 @@ async fn some_found_is_200_and_none_found_is_404() {
 }
 
 #[tokio::test]
-async fn built_in_roles_are_there_and_reserved() {
+async fn built_in_roles_exist_and_are_reserved() {
     let engine = TestEngine::start().await;
     let roles = engine.elastic().get("/_security/role").await.assert_ok();
     for name in [
@@ -79,7 +79,7 @@ async fn built_in_roles_are_there_and_reserved() {
 }
 
 #[tokio::test]
-async fn only_the_superuser_holds_apm_privileges_by_birth() {
+async fn only_superuser_has_apm_privileges_among_built_in_roles() {
     let engine = TestEngine::start().await;
     let check = json!({"application": [{"application": "apm", "privileges": ["event:write"], "resources": ["*"]}]});
     for role in [
@@ -112,7 +112,7 @@ async fn only_the_superuser_holds_apm_privileges_by_birth() {
 }
 
 #[tokio::test]
-async fn names_have_rules() {
+async fn invalid_role_names_are_refused() {
     let engine = TestEngine::start().await;
     for name in ["%20x", "x%20", "caf%C3%A9", &"x".repeat(508)] {
         put(&engine.elastic(), name, json!({}))
@@ -125,7 +125,7 @@ async fn names_have_rules() {
 }
 
 #[tokio::test]
-async fn roles_have_rules() {
+async fn invalid_roles_are_refused() {
     let engine = TestEngine::start().await.since(8, 15);
     for role in [
         json!({"cluster": ["nonsense"]}),
@@ -162,9 +162,9 @@ async fn malformed_roles_are_parse_exceptions() {
 }
 
 #[tokio::test]
-async fn a_role_that_was_deleted_grants_nothing_at_once() {
+async fn deleted_role_grants_nothing_at_once() {
     let engine = TestEngine::start().await;
-    let ann = engine.person_with("ann", &["monitor"]).await;
+    let ann = engine.user_with_privileges("ann", &["monitor"]).await;
     ann.get("/").await.assert_ok();
     engine
         .elastic()
@@ -176,7 +176,7 @@ async fn a_role_that_was_deleted_grants_nothing_at_once() {
 }
 
 #[tokio::test]
-async fn a_description_has_a_thousand_characters_at_most() {
+async fn role_description_is_limited_to_1000_characters() {
     let engine = TestEngine::start().await.since(8, 15);
     let put = async |length| {
         let role = json!({"description": "d".repeat(length)});

@@ -1,7 +1,8 @@
-//! The conformance run: the portable tests against one shared Elasticsearch, and a report of what differs.
+//! Conformance run: the portable tests against one shared Elasticsearch, and a report of the
+//! differences.
 //!
-//! `cargo xtask conformance` runs the first two tests here with an address. Without one, the cluster is our own engine,
-//! which already holds other users, roles and keys.
+//! `cargo xtask conformance` runs the first two tests here with an address. Without an address the
+//! cluster is the engine, with other users, roles and keys in it.
 
 use std::{env, fs, process::Command};
 
@@ -13,7 +14,7 @@ use crate::support::{
     *,
 };
 
-/// Modules that need the engine in their own process.
+/// Modules that need the engine in the same process.
 const PRIVATE: &[(&str, &str)] = &[
     ("passwords", "reads how the engine stores passwords"),
     ("properties", "sends thousands of random requests"),
@@ -24,7 +25,6 @@ const PRIVATE: &[(&str, &str)] = &[
 /// Modules that test the tests.
 const OWN: &[&str] = &["run", "support"];
 
-/// The verdict on one rule.
 #[derive(Debug, PartialEq)]
 enum Verdict {
     Held,
@@ -33,7 +33,7 @@ enum Verdict {
     NotInThisVersion(String),
 }
 
-/// What a cluster says about itself.
+/// A cluster's response to `GET /`.
 struct About {
     version: Version,
     number: String,
@@ -41,14 +41,14 @@ struct About {
     token_service: bool,
 }
 
-/// What was found, by the name of the rule.
+/// Verdicts by the name of the rule.
 struct Report {
     verdicts: Vec<(String, Verdict)>,
     leftovers: Vec<String>,
 }
 
 #[tokio::test]
-async fn a_shared_cluster_is_looked_at_before_anything_is_made() {
+async fn shared_cluster_is_checked_before_any_change() {
     let engine = TestEngine::fresh(|_| {}).await;
     let (_folder, variables) = match env::var("AGENT_KEYS_CONFORMANCE_URL") {
         Ok(_) => (None, Vec::new()),
@@ -66,13 +66,13 @@ async fn a_shared_cluster_is_looked_at_before_anything_is_made() {
 }
 
 #[tokio::test]
-async fn the_contract_holds_in_a_shared_cluster() {
+async fn contract_holds_in_a_shared_cluster() {
     let (_engine, _folder, variables) = match env::var("AGENT_KEYS_CONFORMANCE_URL") {
         Ok(_) => (None, None, Vec::new()),
         Err(_) => {
             let engine = TestEngine::fresh(|config| config.clock = Clock::system()).await;
             let (folder, variables) = as_remote(&engine, "elastic", ELASTIC_PASSWORD).await;
-            // The password of a real cluster is not that of the tests.
+            // Real clusters have another password than the tests.
             let other = "battery staple";
             let path = "/_security/user/elastic/_password";
             let password = json!({ "password": other });
@@ -85,13 +85,13 @@ async fn the_contract_holds_in_a_shared_cluster() {
         .await
         .unwrap_or_else(|error| panic!("{error}"));
     report.assert_held();
-    // The control: most rules ran. A cleanup runs none.
+    // Control: most rules ran. A cleanup runs none.
     let held = report.count(|verdict| *verdict == Verdict::Held);
     assert!(held > 100 || report.verdicts.is_empty(), "{held}");
 }
 
 #[tokio::test]
-async fn the_contract_holds_for_another_superuser_of_an_older_version() {
+async fn contract_holds_for_another_superuser_of_an_older_version() {
     let engine = TestEngine::fresh(|config| {
         config.clock = Clock::system();
         config.version = Version::new(8, 0);
@@ -110,10 +110,10 @@ async fn the_contract_holds_for_another_superuser_of_an_older_version() {
 }
 
 #[tokio::test]
-async fn a_difference_is_reported() {
+async fn difference_is_reported() {
     let engine = TestEngine::fresh(|config| config.clock = Clock::system()).await;
     let (_folder, mut variables) = as_remote(&engine, "elastic", ELASTIC_PASSWORD).await;
-    // An older engine that is taken for a newer one lacks what came later.
+    // An older engine that claims to be newer lacks features.
     let old = TestEngine::fresh(|config| {
         config.clock = Clock::system();
         config.version = Version::new(8, 0);
@@ -122,7 +122,7 @@ async fn a_difference_is_reported() {
     variables[0].1 = format!("http://{}", old.address());
     variables.push((RUN, "1".to_owned()));
     variables.push((VERSION, "9.5".to_owned()));
-    let rule = vec!["aggregations::terms_count_the_values"];
+    let rule = vec!["aggregations::terms_aggregation_counts_values"];
     let verdicts = judge(variables, rule).await.unwrap();
     assert!(
         matches!(&verdicts[..], [(_, Verdict::Differs(text))] if text.contains("unknown field [aggs]")),
@@ -131,9 +131,9 @@ async fn a_difference_is_reported() {
 }
 
 #[tokio::test]
-async fn a_run_is_refused_without_the_right_to_manage_users_or_without_elasticsearch() {
+async fn run_requires_elasticsearch_and_manage_security() {
     let engine = TestEngine::fresh(|_| {}).await;
-    engine.person_with("ann", &["monitor"]).await;
+    engine.user_with_privileges("ann", &["monitor"]).await;
     let (_folder, variables) = as_remote(&engine, "ann", "password of theirs").await;
     let refused = run(&variables).await.map(|_| ()).unwrap_err();
     assert!(refused.contains("manage_security"), "{refused}");
@@ -158,19 +158,19 @@ async fn a_run_is_refused_without_the_right_to_manage_users_or_without_elasticse
 }
 
 #[tokio::test]
-async fn leftovers_are_found_and_removed_and_nothing_else() {
+async fn cleanup_removes_leftovers_and_nothing_else() {
     let engine = TestEngine::fresh(|_| {}).await;
     let (folder, variables) = as_remote(&engine, "elastic", ELASTIC_PASSWORD).await;
     let name = format!("{PREFIX}broken-ann");
-    engine.person_with(&name, &["monitor"]).await;
+    engine.user_with_privileges(&name, &["monitor"]).await;
     let key = engine.elastic().create_key(json!({"name": name})).await;
     let cluster = cluster(&variables).unwrap();
     let found = leftovers(&cluster, PREFIX).await.unwrap();
     assert_eq!(found.len(), 3, "{found:?}");
     remove(&cluster, &found).await.unwrap();
     assert_eq!(leftovers(&cluster, PREFIX).await.unwrap(), [""; 0]);
-    assert_eq!(engine.key(&key).status_of_me().await, 401);
-    // The control: what others made is still there.
+    assert_eq!(engine.key(&key).authentication_status().await, 401);
+    // Control: data of other users is still there.
     let elastic = engine.elastic();
     elastic.get("/_security/user/other").await.assert_ok();
     assert_eq!(
@@ -182,7 +182,7 @@ async fn leftovers_are_found_and_removed_and_nothing_else() {
     drop(folder);
 }
 
-/// Makes an engine one that others use too. Returns how a run reaches it.
+/// Fills an engine with data of other users. Returns the settings of a run against it.
 async fn as_remote(
     engine: &TestEngine,
     username: &str,
@@ -190,7 +190,7 @@ async fn as_remote(
 ) -> (tempfile::TempDir, Vec<(&'static str, String)>) {
     let elastic = engine.elastic();
     engine
-        .person_with("other", &["monitor", "manage_own_api_key"])
+        .user_with_privileges("other", &["monitor", "manage_own_api_key"])
         .await;
     engine
         .user("other", "password of theirs")
@@ -222,7 +222,7 @@ fn cluster(variables: &[(&str, String)]) -> Result<Cluster, String> {
     Cluster::from_environment(variables).unwrap_or(Err("no cluster is named".to_owned()))
 }
 
-/// Checks the cluster, runs every portable test, and prints what was found.
+/// Checks the cluster, runs all portable tests, and prints their verdicts.
 async fn run(variables: &[(&'static str, String)]) -> Result<Report, String> {
     let cluster = cluster(variables)?;
     let about = about(&cluster).await?;
@@ -261,7 +261,8 @@ async fn run(variables: &[(&'static str, String)]) -> Result<Report, String> {
     Ok(report)
 }
 
-/// Checks that this is Elasticsearch, in a version we know, and that its user may manage users and roles.
+/// Checks that the cluster is a supported version of Elasticsearch, and that the user may manage
+/// users and roles.
 async fn about(cluster: &Cluster) -> Result<About, String> {
     let ask = async |method: &str, path: &str, body| {
         let asked = cluster.ask(method, path, body).await;
@@ -320,12 +321,12 @@ async fn about(cluster: &Cluster) -> Result<About, String> {
     })
 }
 
-/// Runs the tests named, or all portable ones, in a process of their own.
+/// Runs the named tests, or all portable ones, in another process.
 async fn judge(
     variables: Vec<(&'static str, String)>,
     only: Vec<&'static str>,
 ) -> Result<Vec<(String, Verdict)>, String> {
-    // The engine may run on this very thread.
+    // The engine may run on this thread.
     tokio::task::spawn_blocking(move || judge_blocking(&variables, &only))
         .await
         .map_err(|error| error.to_string())?
@@ -374,7 +375,7 @@ fn judge_blocking(
     Ok(verdicts)
 }
 
-/// Reads the output of a test binary.
+/// Parses the output of a test binary.
 fn read(output: &str) -> Vec<(String, Verdict)> {
     let mut verdicts = Vec::new();
     for line in output.lines() {
@@ -393,7 +394,7 @@ fn read(output: &str) -> Vec<(String, Verdict)> {
     verdicts
 }
 
-/// What a failed test printed.
+/// The output of a failed test.
 fn section(output: &str, name: &str) -> String {
     let title = format!("---- {name} stdout ----");
     let lines = output.lines().skip_while(|line| *line != title).skip(1);
@@ -462,7 +463,8 @@ impl Report {
     }
 }
 
-/// The things whose names begin with `prefix`, as paths to delete. Keys count while they are not invalidated.
+/// Paths to delete everything with the name prefix `prefix`. Keys count until they are
+/// invalidated.
 async fn leftovers(cluster: &Cluster, prefix: &str) -> Result<Vec<String>, String> {
     let ask = async |method: &str, path: &str, body| {
         let answer = cluster
@@ -516,7 +518,7 @@ async fn remove(cluster: &Cluster, found: &[String]) -> Result<(), String> {
 }
 
 #[test]
-fn the_output_of_tests_is_read() {
+fn test_output_is_parsed() {
     let output = "\
 test a::one ... ok
 test a::two ... FAILED

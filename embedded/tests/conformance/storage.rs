@@ -1,4 +1,4 @@
-//! What stays, what goes, and what a start does.
+//! Persistence, retention, and the first start.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn config(folder: &std::path::Path) -> Config {
 }
 
 #[tokio::test]
-async fn the_first_start_generates_a_password_once() {
+async fn first_start_generates_a_password_once() {
     let folder = tempfile::tempdir().unwrap();
     let engine = Engine::start(config(folder.path())).await.unwrap();
     assert!(engine.first_password().unwrap().expose_secret().len() >= 20);
@@ -25,10 +25,10 @@ async fn the_first_start_generates_a_password_once() {
 }
 
 #[tokio::test]
-async fn a_given_password_counts_on_the_first_start_only() {
+async fn configured_password_is_used_on_the_first_start_only() {
     let engine = TestEngine::start().await;
     assert!(engine.engine().first_password().is_none());
-    assert_eq!(engine.elastic().status_of_me().await, 200);
+    assert_eq!(engine.elastic().authentication_status().await, 200);
     let Private { engine, folder, .. } = engine.into_private();
     engine.stop().await;
     let mut other = config(folder.path());
@@ -55,7 +55,7 @@ async fn a_given_password_counts_on_the_first_start_only() {
 }
 
 #[tokio::test]
-async fn a_taken_port_names_both_ways_out() {
+async fn address_in_use_error_contains_both_settings() {
     let engine = TestEngine::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut taken = config(folder.path());
@@ -73,7 +73,7 @@ async fn a_taken_port_names_both_ways_out() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_file_is_readable_by_its_owner_only() {
+async fn database_file_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let engine = TestEngine::start().await;
     let mut seen = 0;
@@ -91,7 +91,7 @@ async fn the_file_is_readable_by_its_owner_only() {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_the_file() {
+async fn database_contains_no_secret() {
     let engine = TestEngine::start().await;
     let created = engine
         .elastic()
@@ -117,23 +117,23 @@ async fn no_secret_is_in_the_file() {
 }
 
 #[tokio::test]
-async fn a_reset_password_counts_at_once_in_a_running_engine() {
+async fn password_reset_takes_effect_in_a_running_engine() {
     let engine = TestEngine::start().await;
-    assert_eq!(engine.elastic().status_of_me().await, 200);
+    assert_eq!(engine.elastic().authentication_status().await, 200);
     let file = engine.folder().join("engine.db");
     let password = reset_password(&file, "elastic").await.unwrap();
-    assert_eq!(engine.elastic().status_of_me().await, 401);
+    assert_eq!(engine.elastic().authentication_status().await, 401);
     assert_eq!(
         engine
             .user("elastic", password.expose_secret())
-            .status_of_me()
+            .authentication_status()
             .await,
         200
     );
 }
 
 #[tokio::test]
-async fn a_reset_needs_a_file_and_a_user() {
+async fn password_reset_requires_file_and_user() {
     let engine = TestEngine::start().await;
     let file = engine.folder().join("engine.db");
     assert!(
@@ -152,7 +152,7 @@ async fn a_reset_needs_a_file_and_a_user() {
 }
 
 #[tokio::test]
-async fn ended_keys_are_swept_after_seven_days_at_a_start() {
+async fn expired_and_invalidated_keys_are_deleted_after_seven_days() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     let revoked = elastic
@@ -183,7 +183,7 @@ async fn ended_keys_are_swept_after_seven_days_at_a_start() {
             )
         );
         let mut total = Value::Null;
-        // The sweep runs beside the first requests.
+        // The deletion runs concurrently with the first requests.
         for _ in 0..50 {
             let found = crate::support::http::send(
                 &Target::plain(address),
@@ -205,7 +205,7 @@ async fn ended_keys_are_swept_after_seven_days_at_a_start() {
 }
 
 #[tokio::test]
-async fn everything_answered_is_still_there_after_a_restart() {
+async fn acknowledged_writes_survive_a_restart() {
     let engine = TestEngine::start().await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     engine

@@ -1,4 +1,4 @@
-//! The vocabulary of the tests: a fresh engine or a remote Elasticsearch, the callers, and what they get.
+//! Test kit: a fresh engine or a remote Elasticsearch, and clients of it.
 
 pub(crate) mod http;
 pub(crate) mod namespace;
@@ -14,27 +14,27 @@ use remote::Remote;
 pub(crate) use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// When the engines of the tests start: 2026-01-02T03:04:05.678Z.
+/// Start time of the engines' clocks: 2026-01-02T03:04:05.678Z.
 const START_MS: i64 = 1_767_323_045_678;
 pub(crate) const ELASTIC_PASSWORD: &str = "correct horse";
 
-/// Elasticsearch as one test sees it: a fresh engine, or its own namespace in a remote cluster.
+/// Elasticsearch for one test: a fresh engine, or a namespace in a remote cluster.
 pub(crate) struct TestEngine {
     target: Arc<Target>,
     remote: Option<Arc<Remote>>,
     private: Option<Private>,
 }
 
-/// The parts of an engine that only a test in the same process can reach.
+/// The parts of an engine that are accessible in the same process only.
 pub(crate) struct Private {
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
     pub(crate) folder: TempDir,
 }
 
-/// A caller: a target and an `Authorization` header.
+/// A client: a target and an `Authorization` header.
 #[derive(Clone)]
-pub(crate) struct Person {
+pub(crate) struct Client {
     target: Arc<Target>,
     remote: Option<Arc<Remote>>,
     authorization: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) fn not_portable(reason: &str) -> ! {
     panic!("not portable: {reason}")
 }
 
-/// Prints how often a requirement was seen to hold, for the table in `docs/requirements.md`.
+/// Prints how often a requirement held, for the table in `docs/requirements.md`.
 pub(crate) fn requirement(id: &str, held: usize, of: usize) {
     let word = if held == of { "pass" } else { "fail" };
     println!("{id} {word} {held}/{of} seed=-");
@@ -62,7 +62,6 @@ pub(crate) fn soak(few: usize, many: usize) -> usize {
     }
 }
 
-/// A key that was created.
 pub(crate) struct Key {
     pub(crate) id: String,
     pub(crate) encoded: String,
@@ -77,7 +76,7 @@ impl TestEngine {
         }
     }
 
-    /// Ends the test if the remote cluster is older than the version that brought the rule.
+    /// Ends the test if the remote cluster is older than the rule's first version.
     #[track_caller]
     pub(crate) fn since(self, major: u32, minor: u32) -> Self {
         if let Some(remote) = &self.remote {
@@ -87,7 +86,7 @@ impl TestEngine {
         self
     }
 
-    /// As [`Self::start`], for a rule about a token service that is on or off.
+    /// As [`Self::start`], for rules about a token service that is on or off.
     pub(crate) async fn start_with_tokens(on: bool) -> Self {
         let Some(remote) = Remote::from_environment() else {
             return Self::fresh(|config| config.token_service = on).await;
@@ -99,7 +98,7 @@ impl TestEngine {
         Self::at(remote)
     }
 
-    /// A fresh engine with other settings, which a remote cluster cannot be given.
+    /// A fresh engine with other settings, which a remote cluster does not allow.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         if Remote::from_environment().is_some() {
             not_portable("needs settings of its own");
@@ -158,7 +157,8 @@ impl TestEngine {
         &self.private("moves the clock").clock
     }
 
-    /// Lets a moment pass, so that what is made next is younger: a second, or what a shared clock can tell apart.
+    /// Advances the clock, so that later objects are younger: by a second, or by what a shared
+    /// clock distinguishes.
     pub(crate) async fn tick(&self) {
         match &self.private {
             Some(private) => private.clock.advance(Duration::from_secs(1)),
@@ -183,8 +183,8 @@ impl TestEngine {
         self.private("needs the engine's address").engine.address()
     }
 
-    pub(crate) fn nobody(&self) -> Person {
-        Person {
+    pub(crate) fn anonymous(&self) -> Client {
+        Client {
             target: self.target.clone(),
             remote: self.remote.clone(),
             authorization: None,
@@ -192,22 +192,22 @@ impl TestEngine {
         }
     }
 
-    pub(crate) fn with(&self, authorization: impl Into<String>) -> Person {
-        Person {
+    pub(crate) fn with(&self, authorization: impl Into<String>) -> Client {
+        Client {
             authorization: Some(authorization.into()),
-            ..self.nobody()
+            ..self.anonymous()
         }
     }
 
-    pub(crate) fn elastic(&self) -> Person {
+    pub(crate) fn elastic(&self) -> Client {
         self.user("elastic", ELASTIC_PASSWORD)
     }
 
-    pub(crate) fn user(&self, username: &str, password: &str) -> Person {
+    pub(crate) fn user(&self, username: &str, password: &str) -> Client {
         self.with(format!("Basic {}", self.basic(username, password)))
     }
 
-    /// The credentials of a user, as a `Basic` header has them.
+    /// Credentials of a user in a `Basic` header.
     pub(crate) fn basic(&self, username: &str, password: &str) -> String {
         let pair = match &self.remote {
             Some(remote) => remote.credentials(username, password),
@@ -216,18 +216,18 @@ impl TestEngine {
         STANDARD.encode(pair)
     }
 
-    pub(crate) fn key(&self, key: &Key) -> Person {
+    pub(crate) fn key(&self, key: &Key) -> Client {
         self.with(format!("ApiKey {}", key.encoded))
     }
 
-    /// A new user `name` with a role of the same name that holds these cluster privileges.
-    pub(crate) async fn person_with(&self, name: &str, cluster: &[&str]) -> Person {
-        self.person_holding(name, json!({ "cluster": cluster }))
+    /// Creates a user `name` with a role of the same name that grants the cluster privileges.
+    pub(crate) async fn user_with_privileges(&self, name: &str, cluster: &[&str]) -> Client {
+        self.user_with_role(name, json!({ "cluster": cluster }))
             .await
     }
 
-    /// A new user `name` with a role of the same name.
-    pub(crate) async fn person_holding(&self, name: &str, role: Value) -> Person {
+    /// Creates a user `name` with a role of the same name.
+    pub(crate) async fn user_with_role(&self, name: &str, role: Value) -> Client {
         let elastic = self.elastic();
         elastic
             .put(&format!("/_security/role/{name}"), role)
@@ -242,7 +242,7 @@ impl TestEngine {
     }
 }
 
-impl Person {
+impl Client {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.extra.push((name.to_owned(), value.to_owned()));
         self
@@ -307,7 +307,7 @@ impl Person {
         self.post("/_security/_query/api_key", body).await
     }
 
-    /// The names of the keys that a query finds, in its order.
+    /// The names of the keys that match a query, in its order.
     pub(crate) async fn names(&self, body: Value) -> Vec<String> {
         let found = self.query(body).await.assert_ok();
         found["api_keys"]
@@ -323,7 +323,7 @@ impl Person {
             .await
     }
 
-    pub(crate) async fn status_of_me(&self) -> u16 {
+    pub(crate) async fn authentication_status(&self) -> u16 {
         self.get("/_security/_authenticate").await.status
     }
 }

@@ -12,7 +12,7 @@ fn by_password() -> Value {
     json!({"grant_type": "password", "username": "elastic", "password": ELASTIC_PASSWORD, "scope": "FULL"})
 }
 
-fn bearer(engine: &TestEngine, answer: &Response) -> Person {
+fn bearer(engine: &TestEngine, answer: &Response) -> Client {
     engine.with(format!(
         "Bearer {}",
         answer.at("/access_token").as_str().unwrap()
@@ -20,7 +20,7 @@ fn bearer(engine: &TestEngine, answer: &Response) -> Person {
 }
 
 #[tokio::test]
-async fn tokens_are_off_unless_switched_on() {
+async fn tokens_are_off_by_default() {
     let engine = TestEngine::start_with_tokens(false).await;
     let response = engine.elastic().post(PATH, by_password()).await;
     response.assert_error(400, "feature_not_enabled_exception");
@@ -28,9 +28,9 @@ async fn tokens_are_off_unless_switched_on() {
 }
 
 #[tokio::test]
-async fn bearer_is_offered_only_when_switched_on() {
+async fn bearer_scheme_is_listed_only_with_token_service() {
     let engine = with_tokens().await.since(8, 15);
-    let schemes = engine.nobody().get("/").await;
+    let schemes = engine.anonymous().get("/").await;
     assert_eq!(
         schemes.header("www-authenticate"),
         [
@@ -42,7 +42,7 @@ async fn bearer_is_offered_only_when_switched_on() {
 }
 
 #[tokio::test]
-async fn a_password_is_exchanged_for_a_token_of_twenty_minutes() {
+async fn password_grant_issues_a_token_for_twenty_minutes() {
     let engine = with_tokens().await;
     let answer = engine.elastic().post(PATH, by_password()).await;
     let body = answer.assert_ok();
@@ -59,17 +59,17 @@ async fn a_password_is_exchanged_for_a_token_of_twenty_minutes() {
     engine
         .clock()
         .advance(std::time::Duration::from_secs(1_200));
-    assert_eq!(bearer(&engine, &answer).status_of_me().await, 401);
+    assert_eq!(bearer(&engine, &answer).authentication_status().await, 401);
 }
 
 #[tokio::test]
-async fn a_refresh_token_works_once() {
+async fn refresh_token_is_valid_once() {
     let engine = with_tokens().await;
     let first = engine.elastic().post(PATH, by_password()).await;
     let refresh =
         json!({"grant_type": "refresh_token", "refresh_token": first.at("/refresh_token")});
     let second = engine.elastic().post(PATH, refresh.clone()).await;
-    assert_eq!(bearer(&engine, &second).status_of_me().await, 200);
+    assert_eq!(bearer(&engine, &second).authentication_status().await, 200);
     let again = engine.elastic().post(PATH, refresh).await;
     assert_eq!(
         (again.status, again.at("/error")),
@@ -89,7 +89,7 @@ async fn client_credentials_have_no_refresh_token() {
 }
 
 #[tokio::test]
-async fn errors_have_the_shape_of_oauth() {
+async fn token_errors_have_oauth_format() {
     let engine = with_tokens().await;
     for (body, error) in [
         (json!({"grant_type": "magic"}), "unsupported_grant_type"),
@@ -115,7 +115,7 @@ async fn errors_have_the_shape_of_oauth() {
 }
 
 #[tokio::test]
-async fn tokens_are_invalidated_one_by_one_or_by_user() {
+async fn tokens_are_invalidated_singly_or_by_user() {
     let engine = with_tokens().await;
     let one = engine.elastic().post(PATH, by_password()).await;
     let two = engine.elastic().post(PATH, by_password()).await;
@@ -133,14 +133,14 @@ async fn tokens_are_invalidated_one_by_one_or_by_user() {
         engine.elastic().delete(PATH, body).await.assert_ok(),
         counts(0, 1)
     );
-    assert_eq!(bearer(&engine, &one).status_of_me().await, 401);
-    assert_eq!(bearer(&engine, &two).status_of_me().await, 200);
+    assert_eq!(bearer(&engine, &one).authentication_status().await, 401);
+    assert_eq!(bearer(&engine, &two).authentication_status().await, 200);
     engine
         .elastic()
         .delete(PATH, json!({"username": "elastic"}))
         .await
         .assert_ok();
-    assert_eq!(bearer(&engine, &two).status_of_me().await, 401);
+    assert_eq!(bearer(&engine, &two).authentication_status().await, 401);
     engine
         .elastic()
         .delete(PATH, json!({}))

@@ -41,7 +41,10 @@ async fn users_are_created_replaced_read_and_deleted() {
             .at("/ann/roles"),
         json!(["a", "b"])
     );
-    assert_eq!(engine.user("ann", "password").status_of_me().await, 200);
+    assert_eq!(
+        engine.user("ann", "password").authentication_status().await,
+        200
+    );
     assert_eq!(
         engine
             .elastic()
@@ -55,11 +58,14 @@ async fn users_are_created_replaced_read_and_deleted() {
         .send("DELETE", "/_security/user/ann", None)
         .await;
     assert_eq!((again.status, again.json()), (404, json!({"found": false})));
-    assert_eq!(engine.user("ann", "password").status_of_me().await, 401);
+    assert_eq!(
+        engine.user("ann", "password").authentication_status().await,
+        401
+    );
 }
 
 #[tokio::test]
-async fn a_new_user_needs_a_password_of_six_characters() {
+async fn new_user_requires_a_password_of_six_characters() {
     let engine = TestEngine::start().await;
     put(&engine, "ann", json!({"roles": []}))
         .await
@@ -70,7 +76,10 @@ async fn a_new_user_needs_a_password_of_six_characters() {
     put(&engine, "ann", json!({"password": "ключик", "roles": []}))
         .await
         .assert_ok();
-    assert_eq!(engine.user("ann", "ключик").status_of_me().await, 200);
+    assert_eq!(
+        engine.user("ann", "ключик").authentication_status().await,
+        200
+    );
 }
 
 #[tokio::test]
@@ -111,7 +120,7 @@ async fn malformed_users_are_refused() {
 }
 
 #[tokio::test]
-async fn reserved_users_only_change_their_password() {
+async fn only_the_password_of_reserved_users_changes() {
     let engine = TestEngine::start().await;
     let reason = put(
         &engine,
@@ -135,19 +144,28 @@ async fn reserved_users_only_change_their_password() {
         .await
         .assert_ok();
     assert_eq!(
-        engine.user("apm_system", "password").status_of_me().await,
+        engine
+            .user("apm_system", "password")
+            .authentication_status()
+            .await,
         200
     );
 }
 
 #[tokio::test]
-async fn a_reserved_user_without_a_password_cannot_sign_in() {
+async fn reserved_user_without_password_cannot_authenticate() {
     let engine = TestEngine::start().await;
-    assert_eq!(engine.user("kibana_system", "").status_of_me().await, 401);
+    assert_eq!(
+        engine
+            .user("kibana_system", "")
+            .authentication_status()
+            .await,
+        401
+    );
 }
 
 #[tokio::test]
-async fn named_users_that_are_missing_are_404() {
+async fn missing_named_users_are_404() {
     let engine = TestEngine::start().await;
     let none = engine.elastic().get("/_security/user/nope").await;
     assert_eq!((none.status, none.json()), (404, json!({})));
@@ -167,7 +185,7 @@ async fn named_users_that_are_missing_are_404() {
 }
 
 #[tokio::test]
-async fn enabling_twice_is_fine_and_oneself_is_not() {
+async fn callers_cannot_enable_or_disable_themselves() {
     let engine = TestEngine::start().await;
     put(
         &engine,
@@ -183,18 +201,20 @@ async fn enabling_twice_is_fine_and_oneself_is_not() {
             json!({})
         );
         assert_eq!(
-            engine.user("ann", "password").status_of_me().await == 200,
+            engine.user("ann", "password").authentication_status().await == 200,
             action == "_enable"
         );
     }
-    let zoe = engine.person_with("zoe", &["manage_security"]).await;
+    let zoe = engine
+        .user_with_privileges("zoe", &["manage_security"])
+        .await;
     let disabled = json!({"roles": ["zoe"], "enabled": false});
     let put = zoe.put("/_security/user/zoe", disabled.clone()).await;
     assert_eq!(
         put.assert_error(400, "action_request_validation_exception"),
         "Validation Failed: 1: native and reserved realm users may not update the enabled status of their own account;"
     );
-    // Another user may.
+    // Another user may do it.
     let put = engine.elastic().put("/_security/user/zoe", disabled).await;
     assert_eq!(put.assert_ok(), json!({"created": false}));
     let own = engine
@@ -208,9 +228,9 @@ async fn enabling_twice_is_fine_and_oneself_is_not() {
 }
 
 #[tokio::test]
-async fn everyone_changes_their_own_password_by_password() {
+async fn users_may_change_their_own_password() {
     let engine = TestEngine::start().await;
-    let ann = engine.person_with("ann", &["none"]).await;
+    let ann = engine.user_with_privileges("ann", &["none"]).await;
     ann.post(
         "/_security/user/_password",
         json!({"password": "another one"}),
@@ -227,7 +247,7 @@ async fn everyone_changes_their_own_password_by_password() {
         .assert_ok(),
         json!({})
     );
-    assert_eq!(ann.status_of_me().await, 401);
+    assert_eq!(ann.authentication_status().await, 401);
     let ann = engine.user("ann", "a third one");
     ann.put(
         "/_security/user/elastic/_password",
@@ -238,7 +258,7 @@ async fn everyone_changes_their_own_password_by_password() {
 }
 
 #[tokio::test]
-async fn a_key_or_token_does_not_change_its_owners_password() {
+async fn keys_and_tokens_cannot_change_the_owners_password() {
     let engine = TestEngine::start_with_tokens(true).await;
     let key = engine.elastic().create_key(json!({"name": "k"})).await;
     let token = engine
@@ -250,22 +270,22 @@ async fn a_key_or_token_does_not_change_its_owners_password() {
         .await
         .at("/access_token");
     let bearer = engine.with(format!("Bearer {}", token.as_str().unwrap()));
-    for person in [engine.key(&key), bearer] {
+    for client in [engine.key(&key), bearer] {
         for path in [
             "/_security/user/_password",
             "/_security/user/elastic/_password",
         ] {
-            person
+            client
                 .put(path, json!({"password": "mine now"}))
                 .await
                 .assert_error(403, "security_exception");
         }
     }
-    assert_eq!(engine.elastic().status_of_me().await, 200);
+    assert_eq!(engine.elastic().authentication_status().await, 200);
 }
 
 #[tokio::test]
-async fn bad_passwords_are_refused() {
+async fn invalid_passwords_and_hashes_are_refused() {
     let engine = TestEngine::start().await;
     let path = "/_security/user/_password";
     engine
@@ -294,7 +314,7 @@ async fn bad_passwords_are_refused() {
 }
 
 #[tokio::test]
-async fn the_anonymous_user_cannot_be_made() {
+async fn anonymous_user_cannot_be_created() {
     let engine = TestEngine::start().await;
     let user = json!({"password": "password", "roles": []});
     let refused = engine

@@ -1,4 +1,4 @@
-//! Older versions of Elasticsearch, as the engine answers in their place for the application's tests.
+//! Older versions of Elasticsearch, as the engine emulates them for tests.
 
 use embedded::Version;
 
@@ -16,7 +16,7 @@ async fn engine_of(version: Version) -> TestEngine {
 }
 
 #[tokio::test]
-async fn the_version_is_told() {
+async fn root_returns_the_emulated_version() {
     for (version, number) in ALL
         .into_iter()
         .zip(["8.0.0", "8.5.0", "8.13.0", "8.19.0", "9.0.0", "9.5.0"])
@@ -55,7 +55,7 @@ const SINCE: &[(Version, &str, &str, &str, u16)] = &[
 ];
 
 #[tokio::test]
-async fn what_came_later_is_refused_before_and_taken_since() {
+async fn features_are_accepted_from_their_version_on() {
     for version in ALL {
         let engine = engine_of(version).await;
         for (since, method, path, body, refused) in SINCE {
@@ -72,7 +72,7 @@ async fn what_came_later_is_refused_before_and_taken_since() {
 }
 
 #[tokio::test]
-async fn what_came_later_is_refused_in_elasticsearchs_words() {
+async fn unsupported_features_have_elasticsearchs_error_text() {
     let engine = engine_of(V8_0).await;
     let elastic = engine.elastic();
     let reason = elastic
@@ -102,7 +102,7 @@ async fn what_came_later_is_refused_in_elasticsearchs_words() {
 }
 
 #[tokio::test]
-async fn a_privilege_that_came_later_is_unknown_in_roles_checks_and_lists() {
+async fn read_security_is_unknown_before_8_5() {
     const BUILTIN: &str = "/_security/privilege/_builtin";
     let asked = json!({"cluster": ["read_security"]});
     let engine = engine_of(V8_0).await;
@@ -128,7 +128,7 @@ async fn a_privilege_that_came_later_is_unknown_in_roles_checks_and_lists() {
 }
 
 #[tokio::test]
-async fn built_in_roles_are_described_since_8_15() {
+async fn role_descriptions_are_returned_since_8_15() {
     for (version, described) in [(V8_13, false), (V8_19, true)] {
         let engine = engine_of(version).await;
         let roles = engine.elastic().get("/_security/role/superuser").await;
@@ -139,7 +139,7 @@ async fn built_in_roles_are_described_since_8_15() {
 }
 
 #[tokio::test]
-async fn a_key_says_who_manages_it_since_9_4() {
+async fn managed_by_is_returned_since_9_4() {
     for (version, managed) in [(V9_0, false), (Version::CURRENT, true)] {
         let engine = engine_of(version).await;
         let key = engine.elastic().create_key(json!({"name": "k"})).await;
@@ -151,7 +151,7 @@ async fn a_key_says_who_manages_it_since_9_4() {
 }
 
 #[tokio::test]
-async fn keys_are_updated_together_since_8_5() {
+async fn bulk_update_exists_since_8_5() {
     const PATH: &str = "/_security/api_key/_bulk_update";
     for (version, status) in [(V8_0, 400), (V8_5, 200)] {
         let engine = engine_of(version).await;
@@ -169,16 +169,16 @@ async fn keys_are_updated_together_since_8_5() {
 #[tokio::test]
 async fn credentials_are_checked_before_the_path_since_8_9() {
     for (version, path, method) in [(V8_5, 400, 405), (V8_13, 401, 401)] {
-        let nobody = engine_of(version).await.nobody();
+        let nobody = engine_of(version).await.anonymous();
         assert_eq!(nobody.get("/no/such").await.status, path, "{version:?}");
         let wrong = nobody.send("PATCH", "/_security/role/r", None).await;
         assert_eq!(wrong.status, method, "{version:?}");
-        assert_eq!(nobody.status_of_me().await, 401, "{version:?}");
+        assert_eq!(nobody.authentication_status().await, 401, "{version:?}");
     }
 }
 
 #[tokio::test]
-async fn the_end_of_a_key_can_be_changed_since_8_13() {
+async fn expiration_is_updatable_since_8_13() {
     for (version, status) in [(V8_5, 400), (V8_13, 200), (Version::CURRENT, 200)] {
         let engine = engine_of(version).await;
         let key = engine.elastic().create_key(json!({"name": "k"})).await;
@@ -192,7 +192,7 @@ async fn the_end_of_a_key_can_be_changed_since_8_13() {
 }
 
 #[tokio::test]
-async fn keys_are_told_with_the_fields_of_the_version() {
+async fn key_fields_depend_on_the_version() {
     for (version, absent) in [
         (
             V8_0,
@@ -225,7 +225,7 @@ async fn keys_are_told_with_the_fields_of_the_version() {
 }
 
 #[tokio::test]
-async fn media_types_of_the_major_version_and_the_one_before_are_taken() {
+async fn media_types_of_current_and_previous_major_are_accepted() {
     for (version, statuses) in [(V8_19, [200, 200, 400]), (V9_0, [400, 200, 200])] {
         let engine = engine_of(version).await;
         for (wanted, status) in [7, 8, 9].into_iter().zip(statuses) {
@@ -238,13 +238,13 @@ async fn media_types_of_the_major_version_and_the_one_before_are_taken() {
 }
 
 #[tokio::test]
-async fn the_challenge_has_a_comma_since_8_15() {
+async fn basic_challenge_has_a_comma_since_8_15() {
     for (version, challenge) in [
         (V8_13, r#"Basic realm="security" charset="UTF-8""#),
         (V8_19, r#"Basic realm="security", charset="UTF-8""#),
     ] {
         let engine = engine_of(version).await;
-        let response = engine.nobody().get("/").await;
+        let response = engine.anonymous().get("/").await;
         assert_eq!(response.header("www-authenticate")[0], challenge);
         assert_eq!(response.at("/error/header/WWW-Authenticate/0"), challenge);
     }

@@ -5,19 +5,19 @@ use crate::support::*;
 const ME: &str = "/_security/_authenticate";
 
 #[tokio::test]
-async fn the_product_is_named_except_on_401_and_403() {
+async fn product_header_is_absent_on_401_and_403() {
     let engine = TestEngine::start().await;
-    let reader = engine.person_with("reader", &["monitor"]).await;
-    for (person, method, path, status, named) in [
+    let reader = engine.user_with_privileges("reader", &["monitor"]).await;
+    for (client, method, path, status, named) in [
         (engine.elastic(), "GET", ME, 200, true),
         (engine.elastic(), "GET", "/no/such", 400, true),
         (engine.elastic(), "GET", "/_security/role/none", 404, true),
         (engine.elastic(), "POST", ME, 405, true),
-        (engine.nobody(), "GET", ME, 401, false),
+        (engine.anonymous(), "GET", ME, 401, false),
         (engine.user("elastic", "wrong"), "GET", ME, 401, false),
         (reader, "GET", "/_security/user", 403, false),
     ] {
-        let response = person.send(method, path, None).await;
+        let response = client.send(method, path, None).await;
         assert_eq!(response.status, status, "{method} {path}");
         let product = response.header("x-elastic-product");
         assert_eq!(product == ["Elasticsearch"], named, "{method} {path}");
@@ -28,8 +28,8 @@ async fn the_product_is_named_except_on_401_and_403() {
 #[tokio::test]
 async fn credentials_are_checked_before_path_method_media_type_and_body() {
     let engine = TestEngine::start().await.since(8, 9);
-    for person in [
-        engine.nobody(),
+    for client in [
+        engine.anonymous(),
         engine.user("elastic", "wrong"),
         engine.with("ApiKey !"),
     ] {
@@ -47,17 +47,17 @@ async fn credentials_are_checked_before_path_method_media_type_and_body() {
             ),
             ("POST", "/_security/api_key", Some(&b"a"[..]), "text/plain"),
         ] {
-            let response = person.send_bytes(method, path, body, content_type).await;
+            let response = client.send_bytes(method, path, body, content_type).await;
             response.assert_error(401, "security_exception");
         }
     }
 }
 
 #[tokio::test]
-async fn options_needs_no_credentials_and_tells_the_methods() {
+async fn options_lists_methods_without_credentials() {
     let engine = TestEngine::start().await;
     let response = engine
-        .nobody()
+        .anonymous()
         .send("OPTIONS", "/_security/api_key", None)
         .await;
     assert_eq!((response.status, response.text.as_str()), (200, ""));
@@ -69,16 +69,16 @@ async fn options_needs_no_credentials_and_tells_the_methods() {
 }
 
 #[tokio::test]
-async fn the_opaque_id_is_echoed() {
+async fn opaque_id_is_echoed() {
     let engine = TestEngine::start().await;
-    for person in [engine.elastic(), engine.nobody()] {
-        let response = person.header("X-Opaque-Id", "abc").get(ME).await;
+    for client in [engine.elastic(), engine.anonymous()] {
+        let response = client.header("X-Opaque-Id", "abc").get(ME).await;
         assert_eq!(response.header("x-opaque-id"), ["abc"]);
     }
 }
 
 #[tokio::test]
-async fn json_is_the_default_and_versions_are_echoed() {
+async fn response_media_type_follows_accept() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     assert_eq!(
@@ -91,7 +91,7 @@ async fn json_is_the_default_and_versions_are_echoed() {
         let expected = format!("application/vnd.elasticsearch+json;compatible-with={version}");
         assert_eq!(response.header("content-type"), [expected]);
     }
-    // A list of types, anything, and a type that is unknown count as none.
+    // A list of types, `*/*`, and an unknown type count as absent.
     for accept in [
         "application/vnd.elasticsearch+json; compatible-with=9,text/plain",
         "*/*",
@@ -107,7 +107,7 @@ async fn json_is_the_default_and_versions_are_echoed() {
 }
 
 #[tokio::test]
-async fn other_versions_are_refused() {
+async fn incompatible_media_type_versions_are_refused() {
     let engine = TestEngine::start().await;
     let accept = "application/vnd.elasticsearch+json;compatible-with=7";
     let response = engine.elastic().header("Accept", accept).get(ME).await;
@@ -124,7 +124,7 @@ async fn other_versions_are_refused() {
 }
 
 #[tokio::test]
-async fn malformed_media_types_are_refused_by_header() {
+async fn malformed_media_types_are_refused_with_the_header_name() {
     let engine = TestEngine::start().await;
     for (header, value, reason) in [
         ("Accept", "json", "invalid media-type [json]"),
@@ -158,7 +158,7 @@ async fn malformed_media_types_are_refused_by_header() {
 }
 
 #[tokio::test]
-async fn versions_of_body_and_answer_must_agree() {
+async fn versions_of_content_type_and_accept_must_match() {
     let engine = TestEngine::start().await.since(9, 0);
     let v8 = "application/vnd.elasticsearch+json;compatible-with=8";
     let v9 = "application/vnd.elasticsearch+json;compatible-with=9";
@@ -170,13 +170,13 @@ async fn versions_of_body_and_answer_must_agree() {
         (v8, v9, 400),
         (v9, "application/json", 400),
         ("application/json", v9, 400),
-        // These count as no Accept, and then only the body names a version.
+        // These count as absent, so only the body has a version.
         ("*/*", v9, 400),
         ("text/plain,*/*", v9, 400),
         ("*/*", "application/json", 200),
     ] {
-        let person = engine.elastic().header("Accept", accept);
-        let response = person
+        let client = engine.elastic().header("Accept", accept);
+        let response = client
             .send_bytes("POST", path, Some(body), content_type)
             .await;
         assert_eq!(
@@ -188,7 +188,7 @@ async fn versions_of_body_and_answer_must_agree() {
 }
 
 #[tokio::test]
-async fn a_version_on_one_header_alone_is_refused_in_elasticsearchs_words() {
+async fn version_on_one_header_has_elasticsearchs_error_text() {
     let engine = TestEngine::start().await.since(9, 0);
     let content_type = "application/vnd.elasticsearch+json;compatible-with=9";
     let body = br#"{"cluster":["all"]}"#;
@@ -207,7 +207,7 @@ async fn a_version_on_one_header_alone_is_refused_in_elasticsearchs_words() {
 }
 
 #[tokio::test]
-async fn without_a_body_the_content_type_does_not_matter() {
+async fn content_type_is_ignored_without_a_body() {
     let engine = TestEngine::start().await;
     let content_type = "application/vnd.elasticsearch+json; compatible-with=9";
     engine
@@ -219,7 +219,7 @@ async fn without_a_body_the_content_type_does_not_matter() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_is_not_acceptable() {
+async fn non_json_body_is_406() {
     let engine = TestEngine::start().await;
     let response = engine
         .elastic()
@@ -239,7 +239,7 @@ async fn a_body_that_is_not_json_is_not_acceptable() {
 }
 
 #[tokio::test]
-async fn a_trailing_slash_is_tolerated() {
+async fn trailing_slash_is_ignored() {
     let engine = TestEngine::start().await;
     engine
         .elastic()
@@ -249,7 +249,7 @@ async fn a_trailing_slash_is_tolerated() {
 }
 
 #[tokio::test]
-async fn unknown_paths_are_400_with_a_string() {
+async fn unknown_path_is_400() {
     let engine = TestEngine::start().await;
     let response = engine.elastic().get("/x/y?z=1").await;
     assert_eq!(response.status, 400);
@@ -260,7 +260,7 @@ async fn unknown_paths_are_400_with_a_string() {
 }
 
 #[tokio::test]
-async fn wrong_methods_are_405_with_the_allowed_ones() {
+async fn wrong_method_is_405_with_allowed_methods() {
     let engine = TestEngine::start().await;
     let response = engine.elastic().post(ME, json!({})).await;
     assert_eq!(response.status, 405);
@@ -283,7 +283,7 @@ async fn unknown_parameters_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn refresh_takes_three_values() {
+async fn refresh_accepts_three_values() {
     let engine = TestEngine::start().await;
     for refresh in ["true", "false", "wait_for"] {
         let path = format!("/_security/api_key?refresh={refresh}");
@@ -301,7 +301,7 @@ async fn refresh_takes_three_values() {
 }
 
 #[tokio::test]
-async fn filter_path_leaves_what_was_asked_for() {
+async fn filter_path_keeps_requested_fields() {
     let engine = TestEngine::start().await;
     let body = engine
         .elastic()
@@ -319,17 +319,17 @@ async fn filter_path_leaves_what_was_asked_for() {
 }
 
 #[tokio::test]
-async fn filter_path_does_not_touch_errors() {
+async fn filter_path_does_not_affect_errors() {
     let engine = TestEngine::start().await;
     let response = engine
-        .nobody()
+        .anonymous()
         .get(&format!("{ME}?filter_path=nothing"))
         .await;
     response.assert_error(401, "security_exception");
 }
 
 #[tokio::test]
-async fn pretty_answers_have_lines() {
+async fn pretty_response_has_lines() {
     let engine = TestEngine::start().await;
     let response = engine.elastic().get(&format!("{ME}?pretty")).await;
     assert!(
@@ -340,7 +340,7 @@ async fn pretty_answers_have_lines() {
 }
 
 #[tokio::test]
-async fn error_trace_adds_a_trace() {
+async fn error_trace_adds_stack_trace() {
     let engine = TestEngine::start().await;
     let path = "/_security/api_key?owner=perhaps";
     let elastic = engine.elastic();
@@ -348,14 +348,17 @@ async fn error_trace_adds_a_trace() {
     assert_eq!(plain.at("/error/stack_trace"), Value::Null);
     let traced = elastic.get(&format!("{path}&error_trace=true")).await;
     assert!(traced.at("/error/stack_trace").is_string());
-    // Never to a caller who is not known.
-    let unknown = engine.nobody().get(&format!("{ME}?error_trace=true")).await;
+    // Never for unauthenticated callers.
+    let unknown = engine
+        .anonymous()
+        .get(&format!("{ME}?error_trace=true"))
+        .await;
     unknown.assert_error(401, "security_exception");
     assert_eq!(unknown.at("/error/stack_trace"), Value::Null);
 }
 
 #[tokio::test]
-async fn flags_are_true_or_false() {
+async fn boolean_parameters_accept_true_and_false() {
     let engine = TestEngine::start().await;
     let response = engine
         .elastic()
@@ -385,7 +388,7 @@ async fn bodies_over_one_mebibyte_are_refused() {
 }
 
 #[tokio::test]
-async fn compressed_bodies_are_unpacked_within_the_same_bound() {
+async fn compressed_bodies_have_the_same_limit() {
     let engine = TestEngine::start().await;
     let send = async |bytes: Vec<u8>, encoding| {
         let elastic = engine.elastic().header("Content-Encoding", encoding);
@@ -399,7 +402,7 @@ async fn compressed_bodies_are_unpacked_within_the_same_bound() {
         send(gzip(question), "gzip").await.assert_ok()["has_all_requested"],
         true
     );
-    // The control: without the header the same bytes are no JSON.
+    // Control: without the header the same bytes are not JSON.
     assert_eq!(send(gzip(question), "identity").await.status, 400);
     let broken = gzip(question).into_iter().take(20).collect();
     let refused = send(broken, "gzip").await;
@@ -409,7 +412,7 @@ async fn compressed_bodies_are_unpacked_within_the_same_bound() {
 }
 
 #[tokio::test]
-async fn answers_are_packed_for_clients_that_take_gzip() {
+async fn responses_are_compressed_for_clients_that_accept_gzip() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     let plain = elastic.get(ME).await;
@@ -423,9 +426,9 @@ async fn answers_are_packed_for_clients_that_take_gzip() {
         ("gzip;q=0", false),
         ("", false),
     ] {
-        for person in [engine.elastic(), engine.nobody()] {
-            let same = person.get(ME).await;
-            let response = person.header("Accept-Encoding", accepted).get(ME).await;
+        for client in [engine.elastic(), engine.anonymous()] {
+            let same = client.get(ME).await;
+            let response = client.header("Accept-Encoding", accepted).get(ME).await;
             assert_eq!(response.status, same.status, "{accepted}");
             let encoding = response.header("content-encoding");
             assert_eq!(encoding == ["gzip"], packed, "{accepted}: {encoding:?}");
@@ -462,7 +465,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_missing_body_is_a_parse_exception() {
+async fn missing_body_is_a_parse_exception() {
     let engine = TestEngine::start().await;
     let reason = engine
         .elastic()
@@ -473,7 +476,7 @@ async fn a_missing_body_is_a_parse_exception() {
 }
 
 #[tokio::test]
-async fn a_broken_body_is_400() {
+async fn invalid_json_is_400() {
     let engine = TestEngine::start().await;
     for body in [
         "{",
@@ -497,7 +500,7 @@ async fn a_broken_body_is_400() {
 }
 
 #[tokio::test]
-async fn deep_nesting_is_400() {
+async fn deeply_nested_json_is_400() {
     let engine = TestEngine::start().await;
     let body = format!(
         "{{\"query\":{}{}}}",
@@ -517,14 +520,14 @@ async fn deep_nesting_is_400() {
 }
 
 #[tokio::test]
-async fn a_body_may_stand_in_the_query_string() {
+async fn source_parameter_replaces_the_body() {
     let engine = TestEngine::start().await;
     let path = "/_security/_query/api_key?source=%7B%22size%22%3A0%7D&source_content_type=application/json";
     engine.elastic().get(path).await.assert_ok();
 }
 
 #[tokio::test]
-async fn escapes_in_paths_are_read_and_bad_ones_refused() {
+async fn path_escapes_are_decoded_and_invalid_ones_refused() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();
     elastic

@@ -1,4 +1,4 @@
-//! A client that sends exactly what it is told, so that tests decide every byte.
+//! HTTP client that sends exactly the given bytes.
 
 use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -12,24 +12,23 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A response, read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
-    /// The body, as text as far as it is some.
+    /// The body, as lossy text.
     pub(crate) text: String,
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Response {
-    /// The body as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text)
             .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text))
     }
 
-    /// The values of a header, in their order.
+    /// The values of a header, in order.
     pub(crate) fn header(&self, name: &str) -> Vec<&str> {
         self.headers
             .iter()
@@ -68,7 +67,7 @@ impl Response {
 pub(crate) struct Target {
     host: String,
     port: u16,
-    /// What stands before every path, without a slash at its end.
+    /// Prefix of every path, without a slash at its end.
     base_path: String,
     tls: Option<Arc<ClientConfig>>,
 }
@@ -83,7 +82,8 @@ impl Target {
         }
     }
 
-    /// Reads an address such as `https://host:9200/path`. `https` needs a file with the CA's certificates.
+    /// Parses an address such as `https://host:9200/path`. `https` needs a file with the CA's
+    /// certificates.
     pub(crate) fn parse(url: &str, ca_file: Option<&Path>) -> Result<Self, String> {
         let uri: ::http::Uri = url
             .parse()
@@ -155,7 +155,7 @@ pub(crate) async fn send(
         .unwrap_or_else(|error| panic!("no answer: {error}"))
 }
 
-/// The same, for a target that may not be there.
+/// As [`send`], for a target that may be unreachable.
 pub(crate) async fn try_send(
     target: &Target,
     method: &str,
@@ -183,7 +183,7 @@ pub(crate) async fn try_send(
     bytes.extend_from_slice(body.unwrap_or_default());
     let exchange = async {
         let mut stream = target.connect().await?;
-        // The server may answer and close before it has read everything.
+        // The server may respond and close before it has read everything.
         let _ = stream.write_all(&bytes).await;
         let _ = stream.flush().await;
         let mut answer = Vec::new();
@@ -225,7 +225,7 @@ fn parse(answer: &[u8]) -> Option<Response> {
     })
 }
 
-/// The chunks of a body, joined. What follows a broken one is left out.
+/// Joins the chunks of a body. Ends at a malformed chunk.
 fn unchunk(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {

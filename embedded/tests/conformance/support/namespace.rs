@@ -1,4 +1,4 @@
-//! Puts the names of a test into a namespace of a shared cluster, and takes them out of the answers.
+//! Maps the names of a test into a namespace of a shared cluster, and back in responses.
 //!
 //! Tests use short names such as `ann`. In a conformance run the requests carry
 //! `agent-keys-conformance-RUN-ann` in their place. [`Namespace::permits`] refuses every change outside the namespace.
@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-/// What every name begins with that a conformance run makes.
+/// Prefix of every name that a conformance run creates.
 pub(crate) const PREFIX: &str = "agent-keys-conformance-";
 
-/// Names that every cluster has. They are never changed.
+/// Built-in names. They are never changed.
 const BUILT_IN: &[&str] = &[
     "elastic",
     "kibana",
@@ -31,11 +31,11 @@ const BUILT_IN: &[&str] = &[
 
 /// The names of one test in a shared cluster.
 pub(crate) struct Namespace {
-    /// What stands before every name.
+    /// Prefix of every name.
     pub(crate) prefix: String,
-    /// The superuser of the run, in the place of `elastic`.
+    /// Superuser of the run, in place of `elastic`.
     pub(crate) admin: String,
-    /// Its password, in the place of the tests' own.
+    /// Its password, in place of the tests' own.
     pub(crate) admin_password: String,
 }
 
@@ -51,12 +51,12 @@ impl Namespace {
         self.own(name)
     }
 
-    /// A name that may be a pattern: `*` means every name of the namespace.
+    /// A name or pattern: `*` means all names of the namespace.
     fn own(&self, name: &str) -> String {
         if name.is_empty() || name == "%20" {
             return name.to_owned();
         }
-        // What is wrong with a name must stay wrong with it: its first character, and its length.
+        // An invalid name stays invalid: its first character and its length are kept.
         for first in ["%20", " ", "_"] {
             if let Some(rest) = name.strip_prefix(first) {
                 return format!("{first}{}{rest}", self.prefix);
@@ -75,7 +75,7 @@ impl Namespace {
         format!("{}{filler}{}", self.prefix, rest.as_str())
     }
 
-    /// An application. A name that breaks the rules stays as it is, as the namespace would mend it.
+    /// An application. An invalid name stays as it is, because the prefix would make it valid.
     fn application(&self, name: &str) -> String {
         let head = name.split(['-', '_']).next().unwrap_or_default();
         let is_good = head.len() >= 3
@@ -233,7 +233,7 @@ impl Namespace {
         }
     }
 
-    /// Makes every rule of a role mapping one that no user of the cluster meets.
+    /// Changes each rule of a role mapping to one that no user of the cluster meets.
     fn rules(&self, rules: &mut Value) {
         match rules {
             Value::Object(rule) => {
@@ -255,7 +255,7 @@ impl Namespace {
         }
     }
 
-    /// Maps the names in a query of keys, and narrows it to the keys of the namespace.
+    /// Maps the names in a query of keys, and restricts it to the keys of the namespace.
     fn query(&self, body: &mut Map<String, Value>) {
         let sorted_by = fields_of_sort(body.get("sort"));
         if let Some(after) = body.get_mut("search_after").and_then(Value::as_array_mut) {
@@ -307,7 +307,7 @@ impl Namespace {
         }
     }
 
-    /// Maps the names in the place after which the buckets of a composite aggregation go on.
+    /// Maps the names in `after` of a composite aggregation.
     fn after(&self, composite: &mut Map<String, Value>) {
         let sources = composite.get("sources").cloned().unwrap_or_default();
         let after = composite.get_mut("after").and_then(Value::as_object_mut);
@@ -341,9 +341,10 @@ impl Namespace {
         }
     }
 
-    /// Returns why a request must not be sent: it could change what is not of this namespace.
+    /// Returns the reason to refuse a request that could change data outside the namespace.
     ///
-    /// `is_own` is true if the caller is a user or key of the namespace, and `keys` are the keys it made.
+    /// `is_own` is true if the caller is a user or key of the namespace; `keys` are the keys that
+    /// it created.
     pub(crate) fn permits(
         &self,
         method: &str,
@@ -366,7 +367,7 @@ impl Namespace {
             name.as_str()
                 .is_some_and(|name| name.contains(&self.prefix))
         };
-        // An id of 20 characters may be another's key.
+        // An id of 20 characters may belong to a key outside the namespace.
         let is_own_key = |id: &str| keys.contains(id) || id.chars().count() != 20;
         let field = |name: &str| body.and_then(|body| body.get(name));
         let allowed = match segments[..] {
@@ -419,7 +420,7 @@ impl Namespace {
         if allowed { Ok(()) } else { refuse() }
     }
 
-    /// The answer, as a cluster would give it that holds nothing but this namespace.
+    /// The response of a cluster that contains only this namespace.
     pub(crate) fn answer(&self, path: &str, text: &str) -> String {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let path = path.trim_end_matches('/');
@@ -463,7 +464,7 @@ fn segments_are_names(kind: &str) -> bool {
     ["user", "role", "role_mapping", "privilege"].contains(&kind)
 }
 
-/// The field of each part of a sort.
+/// The fields of a sort.
 fn fields_of_sort(sort: Option<&Value>) -> Vec<String> {
     let parts = match sort {
         Some(Value::Array(parts)) => parts.clone(),

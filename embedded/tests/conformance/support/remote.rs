@@ -23,12 +23,12 @@ use super::{
     not_portable,
 };
 
-/// How the run's process tells the tests' process about the cluster.
+/// Environment variables that describe the cluster to the tests' process.
 pub(crate) const RUN: &str = "AGENT_KEYS_CONFORMANCE_RUN";
 pub(crate) const VERSION: &str = "AGENT_KEYS_CONFORMANCE_VERSION";
 pub(crate) const TOKEN_SERVICE: &str = "AGENT_KEYS_CONFORMANCE_TOKEN_SERVICE";
 
-/// What the users of the tests sign in with. In a shared cluster it is replaced: everybody can read it here.
+/// Password of the tests' users. It is replaced in a shared cluster, because this one is public.
 pub(crate) const PASSWORD: &str = "password of theirs";
 
 fn own_password() -> &'static str {
@@ -40,13 +40,13 @@ fn own_password() -> &'static str {
     })
 }
 
-/// One test's part of a remote cluster.
+/// The namespace of one test in a remote cluster.
 pub(crate) struct Remote {
     pub(crate) target: Arc<Target>,
     pub(crate) version: Version,
     pub(crate) token_service: bool,
     names: Namespace,
-    /// What the test may have made: paths to delete, and keys to invalidate.
+    /// Objects that the test may have created: paths to delete, and keys to invalidate.
     made: Arc<Mutex<Made>>,
 }
 
@@ -100,7 +100,7 @@ impl Cluster {
         })
     }
 
-    /// Returns what the cluster answers without credentials.
+    /// Returns the cluster's response to a request without credentials.
     pub(crate) async fn challenge(&self) -> std::io::Result<Response> {
         http::try_send(&self.target, "GET", "/", &[], None).await
     }
@@ -124,7 +124,7 @@ impl Cluster {
 }
 
 impl Remote {
-    /// A namespace of its own in the cluster of this run, or `None` in an ordinary test run.
+    /// A new namespace in the cluster of this run, or `None` in an ordinary test run.
     pub(crate) fn from_environment() -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let run = env::var(RUN).ok()?;
@@ -144,7 +144,7 @@ impl Remote {
         })
     }
 
-    /// `name:password` as the cluster has it.
+    /// `name:password` in the cluster.
     pub(crate) fn credentials(&self, username: &str, password: &str) -> String {
         let is_admin = username == "elastic" && password == super::ELASTIC_PASSWORD;
         let name = self.names.name(username);
@@ -172,7 +172,7 @@ impl Remote {
         )
     }
 
-    /// Sends a request in the namespace, unless it could change something outside.
+    /// Sends a request in the namespace. Refuses changes outside of it.
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -202,7 +202,7 @@ impl Remote {
         for (name, value) in &mut headers {
             if name.eq_ignore_ascii_case("es-security-runas-user") {
                 *value = self.names.name(value);
-                // The answer names the caller's realm, not the caller.
+                // The response contains the caller's realm, not the caller.
                 self.made.lock().unwrap().saw_admin = true;
             }
         }
@@ -248,7 +248,7 @@ impl Remote {
 }
 
 impl Made {
-    /// Remembers what a request may make, before it is sent.
+    /// Records the objects that a request may create, before it is sent.
     fn remember(&mut self, method: &str, path: &str, body: Option<&Value>) {
         if !["PUT", "POST"].contains(&method) {
             return;
@@ -284,7 +284,7 @@ impl Made {
 }
 
 impl Drop for Remote {
-    /// Removes what the test made, also when it failed.
+    /// Removes the test's objects, also after a failure.
     fn drop(&mut self) {
         let made =
             std::mem::take(&mut *self.made.lock().unwrap_or_else(|error| error.into_inner()));
@@ -296,7 +296,7 @@ impl Drop for Remote {
             username: self.names.admin.clone(),
             password: self.names.admin_password.clone(),
         };
-        // The test's own runtime cannot be waited for here.
+        // Drop cannot wait on the test's own runtime.
         let removal = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -304,7 +304,7 @@ impl Drop for Remote {
             let Ok(runtime) = runtime else { return };
             runtime.block_on(async {
                 for path in &made.paths {
-                    // What stays is found and named at the end of the run.
+                    // Leftovers are reported at the end of the run.
                     let _ = cluster.ask("DELETE", path, None).await;
                 }
                 if !made.keys.is_empty() {

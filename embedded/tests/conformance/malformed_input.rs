@@ -1,6 +1,6 @@
-//! What nobody should send, and mostly almost right: what is wrong altogether is refused before it gets anywhere.
+//! Strategies for malformed input, most of it almost valid, so that it gets past the first checks.
 //!
-//! The tests over HTTP use it, and those of the parsers in `src/fuzz.rs`.
+//! Used by the tests over HTTP and by those of the parsers in `src/fuzz.rs`.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use proptest::{
@@ -66,7 +66,7 @@ const WORDS: &[&str] = &[
     "",
 ];
 
-/// Text: a word that means something somewhere, what a pattern or a moment is made of, or anything.
+/// Text: a keyword, the ingredients of a pattern or date, or any text.
 pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => select(WORDS).prop_map(str::to_owned),
@@ -78,7 +78,7 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A moment as queries write it.
+/// A date, or date math.
 pub(crate) fn moment() -> impl Strategy<Value = String> {
     prop_oneof![
         "(now|[0-9]{4}(-[0-9]{2}){0,2}(T[0-9]{0,2}(:[0-9]{2}){0,2}(\\.[0-9]{0,10})?)?(Z|[+-][0-9]{2}:?[0-9]{0,2})?\\|\\|)?([+/-][0-9]{0,19}[yMwdhHmsx]){0,3}",
@@ -86,7 +86,6 @@ pub(crate) fn moment() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A duration.
 pub(crate) fn duration() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => "-?[0-9]{0,22}\\.?(nanos|micros|ms|s|m|h|d|M|w|.{0,3})",
@@ -119,7 +118,7 @@ pub(crate) fn authorization() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(scheme, gap, token, end)| format!("{scheme}{gap}{token}{end}").into_bytes());
     prop_oneof![
         4 => whole.clone(),
-        // One byte is another one.
+        // One byte is changed.
         2 => (whole, any::<Index>(), any::<u8>()).prop_map(|(mut bytes, at, byte)| {
             if !bytes.is_empty() {
                 let at = at.index(bytes.len());
@@ -140,7 +139,7 @@ pub(crate) fn filter_path() -> impl Strategy<Value = String> {
     ]
 }
 
-/// JSON that means nothing, of words that mean something.
+/// JSON without meaning, from keywords.
 pub(crate) fn json() -> impl Strategy<Value = Value> {
     scalar().prop_recursive(5, 32, 4, |inner| {
         prop_oneof![
@@ -161,7 +160,7 @@ fn scalar() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A query for API keys: a right one, or one with one place that is not.
+/// A query for API keys, valid but for at most one part.
 pub(crate) fn query() -> impl Strategy<Value = Value> {
     spoiled(right_query())
 }
@@ -240,7 +239,7 @@ fn text_field() -> impl Strategy<Value = &'static str> {
     )
 }
 
-/// A field and something that it can be compared with.
+/// A field and a value to compare it with.
 fn comparison() -> impl Strategy<Value = (&'static str, Value)> {
     let right = select(&["now", "now-7d/d", "2026-01-02", "2026-01||+1M/w"][..]);
     let moments = prop_oneof![
@@ -255,7 +254,7 @@ fn comparison() -> impl Strategy<Value = (&'static str, Value)> {
     ]
 }
 
-/// A role descriptor: a right one, or one with one place that is not.
+/// A role descriptor, valid but for at most one part.
 pub(crate) fn descriptor() -> impl Strategy<Value = Value> {
     let texts = || prop::collection::vec(text(), 1..4);
     let index = (
@@ -301,7 +300,7 @@ pub(crate) fn descriptor() -> impl Strategy<Value = Value> {
     spoiled(descriptor)
 }
 
-/// The value, in half of the cases with one of its parts replaced or one of its names changed.
+/// The value; in half of the cases one of its parts is replaced or one of its names changed.
 fn spoiled(right: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
     let fault = prop_oneof![json().prop_map(Fault::Value), text().prop_map(Fault::Name),];
     (right, prop::option::of((any::<Index>(), fault))).prop_map(|(mut value, spoil)| {
@@ -319,7 +318,7 @@ enum Fault {
     Name(String),
 }
 
-/// How many values there are in a value, itself included.
+/// The number of values in a value, itself included.
 fn parts(value: &Value) -> usize {
     1 + match value {
         Value::Array(values) => values.iter().map(parts).sum(),
@@ -328,7 +327,7 @@ fn parts(value: &Value) -> usize {
     }
 }
 
-/// Puts the fault in the place of the part number `left`, counted from the outside.
+/// Replaces part number `left`, counted from the outside, by the fault.
 fn replace(value: &mut Value, left: &mut usize, fault: &Fault) -> bool {
     if *left == 0 {
         match (fault, value) {
