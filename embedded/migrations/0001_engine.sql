@@ -1,14 +1,13 @@
--- Facts about this engine that are made once: its cluster's uuid.
+-- Constants of this engine: the uuid of its cluster.
 CREATE TABLE facts (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- People and services that sign in with a password.
--- A reserved user is part of Elasticsearch; only its password and its enabled flag change.
+-- Users with a password. Only the password and the enabled flag of reserved users change.
 CREATE TABLE users (
     username TEXT PRIMARY KEY,
-    -- A PHC string, or NULL: nobody signs in as this user yet.
+    -- A PHC string; NULL until the user gets a password.
     password_hash TEXT,
     roles TEXT NOT NULL,
     full_name TEXT,
@@ -29,7 +28,7 @@ INSERT INTO users (username, password_hash, roles, metadata, enabled, reserved) 
 
 CREATE TABLE roles (
     name TEXT PRIMARY KEY,
-    -- The normalised descriptor, as it is answered.
+    -- The normalized descriptor, as in responses.
     descriptor TEXT NOT NULL
 ) WITHOUT ROWID;
 
@@ -46,15 +45,15 @@ CREATE TABLE application_privileges (
     PRIMARY KEY (application, name)
 ) WITHOUT ROWID;
 
--- JSON texts that many keys share: role descriptors, owner snapshots, owners' details.
--- A million keys of one team hold a handful of them.
+-- JSON documents that many keys share: role descriptors, snapshots of owners' roles, details of owners.
+-- A million keys of one team share a few.
 CREATE TABLE documents (
     number INTEGER PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,
     body TEXT NOT NULL
 );
 
--- Times are milliseconds since 1970. Column names are the names a query uses.
+-- Times are in milliseconds since 1970. Columns have the names of query fields.
 CREATE TABLE api_keys (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -70,18 +69,18 @@ CREATE TABLE api_keys (
     realm_name TEXT NOT NULL,
     realm_type TEXT NOT NULL,
     metadata TEXT NOT NULL,
-    -- The leaves `metadata.application` and `metadata.system`, which nearly every query asks for.
+    -- The values of `metadata.application` and `metadata.system`, which nearly every query uses.
     application TEXT,
     system TEXT,
-    -- 1 when one of the two holds several values; then all leaves are in `api_key_leaves`.
+    -- 1 for a multi-valued key: one of the two has several values, and all values are in `api_key_leaves`.
     irregular INTEGER NOT NULL,
     creator INTEGER NOT NULL REFERENCES documents (number),
     role_descriptors INTEGER NOT NULL REFERENCES documents (number),
     limited_by INTEGER NOT NULL REFERENCES documents (number)
 );
 
--- One index for each order a list is read in. The second and third columns make a page
--- of a list with many equal values as quick as one without.
+-- One index for each sort order of a list. The second and third columns keep pages fast
+-- when many keys have the same value.
 CREATE INDEX api_keys_by_creation ON api_keys (creation, name);
 CREATE INDEX api_keys_by_name ON api_keys (name, creation);
 CREATE INDEX api_keys_by_username ON api_keys (username, creation, name);
@@ -91,7 +90,7 @@ CREATE INDEX api_keys_by_expiration_newest ON api_keys (expiration, creation DES
 CREATE INDEX api_keys_by_invalidation ON api_keys (invalidation) WHERE invalidated = 1;
 CREATE INDEX api_keys_irregular ON api_keys (irregular) WHERE irregular = 1;
 
--- Every other leaf of a key's metadata as text, the way a flattened field is indexed.
+-- All other metadata values of keys as text, as a flattened field is indexed.
 CREATE TABLE api_key_leaves (
     path TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -101,9 +100,9 @@ CREATE TABLE api_key_leaves (
 
 CREATE INDEX api_key_leaves_by_key ON api_key_leaves (api_key);
 
--- How many keys share the values that lists are filtered by, so that a total over a
+-- Numbers of keys with the same values of the filter fields, so that a total over a
 -- million keys is a sum over a few rows. `expiration` is the first millisecond of the
--- day on which the keys of the group expire. Kept by the triggers below, in the
+-- day on which the keys of the group expire. The triggers below update the groups in the
 -- transaction of the change itself.
 CREATE TABLE api_key_groups (
     type TEXT NOT NULL,
@@ -117,7 +116,7 @@ CREATE TABLE api_key_groups (
     weight INTEGER NOT NULL
 );
 
--- The blob stands for "none": no text and no number is equal to it.
+-- The blob stands for NULL: it equals no text and no number.
 CREATE UNIQUE INDEX api_key_groups_identity ON api_key_groups (
     username, realm_name, invalidated, type, irregular,
     ifnull(application, x'00'), ifnull(system, x'00'), ifnull(expiration, x'00')
@@ -164,7 +163,45 @@ CREATE TRIGGER api_keys_count_update AFTER UPDATE OF
       AND invalidated = OLD.invalidated;
 END;
 
--- Access tokens of the OAuth2 endpoints. Only digests of the tokens are kept.
+-- The groups without their expirations: a few rows for each owner, for lists that are not
+-- filtered by expiration. Triggers on the groups update them.
+CREATE TABLE api_key_totals (
+    type TEXT NOT NULL,
+    username TEXT NOT NULL,
+    realm_name TEXT NOT NULL,
+    invalidated INTEGER NOT NULL,
+    application TEXT,
+    system TEXT,
+    irregular INTEGER NOT NULL,
+    weight INTEGER NOT NULL
+);
+
+CREATE UNIQUE INDEX api_key_totals_identity ON api_key_totals (
+    username, realm_name, invalidated, type, irregular,
+    ifnull(application, x'00'), ifnull(system, x'00')
+);
+
+CREATE TRIGGER api_key_groups_count_insert AFTER INSERT ON api_key_groups BEGIN
+    INSERT INTO api_key_totals (type, username, realm_name, invalidated, application, system, irregular, weight)
+    VALUES (NEW.type, NEW.username, NEW.realm_name, NEW.invalidated, NEW.application, NEW.system, NEW.irregular, NEW.weight)
+    ON CONFLICT (username, realm_name, invalidated, type, irregular,
+                 ifnull(application, x'00'), ifnull(system, x'00'))
+    DO UPDATE SET weight = weight + excluded.weight;
+END;
+
+-- A group is deleted at weight 0, so only updates reduce a total.
+CREATE TRIGGER api_key_groups_count_update AFTER UPDATE OF weight ON api_key_groups BEGIN
+    UPDATE api_key_totals SET weight = weight + NEW.weight - OLD.weight
+    WHERE username = NEW.username AND realm_name = NEW.realm_name AND invalidated = NEW.invalidated
+      AND type = NEW.type AND irregular = NEW.irregular
+      AND ifnull(application, x'00') = ifnull(NEW.application, x'00')
+      AND ifnull(system, x'00') = ifnull(NEW.system, x'00');
+    DELETE FROM api_key_totals
+    WHERE weight = 0 AND username = NEW.username AND realm_name = NEW.realm_name
+      AND invalidated = NEW.invalidated;
+END;
+
+-- Access tokens of the OAuth2 endpoints, as digests only.
 CREATE TABLE tokens (
     access_digest BLOB PRIMARY KEY,
     refresh_digest BLOB UNIQUE,

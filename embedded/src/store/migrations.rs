@@ -8,18 +8,11 @@ use sqlx::{
 };
 
 /// Version, name and SQL. A released migration never changes.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
-    (
-        1,
-        "engine",
-        include_str!("../../migrations/0001_engine.sql"),
-    ),
-    (
-        2,
-        "totals",
-        include_str!("../../migrations/0002_totals.sql"),
-    ),
-];
+const MIGRATIONS: [(i64, &str, &str); 1] = [(
+    1,
+    "engine",
+    include_str!("../../migrations/0001_engine.sql"),
+)];
 
 pub(super) fn migrator() -> Migrator {
     let migrations = MIGRATIONS.map(|(version, about, sql)| {
