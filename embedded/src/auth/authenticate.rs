@@ -18,7 +18,6 @@ use crate::{
 
 /// Name of the action that reading the caller's own identity performs.
 pub(crate) const AUTHENTICATE: &str = "cluster:admin/xpack/security/user/authenticate";
-
 const RUN_AS: &str = "es-security-runas-user";
 
 /// The authenticated subject, and the user to run as.

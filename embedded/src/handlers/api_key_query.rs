@@ -36,16 +36,16 @@ struct QueryRequest {
 
 /// Returns a page of the keys, their total, and aggregations over all of them.
 pub(crate) async fn query_api_keys(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
-    let query_request = QueryRequest::parse(request)?;
-    query_request.validate()?;
+    let input = QueryRequest::parse(request)?;
+    input.validate()?;
     let scope = RequestedKeys {
-        with_limited_by: query_request.with_limited_by,
+        with_limited_by: input.with_limited_by,
         ..RequestedKeys::default()
     };
     let query = match authorize_keys(&request.caller, request.action, KeyOperation::Query, &scope)?
     {
-        KeyScope::All => query_request.query.clone(),
-        KeyScope::Own => Query::and(vec![query_request.query.clone(), own(request)]),
+        KeyScope::All => input.query.clone(),
+        KeyScope::Own => Query::and(vec![input.query.clone(), own(request)]),
     };
     let mut connection = request.state.store.reader().acquire().await?;
     // One transaction, so that total, page and aggregations agree.
@@ -56,38 +56,24 @@ pub(crate) async fn query_api_keys(request: &ApiRequest<'_>) -> Result<ApiRespon
             .await?
             .try_get(0)?;
     let context = SqlContext { multi_valued };
-    let mut aggregator = Aggregator::new(&mut transaction, context, query_request.typed_keys);
+    let mut aggregator = Aggregator::new(&mut transaction, context, input.typed_keys);
     let total = aggregator.total(&query).await?;
-    let aggregations = aggregator
-        .compute(&query_request.aggregations, &query)
-        .await?;
-    let keys = page(
-        request,
-        &mut transaction,
-        context,
-        &query_request,
-        &query,
-        total,
-    )
-    .await?;
+    let aggregations = aggregator.compute(&input.aggregations, &query).await?;
+    let keys = page(request, &mut transaction, context, &input, &query, total).await?;
     transaction.rollback().await?;
     let keys: Vec<Value> = keys
         .iter()
         .map(|key| {
-            let mut json = key.to_json(query_request.with_limited_by);
-            if !query_request.sort.is_empty() {
-                let shown: Vec<Value> = query_request
-                    .sort
-                    .iter()
-                    .map(|field| field.shown(key))
-                    .collect();
+            let mut json = key.to_json(input.with_limited_by);
+            if !input.sort.is_empty() {
+                let shown: Vec<Value> = input.sort.iter().map(|field| field.shown(key)).collect();
                 json.insert("_sort".to_owned(), shown.into());
             }
             Value::Object(json)
         })
         .collect();
     let mut body = json!({ "total": total, "count": keys.len(), "api_keys": keys });
-    if let (false, Some(object)) = (query_request.aggregations.is_empty(), body.as_object_mut()) {
+    if let (false, Some(object)) = (input.aggregations.is_empty(), body.as_object_mut()) {
         object.insert("aggregations".to_owned(), Value::Object(aggregations));
     }
     Ok(ApiResponse::ok(body))
@@ -190,12 +176,12 @@ async fn page(
     request: &ApiRequest<'_>,
     transaction: &mut sqlx::SqliteConnection,
     context: SqlContext,
-    query_request: &QueryRequest,
+    input: &QueryRequest,
     query: &Query,
     total: i64,
 ) -> Result<Vec<Key>, ApiError> {
-    let wanted = query_request.from + query_request.size;
-    if query_request.size == 0 || total == 0 {
+    let wanted = input.from + input.size;
+    if input.size == 0 || total == 0 {
         return Ok(Vec::new());
     }
     let condition = context.condition(query);
@@ -216,10 +202,7 @@ async fn page(
     };
     // A plus keeps SQLite from choosing an index by this condition. If the query contains the
     // first sort field, its condition tells where in that index to begin.
-    let along = query_request
-        .sort
-        .first()
-        .is_some_and(|first| first.is_in(query));
+    let along = input.sort.first().is_some_and(|first| first.is_in(query));
     let (hide_segment, hide_condition) = match strategy {
         ReadStrategy::InOrder if along => ("(", " AND ("),
         ReadStrategy::InOrder => ("(", " AND +("),
@@ -229,8 +212,8 @@ async fn page(
     let mut numbers: Vec<i64> = Vec::new();
     for segment in sort::segments(
         context,
-        &query_request.sort,
-        query_request.search_after.as_deref(),
+        &input.sort,
+        input.search_after.as_deref(),
         strategy,
     ) {
         let missing = i64::try_from(wanted - numbers.len()).unwrap_or(i64::MAX);
@@ -251,7 +234,7 @@ async fn page(
             break;
         }
     }
-    let numbers: Vec<i64> = numbers.into_iter().skip(query_request.from).collect();
+    let numbers: Vec<i64> = numbers.into_iter().skip(input.from).collect();
     let mut chosen = Sql::new("number IN (SELECT value FROM json_each(");
     chosen
         .text(Value::from(numbers.clone()).to_string())

@@ -17,6 +17,9 @@ use crate::{
     version::Version,
 };
 
+/// Most keys in one request.
+const BULK_KEYS_MAX: usize = 10_000;
+
 /// Changes to a key. Absent fields stay as they are.
 struct UpdateRequest {
     role_descriptors: Option<Vec<RoleDescriptor>>,
@@ -121,9 +124,6 @@ async fn update(
     store.update_key(&key, &change).await
 }
 
-/// Most keys in one request.
-const KEYS_MAX: usize = 10_000;
-
 /// Updates the keys one by one. A failure does not stop the others.
 pub(crate) async fn bulk_update_api_keys(
     request: &ApiRequest<'_>,
@@ -136,9 +136,9 @@ pub(crate) async fn bulk_update_api_keys(
     if ids.is_empty() {
         return Err(ApiError::validation("Field [ids] cannot be empty"));
     }
-    if ids.len() > KEYS_MAX {
+    if ids.len() > BULK_KEYS_MAX {
         return Err(ApiError::validation(format!(
-            "Field [ids] cannot hold more than {KEYS_MAX} ids"
+            "Field [ids] cannot hold more than {BULK_KEYS_MAX} ids"
         )));
     }
     input.validate(request.state.version)?;

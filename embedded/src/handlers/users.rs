@@ -15,6 +15,8 @@ use crate::{
 
 /// Name of unauthenticated callers, where they are allowed.
 const ANONYMOUS: &str = "_anonymous";
+/// Shortest password, in characters.
+const PASSWORD_CHARACTERS_MIN: usize = 6;
 
 struct PutUserRequest {
     roles: Vec<String>,
@@ -207,9 +209,6 @@ pub(crate) async fn set_user_enabled(
     }
     Ok(ApiResponse::ok(json!({})))
 }
-
-/// Shortest password, in characters.
-const PASSWORD_CHARACTERS_MIN: usize = 6;
 
 enum NewPassword {
     Plain(SecretString),

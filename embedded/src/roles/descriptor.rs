@@ -9,6 +9,9 @@ use crate::{
     version::Version,
 };
 
+/// Longest description of a role, in UTF-16 units as in Elasticsearch.
+const DESCRIPTION_UNITS_MAX: usize = 1000;
+
 /// The privileges of a role, or of one descriptor of an API key.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct RoleDescriptor {
@@ -142,9 +145,6 @@ impl ApplicationEntry {
 
 /// The workflows that a key can be restricted to.
 const WORKFLOWS: [&str; 1] = ["search_application_query"];
-
-/// Longest description of a role, in UTF-16 units as in Elasticsearch.
-const DESCRIPTION_UNITS_MAX: usize = 1000;
 
 impl RoleDescriptor {
     /// All rules of `version` that the descriptor breaks.

@@ -7,6 +7,11 @@ use sqlx::SqliteConnection;
 use super::{Store, api_keys::Key, metadata_values::MetadataValues};
 use crate::{error::ApiError, identity::Realm};
 
+/// Retention of invalidated and expired keys: seven days, in milliseconds.
+pub(crate) const RETENTION_MS: i64 = 7 * 86_400_000;
+/// Keys deleted in one transaction, so that other writes can run in between.
+const BATCH: i64 = 1_000;
+
 pub(crate) struct NewKey {
     pub(crate) id: String,
     /// 16 bytes of salt, then SHA-256 over the salt and the secret.
@@ -209,11 +214,6 @@ impl Store {
         Ok((invalidated, previously))
     }
 }
-
-/// Retention of invalidated and expired keys: seven days, in milliseconds.
-pub(crate) const RETENTION_MS: i64 = 7 * 86_400_000;
-/// Keys deleted in one transaction, so that other writes can run in between.
-const BATCH: i64 = 1_000;
 
 impl Store {
     /// Deletes keys past their retention. Returns their number.
