@@ -71,9 +71,9 @@ pub struct Identity {
 
 /// Proof that Elasticsearch has just accepted this person's password. A session begins with one.
 #[derive(Debug)]
-pub struct SignedIn(Identity);
+pub struct VerifiedPassword(Identity);
 
-impl SignedIn {
+impl VerifiedPassword {
     /// Who it is.
     pub fn identity(&self) -> &Identity {
         &self.0
@@ -88,7 +88,7 @@ impl SignedIn {
 /// Asks Elasticsearch whose credential this is.
 ///
 /// Errors: also [`ElasticsearchFault::TooOld`] and [`ElasticsearchFault::OpenSearch`], where `GET /` tells.
-pub async fn identify(connection: &Connection) -> Result<SignedIn, Error> {
+pub async fn identify(connection: &Connection) -> Result<VerifiedPassword, Error> {
     let answer = match connection.authenticate().await {
         Err(error @ (Error::Unauthorized | Error::Unreachable | Error::TimedOut | Error::Tls)) => {
             return Err(error);
@@ -108,7 +108,7 @@ pub async fn identify(connection: &Connection) -> Result<SignedIn, Error> {
     if !answer.enabled {
         return Err(Error::Unauthorized);
     }
-    Ok(SignedIn(Identity {
+    Ok(VerifiedPassword(Identity {
         username: answer.username,
         realm: answer.authentication_realm.name,
         full_name: answer.full_name.filter(|name| !name.is_empty()),

@@ -16,7 +16,7 @@ use crate::{
     metrics::Metrics,
     random::Random,
     services::{Parts, Services},
-    session::{ServerKey, ServerKeyError, limit::Turns},
+    sessions::{ServerKey, ServerKeyError, rate_limit::SignInQueue},
     store::{OpenError, Store, make_private_dir},
 };
 use embedded::PasswordHashing;
@@ -130,7 +130,7 @@ impl Application {
             elasticsearch,
             gate,
             server_key,
-            turns: Turns::default(),
+            sign_in_queue: SignInQueue::default(),
             metrics: Metrics::default(),
             audit_retention_days: config.audit_retention_days,
             clock,

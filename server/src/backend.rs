@@ -13,7 +13,7 @@ use crate::{
     problem::{is_expected, problem_kind},
     role,
     services::{Person, Services},
-    session::{self, EndReason},
+    sessions::{self, EndReason},
     users,
     visit::Visit,
 };
@@ -125,7 +125,7 @@ impl RequestBackend {
         let Some(person) = &self.person else { return };
         self.visit.ended();
         let (session, stamp) = (person.session(), self.stamp());
-        let ended = session::end(&self.services, session, EndReason::NotAccepted, &stamp).await;
+        let ended = sessions::end(&self.services, session, EndReason::NotAccepted, &stamp).await;
         if let Err(error) = ended {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, "a session that is not accepted could not be ended");
@@ -203,7 +203,7 @@ impl Backend for RequestBackend {
         let stamp = self.stamp();
         let browser = self.visit.browser();
         let (services, before) = (&self.services, before.as_deref());
-        let began = session::begin(services, &credentials, before, browser, &stamp).await;
+        let began = sessions::sign_in(services, &credentials, before, browser, &stamp).await;
         self.visit.began(self.answer(began).await?);
         Ok(())
     }
@@ -213,7 +213,7 @@ impl Backend for RequestBackend {
         let result = match self.person() {
             Ok(person) => {
                 let session = person.session();
-                session::reauthenticate(&self.services, session, password, browser, &stamp).await
+                sessions::reauthenticate(&self.services, session, password, browser, &stamp).await
             }
             Err(failure) => Err(failure),
         };
@@ -227,7 +227,7 @@ impl Backend for RequestBackend {
             return Ok(());
         };
         let (session, stamp) = (person.session(), self.stamp());
-        let ended = session::end(&self.services, session, EndReason::SignedOut, &stamp).await;
+        let ended = sessions::end(&self.services, session, EndReason::SignedOut, &stamp).await;
         self.answer(ended.map_err(Failure::from)).await
     }
 
@@ -236,15 +236,15 @@ impl Backend for RequestBackend {
     }
 
     async fn list_own_sessions(&self) -> Result<SessionList, Problem> {
-        ask!(self, session::list::own)
+        ask!(self, sessions::manage::own)
     }
 
     async fn list_others_sessions(&self, name: SearchText) -> Result<SessionList, Problem> {
-        ask!(self, session::list::others, name)
+        ask!(self, sessions::manage::others, name)
     }
 
     async fn end_session(&self, id: SessionId) -> Result<EndedSession, Problem> {
-        let ended = ask!(self, session::end_one::end_one, id)?;
+        let ended = ask!(self, sessions::manage::end_by_id, id)?;
         if ended == EndedSession::This {
             self.visit.signed_out();
         }
@@ -252,7 +252,7 @@ impl Backend for RequestBackend {
     }
 
     async fn end_other_sessions(&self) -> Result<u64, Problem> {
-        ask!(self, session::end_others::end_others)
+        ask!(self, sessions::manage::end_all_others)
     }
 
     async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem> {

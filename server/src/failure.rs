@@ -1,6 +1,6 @@
 //! Why a use case did not do what was asked: the error of that layer.
 
-use crate::{elasticsearch, random::RandomError, session::SealError, store};
+use crate::{elasticsearch, random::RandomError, sessions::SealError, store};
 use app::model::{access::MissingPrivilege, audit::PeriodError, session::SessionEnd};
 
 /// A refusal or a fault. `problem.rs` decides what the browser learns of it.

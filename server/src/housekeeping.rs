@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
     request_id::RequestId,
     services::{Person, Services},
-    session::{Browser, Found, IDLE_MS_MAX, LIFE_MS_MAX, Session},
+    sessions::{BrowserInfo, IDLE_MS_MAX, LIFE_MS_MAX, Session, SessionLookup},
     visit::Visit,
 };
 use app::model::{
@@ -109,7 +109,7 @@ async fn reconcile(services: &Services, credential: &Credential) -> Result<(), F
         identity,
         credential: credential.clone(),
     };
-    let visit = Visit::new(request_id, Found::Nothing, Browser::default());
+    let visit = Visit::new(request_id, SessionLookup::Nothing, BrowserInfo::default());
     let person = Person::new(services, session, &visit);
     agent_keys::reconcile::reconcile(services, &person).await;
     Ok(())

@@ -19,7 +19,7 @@ mod server_functions;
 mod site;
 mod tls;
 
-use crate::{services::Services, session::Found, visit::Visit};
+use crate::{services::Services, sessions::SessionLookup, visit::Visit};
 use app::model::base_path::BasePath;
 use axum::{
     Router,
@@ -161,6 +161,6 @@ fn visit_of(parts: &http::request::Parts) -> Visit {
         let id = name::request_id(&parts.extensions);
         let caller = Caller::of(&parts.extensions);
         let browser = identify::browser(&parts.headers, caller, &BasePath::default());
-        Visit::new(id, Found::Nothing, browser)
+        Visit::new(id, SessionLookup::Nothing, browser)
     })
 }

@@ -3,7 +3,7 @@
 //! * [`config`]: the settings, read once.
 //! * [`application`]: everything put together, started and stopped.
 //! * [`http`] and [`backend`]: the web, and the pages' backend for one request. Both call
-//! * the use cases: [`agent_keys`], [`users`], [`role`], [`apm`], [`audit_log`], [`session`], which share [`services`], and use
+//! * the use cases: [`agent_keys`], [`users`], [`role`], [`apm`], [`audit_log`], [`sessions`], which share [`services`], and use
 //! * [`access`] (who may), [`store`] (what is remembered), [`elasticsearch`] (what is asked there) and [`audit`]
 //!   (what is written down).
 //!
@@ -31,7 +31,7 @@ pub mod random;
 pub mod request_id;
 pub mod role;
 pub mod services;
-pub mod session;
+pub mod sessions;
 pub mod store;
 pub mod users;
 pub mod visit;

@@ -11,7 +11,7 @@ use server::{
     clock::Clock,
     config::{Config, Elasticsearch, Environment, LogFormat},
     random::Random,
-    session::ServerKey,
+    sessions::ServerKey,
     store::Store,
 };
 use std::{

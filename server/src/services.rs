@@ -10,7 +10,7 @@ use crate::{
     metrics::Metrics,
     random::Random,
     request_id::RequestId,
-    session::{ServerKey, Session, limit::Turns},
+    sessions::{ServerKey, Session, rate_limit::SignInQueue},
     store::Store,
     visit::Visit,
 };
@@ -41,10 +41,8 @@ pub struct Parts {
     pub elasticsearch: Elasticsearch,
     /// Whether Kibana's gate counts.
     pub gate: Gate,
-    /// The server's half of every session's key.
     pub server_key: ServerKey,
-    /// Who may try to sign in now.
-    pub turns: Turns,
+    pub sign_in_queue: SignInQueue,
     /// What is counted.
     pub metrics: Metrics,
     /// How long events of the audit log are kept.

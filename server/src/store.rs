@@ -13,6 +13,7 @@ mod migrations;
 mod open;
 mod operations;
 mod secrets;
+mod session_ends;
 mod sessions;
 mod sign_in_attempts;
 mod write;
@@ -28,8 +29,9 @@ pub use open::OpenError;
 pub(crate) use open::{make_private_dir, sqlite_path};
 pub use operations::{Began, Ending, Intent, OpenOperation, OperationState};
 pub use secrets::{Acknowledged, Creation};
-pub use sessions::{Alive, ListedSession, NewSession, RenewedSession, StoredSession, ToEnd};
-pub use sign_in_attempts::{Attempt, Subjects};
+pub use session_ends::{SessionFilter, StoredEnd};
+pub use sessions::{ActiveWindow, ListedSession, NewSession, RenewedSession, StoredSession};
+pub use sign_in_attempts::{Attempt, LimitKeys};
 
 /// The application's own database. Cheap to clone.
 #[derive(Clone, Debug)]

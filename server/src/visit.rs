@@ -3,7 +3,9 @@
 use crate::{
     audit::Origin,
     request_id::RequestId,
-    session::{Begun, Browser, Found, Session, Token, device::DeviceToken},
+    sessions::{
+        BrowserInfo, IssuedCookies, Session, SessionLookup, Token, known_device::DeviceToken,
+    },
 };
 use app::model::session::SessionEnd;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,13 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Debug)]
 pub struct Visit {
     request_id: RequestId,
-    browser: Browser,
+    browser: BrowserInfo,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
 struct State {
-    found: Found,
+    found: SessionLookup,
     cookie: Option<CookieChange>,
     device: Option<DeviceToken>,
     problem_status: Option<u16>,
@@ -37,7 +39,7 @@ pub enum CookieChange {
 
 impl Visit {
     /// A request of somebody who is signed in, or of nobody.
-    pub fn new(request_id: RequestId, found: Found, browser: Browser) -> Self {
+    pub fn new(request_id: RequestId, found: SessionLookup, browser: BrowserInfo) -> Self {
         let state = State {
             found,
             cookie: None,
@@ -57,7 +59,7 @@ impl Visit {
     }
 
     /// Who sends it, before anybody is known.
-    pub fn browser(&self) -> &Browser {
+    pub fn browser(&self) -> &BrowserInfo {
         &self.browser
     }
 
@@ -72,24 +74,24 @@ impl Visit {
     /// Who is signed in at this point of the request.
     pub fn session(&self) -> Option<Session> {
         self.with(|state| match &state.found {
-            Found::Live(session) => Some(Session::clone(session)),
-            Found::Ended(_) | Found::Renewed | Found::Nothing => None,
+            SessionLookup::Live(session) => Some(Session::clone(session)),
+            SessionLookup::Ended(_) | SessionLookup::Renewed | SessionLookup::Nothing => None,
         })
     }
 
     /// Why the session that its cookie once opened is no more, where that is known.
     pub fn end_of_session(&self) -> Option<SessionEnd> {
         self.with(|state| match state.found {
-            Found::Ended(end) => Some(end),
-            Found::Live(_) | Found::Renewed | Found::Nothing => None,
+            SessionLookup::Ended(end) => Some(end),
+            SessionLookup::Live(_) | SessionLookup::Renewed | SessionLookup::Nothing => None,
         })
     }
 
     /// A session began, or was renewed; the answer brings its cookie, and the one by which the browser is known.
-    pub fn began(&self, begun: Begun) {
+    pub fn began(&self, issued: IssuedCookies) {
         self.with(|state| {
-            state.cookie = Some(CookieChange::Set(begun.token));
-            state.device = Some(begun.device);
+            state.cookie = Some(CookieChange::Set(issued.token));
+            state.device = Some(issued.device);
         });
     }
 
@@ -105,7 +107,7 @@ impl Visit {
 
     fn end(&self, change: CookieChange) {
         self.with(|state| {
-            state.found = Found::Nothing;
+            state.found = SessionLookup::Nothing;
             state.cookie = Some(change);
         });
     }

@@ -10,7 +10,7 @@ use server::{
     application::Application,
     clock::Clock,
     config::{Config, Elasticsearch},
-    session::limit,
+    sessions::rate_limit::limit_keys,
 };
 use sqlx::{AnyConnection, Connection, Row};
 use std::{
@@ -43,7 +43,7 @@ async fn counted(data_dir: &Path, username: &str) -> (i64, i64, i64) {
         "SELECT failures, next_at, (SELECT COUNT(*) FROM sign_in_attempts) AS subjects \
          FROM sign_in_attempts WHERE subject = $1",
     )
-    .bind(limit::subjects(username, None, None).account)
+    .bind(limit_keys(username, None, None).account)
     .fetch_one(&mut connection)
     .await
     .unwrap();

@@ -13,7 +13,7 @@ use server::{
     application::Application,
     config::{Config, Elasticsearch},
     random::Random,
-    session::Token,
+    sessions::Token,
 };
 use sha2::{Digest, Sha256};
 use sqlx::{AnyConnection, Connection, Row};

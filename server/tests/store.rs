@@ -9,16 +9,16 @@ use app::model::{
 };
 use serde_json::json;
 use server::{
-    access::{Actor, Fresh, Gate, Grant, Identity, Permission, SignedIn, identify},
+    access::{Actor, Fresh, Gate, Grant, Identity, Permission, VerifiedPassword, identify},
     audit::{Action, Event, Origin, Outcome, Stamp, Target},
     audit_log::verify::verify,
     config::{Access, KibanaFeature},
     elasticsearch::{Credential, Elasticsearch},
     request_id::RequestId,
-    session::{Found, Session},
+    sessions::Session,
     store::{
-        Acknowledged, Alive, Attempt, Began, Ending, Intent, NewSession, OperationState,
-        RenewedSession, Store, Subjects, ToEnd,
+        Acknowledged, ActiveWindow, Attempt, Began, Ending, Intent, LimitKeys, NewSession,
+        OperationState, RenewedSession, SessionFilter, Store, StoredEnd,
     },
 };
 use std::path::Path;
@@ -461,7 +461,7 @@ async fn tell_of_audit_forwarding(store: &Store) {
 
 /// Failures are counted, pause, are forgiven and forgotten. No events: those are the caller's.
 async fn tell_of_failed_sign_ins(store: &Store) {
-    let subjects = Subjects {
+    let subjects = LimitKeys {
         account: "an account".to_owned(),
         address: Some("an address".to_owned()),
     };
@@ -513,7 +513,7 @@ async fn tell_of_sessions(store: Store) {
     assert!(!renew("old").await);
     assert!(store.find_session("old").await.unwrap().is_none());
     let ended = async |id_hash| store.find_ended_session(id_hash).await.unwrap();
-    assert!(matches!(ended("old").await, Found::Renewed));
+    assert_eq!(ended("old").await, Some(StoredEnd::Renewed));
     let found = store.find_session("renewed").await.unwrap().unwrap();
     assert_eq!(
         (
@@ -531,24 +531,24 @@ async fn tell_of_sessions(store: Store) {
             .await
             .unwrap();
     }
-    let alive = |touched_ms, created_ms| Alive {
+    let window = |touched_ms, created_ms| ActiveWindow {
         touched_after: NOW.plus_ms(touched_ms),
         created_after: NOW.plus_ms(created_ms),
     };
-    let own = async |alive| {
-        let own = store.own_sessions(proof.identity(), alive).await.unwrap();
+    let own = async |window| {
+        let own = store.own_sessions(proof.identity(), window).await.unwrap();
         let ids = own.into_iter().map(|session| session.id);
         ids.collect::<Vec<_>>()
     };
-    assert_eq!(own(alive(0, 0)).await, ["fourth", "third", "old"]);
-    assert_eq!(own(alive(5, 0)).await, ["fourth", "third"]);
-    assert_eq!(own(alive(0, 6)).await, [""; 0]);
+    assert_eq!(own(window(0, 0)).await, ["fourth", "third", "old"]);
+    assert_eq!(own(window(5, 0)).await, ["fourth", "third"]);
+    assert_eq!(own(window(0, 6)).await, [""; 0]);
     let name = "".into();
-    let others = store.others_sessions(&grant, &name, alive(0, 0), 10).await;
+    let others = store.others_sessions(&grant, &name, window(0, 0), 10).await;
     assert_eq!(others.unwrap(), [], "they are all the same person's");
     let id = |text| SessionId::parse(text).unwrap();
     let end = async |which| {
-        let ended = store.end_sessions(which, alive(0, 0), &stamp(7)).await;
+        let ended = store.end_sessions(which, window(0, 0), &stamp(7)).await;
         ended.unwrap()
     };
     let stranger = Identity {
@@ -563,7 +563,7 @@ async fn tell_of_sessions(store: Store) {
         credential: Credential::basic("elastic", crate::support::PASSWORD).unwrap(),
     };
     let third = id("third");
-    let of = |identity| ToEnd::OwnSession {
+    let of = |identity| SessionFilter::Own {
         identity,
         id: &third,
     };
@@ -571,25 +571,25 @@ async fn tell_of_sessions(store: Store) {
     assert_eq!(end(of(proof.identity())).await, 1);
     assert_eq!(end(of(proof.identity())).await, 0);
     let fresh = Fresh::of(&session, NOW).unwrap();
-    let anybodys = ToEnd::AnybodysSession {
+    let anybodys = SessionFilter::Any {
         grant: &grant,
         fresh: &fresh,
         id: &id("fourth"),
     };
     assert_eq!(end(anybodys).await, 1);
     let but = id("old");
-    let all_but = ToEnd::OtherOwnSessions {
+    let all_but = SessionFilter::OwnExcept {
         identity: proof.identity(),
-        but: &but,
+        except: &but,
     };
     assert_eq!(end(all_but).await, 0);
     for (id_hash, end) in [
         ("third", SessionEnd::Elsewhere),
         ("fourth", SessionEnd::Administrator),
     ] {
-        assert!(matches!(ended(id_hash).await, Found::Ended(found) if found == end));
+        assert_eq!(ended(id_hash).await, Some(StoredEnd::Ended(end)));
     }
-    assert!(matches!(ended("never was").await, Found::Nothing));
+    assert_eq!(ended("never was").await, None);
     // Over: told once, and why they ended is remembered for as long as their cookies may come.
     let expire = async |touched_ms, created_ms| {
         let (touched, created) = (NOW.plus_ms(touched_ms), NOW.plus_ms(created_ms));
@@ -599,14 +599,14 @@ async fn tell_of_sessions(store: Store) {
     assert_eq!(expire(4, 3).await, 0);
     assert_eq!(expire(5, 3).await, 1);
     assert_eq!(expire(5, 3).await, 0);
-    assert!(matches!(ended("third").await, Found::Ended(_)));
+    assert!(matches!(ended("third").await, Some(StoredEnd::Ended(_))));
     assert_eq!(expire(5, 7).await, 0);
-    assert!(matches!(ended("third").await, Found::Nothing));
+    assert_eq!(ended("third").await, None);
     store.close().await;
 }
 
 /// Only Elasticsearch's answers make these, so an engine is asked.
-async fn proof_and_grant() -> (SignedIn, Grant) {
+async fn proof_and_grant() -> (VerifiedPassword, Grant) {
     let engine = crate::support::engine::Engine::start(&server::clock::Clock::manual(NOW)).await;
     let url: url::Url = format!("{}/", engine.url()).parse().unwrap();
     let elasticsearch = Elasticsearch::new(url.into(), true).unwrap();

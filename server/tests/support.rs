@@ -27,7 +27,7 @@ use server::{
     config::{Access, Config, Elasticsearch, KibanaFeature, LogFormat, TlsFiles},
     http::{bounds::Bounds, caller::TrustedProxies},
     random::Random,
-    session::ServerKey,
+    sessions::ServerKey,
     store::{Durability, Store, StoredEvent},
 };
 use std::{path::Path, sync::Arc};

@@ -5,7 +5,7 @@
 //! takes a [`Fresh`], as it takes a grant. When the password was entered stands in the session's row, by the server's
 //! clock; the browser has no say in it. Signing in counts.
 
-use crate::session::Session;
+use crate::sessions::Session;
 use app::model::timestamp::Timestamp;
 
 /// How long after the password was entered it need not be entered again.

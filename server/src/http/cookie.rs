@@ -1,9 +1,9 @@
 //! The cookies: the session's, and the one by which a browser is known.
 
 use crate::{
-    session::{
+    sessions::{
         Token,
-        device::{AGE_MS_MAX, DeviceToken},
+        known_device::{AGE_MS_MAX, DeviceToken},
     },
     visit::CookieChange,
 };
@@ -69,7 +69,7 @@ pub(super) fn read_device(
     let wanted = name(DEVICE, tls, base_path);
     let mut found = cookies(headers).filter(|cookie| cookie.name() == wanted);
     match (found.next(), found.next()) {
-        (Some(cookie), None) => Some(DeviceToken::brought(cookie.value())),
+        (Some(cookie), None) => Some(DeviceToken::presented(cookie.value())),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Web, caller::Caller, cookie, cookie::Brought, name, problems::problem_response};
 use crate::{
-    session::{self, Browser, Found},
+    sessions::{self, BrowserInfo, SessionLookup},
     visit::{CookieChange, Visit},
 };
 use app::model::{
@@ -27,8 +27,8 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
     let caller = Caller::of(request.extensions());
     let brought = cookie::read(request.headers(), caller.tls, &web.base_path);
     let found = match &brought {
-        Brought::Token(token) => session::find(&web.services, token).await,
-        Brought::Nothing | Brought::Nonsense => Ok(Found::Nothing),
+        Brought::Token(token) => sessions::lookup(&web.services, token).await,
+        Brought::Nothing | Brought::Nonsense => Ok(SessionLookup::Nothing),
     };
     let found = match found {
         Ok(found) => found,
@@ -44,7 +44,7 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
     };
     // A cookie that opens nothing is of no use to anybody. Two stay: one whose end is still to be told, until somebody
     // signs in; and one that was renewed, for in its place the browser has the new one by the time this answer comes.
-    let useless = matches!(found, Found::Nothing) && !matches!(brought, Brought::Nothing);
+    let useless = matches!(found, SessionLookup::Nothing) && !matches!(brought, Brought::Nothing);
     let browser = browser(request.headers(), caller, &web.base_path);
     let visit = Visit::new(request_id, found, browser);
     if useless {
@@ -71,11 +71,11 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
 }
 
 /// What a request tells of the browser that sent it.
-pub(super) fn browser(headers: &HeaderMap, caller: Caller, base_path: &BasePath) -> Browser {
+pub(super) fn browser(headers: &HeaderMap, caller: Caller, base_path: &BasePath) -> BrowserInfo {
     let user_agent = headers
         .get(USER_AGENT)
         .and_then(|value| value.to_str().ok());
-    Browser {
+    BrowserInfo {
         address: caller.address,
         user_agent: user_agent.map(str::to_owned),
         device: cookie::read_device(headers, caller.tls, base_path),

@@ -4,7 +4,7 @@ use super::places::Places;
 use crate::{
     audit_log::forward::Forwarding,
     services::Services,
-    session::{IDLE_MS_MAX, LIFE_MS_MAX},
+    sessions::{IDLE_MS_MAX, LIFE_MS_MAX},
     store,
 };
 use axum::{

@@ -1,67 +1,92 @@
-//! Who is signed in.
+//! Live sessions: begin, find, renew, list.
 
-mod end;
-mod expire;
-mod list;
-mod renew;
-
-use super::{Error, Store, write::Write};
+use super::{
+    Error, Store,
+    audit::pattern,
+    session_ends::{RENEWED, end_row, keep_end},
+    write::Write,
+};
 use crate::{
-    access::{Identity, SignedIn},
+    access::{Grant, Identity, VerifiedPassword},
     audit::{Action, Event, Outcome, Stamp, Target},
-    session::Found,
 };
 use app::model::{
+    audit::SearchText,
     session::{SessionEnd, SessionId},
     timestamp::Timestamp,
 };
 use serde_json::json;
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
-pub use end::ToEnd;
-pub use list::{Alive, ListedSession};
-pub use renew::RenewedSession;
-
-/// How many sessions one person has at most. The one that was not used for the longest time makes room.
+/// Most sessions of one user. A further sign-in ends the one that was not used for the longest time.
 const SESSIONS_MAX: usize = 5;
 
-/// A session to begin.
 #[derive(Debug)]
 pub struct NewSession<'a> {
-    /// The digest under which it will be found.
+    /// Digest of the token.
     pub id_hash: &'a str,
-    /// Its name outside.
+    /// Public id.
     pub id: &'a str,
     /// Identity and credential, sealed.
     pub sealed: &'a str,
-    /// The browser in a few words.
+    /// Description of the browser.
     pub browser: Option<String>,
 }
 
-/// A session that is there.
 #[derive(Debug)]
 pub struct StoredSession {
-    /// Its name outside.
+    /// Public id.
     pub id: SessionId,
     /// Identity and credential, sealed.
     pub sealed: String,
-    /// When the person signed in.
     pub created_at: Timestamp,
-    /// When it was last used, to the minute.
+    /// Last use, to the minute.
     pub touched_at: Timestamp,
-    /// When the password was last entered.
+    /// Time when the password was last entered.
     pub authenticated_at: Timestamp,
 }
 
-/// Stands for a token in whose place its browser has another, where others have the word for their end.
-const RENEWED: &str = "renewed";
+/// Session whose token is replaced.
+#[derive(Clone, Copy, Debug)]
+pub struct RenewedSession<'a> {
+    /// Digest of the token before.
+    pub before: &'a str,
+    /// Digest of the new token.
+    pub id_hash: &'a str,
+    /// Identity and credential, sealed anew.
+    pub sealed: &'a str,
+}
+
+/// Times after which a live session was last used and begun.
+#[derive(Clone, Copy, Debug)]
+pub struct ActiveWindow {
+    pub touched_after: Timestamp,
+    pub created_after: Timestamp,
+}
+
+/// Session as it is shown. Nothing in it opens anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedSession {
+    /// Public id.
+    pub id: String,
+    pub username: String,
+    pub realm: String,
+    /// Description of the browser.
+    pub browser: Option<String>,
+    /// Client address at sign-in.
+    pub address: Option<String>,
+    pub created_at: Timestamp,
+    /// Last use, to the minute.
+    pub touched_at: Timestamp,
+}
 
 impl Store {
-    /// Begins a session for the person whom Elasticsearch has just accepted, and ends the one that this browser had.
+    /// Begins a session, and ends the one that this browser had. In the same transaction it ends the user's sessions
+    /// beyond [`SESSIONS_MAX`] and adds the audit events.
     #[tracing::instrument(name = "store.session.begin", skip_all)]
     pub async fn begin_session(
         &self,
-        proof: &SignedIn,
+        proof: &VerifiedPassword,
         new: NewSession<'_>,
         replaces: Option<&str>,
         stamp: &Stamp,
@@ -74,7 +99,7 @@ impl Store {
                 .execute(&mut *write)
                 .await?;
             if replaced.rows_affected() > 0 {
-                end::remember(&mut write, old, RENEWED, stamp).await?;
+                keep_end(&mut write, old, RENEWED, stamp).await?;
             }
         }
         sqlx::query(
@@ -108,7 +133,7 @@ impl Store {
         Ok(())
     }
 
-    /// The session of this digest, however old.
+    /// Returns the session of this digest, however old.
     #[tracing::instrument(name = "store.session.find", skip_all)]
     pub async fn find_session(&self, id_hash: &str) -> Result<Option<StoredSession>, Error> {
         let row = sqlx::query(
@@ -129,25 +154,7 @@ impl Store {
         }))
     }
 
-    /// Why the session of this digest is no more, where that is to be said.
-    #[tracing::instrument(name = "store.session.find_ended", skip_all)]
-    pub async fn find_ended_session(&self, id_hash: &str) -> Result<Found, Error> {
-        let row = sqlx::query("SELECT reason FROM ended_sessions WHERE id_hash = $1")
-            .bind(id_hash)
-            .fetch_optional(&self.readers)
-            .await?;
-        let Some(row) = row else {
-            return Ok(Found::Nothing);
-        };
-        let reason: String = row.try_get("reason")?;
-        Ok(match SessionEnd::parse(&reason) {
-            Some(end) => Found::Ended(end),
-            None if reason == RENEWED => Found::Renewed,
-            None => Found::Nothing,
-        })
-    }
-
-    /// Notes that a session is in use. A session that has ended meanwhile stays ended: an update makes no row.
+    /// Records that a session is in use. A session that has ended meanwhile stays ended: an update creates no row.
     #[tracing::instrument(name = "store.session.touch", skip_all)]
     pub async fn touch_session(&self, id_hash: &str, now: Timestamp) -> Result<(), Error> {
         sqlx::query("UPDATE sessions SET touched_at = $1 WHERE id_hash = $2 AND touched_at < $3")
@@ -159,29 +166,100 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session and writes down why. Whether there was one.
-    #[tracing::instrument(name = "store.session.end", skip_all)]
-    pub async fn end_session(
+    /// Stores the session under another digest, with the time as that of the last password. Returns false if it has
+    /// ended meanwhile: an update creates no row.
+    #[tracing::instrument(name = "store.session.renew", skip_all)]
+    pub async fn renew_session(
         &self,
-        id_hash: &str,
-        event: &Event<'_>,
+        proof: &VerifiedPassword,
+        renewed: RenewedSession<'_>,
         stamp: &Stamp,
     ) -> Result<bool, Error> {
+        let identity = proof.identity();
         let mut write = self.write().await?;
-        let ended = sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
-            .bind(id_hash)
-            .execute(&mut *write)
-            .await?
-            .rows_affected()
+        let is_live = sqlx::query(
+            "UPDATE sessions SET id_hash = $1, sealed = $2, touched_at = $3, \
+             authenticated_at = $4 WHERE id_hash = $5 AND username = $6 AND realm = $7",
+        )
+        .bind(renewed.id_hash)
+        .bind(renewed.sealed)
+        .bind(stamp.at.0)
+        .bind(stamp.at.0)
+        .bind(renewed.before)
+        .bind(identity.username.as_str())
+        .bind(identity.realm.as_str())
+        .execute(&mut *write)
+        .await?
+        .rows_affected()
             > 0;
-        if ended {
-            super::audit::append(&mut write, event, stamp).await?;
+        if is_live {
+            keep_end(&mut write, renewed.before, RENEWED, stamp).await?;
+            let renewed_as = write.trail.key().session_ref(renewed.id_hash);
+            let event = Event {
+                actor: Some(identity),
+                action: Action::Reauth,
+                outcome: Outcome::Success,
+                target: Target::default(),
+                operation: None,
+                details: json!({ "renewed_as": renewed_as }),
+            };
+            super::audit::append(&mut write, &event, stamp).await?;
         }
         write.commit().await?;
-        Ok(ended)
+        Ok(is_live)
     }
 
-    /// How many sessions were touched and created after these moments.
+    /// Returns a user's own sessions, the last used first.
+    #[tracing::instrument(name = "store.session.own", skip_all)]
+    pub async fn own_sessions(
+        &self,
+        identity: &Identity,
+        window: ActiveWindow,
+    ) -> Result<Vec<ListedSession>, Error> {
+        let rows = sqlx::query(
+            "SELECT handle, username, realm, browser, address, created_at, touched_at \
+             FROM sessions WHERE username = $1 AND realm = $2 AND touched_at > $3 \
+             AND created_at > $4 ORDER BY touched_at DESC, created_at DESC, handle",
+        )
+        .bind(identity.username.as_str())
+        .bind(identity.realm.as_str())
+        .bind(window.touched_after.0)
+        .bind(window.created_after.0)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(listed).collect()
+    }
+
+    /// Returns the sessions of other users, the last used first. Their user name contains `person`, as typed or in
+    /// lower case.
+    #[tracing::instrument(name = "store.session.others", skip_all)]
+    pub async fn others_sessions(
+        &self,
+        grant: &Grant,
+        person: &SearchText,
+        window: ActiveWindow,
+        rows_max: usize,
+    ) -> Result<Vec<ListedSession>, Error> {
+        let rows = sqlx::query(
+            "SELECT handle, username, realm, browser, address, created_at, touched_at \
+             FROM sessions WHERE NOT (username = $1 AND realm = $2) AND touched_at > $3 \
+             AND created_at > $4 \
+             AND ($5 = '' OR username LIKE $5 ESCAPE '\\' OR LOWER(username) LIKE $6 ESCAPE '\\') \
+             ORDER BY touched_at DESC, created_at DESC, handle LIMIT $7",
+        )
+        .bind(grant.identity().username.as_str())
+        .bind(grant.identity().realm.as_str())
+        .bind(window.touched_after.0)
+        .bind(window.created_after.0)
+        .bind(pattern(person.as_str()))
+        .bind(pattern(&person.as_str().to_lowercase()))
+        .bind(i64::try_from(rows_max).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(listed).collect()
+    }
+
+    /// Counts the sessions touched and created after these times.
     #[tracing::instrument(name = "store.session.count", skip_all)]
     pub async fn count_sessions(
         &self,
@@ -199,7 +277,7 @@ impl Store {
     }
 }
 
-/// Ends what is more than [`SESSIONS_MAX`], the new session included.
+/// Ends the user's sessions beyond [`SESSIONS_MAX`], the new one included.
 async fn end_oldest_sessions(
     write: &mut Write,
     identity: &Identity,
@@ -217,7 +295,7 @@ async fn end_oldest_sessions(
     .await?;
     for row in others.iter().skip(SESSIONS_MAX - 1) {
         let id_hash: String = row.try_get("id_hash")?;
-        end::end(write, &id_hash, SessionEnd::TooMany, stamp).await?;
+        end_row(write, &id_hash, SessionEnd::TooMany, stamp).await?;
         let event = Event {
             actor: Some(identity),
             action: Action::SessionEnded,
@@ -229,4 +307,16 @@ async fn end_oldest_sessions(
         super::audit::append(write, &event, stamp).await?;
     }
     Ok(())
+}
+
+fn listed(row: &AnyRow) -> Result<ListedSession, Error> {
+    Ok(ListedSession {
+        id: row.try_get("handle")?,
+        username: row.try_get("username")?,
+        realm: row.try_get("realm")?,
+        browser: row.try_get("browser")?,
+        address: row.try_get("address")?,
+        created_at: Timestamp(row.try_get("created_at")?),
+        touched_at: Timestamp(row.try_get("touched_at")?),
+    })
 }

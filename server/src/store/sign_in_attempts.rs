@@ -1,30 +1,34 @@
-//! Failed sign-ins, counted for each account and each address.
+//! Counts of failed sign-ins, and the two limits computed from them.
 
 use super::{Error, Store, write::Write};
-use crate::session::limit;
-use app::model::timestamp::Timestamp;
+use app::model::timestamp::{DAY_MS, Timestamp};
 use sqlx::Row;
 
-/// More subjects than this are not counted; new ones are turned away, and those that are paused stay so.
+const SECOND_MS: i64 = 1_000;
+/// Failures from one address without a pause.
+const ADDRESS_BURST: i64 = 10;
+/// Time for one more attempt after that.
+const ADDRESS_PACE_MS: i64 = 6 * SECOND_MS;
+
+/// Most keys that are counted. Beyond, attempts under new keys are refused, and paused ones stay paused.
 const SUBJECTS_MAX: i64 = 200_000;
 
-/// Digests of what is counted.
+/// Keys under which an attempt is counted: digests.
 #[derive(Clone, Debug)]
-pub struct Subjects {
-    /// Of the account's name, whether or not anybody has it; or of a browser that the account knows.
+pub struct LimitKeys {
+    /// Of the user name, whether or not it exists, or of a browser known to the account.
     pub account: String,
-    /// Of the address, where it is known.
+    /// Of the client address, where it is known.
     pub address: Option<String>,
 }
 
-/// Whether an attempt may be made.
+/// Decision on a sign-in attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    /// It may.
     Allowed,
-    /// Not now. So many have been turned away in a row.
+    /// Refused for now.
     Paused {
-        /// This one included.
+        /// Refusals in a row, this one included.
         refusals: i64,
     },
 }
@@ -36,70 +40,70 @@ struct Counted {
 }
 
 impl Store {
-    /// Whether an attempt may be made. One that may not is counted as a refusal.
+    /// Decides on an attempt. A refused attempt is counted as a refusal.
     #[tracing::instrument(name = "store.sign_in.attempt", skip_all)]
     pub async fn attempt_sign_in(
         &self,
-        subjects: &Subjects,
+        keys: &LimitKeys,
         now: Timestamp,
     ) -> Result<Attempt, Error> {
         let mut write = self.write().await?;
-        let account = counted(&mut write, &subjects.account).await?;
-        let address = match &subjects.address {
+        let account = counted(&mut write, &keys.account).await?;
+        let address = match &keys.address {
             Some(address) => counted(&mut write, address).await?,
             None => None,
         };
         let account_may = account.as_ref().is_none_or(|found| found.next_at <= now);
         let address_may = address
             .as_ref()
-            .is_none_or(|found| limit::address_may(found.next_at, now));
-        let is_new = account.is_none() || (subjects.address.is_some() && address.is_none());
+            .is_none_or(|found| address_may(found.next_at, now));
+        let is_new = account.is_none() || (keys.address.is_some() && address.is_none());
         if account_may && address_may && !(is_new && is_full(&mut write).await?) {
             return Ok(Attempt::Allowed);
         }
-        let subject = match (&subjects.address, address_may) {
+        let subject = match (&keys.address, address_may) {
             (Some(address), false) => address,
-            _ => &subjects.account,
+            _ => &keys.account,
         };
         let refusals = refuse(&mut write, subject).await?;
         write.commit().await?;
         Ok(Attempt::Paused { refusals })
     }
 
-    /// Counts a failure.
+    /// Counts a failed attempt.
     #[tracing::instrument(name = "store.sign_in.fail", skip_all)]
     pub async fn count_failed_sign_in(
         &self,
-        subjects: &Subjects,
+        keys: &LimitKeys,
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut write = self.write().await?;
-        let account = counted(&mut write, &subjects.account).await?;
+        let account = counted(&mut write, &keys.account).await?;
         let failures = account.map_or(0, |found| found.failures) + 1;
-        let next_at = limit::next_for_account(failures, now);
-        count(&mut write, &subjects.account, failures, now, next_at).await?;
-        if let Some(subject) = &subjects.address {
+        let next_at = next_for_account(failures, now);
+        count(&mut write, &keys.account, failures, now, next_at).await?;
+        if let Some(subject) = &keys.address {
             let address = counted(&mut write, subject).await?;
             let used = address.as_ref().map_or(now, |found| found.next_at);
             let failures = address.map_or(0, |found| found.failures) + 1;
-            let next_at = limit::used_by_address(used, now);
+            let next_at = used_by_address(used, now);
             count(&mut write, subject, failures, now, next_at).await?;
         }
         write.commit().await
     }
 
-    /// After a success the account begins anew; the address does not, or one good account would pay for a thousand
-    /// guesses at others.
+    /// Resets the account's count after a success. The address keeps its count, or one good account would pay for a
+    /// thousand guesses at others.
     #[tracing::instrument(name = "store.sign_in.succeed", skip_all)]
-    pub async fn forgive_account(&self, subjects: &Subjects) -> Result<(), Error> {
+    pub async fn forgive_account(&self, keys: &LimitKeys) -> Result<(), Error> {
         sqlx::query("DELETE FROM sign_in_attempts WHERE subject = $1")
-            .bind(subjects.account.as_str())
+            .bind(keys.account.as_str())
             .execute(&self.writer)
             .await?;
         Ok(())
     }
 
-    /// Forgets what nobody has tried since `before`. How many.
+    /// Deletes counts without an attempt since `before`, and returns their number.
     #[tracing::instrument(name = "store.sign_in.forget", skip_all)]
     pub async fn forget_sign_in_attempts(&self, before: Timestamp) -> Result<u64, Error> {
         let forgotten =
@@ -149,7 +153,7 @@ async fn count(
     Ok(())
 }
 
-/// Counts an attempt that is turned away. How many in a row.
+/// Counts a refused attempt, and returns the refusals in a row.
 async fn refuse(write: &mut Write, subject: &str) -> Result<i64, Error> {
     sqlx::query("UPDATE sign_in_attempts SET refusals = refusals + 1 WHERE subject = $1")
         .bind(subject)
@@ -165,4 +169,81 @@ async fn is_full(write: &mut Write) -> Result<bool, Error> {
         .await?;
     let subjects: i64 = row.try_get(0)?;
     Ok(subjects >= SUBJECTS_MAX)
+}
+
+/// Returns the time from which an account with so many failures may be tried again.
+fn next_for_account(failures: i64, now: Timestamp) -> Timestamp {
+    match failures {
+        ..=2 => now,
+        3..=8 => now.plus_ms(3 * SECOND_MS),
+        9..=24 => now.plus_ms(5 * SECOND_MS),
+        25..=99 => now.plus_ms(10 * SECOND_MS),
+        // Until the day ends: the owner notices by then, and is not locked out for good.
+        _ => Timestamp(now.0.div_euclid(DAY_MS).saturating_add(1) * DAY_MS),
+    }
+}
+
+/// Returns the time up to which an address has used its attempts, after one more at `now`. It runs ahead of the clock by
+/// [`ADDRESS_PACE_MS`] for each attempt.
+fn used_by_address(used_until: Timestamp, now: Timestamp) -> Timestamp {
+    used_until.max(now).plus_ms(ADDRESS_PACE_MS)
+}
+
+/// Returns true if an address that has used its attempts up to this time may try once more.
+fn address_may(used_until: Timestamp, now: Timestamp) -> bool {
+    used_until <= now.plus_ms((ADDRESS_BURST - 1) * ADDRESS_PACE_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(DAY_MS / 2);
+
+    fn pause_ms(failures: i64) -> i64 {
+        next_for_account(failures, NOON).0 - NOON.0
+    }
+
+    #[test]
+    fn pause_grows_with_failures() {
+        for (failures, pause) in [
+            (1, 0),
+            (2, 0),
+            (3, 3_000),
+            (8, 3_000),
+            (9, 5_000),
+            (24, 5_000),
+            (25, 10_000),
+            (99, 10_000),
+            (100, DAY_MS / 2),
+        ] {
+            assert_eq!(pause_ms(failures), pause, "{failures}");
+        }
+    }
+
+    #[test]
+    fn account_allows_at_most_eighty_attempts_in_ten_minutes() {
+        let (mut now, end) = (NOON, NOON.plus_ms(10 * 60 * SECOND_MS));
+        let mut failures = 0;
+        while now < end {
+            failures += 1;
+            now = next_for_account(failures, now);
+        }
+        assert!(failures <= 80, "{failures}");
+    }
+
+    #[test]
+    fn address_allows_ten_attempts_at_once_and_ten_a_minute() {
+        let (mut used, mut allowed) = (Timestamp(0), 0);
+        for second in 0..600 {
+            for _ in 0..20 {
+                let now = NOON.plus_ms(second * SECOND_MS);
+                if address_may(used, now) {
+                    used = used_by_address(used, now);
+                    allowed += 1;
+                }
+            }
+        }
+        assert!((100..=110).contains(&allowed), "{allowed}");
+    }
 }

@@ -1,12 +1,11 @@
-//! Browsers in which a person has signed in before.
+//! Browsers in which a user has signed in before.
 //!
-//! Whoever signs in leaves a cookie in that browser which says so, for a year. It opens nothing. But while somebody
-//! guesses at the account, and the account is therefore paused for everybody, a browser with this cookie is not
-//! paused with it: its own wrong passwords are counted on a ladder of its own. So nobody can keep a person out by
-//! guessing, and nobody can guess more with a stolen cookie than without.
+//! Signing in leaves a second cookie for a year. It opens nothing. While an attacker guesses at the account, and the
+//! account is therefore paused, a browser with this cookie is not paused with it: its own wrong passwords are counted
+//! separately. So an attacker cannot lock a user out by guessing, and gains no more guesses from a stolen cookie.
 //!
 //! The cookie is `id ‖ issued ‖ mac`: 16 random bytes, milliseconds since 1970, and an HMAC over both and the user
-//! name, with a key derived from the server's. The name itself is not in it, and for another name it is worth nothing.
+//! name, with a key derived from the server key. The name itself is not in it, and for another name it is worth nothing.
 
 use crate::random::{Random, RandomError};
 use app::model::timestamp::{DAY_MS, Timestamp};
@@ -16,15 +15,15 @@ use sha2::Sha256;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// How long a browser stays known.
+/// Time for which a browser stays known.
 pub const AGE_MS_MAX: i64 = 365 * DAY_MS;
-/// The bytes of the key: those of one block of SHA-256.
+/// One block of SHA-256.
 pub(super) const KEY_BYTES: usize = 64;
 const ID_BYTES: usize = 16;
 const ISSUED_BYTES: usize = 8;
 const VERSION: &[u8] = b"agent-keys device 1";
 
-/// The key of the codes in these cookies. Does not print.
+/// Key of the MACs in these cookies. Does not print.
 pub struct DeviceKey(Zeroizing<[u8; KEY_BYTES]>);
 
 impl fmt::Debug for DeviceKey {
@@ -33,7 +32,7 @@ impl fmt::Debug for DeviceKey {
     }
 }
 
-/// What the cookie of a browser holds. Does not print.
+/// Value of the cookie. Does not print.
 #[derive(Clone)]
 pub struct DeviceToken(Zeroizing<String>);
 
@@ -44,25 +43,23 @@ impl fmt::Debug for DeviceToken {
 }
 
 impl DeviceToken {
-    /// What a request brings: any text at all.
-    pub fn brought(text: &str) -> Self {
+    /// Wraps a request's cookie, which may be any text.
+    pub fn presented(text: &str) -> Self {
         Self(Zeroizing::new(text.to_owned()))
     }
 
-    /// The cookie's text.
     pub fn text(&self) -> &str {
         &self.0
     }
 }
 
-/// A browser that is known to one person. Only [`DeviceKey::recognise`] makes one.
+/// Browser known to one user. Made only by [`DeviceKey::recognise`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownDevice {
     id: [u8; ID_BYTES],
 }
 
 impl KnownDevice {
-    /// What tells it from others.
     pub(super) fn id(&self) -> &[u8] {
         &self.id
     }
@@ -76,12 +73,11 @@ impl KnownDevice {
 }
 
 impl DeviceKey {
-    /// The key of these bytes.
     pub(super) fn new(bytes: Zeroizing<[u8; KEY_BYTES]>) -> Self {
         Self(bytes)
     }
 
-    /// The cookie for a browser in which this person has just signed in.
+    /// Issues the cookie for a browser in which this user has just signed in.
     pub fn issue(
         &self,
         username: &str,
@@ -95,7 +91,7 @@ impl DeviceKey {
         Ok(DeviceToken(Zeroizing::new(text)))
     }
 
-    /// The browser, if this very cookie was given to it for this name, and not too long ago.
+    /// Returns the browser if this cookie was issued for this user name, at most [`AGE_MS_MAX`] ago.
     pub fn recognise(
         &self,
         token: &DeviceToken,
@@ -135,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_is_known_to_one_person_by_one_key_for_a_year() {
+    fn browser_is_known_to_one_user_by_one_key_for_a_year() {
         let token = issued();
         let known = |key: &DeviceKey, name: &str, after_ms: i64| {
             key.recognise(&token, name, NOW.plus_ms(after_ms)).is_some()
@@ -149,23 +145,23 @@ mod tests {
     }
 
     #[test]
-    fn no_changed_cookie_is_known() {
+    fn changed_cookie_is_not_recognised() {
         let token = issued();
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(token.text()).unwrap();
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            let changed = DeviceToken::brought(&BASE64_URL_SAFE_NO_PAD.encode(changed));
+            let changed = DeviceToken::presented(&BASE64_URL_SAFE_NO_PAD.encode(changed));
             assert_eq!(key(7).recognise(&changed, "ada", NOW), None, "byte {at}");
         }
         for text in ["", "A", "%00", &token.text()[..40], &"A".repeat(8_000)] {
-            let none = DeviceToken::brought(text);
+            let none = DeviceToken::presented(text);
             assert_eq!(key(7).recognise(&none, "ada", NOW), None, "{text}");
         }
     }
 
     #[test]
-    fn two_browsers_are_told_apart() {
+    fn two_browsers_have_different_ids() {
         let device = |token: DeviceToken| key(7).recognise(&token, "ada", NOW).unwrap();
         assert_ne!(device(issued()), device(issued()));
     }

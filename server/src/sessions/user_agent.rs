@@ -1,12 +1,11 @@
-//! A browser in a few words, out of what it says of itself.
+//! Short description of a browser, from its `User-Agent`.
 //!
-//! What a browser says is anybody's text. Of it, only words that are listed here are kept, or the name of a program
-//! in plain letters.
+//! The header is untrusted text. Only words listed here are kept, or a program's name in plain letters.
 
-/// The longest name of a program that is not listed.
+/// Longest name of a program that is not listed.
 const NAME_CHARACTERS_MAX: usize = 32;
 
-/// Browsers, by the word that gives them away. Those that pretend to be others come before these.
+/// Browsers by their token in the header. Those that also claim to be another come first.
 const BROWSERS: [(&str, &str); 8] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -18,7 +17,7 @@ const BROWSERS: [(&str, &str); 8] = [
     ("Chrome/", "Chrome"),
 ];
 
-/// Systems, in the same way.
+/// Operating systems, in the same way.
 const SYSTEMS: [(&str, &str); 8] = [
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
@@ -30,7 +29,7 @@ const SYSTEMS: [(&str, &str); 8] = [
     ("Linux", "Linux"),
 ];
 
-/// The browser as a person would call it, for example “Firefox on Linux”. `None` when nothing of it can be told.
+/// Describes the browser, for example “Firefox on Linux”; `None` if nothing in the header is recognised.
 pub fn describe(user_agent: &str) -> Option<String> {
     let find = |words: &[(&str, &'static str)]| {
         words
@@ -49,7 +48,7 @@ pub fn describe(user_agent: &str) -> Option<String> {
     }
 }
 
-/// The name before the version, for example `curl` of `curl/8.14.1`.
+/// Returns the name before the version, for example `curl` of `curl/8.14.1`.
 fn program(user_agent: &str) -> Option<String> {
     let name = user_agent.split(['/', ' ']).next().unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -62,7 +61,7 @@ mod tests {
     use super::describe;
 
     #[test]
-    fn a_browser_is_called_what_people_call_it() {
+    fn known_browsers_and_systems_are_named() {
         let mozilla = "Mozilla/5.0";
         let like = "AppleWebKit/537.36 (KHTML, like Gecko)";
         for (said, called) in [
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_of_what_it_says_is_kept() {
+    fn unlisted_text_is_not_kept() {
         for said in [
             "",
             " ",

@@ -1,0 +1,169 @@
+//! Lists and ends sessions.
+
+use super::{IDLE_MS_MAX, LIFE_MS_MAX, Session};
+use crate::{
+    access::Permission,
+    audit::{Action, Event, Outcome, Stamp, Target},
+    failure::Failure,
+    services::{Person, Services},
+    store::{self, ActiveWindow, ListedSession, SessionFilter},
+};
+use app::model::{
+    audit::SearchText,
+    session::{EndedSession, LiveSession, SessionId, SessionList},
+    timestamp::Timestamp,
+};
+use serde_json::json;
+
+/// Most sessions in a list. A user's own are never more.
+pub const SESSIONS_MAX: usize = 100;
+
+/// Reason for ending the session in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    SignedOut,
+    /// Elasticsearch no longer accepts the credential.
+    NotAccepted,
+}
+
+/// Lists the user's own sessions. Elasticsearch is not called: they must be found, and ended, also while it is down.
+#[tracing::instrument(name = "session.list.own", skip_all)]
+pub async fn own(services: &Services, person: &Person) -> Result<SessionList, Failure> {
+    let now = services.clock.now();
+    let identity = &person.session().identity;
+    let found = services
+        .store
+        .own_sessions(identity, active_at(now))
+        .await?;
+    Ok(list(person, found, now))
+}
+
+/// Lists the sessions of other users whose user name contains `name`.
+#[tracing::instrument(name = "session.list.others", skip_all)]
+pub async fn others(
+    services: &Services,
+    person: &Person,
+    name: SearchText,
+) -> Result<SessionList, Failure> {
+    let grant = person.grant(services, Permission::ManageSecurity).await?;
+    let now = services.clock.now();
+    // One more than is shown reveals that there are more.
+    let found = services
+        .store
+        .others_sessions(&grant, &name, active_at(now), SESSIONS_MAX + 1)
+        .await?;
+    Ok(list(person, found, now))
+}
+
+/// Ends the session in use for good. Ending an ended session does nothing.
+pub async fn end(
+    services: &Services,
+    session: &Session,
+    reason: EndReason,
+    stamp: &Stamp,
+) -> Result<(), store::Error> {
+    let (action, reason) = match reason {
+        EndReason::SignedOut => (Action::UserLogout, "signed_out"),
+        EndReason::NotAccepted => (Action::SessionEnded, "es_401"),
+    };
+    let event = Event {
+        actor: Some(&session.identity),
+        action,
+        outcome: Outcome::Success,
+        target: Target::default(),
+        operation: None,
+        details: json!({ "reason": reason }),
+    };
+    services
+        .store
+        .end_session(&session.id_hash, &event, stamp)
+        .await?;
+    Ok(())
+}
+
+/// Ends one session, chosen by its public id: one of the user's own, or with `manage_security` any. Ending the session
+/// in use is signing out. Without that privilege, other users' sessions are reported as not found.
+///
+/// One's own needs no recent password, so that a user who finds a stranger in their account is rid of them at once.
+#[tracing::instrument(name = "session.end_one", skip_all)]
+pub async fn end_by_id(
+    services: &Services,
+    person: &Person,
+    id: SessionId,
+) -> Result<EndedSession, Failure> {
+    let stamp = person.stamp(services);
+    let session = person.session();
+    if id == session.id {
+        end(services, session, EndReason::SignedOut, &stamp).await?;
+        return Ok(EndedSession::This);
+    }
+    let active = active_at(stamp.at);
+    let own = SessionFilter::Own {
+        identity: &session.identity,
+        id: &id,
+    };
+    if services.store.end_sessions(own, active, &stamp).await? > 0 {
+        return Ok(EndedSession::Another);
+    }
+    let grant = match person.grant(services, Permission::ManageSecurity).await {
+        Ok(grant) => grant,
+        Err(Failure::Missing(_)) => return Err(Failure::NotFound),
+        Err(failure) => return Err(failure),
+    };
+    let fresh = person.fresh(services)?;
+    let any = SessionFilter::Any {
+        grant: &grant,
+        fresh: &fresh,
+        id: &id,
+    };
+    match services.store.end_sessions(any, active, &stamp).await? {
+        0 => Err(Failure::NotFound),
+        _ => Ok(EndedSession::Another),
+    }
+}
+
+/// Ends all of the user's sessions but the one in use, and returns their number.
+#[tracing::instrument(name = "session.end_others", skip_all)]
+pub async fn end_all_others(services: &Services, person: &Person) -> Result<u64, Failure> {
+    let stamp = person.stamp(services);
+    let session = person.session();
+    let others = SessionFilter::OwnExcept {
+        identity: &session.identity,
+        except: &session.id,
+    };
+    let ended = services
+        .store
+        .end_sessions(others, active_at(stamp.at), &stamp)
+        .await?;
+    Ok(ended)
+}
+
+fn active_at(now: Timestamp) -> ActiveWindow {
+    ActiveWindow {
+        touched_after: now.plus_ms(-IDLE_MS_MAX),
+        created_after: now.plus_ms(-LIFE_MS_MAX),
+    }
+}
+
+fn list(person: &Person, found: Vec<ListedSession>, now: Timestamp) -> SessionList {
+    let this = &person.session().id;
+    let more = found.len() > SESSIONS_MAX;
+    let sessions = found
+        .into_iter()
+        .take(SESSIONS_MAX)
+        .map(|session| LiveSession {
+            is_this: session.id == this.as_str(),
+            id: session.id,
+            username: session.username,
+            realm: session.realm,
+            browser: session.browser,
+            address: session.address,
+            signed_in_at: session.created_at,
+            used_at: session.touched_at,
+        });
+    SessionList {
+        sessions: sessions.collect(),
+        more,
+        now,
+    }
+}

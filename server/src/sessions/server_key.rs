@@ -1,0 +1,133 @@
+//! The server key: a secret file, from which the keys of sessions, audit log and known devices are derived.
+
+use super::{
+    SealError,
+    known_device::{self, DeviceKey},
+};
+use crate::{
+    audit::chain::{AuditKey, KEY_BYTES},
+    random::{Random, RandomError},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hkdf::Hkdf;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+use std::{
+    fmt,
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+/// File in the data directory.
+const FILE: &str = "server.key";
+
+/// Server key: half of the key that seals each session. Does not print.
+#[derive(Clone)]
+pub struct ServerKey(SecretString);
+
+impl fmt::Debug for ServerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerKey")
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServerKeyError {
+    #[error("cannot read or make the server's key {path}: {source}", path = path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("{path} is no server key; remove it to get a new one, which ends every session and the audit log's chain", path = path.display())]
+    Damaged { path: PathBuf },
+    /// The file is readable by every account of the machine.
+    #[error("everybody on this machine can read the server's key {path}: chmod 600 it; if somebody may have, remove it to get a new one", path = path.display())]
+    Exposed { path: PathBuf },
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// Unreachable: HKDF rejects only lengths that are not used here.
+    #[error("no key can be derived from the server's key")]
+    Derive,
+}
+
+impl ServerKey {
+    pub fn given(key: SecretString) -> Self {
+        Self(key)
+    }
+
+    /// Derives the key of the audit log's chain.
+    pub fn audit_key(&self) -> Result<AuditKey, ServerKeyError> {
+        let key = self.derive::<KEY_BYTES>(None, b"agent-keys audit chain");
+        Ok(AuditKey::new(key.map_err(|_| ServerKeyError::Derive)?))
+    }
+
+    /// Derives the key of the cookies by which browsers are recognised.
+    pub fn device_key(&self) -> Result<DeviceKey, SealError> {
+        let key = self.derive::<{ known_device::KEY_BYTES }>(None, b"agent-keys known device")?;
+        Ok(DeviceKey::new(key))
+    }
+
+    /// Derives the key that seals one session from the server key and the session's token.
+    pub(super) fn session_key(&self, token: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealError> {
+        self.derive(Some(token), b"agent-keys session credential")
+    }
+
+    fn derive<const N: usize>(
+        &self,
+        salt: Option<&[u8]>,
+        purpose: &[u8],
+    ) -> Result<Zeroizing<[u8; N]>, SealError> {
+        let mut derived = Zeroizing::new([0; N]);
+        Hkdf::<Sha256>::new(salt, self.0.expose_secret().as_bytes())
+            .expand(purpose, derived.as_mut_slice())
+            .map_err(|_| SealError)?;
+        Ok(derived)
+    }
+
+    /// Reads `server.key` in the data directory, which must exist.
+    pub fn load(data_dir: &Path) -> Result<Self, ServerKeyError> {
+        const CHARACTERS_MIN: usize = 43;
+        const OTHERS: u32 = 0o007;
+        let path = data_dir.join(FILE);
+        let exposed = fs::metadata(&path).is_ok_and(|about| about.mode() & OTHERS != 0);
+        if exposed {
+            return Err(ServerKeyError::Exposed { path });
+        }
+        let text = fs::read_to_string(&path).map(Zeroizing::new);
+        let text = text.map_err(|source| ServerKeyError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let key = text.trim();
+        if key.len() < CHARACTERS_MIN {
+            return Err(ServerKeyError::Damaged { path });
+        }
+        Ok(Self(key.to_owned().into()))
+    }
+
+    /// Reads `server.key` in the data directory, or creates it, readable by this account alone.
+    pub fn load_or_make(data_dir: &Path, random: &Random) -> Result<Self, ServerKeyError> {
+        let path = data_dir.join(FILE);
+        let failed = |source| ServerKeyError::File {
+            path: path.clone(),
+            source,
+        };
+        let new = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        match new {
+            Ok(mut file) => {
+                let bytes = Zeroizing::new(random.bytes::<32>()?);
+                let text = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice()));
+                file.write_all(text.as_bytes())
+                    .and_then(|()| file.sync_all())
+                    .map_err(failed)?;
+                Ok(Self(text.as_str().to_owned().into()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(data_dir),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
