@@ -2,20 +2,18 @@
 
 use crate::model::{
     agent_key::{CreatedAgentKey, FoundAgentKey, KeyId, RevokedAgentKey},
-    apm_settings::{ApmIntegration, ApmSettings},
-    audit::{AuditPage, AuditQuery, SearchText},
+    apm_settings::{ApmIntegration, ApmSettings, KeysInUse},
+    audit_query::{AuditPage, AuditQuery, SearchText},
     key_list::{KeyListPage, KeyListQuery},
-    keys_in_use::KeysInUse,
     new_agent_key::{NewAgentKey, OperationId},
-    password::NewPassword,
     problem::Problem,
     revocation::{FoundAgentKeys, KeyRevocation, KeySelection},
     role::AgentKeyRole,
     secret::Secret,
     session::{EndedSession, SessionId, SessionList},
     timestamp::Timestamp,
-    user::{Credentials, NewUser, UserList, Username},
-    viewer::{FrontDoor, Viewer},
+    user::{Credentials, NewPassword, NewUser, UserList, Username},
+    viewer::{LoginInfo, Viewer},
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -24,12 +22,12 @@ use std::sync::Arc;
 
 /// Everything a page may ask, on behalf of the person whose request this is.
 ///
-/// The server puts one into the reactive context of each request. Every method but `front_door`, `sign_in` and
+/// The server puts one into the reactive context of each request. Every method but `login_info`, `sign_in` and
 /// `sign_out` answers `SignedOut` when nobody is signed in.
 #[async_trait]
 pub trait Backend: Send + Sync {
     /// What the sign-in page shows before anybody is known. Never fails: an unreachable Elasticsearch is an answer.
-    async fn front_door(&self) -> FrontDoor;
+    async fn login_info(&self) -> LoginInfo;
 
     /// Checks name and password at Elasticsearch and begins a session; the response carries its cookie.
     async fn sign_in(&self, credentials: Credentials) -> Result<(), Problem>;

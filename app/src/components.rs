@@ -4,14 +4,11 @@
 pub mod badge;
 pub mod callout;
 pub mod code;
-pub mod copy_button;
 pub mod dialog;
 pub mod field;
 pub mod form;
 pub mod icon;
 pub mod meter;
-pub mod moment;
+pub mod navigation;
 pub mod problem;
-pub mod search_box;
-pub mod sidenav;
-pub mod topbar;
+pub mod table;

@@ -13,12 +13,12 @@
 // A page is one deeply nested type until it is rendered.
 #![recursion_limit = "256"]
 
+pub mod api;
 pub mod backend;
 pub mod components;
 pub mod hydration;
 pub mod model;
 pub mod pages;
-pub mod questions;
 #[cfg(feature = "server")]
 pub mod shell;
 pub mod snippets;

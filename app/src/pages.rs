@@ -1,30 +1,27 @@
 //! The pages, and the addresses they stand at.
 
-pub mod agent_key;
-pub mod agent_keys;
-pub mod apm_integration;
-pub mod audit;
-pub mod layout;
-mod lazy;
-pub mod login;
-pub mod not_found;
-pub mod reauthenticate;
-pub mod sessions;
-pub mod users;
-
 use crate::urls;
 use agent_key::AgentKeyPage;
 use agent_keys::AgentKeysPage;
+use code_split::{KeyPage, SignInPage, SplitPage, UserPage};
 use layout::SettingsLayout;
-use lazy::{KeyPage, LazyPage, SignInPage, UserPage};
 use leptos::prelude::*;
-use leptos_meta::provide_meta_context;
+use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     PartialPathMatch, PathSegment, PossibleRouteMatch, SsrMode,
     components::{Outlet, ParentRoute, Route, Router, Routes},
     path,
 };
-use not_found::NotFoundPage;
+
+pub mod agent_key;
+pub mod agent_keys;
+pub mod apm_integration;
+pub mod audit;
+mod code_split;
+pub mod layout;
+pub mod sessions;
+pub mod sign_in;
+pub mod users;
 
 /// The application. Every page is rendered whole before it is sent: it must be complete without a script.
 #[component]
@@ -33,30 +30,30 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=NotFoundPage>
-                <Route path=TopLevel::at("/login") view=LazyPage::SignIn(SignInPage::Login) ssr=SsrMode::Async />
+                <Route path=TopLevel::at("/login") view=SplitPage::SignIn(SignInPage::Login) ssr=SsrMode::Async />
                 <Route
                     path=TopLevel::at("/reauthenticate")
-                    view=LazyPage::SignIn(SignInPage::Reauthenticate)
+                    view=SplitPage::SignIn(SignInPage::Reauthenticate)
                     ssr=SsrMode::Async
                 />
                 <ParentRoute path=TopLevel::at("/settings") view=SettingsLayout ssr=SsrMode::Async>
                     <ParentRoute path=path!("agent-keys") view=AgentKeysPage ssr=SsrMode::Async>
-                        <Route path=path!("") view=Nothing ssr=SsrMode::Async />
-                        <Route path=path!("new") view=LazyPage::AgentKey(KeyPage::Create) ssr=SsrMode::Async />
-                        <Route path=path!("revoke") view=LazyPage::AgentKey(KeyPage::RevokeMany) ssr=SsrMode::Async />
-                        <Route path=path!(":id/revoke") view=LazyPage::AgentKey(KeyPage::Revoke) ssr=SsrMode::Async />
+                        <Route path=path!("") view=NoDialog ssr=SsrMode::Async />
+                        <Route path=path!("new") view=SplitPage::AgentKey(KeyPage::Create) ssr=SsrMode::Async />
+                        <Route path=path!("revoke") view=SplitPage::AgentKey(KeyPage::RevokeMany) ssr=SsrMode::Async />
+                        <Route path=path!(":id/revoke") view=SplitPage::AgentKey(KeyPage::Revoke) ssr=SsrMode::Async />
                     </ParentRoute>
                     <ParentRoute path=path!("agent-keys/:id") view=Outlet ssr=SsrMode::Async>
                         <Route path=path!("") view=AgentKeyPage ssr=SsrMode::Async />
                     </ParentRoute>
-                    <Route path=path!("apm-integration") view=LazyPage::ApmIntegration ssr=SsrMode::Async />
-                    <Route path=path!("sessions") view=LazyPage::Sessions ssr=SsrMode::Async />
-                    <Route path=path!("audit") view=LazyPage::Audit ssr=SsrMode::Async />
-                    <ParentRoute path=path!("users") view=LazyPage::Users(UserPage::Table) ssr=SsrMode::Async>
-                        <Route path=path!("") view=Nothing ssr=SsrMode::Async />
-                        <Route path=path!("new") view=LazyPage::Users(UserPage::Create) ssr=SsrMode::Async />
-                        <Route path=path!("delete") view=LazyPage::Users(UserPage::Delete) ssr=SsrMode::Async />
-                        <Route path=path!("password") view=LazyPage::Users(UserPage::ResetPassword) ssr=SsrMode::Async />
+                    <Route path=path!("apm-integration") view=SplitPage::ApmIntegration ssr=SsrMode::Async />
+                    <Route path=path!("sessions") view=SplitPage::Sessions ssr=SsrMode::Async />
+                    <Route path=path!("audit") view=SplitPage::Audit ssr=SsrMode::Async />
+                    <ParentRoute path=path!("users") view=SplitPage::Users(UserPage::Table) ssr=SsrMode::Async>
+                        <Route path=path!("") view=NoDialog ssr=SsrMode::Async />
+                        <Route path=path!("new") view=SplitPage::Users(UserPage::Create) ssr=SsrMode::Async />
+                        <Route path=path!("delete") view=SplitPage::Users(UserPage::Delete) ssr=SsrMode::Async />
+                        <Route path=path!("password") view=SplitPage::Users(UserPage::ResetPassword) ssr=SsrMode::Async />
                     </ParentRoute>
                 </ParentRoute>
             </Routes>
@@ -96,4 +93,28 @@ impl PossibleRouteMatch for TopLevel {
 
 /// The place of a dialog when there is none.
 #[component]
-fn Nothing() -> impl IntoView {}
+fn NoDialog() -> impl IntoView {}
+
+/// The page.
+#[component]
+pub fn NotFoundPage() -> impl IntoView {
+    #[cfg(feature = "server")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        response.set_status(http::StatusCode::NOT_FOUND);
+    }
+    view! {
+        <Title text="Not found · Agent Keys" />
+        <div class="login">
+            <main>
+                <section class="panel prompt">
+                    <h1>"There is no such page"</h1>
+                    <p>"The address may be old or mistyped."</p>
+                    <div class="button-row">
+                        <a class="button" data-variant="primary" href=urls::agent_keys()>"Go to agent keys"</a>
+                    </div>
+                </section>
+            </main>
+        </div>
+    }
+    .into_any()
+}

@@ -6,7 +6,7 @@ pub mod apm_server;
 mod quote;
 mod templates;
 
-use crate::model::labels::Labels;
+use crate::model::agent_key::Labels;
 use quote::{kubernetes_name, otel_list};
 use templates::{TEMPLATES, Template};
 

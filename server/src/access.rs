@@ -34,9 +34,9 @@ use crate::elasticsearch::{
     has_privileges::{ApplicationQuestion, PrivilegeAnswer, PrivilegeQuestion},
 };
 use app::model::{
-    access::{Access, MissingPrivilege, Permit, Reach},
-    privilege::AgentPrivileges,
+    agent_key::AgentPrivileges,
     problem::ElasticsearchFault,
+    viewer::{Access, KeyScope, MissingPrivilege, Permit},
 };
 use std::sync::Arc;
 
@@ -279,10 +279,10 @@ fn judge(answer: &PrivilegeAnswer, gate: &Gate, spaces: &[String]) -> Access {
                 .into_iter()
                 .chain(may_change.clone()),
         ),
-        list_reach: reach(reads),
-        revoke_reach: reach(everybodys),
-        hand_on_event_write: event_write,
-        hand_on_config_agent_read: config_agent_read,
+        list_scope: reach(reads),
+        revoke_scope: reach(everybodys),
+        can_delegate_event_write: event_write,
+        can_delegate_config_agent_read: config_agent_read,
         manage_security: permit(unless(security, MANAGE_SECURITY)),
         save_settings: permit(
             unless(everybodys, MANAGE_API_KEY)
@@ -301,11 +301,11 @@ fn permit(missing: impl IntoIterator<Item = MissingPrivilege>) -> Permit {
     }
 }
 
-fn reach(everybody: bool) -> Reach {
+fn reach(everybody: bool) -> KeyScope {
     if everybody {
-        Reach::Everybody
+        KeyScope::All
     } else {
-        Reach::Own
+        KeyScope::Own
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::{access::Reach, key_list::StatusFilter, keys_in_use::KeysInUse};
+use app::model::{apm_settings::KeysInUse, key_list::StatusFilter, viewer::KeyScope};
 use serde_json::Value;
 
 /// How many of this person's visible keys work now, those made elsewhere included.
@@ -31,10 +31,10 @@ pub(crate) async fn count_active(
     services: &Services,
     person: &Person,
 ) -> Result<KeysInUse, Failure> {
-    let reach = person.actor(services).await?.access().list_reach;
+    let reach = person.actor(services).await?.access().list_scope;
     let body: Value = query::count(StatusFilter::Active, services.clock.now());
     let marked = person.elasticsearch().query_api_keys(&body).await?.total;
     let elsewhere = elsewhere::count(services, person).await?;
-    let counts_everybody = reach == Reach::Everybody;
+    let counts_everybody = reach == KeyScope::All;
     Ok(KeysInUse::of(marked, elsewhere, counts_everybody))
 }

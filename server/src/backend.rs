@@ -20,21 +20,19 @@ use crate::{
 use app::{
     backend::{AgentKeyPreparation, Backend},
     model::{
-        access::Access,
         agent_key::{CreatedAgentKey, FoundAgentKey, KeyId, RevokedAgentKey},
         apm_settings::{ApmIntegration, ApmSettings},
-        audit::{AuditPage, AuditQuery, SearchText},
+        audit_query::{AuditPage, AuditQuery, SearchText},
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::{NewAgentKey, OperationId},
-        password::NewPassword,
         problem::{ElasticsearchFault, Problem},
         revocation::{FoundAgentKeys, KeyRevocation, KeySelection},
         role::AgentKeyRole,
         secret::Secret,
         session::{EndedSession, SessionId, SessionList},
         timestamp::Timestamp,
-        user::{Credentials, NewUser, UserList, Username},
-        viewer::{Cluster, ClusterAbout, FrontDoor, Viewer},
+        user::{Credentials, NewPassword, NewUser, UserList, Username},
+        viewer::{Access, Cluster, ClusterAbout, LoginInfo, Viewer},
     },
 };
 use async_trait::async_trait;
@@ -188,9 +186,9 @@ impl RequestBackend {
 
 #[async_trait]
 impl Backend for RequestBackend {
-    async fn front_door(&self) -> FrontDoor {
+    async fn login_info(&self) -> LoginInfo {
         let elasticsearch = &self.services.elasticsearch;
-        FrontDoor {
+        LoginInfo {
             url: elasticsearch.address().to_owned(),
             embedded: elasticsearch.is_embedded(),
             reachable: elasticsearch.is_reachable().await,

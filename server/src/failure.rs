@@ -1,7 +1,7 @@
 //! Why a use case did not do what was asked: the error of that layer.
 
 use crate::{elasticsearch, random::RandomError, sessions::SealError, store};
-use app::model::{access::MissingPrivilege, audit::PeriodError, session::SessionEnd};
+use app::model::{audit_query::PeriodError, session::SessionEnd, viewer::MissingPrivilege};
 
 /// A refusal or a fault. `problem.rs` decides what the browser learns of it.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 //! an administrator. A server function without a row fails the test.
 
 use crate::support::{Answer, App, Browser};
-use app::model::{audit::AuditQuery, session::SessionList, viewer::Viewer};
+use app::model::{audit_query::AuditQuery, session::SessionList, viewer::Viewer};
 use http::{Method, StatusCode};
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
@@ -40,7 +40,7 @@ fn table(key: &str, session: &str) -> Vec<Row> {
     let wrong = [("username", "elastic"), ("password", "wrong")];
     let bystander = ("username", "bystander");
     vec![
-        row("/api/read_front_door", &[], [200; 4]),
+        row("/api/read_login_info", &[], [200; 4]),
         row("/api/sign_in", &wrong, [401; 4]),
         row("/api/sign_out", &[], [200; 4]),
         row("/api/read_viewer", &[], [401, 200, 200, 200]),
@@ -111,18 +111,18 @@ async fn call(browser: &Browser, row: &Row) -> StatusCode {
     };
     if function == "read_audit" {
         let query = AuditQuery::default();
-        let body = postcard::to_allocvec(&app::questions::audit::ReadAudit { query }).unwrap();
+        let body = postcard::to_allocvec(&app::api::audit::ReadAudit { query }).unwrap();
         return browser.post_bytes(function, body).await.status;
     }
     if function == "list_others_sessions" {
         let name = "".into();
-        let question = app::questions::sessions::ListOthersSessions { name };
+        let question = app::api::sessions::ListOthersSessions { name };
         let body = postcard::to_allocvec(&question).unwrap();
         return browser.post_bytes(function, body).await.status;
     }
     if function == "find_agent_keys" {
         let ids = vec!["unknown".to_owned()];
-        let question = app::questions::agent_keys::FindAgentKeys { ids };
+        let question = app::api::agent_keys::FindAgentKeys { ids };
         let body = postcard::to_allocvec(&question).unwrap();
         return browser.post_bytes(function, body).await.status;
     }

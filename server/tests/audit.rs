@@ -9,7 +9,8 @@ use crate::support::{
 };
 use app::model::{
     agent_key::CreatedAgentKey,
-    audit::{Action, AuditEvent, AuditPage, AuditPlace, AuditQuery, Outcome, ROWS},
+    audit::{Action, AuditEvent, Outcome},
+    audit_query::{AuditPage, AuditPlace, AuditQuery, ROWS},
     problem::ProblemKind,
 };
 use http::{Method, StatusCode};
@@ -22,7 +23,7 @@ const HOSTILE: &str = "a\r\nb\u{1b}[31m\",\"outcome\":\"success";
 async fn page(browser: &Browser, change: impl FnOnce(&mut AuditQuery)) -> Answer {
     let mut query = AuditQuery::default();
     change(&mut query);
-    let question = app::questions::audit::ReadAudit { query };
+    let question = app::api::audit::ReadAudit { query };
     let body = postcard::to_allocvec(&question).unwrap();
     browser.post_bytes("read_audit", body).await
 }

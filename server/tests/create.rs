@@ -2,13 +2,12 @@
 
 use crate::support::{App, Browser, PASSWORD, key_form};
 use app::model::{
-    access::MissingPrivilege,
     agent_key::CreatedAgentKey,
-    expiration::ExpirationError,
     key_name::KeyNameError,
-    new_agent_key::NewAgentKeyErrors,
+    new_agent_key::{ExpirationError, NewAgentKeyErrors},
     problem::ProblemKind,
     timestamp::{DAY_MS, Timestamp},
+    viewer::MissingPrivilege,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::StatusCode;

@@ -3,7 +3,7 @@
 use crate::support::{Answer, App, Browser, NOW, client, requirement};
 use app::model::{
     agent_key::CreatedAgentKey,
-    expiration::ExpirationError,
+    new_agent_key::ExpirationError,
     problem::ProblemKind,
     timestamp::{DAY_MS, Timestamp},
 };

@@ -3,8 +3,8 @@
 use crate::support::{App, Browser, PASSWORD, Setup, engine::Engine, proxy::Fault, shown};
 use app::model::{
     agent_key::{FoundAgentKey, KeyRights, KeySource, KeyStatus},
+    apm_settings::{KeysInUse, MadeElsewhere, Uncounted},
     key_list::{KeyListPage, SortField, StatusFilter},
-    keys_in_use::{KeysInUse, MadeElsewhere, Uncounted},
     problem::ProblemKind,
     user::UserList,
 };

@@ -1,7 +1,7 @@
 //! Passwords: what is taken at a form, and what many who sign in at once cost.
 
 use crate::support::{App, Browser, PASSWORD, process::Process, requirement, soak};
-use app::model::{password::PasswordError, problem::ProblemKind};
+use app::model::{problem::ProblemKind, user::PasswordError};
 use http::StatusCode;
 
 /// Creates a user at the form; what is wrong with the password, if anything.

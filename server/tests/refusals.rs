@@ -3,7 +3,7 @@
 
 use crate::support::{Answer, App, Browser, PASSWORD, proxy::Fault, proxy::Proxy, shown};
 use app::model::{
-    audit::{AuditQuery, SearchText},
+    audit_query::{AuditQuery, SearchText},
     problem::{ElasticsearchFault, Problem, ProblemKind},
     revocation::{KeyRevocation, RevocationEnding},
     role::{AgentKeyRole, RoleState},
@@ -211,7 +211,7 @@ impl Stage {
             ListKeys => admin.list(|_| {}).await,
             FindKey => admin.post("find_agent_key", &[("id", &self.key)]).await,
             FindKeys => {
-                let question = app::questions::agent_keys::FindAgentKeys { ids: self.keys.to_vec() };
+                let question = app::api::agent_keys::FindAgentKeys { ids: self.keys.to_vec() };
                 admin.post_bytes("find_agent_keys", postcard::to_allocvec(&question).unwrap()).await
             }
             PrepareKey => admin.post("prepare_agent_key", &[]).await,
@@ -240,11 +240,11 @@ impl Stage {
             }
             ListOthersSessions => {
                 let name = SearchText::from("");
-                let question = app::questions::sessions::ListOthersSessions { name };
+                let question = app::api::sessions::ListOthersSessions { name };
                 admin.post_bytes("list_others_sessions", postcard::to_allocvec(&question).unwrap()).await
             }
             ReadAudit => {
-                let question = app::questions::audit::ReadAudit { query: AuditQuery::default() };
+                let question = app::api::audit::ReadAudit { query: AuditQuery::default() };
                 admin.post_bytes("read_audit", postcard::to_allocvec(&question).unwrap()).await
             }
             ExportAudit => {

@@ -48,7 +48,7 @@ async fn revoke<'a>(
 
 async fn find(browser: &Browser, ids: &[&str]) -> Answer {
     let ids = ids.iter().map(|id| (*id).to_owned()).collect();
-    let question = app::questions::agent_keys::FindAgentKeys { ids };
+    let question = app::api::agent_keys::FindAgentKeys { ids };
     let body = postcard::to_allocvec(&question).unwrap();
     browser.post_bytes("find_agent_keys", body).await
 }

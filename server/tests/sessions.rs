@@ -18,7 +18,7 @@ async fn own(browser: &Browser) -> Vec<LiveSession> {
 }
 
 async fn ask_for_others(browser: &Browser, name: &str) -> Answer {
-    let question = app::questions::sessions::ListOthersSessions { name: name.into() };
+    let question = app::api::sessions::ListOthersSessions { name: name.into() };
     let body = postcard::to_allocvec(&question).unwrap();
     browser.post_bytes("list_others_sessions", body).await
 }

@@ -3,8 +3,7 @@
 use crate::support::{App, Browser, shown};
 use app::model::{
     agent_key::CreatedAgentKey,
-    apm_settings::{ApmIntegration, ServerUrlError},
-    keys_in_use::{KeysInUse, Uncounted},
+    apm_settings::{ApmIntegration, KeysInUse, ServerUrlError, Uncounted},
     problem::ProblemKind,
 };
 use http::StatusCode;

@@ -3,7 +3,7 @@
 use crate::support::{App, PASSWORD, requirement};
 use app::model::{
     problem::{ElasticsearchFault, ProblemKind},
-    viewer::FrontDoor,
+    viewer::LoginInfo,
 };
 use http::{Method, StatusCode};
 use std::time::Duration;
@@ -206,7 +206,7 @@ async fn a_session_ends_when_elasticsearch_no_longer_accepts_it() {
 async fn without_elasticsearch_the_sign_in_page_says_so() {
     let (app, proxy) = App::behind_proxy().await;
     proxy.refuse().await;
-    let door: FrontDoor = app.nobody().post("read_front_door", &[]).await.value();
+    let door: LoginInfo = app.nobody().post("read_login_info", &[]).await.value();
     assert!(!door.reachable);
     assert_eq!(door.url, proxy.url());
     let answer = app.nobody().sign_in("elastic", PASSWORD).await;

@@ -4,7 +4,7 @@ use crate::support::{NOW, postgres::Postgres, trail};
 use app::model::{
     agent_key::KeyId,
     apm_settings::{ApmSettings, ServerUrl},
-    audit::{AuditPlace, AuditQuery},
+    audit_query::{AuditPlace, AuditQuery},
     session::{SessionEnd, SessionId},
 };
 use serde_json::json;

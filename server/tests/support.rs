@@ -364,7 +364,7 @@ impl Browser {
     ) -> Answer {
         let mut query = app::model::key_list::KeyListQuery::default();
         change(&mut query);
-        let question = app::questions::agent_keys::ListAgentKeys { query };
+        let question = app::api::agent_keys::ListAgentKeys { query };
         let body = postcard::to_allocvec(&question).unwrap();
         self.post_bytes("list_agent_keys", body).await
     }

@@ -2,10 +2,9 @@
 
 use crate::support::{App, PASSWORD, proxy::Fault, shown};
 use app::model::{
-    password::PasswordError,
     problem::ProblemKind,
     role::{AgentKeyRole, DiffSide, RoleState},
-    user::{UserList, UsernameError},
+    user::{PasswordError, UserList, UsernameError},
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
-//! A short word about a state, in a tone.
+//! Badges and times.
 
 use super::icon::{Icon, IconName};
+use crate::model::timestamp::Timestamp;
 use leptos::prelude::*;
 
 /// What a colour says. It never says it alone: words stand beside it.
@@ -54,4 +55,15 @@ pub fn Badge(
         </span>
     }
     .into_any()
+}
+
+/// A moment in the past.
+#[component]
+pub fn Time(
+    /// When.
+    at: Timestamp,
+    /// The moment from which it is seen: the server's, so that both halves draw the same.
+    now: Timestamp,
+) -> impl IntoView {
+    view! { <time datetime=at.iso() title=at.date_and_minute()>{at.ago(now)}</time> }
 }

@@ -1,9 +1,19 @@
 //! Dialogs and flyouts. Each is a route of its own, drawn over its page, so it works without JavaScript,
 //! survives a reload and closes with Back. The page under it is `inert`.
 
-use super::icon::{Icon, IconName};
-use leptos::{ev, html, prelude::*};
+use super::{
+    form::ActionForm,
+    icon::{Icon, IconName},
+    problem::ProblemCallout,
+};
+use crate::model::problem::Problem;
+use leptos::{
+    ev, html,
+    prelude::*,
+    server_fn::{Http, ServerFn, codec::PostUrl, codec::Postcard},
+};
 use leptos_router::hooks::use_navigate;
+use serde::de::DeserializeOwned;
 
 /// Where a dialog stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +85,7 @@ pub fn DialogHead(
     #[prop(into)]
     title: String,
     /// A line under it.
-    #[prop(optional, into)]
+    #[prop(optional_no_strip)]
     help: Option<String>,
     /// Where closing leads.
     #[prop(into)]
@@ -91,6 +101,82 @@ pub fn DialogHead(
                 <Icon name=IconName::X />
             </a>
         </div>
+    }
+    .into_any()
+}
+
+/// The form that fills a dialog: heading, problem, content, buttons.
+#[component]
+pub fn DialogForm<F>(
+    action: ServerAction<F>,
+    /// Id of the heading.
+    id: &'static str,
+    #[prop(into)] title: String,
+    #[prop(optional, into)] help: Option<String>,
+    /// Address that “Cancel” leads to.
+    #[prop(into)]
+    close: String,
+    /// True for a question: “Cancel” gets the focus, so that Enter changes nothing.
+    #[prop(optional)]
+    question: bool,
+    /// Label of “Cancel”.
+    #[prop(default = "Cancel")]
+    cancel: &'static str,
+    /// Gap between the parts of the content, for example `lg`.
+    #[prop(optional)]
+    gap: Option<&'static str>,
+    /// The problem above the content.
+    #[prop(optional, into)]
+    problem: Option<Signal<Option<Problem>>>,
+    /// Buttons after “Cancel”.
+    submit: AnyView,
+    children: Children,
+) -> impl IntoView
+where
+    F: ServerFn<Error = Problem, Protocol = Http<PostUrl, Postcard>>
+        + DeserializeOwned
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    F::Output: Send + Sync + 'static,
+{
+    let problem = move || {
+        let problem = problem?.get()?;
+        Some(view! { <ProblemCallout problem /> })
+    };
+    view! {
+        <ActionForm action>
+            <DialogHead id title help close=close.clone() />
+            <div data-part="body" class="stack" data-gap=gap>
+                {problem}
+                {children()}
+            </div>
+            <div data-part="foot">
+                <a class="button" data-variant=(!question).then_some("quiet") autofocus=question href=close>
+                    {cancel}
+                </a>
+                {submit}
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// Content of a dialog whose question cannot be asked.
+#[component]
+pub fn DialogProblem(
+    /// Id of the heading.
+    id: &'static str,
+    #[prop(into)] title: String,
+    /// Address that “Close” leads to.
+    close: String,
+    problem: Problem,
+) -> impl IntoView {
+    view! {
+        <DialogHead id title close=close.clone() />
+        <div data-part="body"><ProblemCallout problem /></div>
+        <div data-part="foot"><a class="button" autofocus href=close>"Close"</a></div>
     }
     .into_any()
 }

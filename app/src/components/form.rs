@@ -51,6 +51,15 @@ where
     action
 }
 
+/// Returns the problem of the last answer, if it was one.
+pub fn use_problem<S>(action: ServerAction<S>) -> Signal<Option<Problem>>
+where
+    S: ServerFn<Error = Problem> + Clone + Send + Sync + 'static,
+    S::Output: Clone + Send + Sync + 'static,
+{
+    Signal::derive(move || action.value().get().and_then(Result::err))
+}
+
 /// The field in which a form names the page it stands on. The server answers a browser's own post with that page;
 /// the `Referer` would not do, for after a first refusal it names the post itself.
 pub const PAGE_FIELD: &str = "page";

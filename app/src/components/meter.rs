@@ -1,7 +1,7 @@
 //! Keys in use against APM Server's limit.
 
 use super::badge::Tone;
-use crate::{model::keys_in_use::KeysInUse, urls};
+use crate::{model::apm_settings::KeysInUse, urls};
 use leptos::prelude::*;
 
 /// How many keys work, with “At least” where there may be more.

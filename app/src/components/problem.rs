@@ -6,10 +6,10 @@ use super::{
     icon::{Icon, IconName},
 };
 use crate::model::{
-    access::MissingPrivilege,
-    audit::PeriodError,
+    audit_query::PeriodError,
     problem::{ElasticsearchFault, Problem, ProblemKind},
     revocation::{KEYS_MAX, SelectionError},
+    viewer::MissingPrivilege,
 };
 use crate::urls;
 use leptos::prelude::*;
@@ -17,15 +17,15 @@ use leptos_router::{hooks::use_location, location::Url};
 
 /// What a person reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sentences {
+pub struct ProblemText {
     /// What happened.
     pub title: String,
     /// What did not change, and what to do.
     pub text: String,
 }
 
-/// The sentences of a problem.
-pub fn sentences(kind: &ProblemKind) -> Sentences {
+/// The text of a problem.
+pub fn problem_text(kind: &ProblemKind) -> ProblemText {
     let (title, text) = match kind {
         ProblemKind::SignedOut => ("You are signed out", "Sign in to go on."),
         ProblemKind::SessionEnded(end) => (end.sentence(), "Nothing was changed."),
@@ -90,7 +90,7 @@ pub fn sentences(kind: &ProblemKind) -> Sentences {
             "Elasticsearch refused this",
             "Nothing was changed. The details show what Elasticsearch said.",
         ),
-        ProblemKind::Elasticsearch(fault) => return unusable(*fault),
+        ProblemKind::Elasticsearch(fault) => return elasticsearch_text(*fault),
         ProblemKind::Unconfirmed => (
             "We could not confirm whether this was done",
             "Elasticsearch got the request and sent no usable answer. Nothing was shown to anyone. Look at the list before you repeat it. A new key whose secret was lost this way is found and revoked by itself.",
@@ -108,13 +108,13 @@ pub fn sentences(kind: &ProblemKind) -> Sentences {
             "That is our mistake. The log of this application tells more.",
         ),
     };
-    Sentences {
+    ProblemText {
         title: title.to_owned(),
         text: text.to_owned(),
     }
 }
 
-fn selection(error: SelectionError) -> Sentences {
+fn selection(error: SelectionError) -> ProblemText {
     let (title, text) = match error {
         SelectionError::Empty => (
             "No key is selected".to_owned(),
@@ -133,15 +133,15 @@ fn selection(error: SelectionError) -> Sentences {
             "Nothing was changed. Type how many keys are to be revoked.",
         ),
     };
-    Sentences {
+    ProblemText {
         title,
         text: text.to_owned(),
     }
 }
 
-fn forbidden(missing: &[MissingPrivilege]) -> Sentences {
-    let names: Vec<_> = missing.iter().map(describe).collect();
-    Sentences {
+fn forbidden(missing: &[MissingPrivilege]) -> ProblemText {
+    let names: Vec<_> = missing.iter().map(privilege_text).collect();
+    ProblemText {
         title: "You do not have permission for this".to_owned(),
         text: format!(
             "Your user is missing {}. Ask an administrator for the role apm_agent_key_role.",
@@ -155,7 +155,7 @@ fn forbidden(missing: &[MissingPrivilege]) -> Sentences {
 }
 
 /// A missing privilege, by name and place.
-pub fn describe(missing: &MissingPrivilege) -> String {
+pub fn privilege_text(missing: &MissingPrivilege) -> String {
     match missing {
         MissingPrivilege::Cluster(name) => format!("{name} (cluster)"),
         MissingPrivilege::Application {
@@ -175,7 +175,7 @@ pub fn describe(missing: &MissingPrivilege) -> String {
     }
 }
 
-fn unusable(fault: ElasticsearchFault) -> Sentences {
+fn elasticsearch_text(fault: ElasticsearchFault) -> ProblemText {
     use ElasticsearchFault as F;
     let (title, text) = match fault {
         F::Unreachable => (
@@ -265,7 +265,7 @@ fn unusable(fault: ElasticsearchFault) -> Sentences {
             "You stay signed in. Try again in a moment.",
         ),
     };
-    Sentences {
+    ProblemText {
         title,
         text: text.to_owned(),
     }
@@ -307,7 +307,7 @@ pub fn ProblemPrompt(
     #[prop(into)]
     retry: String,
 ) -> impl IntoView {
-    let Sentences { title, text } = sentences(&problem.kind);
+    let ProblemText { title, text } = problem_text(&problem.kind);
     let icon = match problem.kind {
         ProblemKind::Forbidden(_) => IconName::Lock,
         ProblemKind::Elasticsearch(
@@ -339,6 +339,23 @@ pub fn ProblemPrompt(
     .into_any()
 }
 
+/// Announces the result of a form that stays on its page.
+#[component]
+pub fn ResultNotice(
+    /// The sentence on success, or the problem.
+    result: Result<String, Problem>,
+) -> impl IntoView {
+    match result {
+        Ok(text) => view! {
+            <Callout tone=Tone::Success announce=Announce::Status small=true>
+                <p>{text}</p>
+            </Callout>
+        }
+        .into_any(),
+        Err(problem) => view! { <ProblemCallout problem /> }.into_any(),
+    }
+}
+
 /// In place of a page's content: the person may not see it, and which privileges are missing.
 #[component]
 pub fn DeniedPrompt(
@@ -354,7 +371,7 @@ pub fn DeniedPrompt(
     #[prop(into)]
     again: String,
 ) -> impl IntoView {
-    let names: Vec<_> = missing.iter().map(describe).collect();
+    let names: Vec<_> = missing.iter().map(privilege_text).collect();
     view! {
         <section class="panel prompt" data-tone="warning" role="alert">
             <Icon name=IconName::Lock />
@@ -393,7 +410,7 @@ pub fn ProblemCallout(
     /// The problem.
     problem: Problem,
 ) -> impl IntoView {
-    let Sentences { title, text } = sentences(&problem.kind);
+    let ProblemText { title, text } = problem_text(&problem.kind);
     sign_in_again(&problem.kind);
     view! {
         <Callout tone=Tone::Danger announce=Announce::Alert>

@@ -1,8 +1,7 @@
-//! An agent key, as Elasticsearch holds it.
+//! Agent keys as Elasticsearch stores them: id, status, privileges, labels.
 
 use super::{
     key_name::KeyName,
-    labels::Labels,
     new_agent_key::OperationId,
     secret::Secret,
     timestamp::{DAY_MS, Timestamp},
@@ -214,6 +213,106 @@ pub struct RevokedAgentKey {
     pub name: String,
     /// It had been revoked before; nothing changed.
     pub already: bool,
+}
+
+/// What an agent key may do at APM Server. These are the two that Kibana offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum AgentPrivilege {
+    /// Read the agent's central configuration.
+    #[serde(rename = "config_agent:read")]
+    ConfigAgentRead,
+    /// Send traces, metrics, logs and errors.
+    #[serde(rename = "event:write")]
+    EventWrite,
+}
+
+impl AgentPrivilege {
+    /// Both, in the order in which they are shown.
+    pub const ALL: [Self; 2] = [Self::EventWrite, Self::ConfigAgentRead];
+
+    /// Elasticsearch's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConfigAgentRead => "config_agent:read",
+            Self::EventWrite => "event:write",
+        }
+    }
+
+    /// The privilege of that name, if it is one of the two.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|privilege| privilege.name() == name)
+    }
+}
+
+/// One or both privileges, without repetition. A key without any would authenticate nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<AgentPrivilege>", into = "Vec<AgentPrivilege>")]
+pub struct AgentPrivileges(Vec<AgentPrivilege>);
+
+impl AgentPrivileges {
+    /// The set of the given privileges; `None` when there is none.
+    pub fn new(privileges: impl IntoIterator<Item = AgentPrivilege>) -> Option<Self> {
+        let mut privileges: Vec<_> = privileges.into_iter().collect();
+        privileges.sort_unstable();
+        privileges.dedup();
+        (!privileges.is_empty()).then_some(Self(privileges))
+    }
+
+    /// Whether the set holds `privilege`.
+    pub fn contains(&self, privilege: AgentPrivilege) -> bool {
+        self.0.contains(&privilege)
+    }
+
+    /// Elasticsearch's names, sorted.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|privilege| privilege.name()).collect()
+    }
+}
+
+impl TryFrom<Vec<AgentPrivilege>> for AgentPrivileges {
+    type Error = &'static str;
+
+    fn try_from(privileges: Vec<AgentPrivilege>) -> Result<Self, Self::Error> {
+        Self::new(privileges).ok_or("at least one privilege")
+    }
+}
+
+impl From<AgentPrivileges> for Vec<AgentPrivilege> {
+    fn from(privileges: AgentPrivileges) -> Self {
+        privileges.0
+    }
+}
+
+/// The longest label, in characters.
+pub const LABEL_CHARACTERS_MAX: usize = 100;
+
+/// Optional labels, kept in the key's metadata. They fill in the configuration snippets and can be searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Labels {
+    /// The service that uses the key.
+    pub service: Option<String>,
+    /// Where it runs, for example `production`.
+    pub environment: Option<String>,
+    /// Who answers for it.
+    pub team: Option<String>,
+}
+
+/// A label that cannot be used: too long, or with control characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelError;
+
+/// Reads one label; an empty field is no label.
+pub fn parse_label(text: &str) -> Result<Option<String>, LabelError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.chars().count() > LABEL_CHARACTERS_MAX || text.chars().any(char::is_control) {
+        return Err(LabelError);
+    }
+    Ok(Some(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use super::{
     agent_key::AgentKey,
-    apm_settings::ApmSettings,
-    keys_in_use::{KeysInUse, MadeElsewhere},
+    apm_settings::{ApmSettings, KeysInUse, MadeElsewhere},
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};

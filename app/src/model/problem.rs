@@ -1,10 +1,11 @@
 //! What can go wrong, as the browser may know it: closed, without free text from below.
 
 use super::{
-    access::MissingPrivilege, apm_settings::ApmSettingsErrors, audit::PeriodError,
-    new_agent_key::NewAgentKeyErrors, password::PasswordError, revocation::SelectionError,
+    apm_settings::ApmSettingsErrors, new_agent_key::NewAgentKeyErrors, revocation::SelectionError,
     session::SessionEnd, user::NewUserErrors,
 };
+use crate::model::audit_query::PeriodError;
+use crate::model::{user::PasswordError, viewer::MissingPrivilege};
 use leptos::{
     prelude::FromServerFnError,
     server_fn::{codec::PostcardEncoding, error::ServerFnErrorErr},

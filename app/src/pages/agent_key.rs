@@ -1,22 +1,18 @@
 //! One key: what Elasticsearch knows of it, and the configuration that belongs to it.
 
-use super::agent_keys::{
-    in_cache::InCache,
-    table::{StatusBadge, or_dash, rights_badges},
-};
+use crate::pages::agent_keys::badges::{InCache, StatusBadge, or_dash, rights_badges};
 use crate::{
+    api::{agent_keys::find_agent_key, page_resource},
     components::{
-        badge::Tone,
+        badge::{Time, Tone},
         callout::Callout,
         icon::{Icon, IconName},
-        moment::Moment,
         problem::ProblemPrompt,
     },
     model::{
         agent_key::{Delivery, FoundAgentKey, KeyId, KeyRights, KeySource, KeyStatus},
         problem::{Problem, ProblemKind},
     },
-    questions::{agent_keys::find_agent_key, ask},
     urls,
 };
 use leptos::prelude::*;
@@ -32,7 +28,7 @@ pub fn AgentKeyPage() -> impl IntoView {
         (ProblemKind::Elasticsearch(_), Some(id)) => urls::agent_key(&id),
         _ => urls::agent_keys(),
     };
-    let key = ask(id, find_agent_key);
+    let key = page_resource(id, find_agent_key);
     view! {
         <Title text="Agent key · Agent Keys" />
         <main id="main" class="page">
@@ -130,7 +126,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
                 </div>
                 <div>
                     <dt>"Created"</dt>
-                    <dd>{key.created.date_and_minute()} " " <small><Moment at=key.created now /> ", " {source}</small></dd>
+                    <dd>{key.created.date_and_minute()} " " <small><Time at=key.created now /> ", " {source}</small></dd>
                 </div>
                 <div><dt>"Privileges"</dt><dd><div data-part="badges" class="row">{privileges}</div></dd></div>
                 <div>

@@ -1,20 +1,24 @@
 //! The list of agent keys, with every state it can be in.
 
+pub mod badges;
+pub mod bulk_revoke;
+mod bulk_revoke_result;
 pub mod create;
 mod created;
-pub mod in_cache;
-mod pages;
+mod pagination;
 pub mod revoke;
-pub mod revoke_many;
-mod revoked_many;
 mod selection;
 mod states;
 mod summary;
-pub mod table;
+mod table;
 mod toolbar;
 
 use super::layout::{is_dialog, is_elasticsearch_down, use_viewer, viewer_with_access};
 use crate::{
+    api::{
+        agent_keys::{find_agent_key, list_agent_keys},
+        page_resource,
+    },
     components::{
         badge::Tone,
         callout::{Announce, Callout},
@@ -22,23 +26,18 @@ use crate::{
         problem::ProblemPrompt,
     },
     model::{
-        access::Permit,
         agent_key::{FoundAgentKey, KeyStatus},
         key_list::{KeyListPage, KeyListQuery},
         problem::{ElasticsearchFault, Problem, ProblemKind},
-        viewer::Viewer,
-    },
-    questions::{
-        agent_keys::{find_agent_key, list_agent_keys},
-        ask,
+        viewer::{Permit, Viewer},
     },
     urls,
 };
-use in_cache::InCache;
+use badges::InCache;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{components::Outlet, hooks::use_location, params::ParamsMap};
-use pages::Pages;
+use pagination::Pagination;
 use states::{ApiKeysDisabled, Denied, Empty, Loading, NothingFound};
 use summary::Summary;
 use table::KeyTable;
@@ -59,7 +58,7 @@ pub fn AgentKeysPage() -> impl IntoView {
     let revocations = Revocations(RwSignal::new(0));
     provide_context(revocations);
     // A revocation leads back here with the key's id in the address: that alone is a reason to read the list anew.
-    let list = ask(
+    let list = page_resource(
         move || (query.get(), revoked.get(), revocations.0.get()),
         |(query, ..)| list_agent_keys(query),
     );
@@ -124,7 +123,7 @@ fn CreateLink(permit: Permit) -> impl IntoView {
         }
         .into_any(),
         Permit::Missing(missing) => {
-            let names: Vec<_> = missing.iter().map(crate::components::problem::describe).collect();
+            let names: Vec<_> = missing.iter().map(crate::components::problem::privilege_text).collect();
             view! {
                 <button
                     type="button"
@@ -183,7 +182,7 @@ fn Keys(page: KeyListPage, query: Memo<KeyListQuery>) -> impl IntoView {
             } else {
                 view! { <KeyTable query page=page.clone() /> }.into_any()
             }}
-            <Pages query page />
+            <Pagination query page />
         </section>
     }
     .into_any()
@@ -198,7 +197,7 @@ fn Failed(problem: Problem) -> impl IntoView {
 /// Says which key was just revoked. What it says is read from Elasticsearch and the ledger, not from the address.
 #[component]
 fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
-    let found = ask(
+    let found = page_resource(
         move || id.get(),
         |id| async move {
             match id {

@@ -2,6 +2,10 @@
 
 use super::layout::{use_viewer, viewer_with_access};
 use crate::{
+    api::{
+        apm_settings::{ApmSettingsForm, SaveApmSettings, read_apm_integration},
+        page_resource,
+    },
     components::{
         badge::{Badge, Tone},
         callout::{Announce, Callout},
@@ -10,17 +14,12 @@ use crate::{
         form::{ActionForm, SubmitButton, use_form},
         icon::IconName,
         meter::{KeyCount, KeyLimitMeter},
-        problem::{ProblemCallout, ProblemPrompt, describe},
+        problem::{ProblemCallout, ProblemPrompt, privilege_text},
     },
     model::{
-        access::Permit,
-        apm_settings::{ApmIntegration, ApmSettingsErrors, RecommendedLimit},
-        keys_in_use::{KeysInUse, Uncounted},
+        apm_settings::{ApmIntegration, ApmSettingsErrors, KeysInUse, RecommendedLimit, Uncounted},
         problem::{Problem, ProblemKind},
-    },
-    questions::{
-        apm_settings::{ApmSettingsForm, SaveApmSettings, read_apm_integration},
-        ask,
+        viewer::Permit,
     },
     snippets::apm_server,
     urls,
@@ -33,7 +32,7 @@ use leptos_meta::Title;
 pub fn ApmIntegrationPage() -> impl IntoView {
     let viewer = use_viewer();
     let save = use_form::<SaveApmSettings>();
-    let integration = ask(move || save.version().get(), |_| read_apm_integration());
+    let integration = page_resource(move || save.version().get(), |_| read_apm_integration());
     let saved = move || matches!(save.value().get(), Some(Ok(())));
     let problem = move || save.value().get().and_then(Result::err);
     view! {
@@ -133,9 +132,13 @@ fn Settings(
     );
     let reason = match &permit {
         Permit::Granted => None,
-        Permit::Missing(missing) => {
-            Some(missing.iter().map(describe).collect::<Vec<_>>().join(", "))
-        }
+        Permit::Missing(missing) => Some(
+            missing
+                .iter()
+                .map(privilege_text)
+                .collect::<Vec<_>>()
+                .join(", "),
+        ),
     };
     view! {
         <LimitNotice integration=integration.clone() />

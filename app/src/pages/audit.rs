@@ -1,29 +1,28 @@
-//! The audit log: who did what, and how it ended.
-
-mod filters;
-mod table;
+//! The audit log: filters, events, export.
 
 use super::layout::{use_viewer, viewer_with_access};
 use crate::{
+    api::{audit::read_audit, page_resource},
     components::{
         badge::Tone,
         callout::{Announce, Callout},
         icon::{Icon, IconName},
-        problem::{DeniedPrompt, ProblemPrompt, Sentences, sentences},
+        problem::{DeniedPrompt, ProblemPrompt, ProblemText, problem_text},
     },
     model::{
-        audit::{self, AuditPlace, AuditQuery},
+        audit::{Action, Outcome},
+        audit_query::{self, AuditPlace, AuditQuery},
         problem::{Problem, ProblemKind},
         viewer::Viewer,
     },
-    questions::{ask, audit::read_audit},
     urls,
 };
-use filters::Filters;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::params::ParamsMap;
+use leptos_router::{components::Form, params::ParamsMap};
 use table::EventTable;
+
+mod table;
 
 /// The page.
 #[component]
@@ -31,7 +30,7 @@ pub fn AuditPage() -> impl IntoView {
     let viewer = use_viewer();
     let parameters = urls::use_parameters();
     let query = Memo::new(move |_| audit_query(&parameters.read()));
-    let page = ask(move || query.get(), read_audit);
+    let page = page_resource(move || query.get(), read_audit);
     view! {
         <Title text="Audit log · Agent Keys" />
         <main id="main" class="page">
@@ -86,7 +85,7 @@ fn Header(
 #[component]
 fn Content(
     viewer: Viewer,
-    page: Result<audit::AuditPage, Problem>,
+    page: Result<audit_query::AuditPage, Problem>,
     query: Memo<AuditQuery>,
 ) -> impl IntoView {
     let current = query.get_untracked();
@@ -118,7 +117,7 @@ fn Content(
             kind: kind @ ProblemKind::AuditPeriod(_),
             ..
         }) => {
-            let Sentences { title, text } = sentences(&kind);
+            let ProblemText { title, text } = problem_text(&kind);
             view! {
                 <Header export=None />
                 <Callout tone=Tone::Danger announce=Announce::Alert>
@@ -143,4 +142,90 @@ fn audit_query(parameters: &ParamsMap) -> AuditQuery {
     ];
     let values = NAMES.map(|name| (name, parameters.get(name).unwrap_or_default()));
     AuditQuery::from_parameters(values.iter().map(|(name, value)| (*name, value.as_str())))
+}
+
+/// The form.
+#[component]
+fn Filters(current: AuditQuery) -> impl IntoView {
+    let actions = Action::ALL.map(|action| (action.name(), action.label()));
+    let outcomes = Outcome::ALL.map(|outcome| (outcome.name(), outcome.label()));
+    let clear = current.is_filtered().then(|| {
+        view! { <a class="button" data-variant="quiet" data-size="sm" href=urls::audit()>"Clear all"</a> }
+    });
+    view! {
+        <search>
+            <Form method="GET" action=urls::audit()>
+                <div class="audit-filters">
+                    <Field name="person" label="Person" kind="search" value=current.person.into() />
+                    <Field name="target" label="Target" kind="search" value=current.target.into() />
+                    <Choice
+                        name="action"
+                        label="Action"
+                        options=actions.to_vec()
+                        chosen=current.action.map(Action::name)
+                    />
+                    <Choice
+                        name="outcome"
+                        label="Outcome"
+                        options=outcomes.to_vec()
+                        chosen=current.outcome.map(Outcome::name)
+                    />
+                    <Field name="from" label="From (UTC)" kind="date" value=current.from.into() />
+                    <Field name="to" label="To (UTC)" kind="date" value=current.to.into() />
+                    <div class="row">
+                        <button class="button" data-variant="primary" data-size="sm" type="submit">"Apply"</button>
+                        {clear}
+                    </div>
+                </div>
+            </Form>
+        </search>
+    }
+    .into_any()
+}
+
+#[component]
+fn Field(
+    name: &'static str,
+    label: &'static str,
+    kind: &'static str,
+    value: String,
+) -> impl IntoView {
+    view! {
+        <div class="field">
+            <label for=name>{label}</label>
+            <div class="input" data-size="sm">
+                <input id=name name=name type=kind value=value />
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// One of the options, or any. An option is its word in the address and its label.
+#[component]
+fn Choice(
+    name: &'static str,
+    label: &'static str,
+    options: Vec<(&'static str, &'static str)>,
+    chosen: Option<&'static str>,
+) -> impl IntoView {
+    let options: Vec<_> = options
+        .into_iter()
+        .map(|(word, label)| {
+            view! { <option value=word selected=chosen == Some(word)>{label}</option> }
+        })
+        .collect();
+    view! {
+        <div class="field">
+            <label for=name>{label}</label>
+            <div class="input" data-size="sm">
+                <select id=name name=name>
+                    <option value="">"Any"</option>
+                    {options}
+                </select>
+                <Icon name=IconName::Down size="sm" />
+            </div>
+        </div>
+    }
+    .into_any()
 }

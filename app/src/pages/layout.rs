@@ -1,15 +1,12 @@
 //! What surrounds every page of a person who is signed in.
 
 use crate::{
-    components::{
-        sidenav::Sidenav,
-        topbar::{SignOutButton, TopbarEnd, TopbarStart},
-    },
+    api::{PageResource, page_resource, sessions::read_viewer},
+    components::navigation::{Sidenav, SignOutButton, TopbarEnd, TopbarStart},
     model::{
         problem::{Problem, ProblemKind},
         viewer::Viewer,
     },
-    questions::{Answer, ask, session::read_viewer},
     urls,
 };
 use leptos::prelude::*;
@@ -17,17 +14,17 @@ use leptos_router::{components::Outlet, hooks::use_location};
 
 /// Who is signed in; asked once, and shared by all pages.
 #[derive(Clone, Copy)]
-pub struct CurrentViewer(pub Answer<Result<Viewer, Problem>>);
+pub struct CurrentViewer(pub PageResource<Result<Viewer, Problem>>);
 
 /// Who is signed in.
-pub fn use_viewer() -> Answer<Result<Viewer, Problem>> {
+pub fn use_viewer() -> PageResource<Result<Viewer, Problem>> {
     expect_context::<CurrentViewer>().0
 }
 
 /// Top bar, navigation, and the page between them.
 #[component]
 pub fn SettingsLayout() -> impl IntoView {
-    let viewer = ask(|| (), |()| read_viewer());
+    let viewer = page_resource(|| (), |()| read_viewer());
     provide_context(CurrentViewer(viewer));
     let location = use_location();
     // The next page finds out whether Elasticsearch answers again.
@@ -73,7 +70,7 @@ pub fn is_elasticsearch_down(viewer: &Option<Result<Viewer, Problem>>) -> bool {
 
 /// The viewer with known access, for a page that needs Elasticsearch.
 pub async fn viewer_with_access(
-    viewer: Answer<Result<Viewer, Problem>>,
+    viewer: PageResource<Result<Viewer, Problem>>,
 ) -> Result<Viewer, Problem> {
     let viewer = viewer.await?;
     match viewer.cluster.fault {

@@ -1,31 +1,32 @@
-//! Where a person is signed in; and for those who manage security, where everybody else is.
-
-mod table;
+//! Live sessions: the user's own, and those of other users for administrators with `manage_security`.
 
 use super::layout::use_viewer;
 use crate::{
-    components::{
-        badge::Tone,
-        callout::{Announce, Callout},
-        form::{ActionForm, use_form},
-        problem::{ProblemCallout, ProblemPrompt},
-        search_box::SearchBox,
-    },
-    model::{audit::SearchText, session::SessionList},
-    questions::{
-        ask,
+    api::{
+        page_resource,
         sessions::{EndOtherSessions, EndSession, list_others_sessions, list_own_sessions},
+    },
+    components::{
+        badge::{Badge, Time, Tone},
+        field::SearchBox,
+        form::{ActionForm, use_form},
+        problem::{ProblemPrompt, ResultNotice},
+        table::{ActionsTh, Table, Th},
+    },
+    model::{
+        audit_query::SearchText,
+        session::{LiveSession, SessionList},
+        timestamp::Timestamp,
     },
     urls,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Form;
-use table::{SessionTable, Whose};
 
 /// What can be done on the page; each form answers in place.
 #[derive(Clone, Copy)]
-struct Actions {
+struct SessionActions {
     end: ServerAction<EndSession>,
     end_others: ServerAction<EndOtherSessions>,
 }
@@ -34,7 +35,7 @@ struct Actions {
 #[component]
 pub fn SessionsPage() -> impl IntoView {
     let viewer = use_viewer();
-    let actions = Actions {
+    let actions = SessionActions {
         end: use_form(),
         end_others: use_form(),
     };
@@ -49,10 +50,10 @@ pub fn SessionsPage() -> impl IntoView {
         let typed = parameters.read().get("person").unwrap_or_default();
         SearchText::from(typed)
     });
-    let own = ask(version, |_| list_own_sessions());
+    let own = page_resource(version, |_| list_own_sessions());
     // For those who may not see them it is no question at all: a refusal would be the whole page's.
     let asked_for = move || (version(), name.get());
-    let others = ask(asked_for, move |(_, name)| async move {
+    let others = page_resource(asked_for, move |(_, name)| async move {
         let viewer = viewer.await.ok();
         match viewer.filter(|viewer| viewer.access.manage_security.is_granted()) {
             Some(_) => list_others_sessions(name).await.map(Some),
@@ -70,7 +71,7 @@ pub fn SessionsPage() -> impl IntoView {
                     </p>
                 </div>
             </header>
-            <Outcome actions />
+            <LastResult actions />
             <Transition fallback=|| view! { <p role="status">"Loading sessions"</p> }>
                 {move || Suspend::new(async move {
                     let (own, others) = (own.await, others.await);
@@ -94,9 +95,8 @@ pub fn SessionsPage() -> impl IntoView {
     .into_any()
 }
 
-/// What the last change came to.
 #[component]
-fn Outcome(actions: Actions) -> impl IntoView {
+fn LastResult(actions: SessionActions) -> impl IntoView {
     let count = |ended: u64| match ended {
         0 => "There was no other session.".to_owned(),
         1 => "Ended 1 session.".to_owned(),
@@ -105,25 +105,15 @@ fn Outcome(actions: Actions) -> impl IntoView {
     move || {
         let one = actions.end.value().get();
         let several = actions.end_others.value().get();
-        let outcome = one
-            .map(|result| result.map(|()| "Ended the session.".to_owned()))
-            .or_else(|| several.map(|result| result.map(count)));
-        match outcome {
-            Some(Ok(text)) => view! {
-                <Callout tone=Tone::Success announce=Announce::Status small=true>
-                    <p>{text}</p>
-                </Callout>
-            }
-            .into_any(),
-            Some(Err(problem)) => view! { <ProblemCallout problem /> }.into_any(),
-            None => ().into_any(),
-        }
+        one.map(|result| result.map(|()| "Ended the session.".to_owned()))
+            .or_else(|| several.map(|result| result.map(count)))
+            .map(|result| view! { <ResultNotice result /> })
     }
 }
 
 /// The person's own, and the way to be rid of all but this one.
 #[component]
-fn Own(list: SessionList, actions: Actions) -> impl IntoView {
+fn Own(list: SessionList, actions: SessionActions) -> impl IntoView {
     let end_others = actions.end_others;
     let has_others = list.sessions.len() > 1;
     let end_all = has_others.then(|| {
@@ -152,7 +142,7 @@ fn Own(list: SessionList, actions: Actions) -> impl IntoView {
 
 /// Everybody else's.
 #[component]
-fn OtherPeople(list: SessionList, name: SearchText, actions: Actions) -> impl IntoView {
+fn OtherPeople(list: SessionList, name: SearchText, actions: SessionActions) -> impl IntoView {
     let shown = list.sessions.len();
     let more = list.more.then(|| {
         view! { <p class="small muted">"These are the " {shown} " that were used last. There are more."</p> }
@@ -192,6 +182,98 @@ fn OtherPeople(list: SessionList, name: SearchText, actions: Actions) -> impl In
             </search>
             {content}
         </section>
+    }
+    .into_any()
+}
+
+/// Whose sessions a table shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// Those of whoever looks.
+    Own,
+    /// Everybody else's.
+    OtherPeople,
+}
+
+/// The table.
+#[component]
+fn SessionTable(list: SessionList, actions: SessionActions, whose: Whose) -> impl IntoView {
+    let name = match whose {
+        Whose::Own => "Your sessions",
+        Whose::OtherPeople => "Sessions of other people",
+    };
+    let now = list.now;
+    let rows: Vec<_> = list
+        .sessions
+        .into_iter()
+        .map(|session| view! { <SessionRow session now actions whose /> })
+        .collect();
+    let head = view! {
+        <Th text="Device" />
+        {(whose == Whose::OtherPeople).then(|| view! { <Th text="Person" /> })}
+        <Th text="Address" />
+        <Th text="Signed in" />
+        <Th text="Last used" />
+        <ActionsTh />
+    };
+    view! { <Table label=name caption=name head=head.into_any() rows=rows.into_any() /> }.into_any()
+}
+
+#[component]
+fn SessionRow(
+    session: LiveSession,
+    now: Timestamp,
+    actions: SessionActions,
+    whose: Whose,
+) -> impl IntoView {
+    let end = actions.end;
+    let is_this = session.is_this;
+    let not_known = || "Not known".to_owned();
+    let device = session.browser.unwrap_or_else(not_known);
+    let of = match whose {
+        Whose::Own => format!(" session: {device}"),
+        Whose::OtherPeople => format!(" session of {}: {device}", session.username),
+    };
+    let person = (whose == Whose::OtherPeople).then(|| {
+        view! {
+            <td role="cell" data-label="Person">
+                <div>
+                    <bdi>{session.username}</bdi>
+                    <div data-part="secondary"><bdi>{session.realm}</bdi></div>
+                </div>
+            </td>
+        }
+    });
+    let button = (!is_this).then(|| {
+        view! {
+            <ActionForm action=end>
+                <input type="hidden" name="id" value=session.id />
+                <button
+                    type="submit"
+                    class="button"
+                    data-size="sm"
+                    data-variant="danger-quiet"
+                    disabled=move || end.pending().get()
+                >
+                    <span>"End" <span class="visually-hidden">{of}</span></span>
+                </button>
+            </ActionForm>
+        }
+    });
+    view! {
+        <tr role="row">
+            <th role="rowheader" scope="row">
+                <div>
+                    <span data-part="primary">{device}</span>
+                    {is_this.then(|| view! { " " <Badge tone=Tone::Accent text="This session" /> })}
+                </div>
+            </th>
+            {person}
+            <td role="cell" data-label="Address"><div><bdi class="mono">{session.address.unwrap_or_else(not_known)}</bdi></div></td>
+            <td role="cell" data-label="Signed in"><div><Time at=session.signed_in_at now /></div></td>
+            <td role="cell" data-label="Last used"><div><Time at=session.used_at now /></div></td>
+            <td role="cell" data-cell="actions"><div>{button}</div></td>
+        </tr>
     }
     .into_any()
 }

@@ -1,26 +1,25 @@
 //! Who may create agent keys: the role, and the users who have it.
 
-pub mod create;
-pub mod delete;
-pub mod reset_password;
+pub mod dialogs;
 mod role;
 mod table;
 
 use super::layout::{is_dialog, use_viewer, viewer_with_access};
 use crate::{
+    api::{
+        page_resource,
+        users::{
+            AssignAgentKeyRole, PutAgentKeyRole, SetUserEnabled, list_users, read_agent_key_role,
+        },
+    },
     components::{
         badge::Tone,
-        callout::{Announce, Callout},
+        callout::Callout,
         form::use_form,
         icon::{Icon, IconName},
-        problem::{ProblemCallout, ProblemPrompt},
+        problem::{ProblemPrompt, ResultNotice},
     },
     model::{problem::Problem, role::AgentKeyRole, viewer::Viewer},
-    questions::{
-        ask,
-        role::{PutAgentKeyRole, read_agent_key_role},
-        users::{AssignAgentKeyRole, SetUserEnabled, list_users},
-    },
     urls,
 };
 use leptos::prelude::*;
@@ -31,7 +30,7 @@ use table::UserTable;
 
 /// What can be done on the page itself; each form answers in place.
 #[derive(Clone, Copy)]
-struct Actions {
+struct UserActions {
     put_role: ServerAction<PutAgentKeyRole>,
     assign: ServerAction<AssignAgentKeyRole>,
     set_enabled: ServerAction<SetUserEnabled>,
@@ -43,7 +42,7 @@ pub fn UsersPage() -> impl IntoView {
     let viewer = use_viewer();
     let location = use_location();
     let parameters = urls::use_parameters();
-    let actions = Actions {
+    let actions = UserActions {
         put_role: use_form(),
         assign: use_form(),
         set_enabled: use_form(),
@@ -60,9 +59,9 @@ pub fn UsersPage() -> impl IntoView {
         );
         (versions, done)
     };
-    let role = ask(version, |_| read_agent_key_role());
+    let role = page_resource(version, |_| read_agent_key_role());
     let search = Memo::new(move |_| parameters.read().get("q").unwrap_or_default());
-    let users = ask(
+    let users = page_resource(
         move || (search.get(), version()),
         |(search, _)| list_users(search.into()),
     );
@@ -77,7 +76,7 @@ pub fn UsersPage() -> impl IntoView {
                             let users = users.await;
                             view! {
                                 <Header can_create=true search />
-                                <Outcome actions />
+                                <LastResult actions />
                                 <RolePanel role action=actions.put_role may_put=true />
                                 {match users {
                                     Ok(users) => view! { <UserTable users viewer actions /> }.into_any(),
@@ -131,9 +130,8 @@ fn Header(can_create: bool, search: Memo<String>) -> impl IntoView {
     .into_any()
 }
 
-/// What the last change came to.
 #[component]
-fn Outcome(actions: Actions) -> impl IntoView {
+fn LastResult(actions: UserActions) -> impl IntoView {
     let parameters = urls::use_parameters();
     let after_dialog = move || {
         let parameters = parameters.read();
@@ -176,28 +174,16 @@ fn Outcome(actions: Actions) -> impl IntoView {
                 )
             })
     };
-    move || match in_place() {
-        Some(Err(problem)) => view! { <ProblemCallout problem /> }.into_any(),
-        Some(Ok(text)) => view! { <Done text /> }.into_any(),
-        None => after_dialog()
-            .map(|text| view! { <Done text /> })
-            .into_any(),
+    move || {
+        in_place()
+            .or_else(|| after_dialog().map(Ok))
+            .map(|result| view! { <ResultNotice result /> })
     }
-}
-
-#[component]
-fn Done(text: String) -> impl IntoView {
-    view! {
-        <Callout tone=Tone::Success announce=Announce::Status small=true>
-            <p>{text}</p>
-        </Callout>
-    }
-    .into_any()
 }
 
 /// The person may not manage security: the exact request, to hand to somebody who may.
 #[component]
-fn ForSomebodyElse(viewer: Viewer, role: AgentKeyRole, actions: Actions) -> impl IntoView {
+fn ForSomebodyElse(viewer: Viewer, role: AgentKeyRole, actions: UserActions) -> impl IntoView {
     view! {
         <Callout tone=Tone::Accent icon=IconName::Lock>
             <h2>"Only people with manage_security can change users and roles"</h2>

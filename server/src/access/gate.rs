@@ -7,7 +7,7 @@ use crate::{
         has_privileges::{ApplicationQuestion, PrivilegeAnswer},
     },
 };
-use app::model::access::MissingPrivilege;
+use app::model::viewer::MissingPrivilege;
 
 /// The application whose privileges agents use.
 pub const APM: &str = "apm";

@@ -11,7 +11,7 @@ use crate::{
     services::{Person, Services},
 };
 use app::model::{
-    access::Reach, agent_key::KeyId, keys_in_use::MadeElsewhere, timestamp::Timestamp,
+    agent_key::KeyId, apm_settings::MadeElsewhere, timestamp::Timestamp, viewer::KeyScope,
 };
 use std::{
     collections::HashMap,
@@ -58,12 +58,12 @@ impl Cache {
 #[tracing::instrument(name = "agent_keys.elsewhere.find", skip_all)]
 pub(super) async fn find(services: &Services, person: &Person) -> Result<Found, Failure> {
     let now = services.clock.now();
-    let reach = person.actor(services).await?.access().list_reach;
+    let reach = person.actor(services).await?.access().list_scope;
     let viewer = &person.session().identity;
     let name = (
         viewer.realm.clone(),
         viewer.username.clone(),
-        reach == Reach::Everybody,
+        reach == KeyScope::All,
     );
     let cache = services.made_elsewhere();
     let known = cache.with(|known| known.get(&name).cloned());

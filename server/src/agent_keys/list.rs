@@ -14,13 +14,13 @@ use crate::{
     services::{Person, Services},
 };
 use app::model::{
-    access::Reach,
     agent_key::KeyId,
     key_list::{
         FILTER_VALUES_MAX, KeyListPage, KeyListQuery, KeySummary, PageAnchor, ROWS_CHOICES,
         SEARCH_CHARACTERS_MAX, SortField, SortOrder, StatusFilter,
     },
     timestamp::Timestamp,
+    viewer::KeyScope,
 };
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ pub async fn list(
         count(services, person, now),
         async { Ok(services.store.read_apm_settings().await?) },
     )?;
-    counted.counts_everybody = access.list_reach == Reach::Everybody;
+    counted.counts_everybody = access.list_scope == KeyScope::All;
     let total = found.total;
     let Rows {
         mut stored,

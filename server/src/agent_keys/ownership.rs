@@ -8,8 +8,8 @@ use crate::{
     access::Identity, elasticsearch::api_key::query::StoredKey, failure::Failure, services::Person,
 };
 use app::model::{
-    access::{Access, Reach},
     agent_key::KeyId,
+    viewer::{Access, KeyScope},
 };
 use std::collections::BTreeMap;
 
@@ -34,10 +34,10 @@ impl<'a> Ownership<'a> {
         let viewer = &person.session().identity;
         let mut ownership = Self {
             viewer,
-            sees_own_only: access.list_reach == Reach::Own,
+            sees_own_only: access.list_scope == KeyScope::Own,
             realms: Vec::new(),
         };
-        if ownership.sees_own_only || access.revoke_reach == Reach::Everybody {
+        if ownership.sees_own_only || access.revoke_scope == KeyScope::All {
             return Ok(ownership);
         }
         let mut one_of_each = BTreeMap::new();

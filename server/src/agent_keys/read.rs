@@ -9,11 +9,10 @@ use crate::{
     },
 };
 use app::model::{
-    access::{Access, Reach},
-    agent_key::{AgentKey, Delivery, KeyId, KeyRights, KeySource, KeyStatus},
+    agent_key::{AgentKey, Delivery, KeyId, KeyRights, KeySource, KeyStatus, Labels},
     key_list::{FacetValue, KeySummary},
-    labels::Labels,
     timestamp::Timestamp,
+    viewer::{Access, KeyScope},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -40,7 +39,7 @@ pub(super) fn agent_key(
         .metadata
         .get("agent_keys")
         .is_some_and(Value::is_object);
-    let within_reach = access.revoke_reach == Reach::Everybody || ownership.covers(&owner, &realm);
+    let within_reach = access.revoke_scope == KeyScope::All || ownership.covers(&owner, &realm);
     Ok(AgentKey {
         id,
         name: stored.name.unwrap_or_default(),
@@ -161,7 +160,7 @@ fn privileges(descriptors: &Value) -> Vec<String> {
 fn labels(metadata: &Value) -> Labels {
     let label = |name| {
         let label = text(metadata.get("agent_keys")?, name)?;
-        app::model::labels::parse_label(label).ok().flatten()
+        app::model::agent_key::parse_label(label).ok().flatten()
     };
     Labels {
         service: label("service"),

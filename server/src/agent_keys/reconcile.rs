@@ -13,7 +13,7 @@ use crate::{
     services::{Person, Services},
     store::{Ending, OpenOperation, OperationState},
 };
-use app::model::{access::Reach, agent_key::KeyId, timestamp::DAY_MS};
+use app::model::{agent_key::KeyId, timestamp::DAY_MS, viewer::KeyScope};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -42,8 +42,8 @@ pub async fn reconcile(services: &Services, person: &Person) {
 
 async fn try_reconcile(services: &Services, person: &Person) -> Result<(), Failure> {
     let before = services.clock.now().plus_ms(-UNDER_WAY_MS_MAX);
-    let reach = person.actor(services).await?.access().list_reach;
-    let owner = (reach == Reach::Own).then_some(&person.session().identity);
+    let reach = person.actor(services).await?.access().list_scope;
+    let owner = (reach == KeyScope::Own).then_some(&person.session().identity);
     let open = services
         .store
         .open_operations(owner, before, OPERATIONS_MAX)

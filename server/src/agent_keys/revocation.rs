@@ -15,9 +15,9 @@ use crate::{
     store::OperationState,
 };
 use app::model::{
-    access::Reach,
     agent_key::{AgentKey, KeyId, KeySource},
     problem::ElasticsearchFault,
+    viewer::KeyScope,
 };
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
@@ -62,7 +62,7 @@ pub(super) async fn carry_out(
     keys: &[AgentKey],
     reason: Reason,
 ) -> Result<Vec<Result<Gone, Failure>>, Failure> {
-    let reach = person.actor(services).await?.access().revoke_reach;
+    let reach = person.actor(services).await?.access().revoke_scope;
     let target = |key: &AgentKey| Target {
         id: Some(key.id.as_str().to_owned()),
         name: Some(key.name.clone()),
@@ -90,9 +90,9 @@ pub(super) async fn carry_out(
     fates
 }
 
-async fn ask(person: &Person, ids: &[KeyId], reach: Reach) -> Vec<Result<Gone, Failure>> {
+async fn ask(person: &Person, ids: &[KeyId], reach: KeyScope) -> Vec<Result<Gone, Failure>> {
     let asked: Vec<&KeyId> = ids.iter().collect();
-    let only_own = reach == Reach::Own;
+    let only_own = reach == KeyScope::Own;
     let answer = person
         .elasticsearch()
         .invalidate_api_keys(&asked, only_own)

@@ -5,7 +5,7 @@ use crate::{
     failure::Failure,
     services::{Person, Services},
 };
-use app::model::{apm_settings::ApmIntegration, keys_in_use::KeysInUse};
+use app::model::apm_settings::{ApmIntegration, KeysInUse};
 
 /// The settings are for everybody who is signed in; the number of keys for those who may list them.
 #[tracing::instrument(name = "apm.settings.read", skip_all)]

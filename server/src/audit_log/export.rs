@@ -7,7 +7,7 @@ use crate::{
     services::{Person, Services},
     store::{Error, Store, StoredEvent},
 };
-use app::model::audit::{AuditPlace, AuditQuery, Period};
+use app::model::audit_query::{AuditPlace, AuditQuery, Period};
 use bytes::Bytes;
 use futures::{Stream, stream};
 use serde_json::json;

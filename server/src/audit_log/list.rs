@@ -6,7 +6,10 @@ use crate::{
     services::{Person, Services},
     store::StoredEvent,
 };
-use app::model::audit::{Action, AuditEvent, AuditPage, AuditPlace, AuditQuery, Outcome, ROWS};
+use app::model::{
+    audit::{Action, AuditEvent, Outcome},
+    audit_query::{AuditPage, AuditPlace, AuditQuery, ROWS},
+};
 use serde_json::Value;
 
 /// The events that `query` asks for, newest first.

@@ -20,7 +20,7 @@ impl Credential {
     /// A user name and a password, exactly as typed. `None` when Basic authentication could not carry them: such a
     /// pair belongs to nobody.
     pub fn basic(username: &str, password: &str) -> Option<Self> {
-        use app::model::password::PASSWORD_BYTES_MAX;
+        use app::model::user::PASSWORD_BYTES_MAX;
         let carried = !username.is_empty()
             && !username.contains(':')
             && username.len() <= USERNAME_BYTES_MAX

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{audit_log::export::Format, backend::RequestBackend};
 use app::{
-    model::{audit::AuditQuery, problem::ProblemKind},
+    model::{audit_query::AuditQuery, problem::ProblemKind},
     urls::AUDIT,
 };
 use axum::{

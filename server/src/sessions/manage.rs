@@ -9,7 +9,7 @@ use crate::{
     store::{self, ActiveWindow, ListedSession, SessionFilter},
 };
 use app::model::{
-    audit::SearchText,
+    audit_query::SearchText,
     session::{EndedSession, LiveSession, SessionId, SessionList},
     timestamp::Timestamp,
 };

@@ -8,7 +8,8 @@ use crate::audit::{
     record::{self, Columns},
 };
 use app::model::{
-    audit::{Action, AuditPlace, AuditQuery, Outcome, Period},
+    audit::{Action, Outcome},
+    audit_query::{AuditPlace, AuditQuery, Period},
     timestamp::Timestamp,
 };
 use sqlx::{Row, any::AnyRow};

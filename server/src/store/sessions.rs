@@ -11,7 +11,7 @@ use crate::{
     audit::{Action, Event, Outcome, Stamp, Target},
 };
 use app::model::{
-    audit::SearchText,
+    audit_query::SearchText,
     session::{SessionEnd, SessionId},
     timestamp::Timestamp,
 };

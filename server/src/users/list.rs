@@ -8,7 +8,7 @@ use crate::{
     services::{Person, Services},
 };
 use app::model::{
-    audit::SearchText,
+    audit_query::SearchText,
     user::{USERS_MAX, User, UserList},
 };
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use crate::{
     operation::Changed,
     services::{Person, Services},
 };
-use app::model::{password::NewPassword, user::Username};
+use app::model::user::{NewPassword, Username};
 
 /// Gives a user a new password. The one thing that can be changed about a reserved user, too.
 #[tracing::instrument(name = "users.user.reset_password", skip_all)]

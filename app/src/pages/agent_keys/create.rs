@@ -2,31 +2,30 @@
 
 use super::{created::CreatedDialog, list_behind};
 use crate::{
+    api::{
+        agent_keys::{CreateAgentKey, prepare_agent_key},
+        page_resource,
+    },
     backend::AgentKeyPreparation,
     components::{
         badge::Tone,
         callout::Callout,
-        dialog::{Dialog, DialogHead, DialogShape},
+        dialog::{Dialog, DialogForm, DialogShape},
         field::{FieldErrors, TextField},
-        form::{ActionForm, SubmitButton, use_form},
+        form::{SubmitButton, use_form, use_problem},
         icon::IconName,
         meter::KeyCount,
+        navigation::initials,
         problem::ProblemCallout,
-        topbar::initials,
     },
     model::{
-        access::Access,
+        agent_key::AgentPrivilege,
         new_agent_key::{NewAgentKeyErrors, NewAgentKeyForm},
-        privilege::AgentPrivilege,
         problem::{Problem, ProblemKind},
         timestamp::{DAY_MS, Timestamp},
-        viewer::Viewer,
+        viewer::{Access, Viewer},
     },
     pages::layout::{use_viewer, viewer_with_access},
-    questions::{
-        agent_keys::{CreateAgentKey, prepare_agent_key},
-        ask,
-    },
     urls,
 };
 use leptos::{ev, prelude::*};
@@ -59,58 +58,45 @@ pub fn CreateAgentKeyPage() -> impl IntoView {
 #[component]
 fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl IntoView {
     let viewer = use_viewer();
-    let preparation = ask(|| (), |()| prepare_agent_key());
+    let preparation = page_resource(|| (), |()| prepare_agent_key());
     let typed = create.input().get_untracked().map(|input| input.form);
-    let head_close = close.clone();
+    let submit = view! {
+        <Suspense>
+            {move || Suspend::new(async move {
+                let may = viewer.await.is_ok_and(|viewer| viewer.access.create.is_granted());
+                may.then(|| view! { <SubmitButton label="Create APM agent key" pending=create.pending() /> })
+            })}
+        </Suspense>
+    };
     view! {
         <Dialog shape=DialogShape::Flyout labelled_by="create-title" close=close.clone()>
-            <ActionForm action=create>
-                <DialogHead
-                    id="create-title"
-                    title="Create APM agent key"
-                    help="The key can do at most what you can do."
-                    close=head_close
-                />
-                <div data-part="body" class="stack" data-gap="lg">
-                    <Suspense fallback=|| view! { <p role="status">"Loading"</p> }>
-                        {move || {
-                            let typed = typed.clone();
-                            Suspend::new(async move {
-                                match (viewer_with_access(viewer).await, preparation.await) {
-                                    (Ok(viewer), Ok(preparation)) => {
-                                        view! { <Fields create viewer preparation typed /> }.into_any()
-                                    }
-                                    (_, Err(problem)) | (Err(problem), _) => {
-                                        view! { <ProblemCallout problem /> }.into_any()
-                                    }
+            <DialogForm
+                action=create
+                id="create-title"
+                title="Create APM agent key"
+                help="The key can do at most what you can do."
+                close
+                gap="lg"
+                submit=submit.into_any()
+            >
+                <Suspense fallback=|| view! { <p role="status">"Loading"</p> }>
+                    {move || {
+                        let typed = typed.clone();
+                        Suspend::new(async move {
+                            match (viewer_with_access(viewer).await, preparation.await) {
+                                (Ok(viewer), Ok(preparation)) => {
+                                    view! { <Fields create viewer preparation typed /> }.into_any()
                                 }
-                            })
-                        }}
-                    </Suspense>
-                </div>
-                <div data-part="foot">
-                    <a class="button" data-variant="quiet" href=close>"Cancel"</a>
-                    <Suspense>
-                        {move || Suspend::new(async move {
-                            let may = viewer.await.is_ok_and(|viewer| viewer.access.create.is_granted());
-                            view! { <Submit create may /> }
-                        })}
-                    </Suspense>
-                </div>
-            </ActionForm>
+                                (_, Err(problem)) | (Err(problem), _) => {
+                                    view! { <ProblemCallout problem /> }.into_any()
+                                }
+                            }
+                        })
+                    }}
+                </Suspense>
+            </DialogForm>
         </Dialog>
     }
-    .into_any()
-}
-
-/// The last step, for those who may take it.
-#[component]
-fn Submit(create: ServerAction<CreateAgentKey>, may: bool) -> impl IntoView {
-    may.then(|| {
-        view! {
-            <SubmitButton label="Create APM agent key" pending=create.pending() />
-        }
-    })
     .into_any()
 }
 
@@ -125,8 +111,8 @@ fn Fields(
     let now = preparation.now;
     let is_first = typed.is_none();
     let typed = typed.unwrap_or_else(|| first_form(&preparation));
-    let problem = move || create.value().get().and_then(Result::err);
-    let errors = Memo::new(move |_| match problem() {
+    let problem = use_problem(create);
+    let errors = Memo::new(move |_| match problem.get() {
         Some(Problem {
             kind: ProblemKind::NewAgentKey(errors),
             ..
@@ -143,7 +129,7 @@ fn Fields(
         text.into_iter().collect()
     });
     view! {
-        {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
+        {move || problem.get().map(|problem| view! { <ProblemCallout problem /> })}
         <Before access=viewer.access.clone() preparation=preparation.clone() />
         <input type="hidden" name="form[operation]" value=typed.operation.clone() />
         <div class="field">
@@ -172,7 +158,7 @@ fn Fields(
                     title="Send data"
                     help="Traces, metrics, logs and errors. Every agent needs this."
                     ticked=is_first || typed.event_write.is_some()
-                    held=viewer.access.hand_on_event_write
+                    held=viewer.access.can_delegate_event_write
                     errors=privilege_errors
                 />
                 <PrivilegeChoice
@@ -181,7 +167,7 @@ fn Fields(
                     title="Read agent configuration"
                     help="Lets the agent pick up sampling rate and other settings that you change centrally."
                     ticked=is_first || typed.config_agent_read.is_some()
-                    held=viewer.access.hand_on_config_agent_read
+                    held=viewer.access.can_delegate_config_agent_read
                     errors=privilege_errors
                 />
             </div>
@@ -207,7 +193,7 @@ fn first_form(preparation: &AgentKeyPreparation) -> NewAgentKeyForm {
 fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
     let after = preparation.active_keys.and_one_more();
     let limit = u64::from(preparation.limit);
-    let holds_all = access.hand_on_event_write && access.hand_on_config_agent_read;
+    let holds_all = access.can_delegate_event_write && access.can_delegate_config_agent_read;
     view! {
         {if access.create.is_granted() && holds_all {
             view! {

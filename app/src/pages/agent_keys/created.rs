@@ -7,17 +7,16 @@
 //! check boxes, radio buttons and the style sheet.
 
 use crate::{
+    api::agent_keys::{AcknowledgeAgentKey, acknowledge_agent_key},
     components::{
         badge::Tone,
         callout::{Announce, Callout},
-        code::SnippetBlock,
-        copy_button::CopyButton,
+        code::{CopyButton, SnippetBlock},
         dialog::{Dialog, DialogShape},
         form::{PAGE_FIELD, is_posted},
         icon::{Icon, IconName},
     },
     model::{agent_key::CreatedAgentKey, secret::Secret},
-    questions::agent_keys::{AcknowledgeAgentKey, acknowledge_agent_key},
     snippets::{self, Setting},
     urls,
 };

@@ -9,9 +9,8 @@ use crate::{
         problem::{CheckAgain, DeniedPrompt},
     },
     model::{
-        access::{MissingPrivilege, Permit},
         role::AGENT_KEY_ROLE,
-        viewer::Viewer,
+        viewer::{MissingPrivilege, Permit, Viewer},
     },
     urls,
 };

@@ -1,20 +1,20 @@
 //! The rows of the list.
 
 use super::{
+    badges::{DeliveryBadge, LabelTags, StatusBadge, or_dash, rights_badges},
     list_href, search,
     selection::{SelectAll, SelectAllLink, SelectCell, SelectionBar, changed, chosen_ids, drawn},
 };
 use crate::{
     components::{
-        badge::{Badge, Tone},
+        badge::Time,
         icon::{Icon, IconName},
-        moment::Moment,
+        table::{ActionsTh, Table},
     },
     hydration::is_hydrating,
     model::{
-        agent_key::{AgentKey, Delivery, KeyRights, KeySource, KeyStatus},
+        agent_key::{AgentKey, KeySource, KeyStatus},
         key_list::{KeyListPage, KeyListQuery, SortField, SortOrder},
-        labels::Labels,
         timestamp::Timestamp,
     },
     urls,
@@ -45,7 +45,8 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
             let ticked = selectable.then(|| is_chosen(key.id.as_str()));
             view! { <KeyRow key now behind=behind.clone() ticked /> }
         })
-        .collect_view();
+        .collect_view()
+        .into_any();
     let table = NodeRef::<html::Div>::new();
     let hydrating = is_hydrating();
     Effect::new(move || {
@@ -53,11 +54,21 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
             drawn(&table, hydrating);
         }
     });
-    let on_change = move |event: leptos::ev::Event| {
+    let on_change = Callback::new(move |event: leptos::ev::Event| {
         if let Some(table) = table.get_untracked() {
             changed(&table, &event);
         }
-    };
+    });
+    let head = view! {
+        {selectable.then(|| view! { <SelectAll /> })}
+        <SortHeader field=SortField::Name label="Name" column="name" current=current.clone() />
+        <th role="columnheader" scope="col" data-col="privileges">"Privileges"</th>
+        <SortHeader field=SortField::Owner label="Owner" column="owner" current=current.clone() />
+        <SortHeader field=SortField::Created label="Created" column="created" current=current.clone() />
+        <SortHeader field=SortField::Expires label="Status" column="status" current=current.clone() />
+        <ActionsTh />
+    }
+    .into_any();
     let list = view! {
         <div class="result-bar" role="status">
             <span><strong>{matches}</strong> " " {noun} ", " {order_words(&current)}</span>
@@ -69,33 +80,15 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
             </a>
         </div>
         {selectable.then(|| view! { <SelectionBar query=current.clone() count /> })}
-        <div
+        <Table
+            label="Agent keys"
+            caption=format!("APM agent keys, {}", order_words(&current))
             class="table key-list"
-            data-stack
-            tabindex="0"
-            role="region"
-            aria-label="Agent keys"
-            node_ref=table
-            on:change=on_change
-        >
-            <table role="table">
-                <caption class="visually-hidden">"APM agent keys, " {order_words(&current)}</caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        {selectable.then(|| view! { <SelectAll /> })}
-                        <SortHeader field=SortField::Name label="Name" column="name" current=current.clone() />
-                        <th role="columnheader" scope="col" data-col="privileges">"Privileges"</th>
-                        <SortHeader field=SortField::Owner label="Owner" column="owner" current=current.clone() />
-                        <SortHeader field=SortField::Created label="Created" column="created" current=current.clone() />
-                        <SortHeader field=SortField::Expires label="Status" column="status" current />
-                        <th role="columnheader" scope="col" data-cell="actions">
-                            <span class="visually-hidden">"Actions"</span>
-                        </th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{rows}</tbody>
-            </table>
-        </div>
+            head
+            rows
+            frame=table
+            on_change=on_change
+        />
     };
     // Where nothing can be revoked, nothing leads there.
     if selectable {
@@ -204,7 +197,7 @@ fn KeyRow(
             </td>
             <td role="cell" data-label="Created">
                 <div>
-                    <Moment at=key.created now />
+                    <Time at=key.created now />
                     <div data-part="secondary">{source}</div>
                 </div>
             </td>
@@ -221,117 +214,4 @@ fn KeyRow(
         </tr>
     }
     .into_any()
-}
-
-/// What a key grants, with a warning where that is more than an agent needs.
-pub(in crate::pages) fn rights_badges(rights: &KeyRights) -> AnyView {
-    let names: Vec<_> = rights
-        .privileges()
-        .iter()
-        .map(|name| view! { <Badge text=name.clone() variant="code" /> })
-        .collect();
-    let finding = rights
-        .finding()
-        .map(|finding| view! { <Badge tone=Tone::Warning text=finding /> });
-    let not_told = (*rights == KeyRights::NotTold).then(|| {
-        view! { <span class="muted" title="Elasticsearch before 8.5 does not show what a key grants">"Not shown"</span> }
-    });
-    view! { {names} {finding} {not_told} }.into_any()
-}
-
-/// What the ledger knows of the secret, where somebody should know it.
-#[component]
-fn DeliveryBadge(delivery: Delivery) -> impl IntoView {
-    let text = match delivery {
-        Delivery::MadeElsewhere | Delivery::Confirmed | Delivery::Awaited => return None,
-        Delivery::Unconfirmed => "Secret may never have been seen",
-        Delivery::Never => "Nobody has the secret",
-        Delivery::NotRecorded => "Made here, not recorded",
-    };
-    Some(view! {
-        <div data-part="secondary">
-            <Badge tone=Tone::Warning icon=IconName::Warn text=text />
-        </div>
-    })
-}
-
-/// A key's labels.
-#[component]
-pub fn LabelTags(
-    /// The labels.
-    labels: Labels,
-) -> impl IntoView {
-    let tags: Vec<_> = [
-        ("service", labels.service),
-        ("environment", labels.environment),
-        ("team", labels.team),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| value.map(|value| (name, value)))
-    .map(|(name, value)| {
-        let title = format!("{name}: {value}");
-        view! {
-            <span class="tag" title=title>
-                <span><span class="visually-hidden">{name} ": "</span><bdi>{value}</bdi></span>
-            </span>
-        }
-    })
-    .collect();
-    (!tags.is_empty()).then(|| view! { <span class="labels">{tags}</span> })
-}
-
-/// What a key does now, in a word, and until when.
-#[component]
-pub fn StatusBadge(
-    /// What the key does.
-    status: KeyStatus,
-    /// The moment from which it is seen.
-    now: Timestamp,
-) -> impl IntoView {
-    let (tone, icon, word, more) = match status {
-        KeyStatus::Active { until: None } => (
-            Tone::Success,
-            IconName::Pass,
-            "Active".to_owned(),
-            "Never expires".to_owned(),
-        ),
-        KeyStatus::Active { until: Some(until) } if status.expires_soon(now) => (
-            Tone::Warning,
-            IconName::Clock,
-            format!("Expires in {}", until.until(now)),
-            until.date(),
-        ),
-        KeyStatus::Active { until: Some(until) } => (
-            Tone::Success,
-            IconName::Pass,
-            "Active".to_owned(),
-            format!("Until {}", until.date()),
-        ),
-        KeyStatus::Expired { at } => (
-            Tone::Neutral,
-            IconName::Skip,
-            "Expired".to_owned(),
-            at.date(),
-        ),
-        KeyStatus::Revoked { at } => (
-            Tone::Neutral,
-            IconName::Revoke,
-            "Revoked".to_owned(),
-            at.map(Timestamp::date).unwrap_or_default(),
-        ),
-    };
-    view! {
-        <Badge tone icon text=word />
-        <div data-part="secondary">{more}</div>
-    }
-    .into_any()
-}
-
-/// A text, or a dash where Elasticsearch tells nothing.
-pub fn or_dash(text: &str) -> String {
-    if text.is_empty() {
-        "—".to_owned()
-    } else {
-        text.to_owned()
-    }
 }

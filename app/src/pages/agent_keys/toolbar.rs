@@ -2,8 +2,8 @@
 
 use crate::{
     components::{
+        field::SearchBox,
         icon::{Icon, IconName},
-        search_box::SearchBox,
     },
     model::key_list::{ELSEWHERE, FacetValue, KeyListPage, KeyListQuery, StatusFilter},
     urls,

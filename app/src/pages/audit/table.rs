@@ -5,10 +5,13 @@ use crate::{
         badge::{Badge, Tone},
         code::CodeBlock,
         icon::{Icon, IconName},
+        table::{Table, Th},
     },
-    model::audit::{AuditEvent, AuditPage, AuditPlace, AuditQuery, Outcome},
-    urls,
-    urls::with_parameters,
+    model::{
+        audit::{AuditEvent, Outcome},
+        audit_query::{AuditPage, AuditPlace, AuditQuery},
+    },
+    urls::{self, with_parameters},
 };
 use leptos::prelude::*;
 
@@ -63,23 +66,23 @@ fn Rows(events: Vec<AuditEvent>) -> impl IntoView {
         .into_iter()
         .map(|event| view! { <EventRow event /> })
         .collect_view();
+    let head = view! {
+        <Th text="Time" />
+        <Th text="Person" />
+        <Th text="Action" />
+        <Th text="Outcome" />
+        <Th text="Target" />
+        <Th text="Request" />
+    };
     view! {
-        <div class="table audit-log" data-stack data-density="compact" tabindex="0" role="region" aria-label="Audit events">
-            <table role="table">
-                <caption class="visually-hidden">"Audit events, newest first"</caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <th role="columnheader" scope="col">"Time"</th>
-                        <th role="columnheader" scope="col">"Person"</th>
-                        <th role="columnheader" scope="col">"Action"</th>
-                        <th role="columnheader" scope="col">"Outcome"</th>
-                        <th role="columnheader" scope="col">"Target"</th>
-                        <th role="columnheader" scope="col">"Request"</th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{rows}</tbody>
-            </table>
-        </div>
+        <Table
+            label="Audit events"
+            caption="Audit events, newest first"
+            class="table audit-log"
+            density="compact"
+            head=head.into_any()
+            rows=rows.into_any()
+        />
     }
     .into_any()
 }

@@ -1,6 +1,7 @@
 //! The role: whether it is there, how it differs, and one click to make it right.
 
 use crate::{
+    api::users::PutAgentKeyRole,
     components::{
         badge::{Badge, Tone},
         callout::Callout,
@@ -9,7 +10,6 @@ use crate::{
         icon::IconName,
     },
     model::role::{AGENT_KEY_ROLE, AgentKeyRole, DiffLine, DiffSide, RoleState},
-    questions::role::PutAgentKeyRole,
 };
 use leptos::prelude::*;
 

@@ -1,13 +1,14 @@
 //! The users, and what can be done with each.
 
-use super::{Actions, user_search};
+use super::{UserActions, user_search};
 use crate::{
     components::{
         badge::{Badge, Tone},
+        field::SearchBox,
         form::ActionForm,
         icon::{Icon, IconName},
-        search_box::SearchBox,
-        topbar::initials,
+        navigation::initials,
+        table::{ActionsTh, Table, Th},
     },
     model::{
         role::AGENT_KEY_ROLE,
@@ -21,7 +22,7 @@ use leptos_router::components::Form;
 
 /// The table.
 #[component]
-pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> impl IntoView {
+pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: UserActions) -> impl IntoView {
     let search = user_search();
     let UserList {
         users,
@@ -40,7 +41,23 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> im
     let table = if rows.is_empty() {
         view! { <NothingFound /> }.into_any()
     } else {
-        view! { <Rows rows /> }.into_any()
+        let head = view! {
+            <Th text="User" />
+            <Th text="Roles" />
+            <Th text="Active keys" cell="number" />
+            <Th text="Agent key role" />
+            <ActionsTh />
+        };
+        view! {
+            <Table
+                label="Users"
+                caption="Users of the native realm"
+                class="table user-list"
+                head=head.into_any()
+                rows=rows.into_any()
+            />
+        }
+        .into_any()
     };
     view! {
         <section class="panel">
@@ -79,30 +96,6 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: Actions) -> im
     .into_any()
 }
 
-#[component]
-fn Rows(rows: Vec<AnyView>) -> impl IntoView {
-    view! {
-        <div class="table user-list" data-stack tabindex="0" role="region" aria-label="Users">
-            <table role="table">
-                <caption class="visually-hidden">"Users of the native realm"</caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <th role="columnheader" scope="col">"User"</th>
-                        <th role="columnheader" scope="col">"Roles"</th>
-                        <th role="columnheader" scope="col" data-cell="number">"Active keys"</th>
-                        <th role="columnheader" scope="col">"Agent key role"</th>
-                        <th role="columnheader" scope="col" data-cell="actions">
-                            <span class="visually-hidden">"Actions"</span>
-                        </th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{rows}</tbody>
-            </table>
-        </div>
-    }
-    .into_any()
-}
-
 /// Users exist, and none matches.
 #[component]
 fn NothingFound() -> impl IntoView {
@@ -118,7 +111,7 @@ fn NothingFound() -> impl IntoView {
 }
 
 #[component]
-fn UserRow(user: User, is_me: bool, actions: Actions, search: String) -> impl IntoView {
+fn UserRow(user: User, is_me: bool, actions: UserActions, search: String) -> impl IntoView {
     let name = user.username.clone();
     let about: Vec<_> = [user.full_name.clone(), user.email.clone()]
         .into_iter()
@@ -176,7 +169,7 @@ fn UserRow(user: User, is_me: bool, actions: Actions, search: String) -> impl In
 
 /// A switch that is a form, so that it works without a script.
 #[component]
-fn RoleSwitch(user: User, actions: Actions) -> impl IntoView {
+fn RoleSwitch(user: User, actions: UserActions) -> impl IntoView {
     let on = user.has_agent_key_role();
     let assign = actions.assign;
     view! {
@@ -200,7 +193,7 @@ fn RoleSwitch(user: User, actions: Actions) -> impl IntoView {
 }
 
 #[component]
-fn RowActions(user: User, is_me: bool, actions: Actions, search: String) -> impl IntoView {
+fn RowActions(user: User, is_me: bool, actions: UserActions, search: String) -> impl IntoView {
     let name = user.username;
     // One's own stand on that page in any case.
     let sessions = (!is_me).then(|| urls::sessions_of(&name));

@@ -1,12 +1,7 @@
 //! Questions about agent keys.
 
-#![expect(
-    missing_docs,
-    reason = "a server function's struct has its arguments as fields"
-)]
-
 #[cfg(feature = "server")]
-use super::or_sign_in;
+use super::redirect_if_signed_out;
 use crate::{
     backend::AgentKeyPreparation,
     model::{
@@ -31,13 +26,13 @@ use leptos::{prelude::*, server_fn::codec::Postcard};
 /// One page of the list.
 #[server(endpoint = "list_agent_keys", input = Postcard, output = Postcard)]
 pub async fn list_agent_keys(query: KeyListQuery) -> Result<KeyListPage, Problem> {
-    or_sign_in(backend()?.list_agent_keys(query).await)
+    redirect_if_signed_out(backend()?.list_agent_keys(query).await)
 }
 
 /// One key.
 #[server(endpoint = "find_agent_key", output = Postcard)]
 pub async fn find_agent_key(id: String) -> Result<FoundAgentKey, Problem> {
-    or_sign_in(backend()?.find_agent_key(key_id(&id)?).await)
+    redirect_if_signed_out(backend()?.find_agent_key(key_id(&id)?).await)
 }
 
 /// The keys of these ids, before they are revoked.
@@ -51,13 +46,13 @@ pub async fn find_agent_keys(ids: Vec<String>) -> Result<FoundAgentKeys, Problem
         }
         kind
     })?;
-    or_sign_in(backend()?.find_agent_keys(keys).await)
+    redirect_if_signed_out(backend()?.find_agent_keys(keys).await)
 }
 
 /// What the form for a new key needs.
 #[server(endpoint = "prepare_agent_key", output = Postcard)]
 pub async fn prepare_agent_key() -> Result<AgentKeyPreparation, Problem> {
-    or_sign_in(backend()?.prepare_agent_key().await)
+    redirect_if_signed_out(backend()?.prepare_agent_key().await)
 }
 
 /// Makes a key. The secret is in this one answer.
@@ -67,7 +62,7 @@ pub async fn create_agent_key(form: NewAgentKeyForm) -> Result<CreatedAgentKey, 
     let new = form
         .parse(backend.now())
         .map_err(ProblemKind::NewAgentKey)?;
-    or_sign_in(backend.create_agent_key(new).await)
+    redirect_if_signed_out(backend.create_agent_key(new).await)
 }
 
 /// Takes the page's word that it has drawn a new key's secret. A form that a browser posts by itself leaves the page
@@ -78,7 +73,7 @@ pub async fn acknowledge_agent_key(
     #[server(default)] leave: bool,
 ) -> Result<(), Problem> {
     let operation = OperationId::parse(&operation).ok_or(ProblemKind::NotFound)?;
-    or_sign_in(backend()?.acknowledge_agent_key(operation).await)?;
+    redirect_if_signed_out(backend()?.acknowledge_agent_key(operation).await)?;
     if leave {
         leptos_axum::redirect(&urls::agent_keys());
     }
@@ -88,7 +83,7 @@ pub async fn acknowledge_agent_key(
 /// Revokes a key and goes back to the list, which says so.
 #[server(endpoint = "revoke_agent_key", output = Postcard)]
 pub async fn revoke_agent_key(id: String) -> Result<RevokedAgentKey, Problem> {
-    let revoked = or_sign_in(backend()?.revoke_agent_key(key_id(&id)?).await)?;
+    let revoked = redirect_if_signed_out(backend()?.revoke_agent_key(key_id(&id)?).await)?;
     leptos_axum::redirect(&urls::agent_keys_after_revoking(&revoked.id));
     Ok(revoked)
 }
@@ -102,7 +97,7 @@ pub async fn revoke_agent_keys(
     let keys = KeySelection::parse(&ids)
         .and_then(|keys| keys.confirmed_by(&typed))
         .map_err(ProblemKind::KeySelection)?;
-    or_sign_in(backend()?.revoke_agent_keys(keys).await)
+    redirect_if_signed_out(backend()?.revoke_agent_keys(keys).await)
 }
 
 #[cfg(feature = "server")]

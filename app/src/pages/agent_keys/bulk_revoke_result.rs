@@ -1,24 +1,23 @@
 //! What became of each key that was to be revoked.
 
-use super::{
-    in_cache::InCache,
-    selection::{keys, list_with},
-};
+use super::selection::{keys, list_with};
+use crate::pages::agent_keys::badges::InCache;
 use crate::{
+    api::agent_keys::RevokeAgentKeys,
     components::{
         badge::{Badge, Tone},
         callout::{Announce, Callout},
-        copy_button::CopyButton,
+        code::CopyButton,
         dialog::DialogHead,
         form::ActionForm,
         icon::{Icon, IconName},
         problem::ProblemCallout,
+        table::{Table, Th},
     },
     model::{
         key_list::KeyListQuery,
         revocation::{KeyRevocation, RevocationEnding},
     },
-    questions::agent_keys::RevokeAgentKeys,
 };
 use leptos::{html, prelude::*};
 
@@ -58,31 +57,25 @@ pub(super) fn Revoked(
         let problem = revoke.value().get()?.err()?;
         Some(view! { <ProblemCallout problem /> })
     };
+    let head = view! {
+        <Th text="Key" />
+        <Th text="Result" />
+    };
     view! {
-        <DialogHead id=TITLE title=counts.title() help=summary close=close.clone() />
+        <DialogHead id=TITLE title=counts.title() help=Some(summary) close=close.clone() />
         <div data-part="body" class="stack">
             {problem}
             <Consequences counts />
             <div class="panel" data-variant="flat">
-                <div
+                <Table
+                    label="Result for each key"
+                    caption="Result for each key"
                     class="table key-choice"
-                    data-stack="late"
-                    data-density="compact"
-                    tabindex="0"
-                    role="region"
-                    aria-label="Result for each key"
-                >
-                    <table role="table">
-                        <caption class="visually-hidden">"Result for each key"</caption>
-                        <thead role="rowgroup">
-                            <tr role="row">
-                                <th role="columnheader" scope="col">"Key"</th>
-                                <th role="columnheader" scope="col">"Result"</th>
-                            </tr>
-                        </thead>
-                        <tbody role="rowgroup">{rows}</tbody>
-                    </table>
-                </div>
+                    stack="late"
+                    density="compact"
+                    head=head.into_any()
+                    rows=rows.into_any()
+                />
             </div>
         </div>
         <div data-part="foot">
@@ -177,7 +170,7 @@ fn Row(key: KeyRevocation) -> impl IntoView {
     let id = key.id.to_string();
     let named = match key.name {
         Some(name) => view! {
-            <span data-part="primary"><bdi>{super::table::or_dash(&name)}</bdi></span>
+            <span data-part="primary"><bdi>{super::badges::or_dash(&name)}</bdi></span>
             <div data-part="secondary"><span class="mono">{id}</span></div>
         }
         .into_any(),

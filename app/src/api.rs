@@ -6,8 +6,6 @@
 pub mod agent_keys;
 pub mod apm_settings;
 pub mod audit;
-pub mod role;
-pub mod session;
 pub mod sessions;
 pub mod users;
 
@@ -20,13 +18,13 @@ use leptos::prelude::Resource;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// An answer that a page waits for. The server puts it into the page in the words that server functions use too.
-pub type Answer<T> = Resource<T, PostcardCodec>;
+pub type PageResource<T> = Resource<T, PostcardCodec>;
 
 /// Asks a question, and asks it anew when what it is about changes. No page is sent before it has its answers.
-pub fn ask<About, T, Asked>(
+pub fn page_resource<About, T, Asked>(
     about: impl Fn() -> About + Send + Sync + 'static,
     question: impl Fn(About) -> Asked + Send + Sync + 'static,
-) -> Answer<T>
+) -> PageResource<T>
 where
     About: Clone + PartialEq + Send + Sync + 'static,
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
@@ -37,7 +35,7 @@ where
 
 /// Sends a person whose session ended to the sign-in page, whichever question brought it to light.
 #[cfg(feature = "server")]
-fn or_sign_in<T>(answer: Result<T, Problem>) -> Result<T, Problem> {
+fn redirect_if_signed_out<T>(answer: Result<T, Problem>) -> Result<T, Problem> {
     let reason = match &answer {
         Err(problem) => problem.kind.end_of_session(),
         Ok(_) => None,

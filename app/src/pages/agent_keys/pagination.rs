@@ -11,7 +11,7 @@ use leptos_router::components::Form;
 
 /// Which rows these are, how many on a page, and the pages before and after.
 #[component]
-pub(super) fn Pages(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoView {
+pub(super) fn Pagination(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoView {
     let current = query.get_untracked();
     let shown = page.keys.len() as u64;
     let offset = current.offset.min(page.total.saturating_sub(shown));

@@ -1,22 +1,22 @@
-//! Signing in.
+//! The sign-in page, and the page that asks for the password again.
 
 use crate::{
+    api::{
+        page_resource,
+        sessions::{Reauthenticate, SignIn, read_login_info, read_viewer},
+    },
     components::{
         badge::{Badge, Tone},
         callout::{Announce, Callout},
         field::{FieldKind, TextField},
         form::{ActionForm, use_form},
         icon::{Icon, IconName, Mark},
-        problem::sentences,
+        problem::{ProblemCallout, problem_text},
     },
     model::{
         problem::{Problem, ProblemKind},
         session::SessionEnd,
-        viewer::FrontDoor,
-    },
-    questions::{
-        ask,
-        session::{SignIn, read_front_door},
+        viewer::LoginInfo,
     },
     urls,
 };
@@ -26,7 +26,7 @@ use leptos_meta::Title;
 /// The page.
 #[component]
 pub fn LoginPage() -> impl IntoView {
-    let front_door = ask(|| (), |()| read_front_door());
+    let login_info = page_resource(|| (), |()| read_login_info());
     let query = urls::use_parameters();
     let sign_in = use_form::<SignIn>();
     let problem = move || sign_in.value().get().and_then(Result::err);
@@ -55,12 +55,12 @@ pub fn LoginPage() -> impl IntoView {
                 })
             },
             |problem| {
-                let sentences = sentences(&problem.kind);
+                let problem_text = problem_text(&problem.kind);
                 Some(
                     view! {
                         <Callout tone=Tone::Danger announce=Announce::Alert small=true>
-                            <strong>{sentences.title}</strong>
-                            <p>{sentences.text}</p>
+                            <strong>{problem_text.title}</strong>
+                            <p>{problem_text.text}</p>
                         </Callout>
                     }
                     .into_any(),
@@ -79,7 +79,7 @@ pub fn LoginPage() -> impl IntoView {
                 <section class="panel">
                     <Suspense>
                         {move || Suspend::new(async move {
-                            front_door.await.ok().map(|door| view! { <Endpoint door /> })
+                            login_info.await.ok().map(|door| view! { <Endpoint door /> })
                         })}
                     </Suspense>
                     <ActionForm action=sign_in>
@@ -122,7 +122,7 @@ pub fn LoginPage() -> impl IntoView {
                 </section>
                 <Suspense>
                     {move || Suspend::new(async move {
-                        front_door.await.ok().filter(|door| door.embedded).map(|_| view! { <FirstTime /> })
+                        login_info.await.ok().filter(|door| door.embedded).map(|_| view! { <FirstTime /> })
                     })}
                 </Suspense>
             </main>
@@ -136,7 +136,7 @@ pub fn LoginPage() -> impl IntoView {
 
 /// Which Elasticsearch, and whether it answers.
 #[component]
-fn Endpoint(door: FrontDoor) -> impl IntoView {
+fn Endpoint(door: LoginInfo) -> impl IntoView {
     let (tone, word) = if door.reachable {
         (Tone::Success, "Reachable")
     } else {
@@ -185,7 +185,7 @@ fn FirstTime() -> impl IntoView {
 }
 
 /// What the field `password` is told when the password was turned down. It is emptied then, to be typed anew.
-pub(super) fn wrong_password(
+fn wrong_password(
     problem: impl Fn() -> Option<Problem> + Copy + Send + Sync + 'static,
 ) -> Signal<Vec<String>> {
     Effect::new(move || {
@@ -212,3 +212,94 @@ fn empty_field(id: &str) {
 
 #[cfg(not(feature = "hydrate"))]
 fn empty_field(_id: &str) {}
+
+/// The page.
+#[component]
+pub fn ReauthenticatePage() -> impl IntoView {
+    let viewer = page_resource(|| (), |()| read_viewer());
+    let query = urls::use_parameters();
+    let reauthenticate = use_form::<Reauthenticate>();
+    let problem = move || reauthenticate.value().get().and_then(Result::err);
+    let next = move || query.read().get("next");
+    let wrong = wrong_password(problem);
+    // Only a page of ours: the server checks where the form leads, and this link leads there too.
+    let back = move || urls::page_or_list(next().as_deref());
+    view! {
+        <Title text="Enter your password · Agent Keys" />
+        <div class="login">
+            <main>
+                <div data-part="brand">
+                    <Mark size="lg" />
+                    <h1>"Enter your password again"</h1>
+                </div>
+                <section class="panel">
+                    <ActionForm action=reauthenticate>
+                        <div data-part="body" class="stack">
+                            {move || problem().map(|problem| view! { <Refused problem /> })}
+                            <Suspense>
+                                {move || Suspend::new(async move {
+                                    viewer.await.ok().map(|viewer| view! { <Who username=viewer.username /> })
+                                })}
+                            </Suspense>
+                            <input type="hidden" name="next" value=next />
+                            <TextField
+                                id="password"
+                                name="password"
+                                label="Password"
+                                kind=FieldKind::Password
+                                errors=wrong
+                                required=true
+                                autofocus=true
+                                autocomplete="current-password"
+                            />
+                            <div class="button-row">
+                                <button
+                                    class="button"
+                                    data-variant="primary"
+                                    type="submit"
+                                    aria-busy=move || reauthenticate.pending().get().then_some("true")
+                                >
+                                    "Confirm password"
+                                </button>
+                                <a class="button" href=back>"Cancel"</a>
+                            </div>
+                        </div>
+                    </ActionForm>
+                </section>
+            </main>
+            <footer>
+                "This keeps somebody who finds your browser open from exporting the audit log, revoking many keys at once, or ending other people’s sessions."
+            </footer>
+        </div>
+    }
+    .into_any()
+}
+
+/// Whose password, and why it is asked for.
+#[component]
+fn Who(username: String) -> impl IntoView {
+    view! {
+        <p>
+            "You are signed in as " <strong><bdi>{username}</bdi></strong>
+            ". What you are about to do needs a password that was entered in the last five minutes."
+        </p>
+    }
+    .into_any()
+}
+
+/// What went wrong. Here a wrong password can only be that: the name is known.
+#[component]
+fn Refused(problem: Problem) -> impl IntoView {
+    if problem.kind != ProblemKind::SignInRejected {
+        return view! { <ProblemCallout problem /> }.into_any();
+    }
+    view! {
+        <Callout tone=Tone::Danger announce=Announce::Alert small=true>
+            <strong>{problem_text(&problem.kind).title}</strong>
+            <p>
+                "The password is wrong, or entering it is paused after too many attempts. You stay signed in. Wait a moment and try again."
+            </p>
+        </Callout>
+    }
+    .into_any()
+}

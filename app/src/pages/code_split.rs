@@ -5,20 +5,18 @@
 //! its own. The server is not cut; there they are ordinary functions.
 
 use super::{
-    agent_keys::{
-        create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage, revoke_many::RevokeAgentKeysPage,
-    },
+    agent_keys::{create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage},
     apm_integration::ApmIntegrationPage,
     audit::AuditPage,
-    login::LoginPage,
-    reauthenticate::ReauthenticatePage,
     sessions::SessionsPage,
-    users::{
-        UsersPage, create::CreateUserPage, delete::DeleteUserPage,
-        reset_password::ResetPasswordPage,
-    },
+    users::UsersPage,
 };
 use crate::hydration::is_hydrating;
+use crate::pages::{
+    agent_keys::bulk_revoke::RevokeAgentKeysPage,
+    sign_in::{LoginPage, ReauthenticatePage},
+    users::dialogs::{CreateUserPage, DeleteUserPage, ResetPasswordPage},
+};
 use leptos::prelude::*;
 use leptos_router::{ChooseView, hooks::use_url};
 use std::future;
@@ -28,7 +26,7 @@ type Drawn = Result<AnyView, SplitLoaderError>;
 
 /// A page that arrives when somebody goes there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LazyPage {
+pub enum SplitPage {
     /// Signing in, and entering the password again.
     SignIn(SignInPage),
     /// What is done with keys.
@@ -76,7 +74,7 @@ pub enum UserPage {
     ResetPassword,
 }
 
-impl ChooseView for LazyPage {
+impl ChooseView for SplitPage {
     async fn preload(&self) {
         let url = use_url().get_untracked();
         let loaded = match self {

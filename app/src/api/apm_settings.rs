@@ -1,12 +1,7 @@
 //! Questions about the APM integration.
 
-#![expect(
-    missing_docs,
-    reason = "a server function's struct has its arguments as fields"
-)]
-
 #[cfg(feature = "server")]
-use super::or_sign_in;
+use super::redirect_if_signed_out;
 use crate::model::{apm_settings::ApmIntegration, problem::Problem};
 #[cfg(feature = "server")]
 use crate::{
@@ -22,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// The settings, and what they are judged by.
 #[server(endpoint = "read_apm_integration", output = Postcard)]
 pub async fn read_apm_integration() -> Result<ApmIntegration, Problem> {
-    or_sign_in(backend()?.apm_integration().await)
+    redirect_if_signed_out(backend()?.apm_integration().await)
 }
 
 /// The form, field by field, exactly as typed.
@@ -41,7 +36,7 @@ pub struct ApmSettingsForm {
 #[server(endpoint = "save_apm_settings", output = Postcard)]
 pub async fn save_apm_settings(form: ApmSettingsForm) -> Result<(), Problem> {
     let settings = parse_settings(&form).map_err(ProblemKind::ApmSettings)?;
-    or_sign_in(backend()?.save_apm_settings(settings).await)
+    redirect_if_signed_out(backend()?.save_apm_settings(settings).await)
 }
 
 #[cfg(feature = "server")]

@@ -1,20 +1,16 @@
-//! Questions about users.
-
-#![expect(
-    missing_docs,
-    reason = "a server function's struct has its arguments as fields"
-)]
+//! Users, and `apm_agent_key_role`.
 
 #[cfg(feature = "server")]
-use super::or_sign_in;
-use crate::model::{audit::SearchText, problem::Problem, secret::Secret, user::UserList};
+use super::redirect_if_signed_out;
+use crate::model::{
+    audit_query::SearchText, problem::Problem, role::AgentKeyRole, secret::Secret, user::UserList,
+};
 #[cfg(feature = "server")]
 use crate::{
     backend::backend,
     model::{
-        password::NewPassword,
         problem::ProblemKind,
-        user::{NewUser, NewUserErrors, Username},
+        user::{NewPassword, NewUser, NewUserErrors, Username},
     },
     urls,
 };
@@ -24,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// Users of the native realm, of those whose user name, name or e-mail address holds `search`.
 #[server(endpoint = "list_users", output = Postcard)]
 pub async fn list_users(#[server(default)] search: SearchText) -> Result<UserList, Problem> {
-    or_sign_in(backend()?.list_users(search).await)
+    redirect_if_signed_out(backend()?.list_users(search).await)
 }
 
 /// The form for a new user, field by field, exactly as typed.
@@ -51,7 +47,7 @@ pub async fn create_user(
 ) -> Result<(), Problem> {
     let new = parse_new_user(form).map_err(ProblemKind::NewUser)?;
     let username = new.username.clone();
-    or_sign_in(backend()?.create_user(new).await)?;
+    redirect_if_signed_out(backend()?.create_user(new).await)?;
     leptos_axum::redirect(&urls::users_after(
         "created",
         username.as_str(),
@@ -63,7 +59,7 @@ pub async fn create_user(
 /// Gives the agent key role to a user, or takes it away.
 #[server(endpoint = "assign_agent_key_role", output = Postcard)]
 pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(), Problem> {
-    or_sign_in(
+    redirect_if_signed_out(
         backend()?
             .assign_agent_key_role(known(&username)?, assigned)
             .await,
@@ -73,7 +69,7 @@ pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(
 /// Lets a user sign in, or no longer.
 #[server(endpoint = "set_user_enabled", output = Postcard)]
 pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Problem> {
-    or_sign_in(
+    redirect_if_signed_out(
         backend()?
             .set_user_enabled(known(&username)?, enabled)
             .await,
@@ -86,7 +82,7 @@ pub async fn delete_user(
     username: String,
     #[server(default)] search: SearchText,
 ) -> Result<(), Problem> {
-    or_sign_in(backend()?.delete_user(known(&username)?).await)?;
+    redirect_if_signed_out(backend()?.delete_user(known(&username)?).await)?;
     leptos_axum::redirect(&urls::users_after("deleted", &username, search.as_str()));
     Ok(())
 }
@@ -99,7 +95,7 @@ pub async fn reset_password(
     #[server(default)] search: SearchText,
 ) -> Result<(), Problem> {
     let password = NewPassword::parse(password, &username).map_err(ProblemKind::NewPassword)?;
-    or_sign_in(backend()?.reset_password(known(&username)?, password).await)?;
+    redirect_if_signed_out(backend()?.reset_password(known(&username)?, password).await)?;
     leptos_axum::redirect(&urls::users_after("password", &username, search.as_str()));
     Ok(())
 }
@@ -137,4 +133,16 @@ fn parse_new_user(form: NewUserForm) -> Result<NewUser, NewUserErrors> {
 #[cfg(feature = "server")]
 fn known(username: &str) -> Result<Username, Problem> {
     Username::of_existing(username).map_err(|_| ProblemKind::NotFound.into())
+}
+
+/// How the role stands.
+#[server(endpoint = "read_agent_key_role", output = Postcard)]
+pub async fn read_agent_key_role() -> Result<AgentKeyRole, Problem> {
+    redirect_if_signed_out(backend()?.agent_key_role().await)
+}
+
+/// Creates or repairs the role.
+#[server(endpoint = "put_agent_key_role", output = Postcard)]
+pub async fn put_agent_key_role() -> Result<(), Problem> {
+    redirect_if_signed_out(backend()?.put_agent_key_role().await)
 }

@@ -2,30 +2,30 @@
 
 use super::{
     Revocations, list_query,
-    revoked_many::{Revoked, TITLE},
     selection::{chosen_ids, keys, list_with},
-    table::{StatusBadge, or_dash},
 };
+use crate::pages::agent_keys::badges::{StatusBadge, or_dash};
+use crate::pages::agent_keys::bulk_revoke_result::{Revoked, TITLE};
 use crate::{
+    api::{
+        PageResource,
+        agent_keys::{RevokeAgentKeys, find_agent_keys},
+        page_resource,
+    },
     components::{
         badge::{Badge, Tone},
         callout::Callout,
-        dialog::{Dialog, DialogHead, DialogShape},
+        dialog::{Dialog, DialogForm, DialogProblem, DialogShape},
         field::TextField,
-        form::{ActionForm, SubmitButton, use_form},
+        form::{SubmitButton, use_form, use_problem},
         icon::IconName,
-        problem::ProblemCallout,
+        table::{Table, Th},
     },
     model::{
         agent_key::{AgentKey, KeyId, KeyStatus},
         problem::{Problem, ProblemKind},
         revocation::{FoundAgentKeys, KEYS_UNCONFIRMED_MAX, SelectionError, is_many},
         timestamp::Timestamp,
-    },
-    questions::{
-        Answer,
-        agent_keys::{RevokeAgentKeys, find_agent_keys},
-        ask,
     },
     urls,
 };
@@ -40,7 +40,7 @@ pub fn RevokeAgentKeysPage() -> impl IntoView {
     let ids = chosen_ids();
     // Leaving the question leaves the choice as it was.
     let close = list_with(&query, ids.iter().map(String::as_str));
-    let found = ask(move || ids.clone(), find_agent_keys);
+    let found = page_resource(move || ids.clone(), find_agent_keys);
     let revoke = use_form::<RevokeAgentKeys>();
     // What became of the keys stays, also when trying some of them again meets a problem. It is taken over after the
     // question has seen the answer: it must not be gone while parts of it still look.
@@ -68,7 +68,7 @@ pub fn RevokeAgentKeysPage() -> impl IntoView {
 /// The question as soon as it is known what it is about, or why that cannot be known.
 #[component]
 fn Asking(
-    found: Answer<Result<FoundAgentKeys, Problem>>,
+    found: PageResource<Result<FoundAgentKeys, Problem>>,
     revoke: ServerAction<RevokeAgentKeys>,
     close: String,
 ) -> impl IntoView {
@@ -79,12 +79,9 @@ fn Asking(
                 Suspend::new(async move {
                     match found.await {
                         Ok(found) => view! { <Question found revoke close /> }.into_any(),
-                        Err(problem) => view! {
-                            <DialogHead id=TITLE title="Revoke keys" close=close.clone() />
-                            <div data-part="body"><ProblemCallout problem /></div>
-                            <div data-part="foot"><a class="button" autofocus href=close>"Close"</a></div>
+                        Err(problem) => {
+                            view! { <DialogProblem id=TITLE title="Revoke keys" close problem /> }.into_any()
                         }
-                        .into_any(),
                     }
                 })
             }}
@@ -114,19 +111,18 @@ fn Question(
         .iter()
         .map(|key| view! { <input type="hidden" name="ids[]" value=key.id.to_string() /> })
         .collect();
-    let kind = move || Some(revoke.value().get()?.err()?.kind);
-    let not_typed = ProblemKind::KeySelection(SelectionError::NotConfirmed);
+    let problem = use_problem(revoke);
+    let is_not_typed =
+        |problem: &Problem| problem.kind == ProblemKind::KeySelection(SelectionError::NotConfirmed);
     let typing_errors = Signal::derive(move || {
-        let wrong = kind() == Some(ProblemKind::KeySelection(SelectionError::NotConfirmed));
-        wrong
-            .then(|| format!("This is not the number of keys. Type {count}, or cancel."))
+        problem
+            .get()
+            .filter(is_not_typed)
+            .map(|_| format!("This is not the number of keys. Type {count}, or cancel."))
             .into_iter()
             .collect()
     });
-    let problem = move || {
-        let problem = revoke.value().get()?.err()?;
-        (problem.kind != not_typed).then(|| view! { <ProblemCallout problem /> })
-    };
+    let problem = Signal::derive(move || problem.get().filter(|problem| !is_not_typed(problem)));
     let password_needed = found.password_needed;
     let step = if count == 0 {
         None
@@ -160,23 +156,24 @@ fn Question(
         }
     });
     let enter = (count > 0 && password_needed).then(|| view! { <EnterPassword /> });
+    let buttons = view! { {enter} {submit} };
     view! {
-        <ActionForm action=revoke>
+        <DialogForm
+            action=revoke
+            id=TITLE
+            title
+            close
+            question=true
+            cancel=if count == 0 { "Close" } else { "Cancel" }
+            problem
+            submit=buttons.into_any()
+        >
+            {(count > 0).then(|| view! { <Consequences /> })}
+            {note.map(|note| view! { <Callout tone=Tone::Accent small=true><p>{note}</p></Callout> })}
+            <KeyTable keys=revocable.into_iter().chain(left).collect() missing=found.missing now />
+            {step}
             {ids}
-            <DialogHead id=TITLE title close=close.clone() />
-            <div data-part="body" class="stack">
-                {problem}
-                {(count > 0).then(|| view! { <Consequences /> })}
-                {note.map(|note| view! { <Callout tone=Tone::Accent small=true><p>{note}</p></Callout> })}
-                <KeyTable keys=revocable.into_iter().chain(left).collect() missing=found.missing now />
-                {step}
-            </div>
-            <div data-part="foot">
-                <a class="button" autofocus href=close>{if count == 0 { "Close" } else { "Cancel" }}</a>
-                {enter}
-                {submit}
-            </div>
-        </ActionForm>
+        </DialogForm>
     }
     .into_any()
 }
@@ -266,28 +263,22 @@ fn KeyTable(keys: Vec<AgentKey>, missing: Vec<KeyId>, now: Timestamp) -> impl In
             }
         })
         .collect();
+    let head = view! {
+        <Th text="Key" />
+        <Th text="Owner" />
+        <Th text="Status" />
+    };
     view! {
         <div class="panel" data-variant="flat">
-            <div
+            <Table
+                label="Selected keys"
+                caption="Selected keys"
                 class="table key-choice"
-                data-stack="late"
-                data-density="compact"
-                tabindex="0"
-                role="region"
-                aria-label="Selected keys"
-            >
-                <table role="table">
-                    <caption class="visually-hidden">"Selected keys"</caption>
-                    <thead role="rowgroup">
-                        <tr role="row">
-                            <th role="columnheader" scope="col">"Key"</th>
-                            <th role="columnheader" scope="col">"Owner"</th>
-                            <th role="columnheader" scope="col">"Status"</th>
-                        </tr>
-                    </thead>
-                    <tbody role="rowgroup">{rows} {missing}</tbody>
-                </table>
-            </div>
+                stack="late"
+                density="compact"
+                head=head.into_any()
+                rows=view! { {rows} {missing} }.into_any()
+            />
         </div>
     }
     .into_any()

@@ -1,0 +1,93 @@
+//! Signing in and out, the signed-in user, and live sessions.
+
+#[cfg(feature = "server")]
+use super::redirect_if_signed_out;
+use crate::model::{
+    audit_query::SearchText,
+    problem::Problem,
+    secret::Secret,
+    session::SessionList,
+    viewer::{LoginInfo, Viewer},
+};
+#[cfg(feature = "server")]
+use crate::{
+    backend::backend,
+    model::{
+        problem::ProblemKind,
+        session::{EndedSession, SessionId},
+        user::Credentials,
+    },
+    urls,
+};
+use leptos::{prelude::*, server_fn::codec::Postcard};
+
+/// The live sessions of whoever asks.
+#[server(endpoint = "list_own_sessions", output = Postcard)]
+pub async fn list_own_sessions() -> Result<SessionList, Problem> {
+    redirect_if_signed_out(backend()?.list_own_sessions().await)
+}
+
+/// Everybody else's live sessions, of those whose user name holds `name`.
+#[server(endpoint = "list_others_sessions", input = Postcard, output = Postcard)]
+pub async fn list_others_sessions(name: SearchText) -> Result<SessionList, Problem> {
+    redirect_if_signed_out(backend()?.list_others_sessions(name).await)
+}
+
+/// Ends a session. Ending the one in use goes to the sign-in page.
+#[server(endpoint = "end_session", output = Postcard)]
+pub async fn end_session(id: String) -> Result<(), Problem> {
+    let id = SessionId::parse(&id).ok_or(ProblemKind::NotFound)?;
+    let ended = redirect_if_signed_out(backend()?.end_session(id).await)?;
+    if ended == EndedSession::This {
+        leptos_axum::redirect(&urls::login("signed-out"));
+    }
+    Ok(())
+}
+
+/// Ends the sessions of whoever asks, but the one in use. How many.
+#[server(endpoint = "end_other_sessions", output = Postcard)]
+pub async fn end_other_sessions() -> Result<u64, Problem> {
+    redirect_if_signed_out(backend()?.end_other_sessions().await)
+}
+
+/// What the sign-in page shows before anybody is known.
+#[server(endpoint = "read_login_info", output = Postcard)]
+pub async fn read_login_info() -> Result<LoginInfo, Problem> {
+    Ok(backend()?.login_info().await)
+}
+
+/// Signs in and goes to `next`, if that is a page of ours.
+#[server(endpoint = "sign_in", output = Postcard)]
+pub async fn sign_in(
+    username: String,
+    password: Secret,
+    next: Option<String>,
+) -> Result<(), Problem> {
+    backend()?
+        .sign_in(Credentials { username, password })
+        .await?;
+    leptos_axum::redirect(&urls::page_or_list(next.as_deref()));
+    Ok(())
+}
+
+/// Checks the password once more and goes back to `next`, if that is a page of ours.
+#[server(endpoint = "reauthenticate", output = Postcard)]
+pub async fn reauthenticate(password: Secret, next: Option<String>) -> Result<(), Problem> {
+    super::redirect_if_signed_out(backend()?.reauthenticate(password).await)?;
+    leptos_axum::redirect(&urls::page_or_list(next.as_deref()));
+    Ok(())
+}
+
+/// Signs out and goes to the sign-in page.
+#[server(endpoint = "sign_out", output = Postcard)]
+pub async fn sign_out() -> Result<(), Problem> {
+    backend()?.sign_out().await?;
+    leptos_axum::redirect(&urls::login("signed-out"));
+    Ok(())
+}
+
+/// Who is signed in, and what they may do.
+#[server(endpoint = "read_viewer", output = Postcard)]
+pub async fn read_viewer() -> Result<Viewer, Problem> {
+    super::redirect_if_signed_out(backend()?.viewer().await)
+}

@@ -1,0 +1,141 @@
+//! Small parts that the list, the dialogs and a key's own page share: status, privileges, labels.
+
+use crate::{
+    components::{
+        badge::{Badge, Tone},
+        icon::IconName,
+    },
+    model::{
+        agent_key::{Delivery, KeyRights, KeyStatus, Labels},
+        timestamp::Timestamp,
+    },
+};
+use leptos::prelude::*;
+
+/// What a key grants, with a warning where that is more than an agent needs.
+pub(in crate::pages) fn rights_badges(rights: &KeyRights) -> AnyView {
+    let names: Vec<_> = rights
+        .privileges()
+        .iter()
+        .map(|name| view! { <Badge text=name.clone() variant="code" /> })
+        .collect();
+    let finding = rights
+        .finding()
+        .map(|finding| view! { <Badge tone=Tone::Warning text=finding /> });
+    let not_told = (*rights == KeyRights::NotTold).then(|| {
+        view! { <span class="muted" title="Elasticsearch before 8.5 does not show what a key grants">"Not shown"</span> }
+    });
+    view! { {names} {finding} {not_told} }.into_any()
+}
+
+/// What the ledger knows of the secret, where somebody should know it.
+#[component]
+pub(super) fn DeliveryBadge(delivery: Delivery) -> impl IntoView {
+    let text = match delivery {
+        Delivery::MadeElsewhere | Delivery::Confirmed | Delivery::Awaited => return None,
+        Delivery::Unconfirmed => "Secret may never have been seen",
+        Delivery::Never => "Nobody has the secret",
+        Delivery::NotRecorded => "Made here, not recorded",
+    };
+    Some(view! {
+        <div data-part="secondary">
+            <Badge tone=Tone::Warning icon=IconName::Warn text=text />
+        </div>
+    })
+}
+
+/// A key's labels.
+#[component]
+pub(super) fn LabelTags(
+    /// The labels.
+    labels: Labels,
+) -> impl IntoView {
+    let tags: Vec<_> = [
+        ("service", labels.service),
+        ("environment", labels.environment),
+        ("team", labels.team),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.map(|value| (name, value)))
+    .map(|(name, value)| {
+        let title = format!("{name}: {value}");
+        view! {
+            <span class="tag" title=title>
+                <span><span class="visually-hidden">{name} ": "</span><bdi>{value}</bdi></span>
+            </span>
+        }
+    })
+    .collect();
+    (!tags.is_empty()).then(|| view! { <span class="labels">{tags}</span> })
+}
+
+/// What a key does now, in a word, and until when.
+#[component]
+pub fn StatusBadge(
+    /// What the key does.
+    status: KeyStatus,
+    /// The moment from which it is seen.
+    now: Timestamp,
+) -> impl IntoView {
+    let (tone, icon, word, more) = match status {
+        KeyStatus::Active { until: None } => (
+            Tone::Success,
+            IconName::Pass,
+            "Active".to_owned(),
+            "Never expires".to_owned(),
+        ),
+        KeyStatus::Active { until: Some(until) } if status.expires_soon(now) => (
+            Tone::Warning,
+            IconName::Clock,
+            format!("Expires in {}", until.until(now)),
+            until.date(),
+        ),
+        KeyStatus::Active { until: Some(until) } => (
+            Tone::Success,
+            IconName::Pass,
+            "Active".to_owned(),
+            format!("Until {}", until.date()),
+        ),
+        KeyStatus::Expired { at } => (
+            Tone::Neutral,
+            IconName::Skip,
+            "Expired".to_owned(),
+            at.date(),
+        ),
+        KeyStatus::Revoked { at } => (
+            Tone::Neutral,
+            IconName::Revoke,
+            "Revoked".to_owned(),
+            at.map(Timestamp::date).unwrap_or_default(),
+        ),
+    };
+    view! {
+        <Badge tone icon text=word />
+        <div data-part="secondary">{more}</div>
+    }
+    .into_any()
+}
+
+/// A text, or a dash where Elasticsearch tells nothing.
+pub fn or_dash(text: &str) -> String {
+    if text.is_empty() {
+        "—".to_owned()
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Says how long a cached revoked key may still work, and how to clear it from the caches.
+#[component]
+pub fn InCache(
+    /// The key's id, or `*` for every key.
+    #[prop(into)]
+    ids: String,
+) -> impl IntoView {
+    view! {
+        "Elasticsearch could not clear the key cache of every node. Some nodes may accept a revoked key for up to 15 minutes, and APM Server for a minute more. To have it refused at once, an administrator with manage_security sends "
+        <code>"POST /_security/api_key/" {ids} "/_clear_cache"</code>
+        "."
+    }
+    .into_any()
+}
