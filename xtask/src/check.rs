@@ -116,7 +116,7 @@ fn measure_first_load(workspace: &Workspace) -> Result<()> {
     println!("{total:>9}  of {FIRST_LOAD_BYTES_MAX}");
     if total > FIRST_LOAD_BYTES_MAX {
         bail!(
-            "the first load is {} bytes too large; see what grew with `twiggy`; what the list does not need belongs behind `LazyPage`",
+            "the first load is {} bytes too large; see what grew with `twiggy`; what the list does not need belongs behind `SplitPage`",
             total - FIRST_LOAD_BYTES_MAX
         );
     }
