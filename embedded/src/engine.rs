@@ -27,12 +27,12 @@ use crate::{
     version::Version,
 };
 
-/// Time limit for the headers of a connection's first request, in seconds.
-const FIRST_REQUEST_SECONDS_MAX: u64 = 15;
-/// Time limit for requests in flight when the engine stops, in seconds.
-const STOP_SECONDS_MAX: u64 = 10;
-/// Interval between deletions of keys past their retention, in seconds.
-const SWEEP_SECONDS: u64 = 3_600;
+/// Time limit for the headers of a connection's first request.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time limit for requests in flight when the engine stops.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Interval between deletions of keys past their retention.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// Configuration of an engine. The engine reads no environment variables and no files.
 #[derive(Clone, Debug)]
@@ -152,11 +152,11 @@ impl Engine {
             .map_err(|cause| StartError::Listen { address, cause })?
             .handle(handle.clone())
             .http1_only()
-            .first_request_timeout(Duration::from_secs(FIRST_REQUEST_SECONDS_MAX));
+            .first_request_timeout(FIRST_REQUEST_TIMEOUT);
         server
             .http_builder()
             .http1()
-            .header_read_timeout(Duration::from_secs(crate::http::REQUEST_SECONDS_MAX))
+            .header_read_timeout(crate::http::REQUEST_TIMEOUT)
             .max_buf_size(128 * 1024);
         let server = server
             .acceptor(axum_server::accept::NoDelayAcceptor::new())
@@ -189,8 +189,7 @@ impl Engine {
 
     /// Waits for requests in flight, ten seconds at most, and closes the database.
     pub async fn stop(self) {
-        self.handle
-            .graceful_shutdown(Some(Duration::from_secs(STOP_SECONDS_MAX)));
+        self.handle.graceful_shutdown(Some(SHUTDOWN_TIMEOUT));
         // Sending fails only if the sweeper has ended already.
         let _ = self.stopping.send(true);
         for ended in [self.server.await.map(|_| ()), self.sweeper.await] {
@@ -241,7 +240,7 @@ async fn sweep(state: Arc<AppState>, mut stop: watch::Receiver<bool>) {
             Err(error) => tracing::error!(?error, "cannot delete keys that ended long ago"),
         }
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(SWEEP_SECONDS)) => {}
+            () = tokio::time::sleep(SWEEP_INTERVAL) => {}
             _ = stop.changed() => return,
         }
     }

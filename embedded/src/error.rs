@@ -70,13 +70,21 @@ pub(crate) enum ApiError {
     },
     /// Too many requests are waiting.
     Busy,
-    /// The request took longer than [`crate::http::REQUEST_SECONDS_MAX`].
+    /// The request took longer than [`crate::http::REQUEST_TIMEOUT`].
     TimedOut,
     /// A failure of the engine. The text is for the log only.
     Internal(String),
 }
 
 impl ApiError {
+    /// Returns an error if there are broken rules.
+    pub(crate) fn check_rules(broken: Vec<String>) -> Result<(), Self> {
+        if broken.is_empty() {
+            return Ok(());
+        }
+        Err(Self::Validation(broken))
+    }
+
     /// A single broken rule.
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::Validation(vec![message.into()])

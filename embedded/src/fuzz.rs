@@ -50,7 +50,7 @@ fn always<S: Strategy>(strategy: S, rule: impl Fn(S::Value) -> Result<(), TestCa
 #[test]
 fn fuzzed_authorization_does_not_panic() {
     always(malformed_input::authorization(), |value| {
-        if let Ok(Credentials::ApiKey { id, .. }) = credentials::parse(&value) {
+        if let Ok(Credentials::ApiKey { id, .. }) = credentials::parse_header(&value) {
             prop_assert!(!id.is_empty());
         }
         Ok(())
@@ -64,7 +64,7 @@ fn encoded_credentials_round_trip() {
             "ApiKey {}",
             BASE64_STANDARD.encode(format!("{id}:{secret}"))
         );
-        match credentials::parse(sent.as_bytes()) {
+        match credentials::parse_header(sent.as_bytes()) {
             Ok(Credentials::ApiKey {
                 id: read,
                 secret: known,

@@ -6,7 +6,9 @@ pub(crate) mod media_type;
 pub(crate) mod request;
 pub(crate) mod response;
 
+use std::time::Duration;
+
 /// Largest body, in bytes. Larger ones get 413.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// Time limit of a request, in seconds. Slower ones get 503.
-pub(crate) const REQUEST_SECONDS_MAX: u64 = 30;
+/// Time limit of a request. Slower ones get 503.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

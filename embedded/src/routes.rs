@@ -281,7 +281,7 @@ fn done<'r>(response: Result<ApiResponse, ApiError>) -> Handling<'r> {
 /// # Errors
 ///
 /// [`ApiError::UnknownPath`], [`ApiError::WrongMethod`], or a segment that cannot be decoded.
-pub(crate) fn find(
+pub(crate) fn find_route(
     method: &str,
     path: &str,
     uri: &str,

@@ -1,6 +1,6 @@
 //! Serves one request, from its first byte to its last.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, request::Parts};
@@ -11,7 +11,7 @@ use crate::{
     compatibility,
     error::{ApiError, Challenges},
     http::{
-        REQUEST_SECONDS_MAX, body, media_type,
+        REQUEST_TIMEOUT, body, media_type,
         request::{ApiRequest, Parameters},
         response::{self, ApiResponse, ResponseFormat},
     },
@@ -30,17 +30,16 @@ pub(crate) async fn serve<B: BodyExt<Data = Bytes> + Unpin>(
     let opaque_id = parts.headers.get(OPAQUE_ID).cloned();
     if parts.method == Method::OPTIONS {
         return with_opaque_id(
-            response::options(&routes::methods(parts.uri.path())),
+            response::options_response(&routes::methods(parts.uri.path())),
             opaque_id,
         );
     }
-    let limit = Duration::from_secs(REQUEST_SECONDS_MAX);
     let challenges = Challenges {
         tokens: state.token_service,
         version: state.version,
     };
     let mut format = ResponseFormat::plain(&parts.method, &parts.headers, challenges);
-    let outcome = tokio::time::timeout(limit, run(&state, &parts, body, &mut format))
+    let outcome = tokio::time::timeout(REQUEST_TIMEOUT, run(&state, &parts, body, &mut format))
         .await
         .unwrap_or(Err(ApiError::TimedOut));
     let response = match outcome {
@@ -79,13 +78,13 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
         .map_or(Ok(()), |parameters| format.read(parameters));
     let method = parts.method.as_str();
     if !state.version.checks_credentials_first() {
-        routes::find(method, path, uri)?;
+        routes::find_route(method, path, uri)?;
     }
     let authenticated = authenticate(state, &parts.headers, uri).await?;
     let parameters = parameters?;
-    let (route, segments) = routes::find(method, path, uri)?;
+    let (route, segments) = routes::find_route(method, path, uri)?;
     readable?;
-    let body = body::read(&parts.headers, body).await?;
+    let body = body::read_body(&parts.headers, body).await?;
     format.media_type =
         media_type::negotiate(&parts.headers, !body.is_empty(), state.version.major)?;
     let caller = authenticated.caller(route.action)?;

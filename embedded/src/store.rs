@@ -28,8 +28,8 @@ use crate::{
 
 /// Reading connections, which work concurrently with each other and with the writer.
 const READERS: u32 = 4;
-/// Time limit for a free connection, in seconds. Slower requests get 429.
-const CONNECTION_SECONDS_MAX: u64 = 10;
+/// Time limit for a free connection. Slower requests get 429.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Page cache of each of the five connections, in KiB.
 const PAGE_CACHE_KIB: u32 = 8 * 1024;
 
@@ -70,7 +70,7 @@ impl Store {
         let options = create_file(file)?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))
+            .acquire_timeout(CONNECTION_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
             .after_release(|connection, _| Box::pin(has_no_open_transaction(connection)))
@@ -82,7 +82,7 @@ impl Store {
             .map_err(migration_error)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .acquire_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))
+            .acquire_timeout(CONNECTION_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.pragma("query_only", "ON"))
@@ -141,16 +141,16 @@ pub(crate) async fn connect(file: &Path) -> Result<SqliteConnection, OpenError> 
     if !file.exists() {
         return Err(OpenError::File(std::io::ErrorKind::NotFound.into()));
     }
-    Ok(SqliteConnection::connect_with(&options(file)).await?)
+    Ok(SqliteConnection::connect_with(&connect_options(file)).await?)
 }
 
-fn options(file: &Path) -> SqliteConnectOptions {
+fn connect_options(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(CONNECTION_SECONDS_MAX))
+        .busy_timeout(CONNECTION_TIMEOUT)
         .pragma("cache_size", format!("-{PAGE_CACHE_KIB}"))
         .pragma("journal_size_limit", "67108864")
 }
@@ -174,7 +174,7 @@ fn create_file(file: &Path) -> Result<SqliteConnectOptions, OpenError> {
     }
     #[cfg(not(unix))]
     open.open(file)?;
-    Ok(options(file))
+    Ok(connect_options(file))
 }
 
 async fn cluster_uuid(writer: &SqlitePool, random: Random) -> Result<String, OpenError> {
@@ -196,7 +196,7 @@ async fn cluster_uuid(writer: &SqlitePool, random: Random) -> Result<String, Ope
 
 /// Returns the value behind a lock. A poisoned lock is safe, because values are only replaced as a
 /// whole.
-fn read<T: Clone>(lock: &RwLock<T>) -> T {
+fn read_lock<T: Clone>(lock: &RwLock<T>) -> T {
     lock.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 

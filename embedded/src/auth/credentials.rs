@@ -45,11 +45,11 @@ pub(crate) fn credentials(headers: &HeaderMap) -> Result<Credentials, Credential
     let Some(value) = headers.get(AUTHORIZATION) else {
         return Err(CredentialsError::Missing);
     };
-    parse(value.as_bytes())
+    parse_header(value.as_bytes())
 }
 
 /// Parses one header value.
-pub(crate) fn parse(value: &[u8]) -> Result<Credentials, CredentialsError> {
+pub(crate) fn parse_header(value: &[u8]) -> Result<Credentials, CredentialsError> {
     let Ok(value) = std::str::from_utf8(value) else {
         return Err(CredentialsError::Missing);
     };

@@ -81,11 +81,7 @@ impl CreateRequest {
             Some(&self.metadata),
             version,
         ));
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::Validation(problems))
-        }
+        ApiError::check_rules(problems)
     }
 }
 

@@ -105,7 +105,7 @@ impl QueryRequest {
         let size = number(&mut fields, "size", 10)?;
         let sort = fields
             .value("sort")
-            .map_or_else(|| Ok(Vec::new()), sort::parse)?;
+            .map_or_else(|| Ok(Vec::new()), sort::parse_sort)?;
         let search_after = fields
             .array("search_after")?
             .map(|after| sort::parse_after(&after, &sort, reader.now_ms()))

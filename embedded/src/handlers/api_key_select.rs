@@ -29,13 +29,7 @@ pub(crate) async fn get_api_keys(request: &ApiRequest<'_>) -> Result<ApiResponse
         &request.caller,
         request.action,
         KeyOperation::Get,
-        &RequestedKeys {
-            owner: selection.owner,
-            username: selection.username.as_deref(),
-            realm_name: selection.realm_name.as_deref(),
-            ids: &selection.ids,
-            with_limited_by: input.with_limited_by,
-        },
+        &selection.requested_keys(input.with_limited_by),
     )?;
     let mut condition = selection.to_sql(&request.caller);
     if input.active_only {
@@ -82,11 +76,7 @@ impl GetRequest {
 
     fn validate(&self) -> Result<(), ApiError> {
         let problems = self.selection.problems("api key id");
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::Validation(problems))
-        }
+        ApiError::check_rules(problems)
     }
 }
 
@@ -107,13 +97,7 @@ pub(crate) async fn invalidate_api_keys(request: &ApiRequest<'_>) -> Result<ApiR
         &request.caller,
         request.action,
         KeyOperation::Invalidate,
-        &RequestedKeys {
-            owner: selection.owner,
-            username: selection.username.as_deref(),
-            realm_name: selection.realm_name.as_deref(),
-            ids: &selection.ids,
-            with_limited_by: false,
-        },
+        &selection.requested_keys(false),
     )?;
     let mut condition = selection.to_sql(&request.caller);
     condition.push(" AND invalidated = 0");
@@ -183,11 +167,7 @@ impl InvalidateRequest {
             );
         }
         problems.extend(selection.problems("api key id(s)"));
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::Validation(problems))
-        }
+        ApiError::check_rules(problems)
     }
 }
 
@@ -225,6 +205,16 @@ impl Selection {
             ));
         }
         problems
+    }
+
+    fn requested_keys(&self, with_limited_by: bool) -> RequestedKeys<'_> {
+        RequestedKeys {
+            owner: self.owner,
+            username: self.username.as_deref(),
+            realm_name: self.realm_name.as_deref(),
+            ids: &self.ids,
+            with_limited_by,
+        }
     }
 
     /// The selection as an SQL condition.

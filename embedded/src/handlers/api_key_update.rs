@@ -57,11 +57,7 @@ impl UpdateRequest {
     fn validate(&self, version: Version) -> Result<(), ApiError> {
         let descriptors = self.role_descriptors.as_deref().unwrap_or_default();
         let problems = content_problems(descriptors, self.metadata.as_ref(), version);
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::Validation(problems))
-        }
+        ApiError::check_rules(problems)
     }
 
     fn check_restrictions(&self) -> Result<(), ApiError> {

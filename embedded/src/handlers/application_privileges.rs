@@ -21,13 +21,13 @@ use crate::{
 pub(crate) async fn put_application_privileges(
     request: &ApiRequest<'_>,
 ) -> Result<ApiResponse, ApiError> {
-    let privileges = parse(request.json()?)?;
-    validate(&privileges)?;
+    let privileges = parse_privileges(request.json()?)?;
+    validate_privileges(&privileges)?;
     let applications: Vec<&str> = privileges
         .iter()
         .map(|(application, _, _)| application.as_str())
         .collect();
-    authorize(request, &applications)?;
+    authorize_applications(request, &applications)?;
     let created = request
         .state
         .store
@@ -43,7 +43,7 @@ pub(crate) async fn put_application_privileges(
     Ok(ApiResponse::ok(Value::Object(body)))
 }
 
-fn parse(body: Value) -> Result<Vec<(String, String, ApplicationPrivilege)>, ApiError> {
+fn parse_privileges(body: Value) -> Result<Vec<(String, String, ApplicationPrivilege)>, ApiError> {
     let expected = || ApiError::parse("expected an object of applications with their privileges");
     let Value::Object(applications) = body else {
         return Err(expected());
@@ -76,7 +76,9 @@ fn parse(body: Value) -> Result<Vec<(String, String, ApplicationPrivilege)>, Api
     Ok(privileges)
 }
 
-fn validate(privileges: &[(String, String, ApplicationPrivilege)]) -> Result<(), ApiError> {
+fn validate_privileges(
+    privileges: &[(String, String, ApplicationPrivilege)],
+) -> Result<(), ApiError> {
     let mut problems = Vec::new();
     if privileges.is_empty() {
         problems.push("At least one application privilege must be provided".to_owned());
@@ -103,11 +105,7 @@ fn validate(privileges: &[(String, String, ApplicationPrivilege)]) -> Result<(),
             problems.push("metadata keys may not start with [_]".to_owned());
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::Validation(problems))
-    }
+    ApiError::check_rules(problems)
 }
 
 /// Returns the requested privileges; 404 when names were given and none exists.
@@ -116,7 +114,7 @@ pub(crate) fn get_application_privileges(
 ) -> Result<ApiResponse, ApiError> {
     let application = request.segments.first().map(String::as_str);
     let names = request.segment_list(1);
-    authorize(request, application.as_slice())?;
+    authorize_applications(request, application.as_slice())?;
     let registered = request.state.store.application_privileges();
     let mut body = Map::new();
     for (known, privileges) in registered.iter() {
@@ -144,7 +142,7 @@ pub(crate) async fn delete_application_privileges(
 ) -> Result<ApiResponse, ApiError> {
     let application = request.segment(0);
     let names = request.segment_list(1);
-    authorize(request, &[application])?;
+    authorize_applications(request, &[application])?;
     let found = request
         .state
         .store
@@ -173,7 +171,7 @@ pub(crate) fn get_builtin_privileges(request: &ApiRequest<'_>) -> Result<ApiResp
 
 /// Checks that the caller may read or change privileges of the applications: by the action's own
 /// privileges, or by `global.application.manage` of a role.
-fn authorize(request: &ApiRequest<'_>, applications: &[&str]) -> Result<(), ApiError> {
+fn authorize_applications(request: &ApiRequest<'_>, applications: &[&str]) -> Result<(), ApiError> {
     let permission = &request.caller.subject.permission;
     let managed = !applications.is_empty()
         && applications

@@ -190,9 +190,7 @@ impl HasPrivilegesRequest {
                     .filter_map(|name| privilege_or_action_problem(name)),
             );
         }
-        if !problems.is_empty() {
-            return Err(ApiError::Validation(problems));
-        }
+        ApiError::check_rules(problems)?;
         let mut cluster_names = self.cluster.iter();
         if let Some(problem) = cluster_names.find_map(|name| cluster::problem(name, version)) {
             return Err(ApiError::illegal(problem));

@@ -14,7 +14,7 @@ const RULE_LEVELS_MAX: usize = 32;
 
 pub(crate) async fn put_role_mapping(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let name = request.segment(0);
-    let mapping = parse(request.fields_xcontent("role-mapping")?)?;
+    let mapping = parse_mapping(request.fields_xcontent("role-mapping")?)?;
     request.authorize()?;
     let created = request.state.store.put_role_mapping(name, &mapping).await?;
     Ok(ApiResponse::ok(
@@ -22,7 +22,7 @@ pub(crate) async fn put_role_mapping(request: &ApiRequest<'_>) -> Result<ApiResp
     ))
 }
 
-fn parse(mut fields: Fields) -> Result<Value, ApiError> {
+fn parse_mapping(mut fields: Fields) -> Result<Value, ApiError> {
     let enabled = fields.boolean("enabled")?;
     let roles = fields.strings("roles")?.unwrap_or_default();
     let templates = fields.array("role_templates")?.unwrap_or_default();
@@ -44,9 +44,7 @@ fn parse(mut fields: Fields) -> Result<Value, ApiError> {
     if metadata.keys().any(|key| key.starts_with('_')) {
         problems.push("metadata keys may not start with [_]".to_owned());
     }
-    if !problems.is_empty() {
-        return Err(ApiError::Validation(problems));
-    }
+    ApiError::check_rules(problems)?;
     let mut mapping = Map::new();
     mapping.insert("enabled".to_owned(), enabled.unwrap_or(true).into());
     if templates.is_empty() {

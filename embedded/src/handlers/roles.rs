@@ -16,24 +16,20 @@ use crate::{
 pub(crate) async fn put_role(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let name = request.segment(0);
     let role = RoleDescriptor::parse(name, request.json()?, DescriptorKind::Role)?;
-    validate(name, &role, request.state.version)?;
+    validate_role(name, &role, request.state.version)?;
     request.authorize()?;
     let created = request.state.store.put_role(name, &role).await?;
     Ok(ApiResponse::ok(json!({ "role": { "created": created } })))
 }
 
-fn validate(name: &str, role: &RoleDescriptor, version: Version) -> Result<(), ApiError> {
+fn validate_role(name: &str, role: &RoleDescriptor, version: Version) -> Result<(), ApiError> {
     let mut problems = Vec::new();
     problems.extend(role_name_problem(name, DescriptorKind::Role));
     if BUILT_IN_ROLES.contains_key(name) {
         problems.push(format!("Role [{name}] is reserved and may not be used."));
     }
     problems.extend(role.problems(version));
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::Validation(problems))
-    }
+    ApiError::check_rules(problems)
 }
 
 /// Returns the requested roles, built-in ones included, all by default; 404 when none of the named

@@ -122,11 +122,7 @@ impl PutUserRequest {
         if self.metadata.keys().any(|key| key.starts_with('_')) {
             problems.push("metadata keys may not start with [_]".to_owned());
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::Validation(problems))
-        }
+        ApiError::check_rules(problems)
     }
 }
 

@@ -14,18 +14,18 @@ use super::BODY_BYTES_MAX;
 use crate::error::ApiError;
 
 /// Reads and decompresses the body. Returns at most [`BODY_BYTES_MAX`] bytes.
-pub(crate) async fn read<B: BodyExt<Data = Bytes> + Unpin>(
+pub(crate) async fn read_body<B: BodyExt<Data = Bytes> + Unpin>(
     headers: &HeaderMap,
     body: B,
 ) -> Result<Bytes, ApiError> {
-    let body = collect(headers, body).await?;
+    let body = collect_frames(headers, body).await?;
     match headers.get(CONTENT_ENCODING) {
         Some(encoding) if !body.is_empty() => unpack(encoding.as_bytes(), body),
         _ => Ok(body),
     }
 }
 
-async fn collect<B: BodyExt<Data = Bytes> + Unpin>(
+async fn collect_frames<B: BodyExt<Data = Bytes> + Unpin>(
     headers: &HeaderMap,
     mut body: B,
 ) -> Result<Bytes, ApiError> {

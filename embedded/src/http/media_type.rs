@@ -45,8 +45,8 @@ pub(crate) fn negotiate(
     with_body: bool,
     major: u32,
 ) -> Result<MediaType, ApiError> {
-    let accept = read(headers, &ACCEPT, "Accept")?;
-    let content_type = read(headers, &CONTENT_TYPE, "Content-Type")?;
+    let accept = read_header(headers, &ACCEPT, "Accept")?;
+    let content_type = read_header(headers, &CONTENT_TYPE, "Content-Type")?;
     if with_body && !matches!(content_type, Some((Named::Json | Named::Version(_), _))) {
         let sent = content_type.map(|(_, text)| text.to_owned());
         return Err(ApiError::UnsupportedContentType(sent));
@@ -94,7 +94,7 @@ fn incompatible(reason: String) -> ApiError {
 }
 
 /// Returns the header's media type and text; `None` if it is absent or leaves the choice open.
-fn read<'h>(
+fn read_header<'h>(
     headers: &'h HeaderMap,
     header: &HeaderName,
     name: &'static str,
@@ -119,12 +119,13 @@ fn read<'h>(
     if text.contains(',') || text.starts_with("*/*") {
         return Ok(None);
     }
-    let named = parse(text).ok_or_else(|| refuse(format!("invalid media-type [{text}]")))?;
+    let named =
+        parse_media_type(text).ok_or_else(|| refuse(format!("invalid media-type [{text}]")))?;
     Ok(Some((named, text)))
 }
 
 /// Returns `None` for an invalid media type.
-fn parse(text: &str) -> Option<Named> {
+fn parse_media_type(text: &str) -> Option<Named> {
     let mut parts = text.split(';').map(str::trim);
     let (kind, subtype) = parts.next()?.split_once('/')?;
     let is_token = |token: &str| {

@@ -157,7 +157,7 @@ fn too_large() -> Response<Full<Bytes>> {
 }
 
 /// The response to OPTIONS, with the methods of the path.
-pub(crate) fn options(allowed: &[&'static str]) -> Response<Full<Bytes>> {
+pub(crate) fn options_response(allowed: &[&'static str]) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     let headers = response.headers_mut();
     headers.insert(PRODUCT, HeaderValue::from_static("Elasticsearch"));

@@ -50,7 +50,7 @@ pub(crate) enum AggregationKind {
         dates: bool,
     },
     Composite {
-        sources: Vec<Source>,
+        sources: Vec<CompositeSource>,
         size: usize,
         after: Option<Map<String, Json>>,
     },
@@ -80,7 +80,7 @@ pub(crate) struct Range {
 
 /// One field of a composite bucket's key.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct CompositeSource {
     pub(crate) name: String,
     pub(crate) field: Field,
     pub(crate) descending: bool,
@@ -400,7 +400,7 @@ fn read_composite(name: &str, fields: &mut Fields) -> Result<AggregationKind, Ap
         }
         let descending = terms.string("order")?.as_deref() == Some("desc");
         terms.finish()?;
-        sources.push(Source {
+        sources.push(CompositeSource {
             name: source_name,
             field,
             descending,

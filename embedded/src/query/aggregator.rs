@@ -7,7 +7,7 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     Bound, Query, Value,
-    aggregation::{Aggregation, AggregationKind, Buckets, Range, Source, TermsOrder},
+    aggregation::{Aggregation, AggregationKind, Buckets, CompositeSource, Range, TermsOrder},
     bucket_values::{beyond, equal, key_of, raw, shown_key},
     counts::{total, values},
     field::{Field, FieldKind},
@@ -322,7 +322,7 @@ impl<'a> Aggregator<'a> {
         &mut self,
         query: &Query,
         inner: &[Aggregation],
-        sources: &[Source],
+        sources: &[CompositeSource],
         size: usize,
         after: Option<&Map<String, Json>>,
     ) -> Result<Json, ApiError> {

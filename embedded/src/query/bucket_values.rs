@@ -8,7 +8,7 @@ use crate::{
     error::ApiError,
     query::{
         Query, Value,
-        aggregation::Source,
+        aggregation::CompositeSource,
         field::{Field, FieldKind},
     },
     store::sql::Sql,
@@ -66,7 +66,7 @@ pub(super) fn key_of(field: &Field, value: &Raw) -> Map<String, Json> {
 
 /// Selects the buckets after the one with the key `after`.
 pub(super) fn beyond(
-    sources: &[Source],
+    sources: &[CompositeSource],
     columns: &[&'static str],
     after: &Map<String, Json>,
 ) -> Result<Sql, ApiError> {

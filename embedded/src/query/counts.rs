@@ -112,14 +112,14 @@ fn is_grouped(field: &Field) -> bool {
 /// suffice.
 fn boundary_days(query: &Query) -> Option<Vec<i64>> {
     let mut days = Vec::new();
-    collect(query, &mut days)?;
+    collect_days(query, &mut days)?;
     days.sort_unstable();
     days.dedup();
     // With many bounds it is cheaper to count the keys.
     (days.len() <= 8).then_some(days)
 }
 
-fn collect(query: &Query, days: &mut Vec<i64>) -> Option<()> {
+fn collect_days(query: &Query, days: &mut Vec<i64>) -> Option<()> {
     match query {
         Query::All | Query::None => Some(()),
         Query::Ids(_) => None,
@@ -128,7 +128,7 @@ fn collect(query: &Query, days: &mut Vec<i64>) -> Option<()> {
             .iter()
             .chain(&inner.must_not)
             .chain(&inner.should)
-            .try_for_each(|query| collect(query, days)),
+            .try_for_each(|query| collect_days(query, days)),
         Query::Exists(Field::Expiration) => Some(()),
         Query::Range {
             field: Field::Expiration,

@@ -59,14 +59,14 @@ impl QueryReader {
         };
         match name.as_str() {
             "match_all" => {
-                options(body, "match_all")?.finish()?;
+                query_options(body, "match_all")?.finish()?;
                 Ok(Query::All)
             }
             "bool" => self.read_bool(body, level),
             "term" | "match" => self.read_term(&name, body),
             "terms" => self.read_terms(body),
             "ids" => {
-                let mut fields = options(body, "ids")?;
+                let mut fields = query_options(body, "ids")?;
                 let ids = fields.strings("values")?.unwrap_or_default();
                 fields.finish()?;
                 Ok(Query::Ids(ids))
@@ -89,7 +89,7 @@ impl QueryReader {
                 })
             }
             "exists" => {
-                let mut fields = options(body, "exists")?;
+                let mut fields = query_options(body, "exists")?;
                 let field = fields
                     .string("field")?
                     .ok_or_else(|| malformed("exists", "must be provided with a [field]"))?;
@@ -97,9 +97,10 @@ impl QueryReader {
                 Ok(Query::Exists(Field::parse(&field)?))
             }
             "range" => self.read_range(body),
-            "simple_query_string" => {
-                simple_query_string::read(options(body, "simple_query_string")?)
-            }
+            "simple_query_string" => simple_query_string::parse_simple_query_string(query_options(
+                body,
+                "simple_query_string",
+            )?),
             other => Err(ApiError::illegal(format!(
                 "Query type [{other}] is not supported for API Key query"
             ))),
@@ -107,7 +108,7 @@ impl QueryReader {
     }
 
     fn read_bool(&mut self, body: Json, level: usize) -> Result<Query, ApiError> {
-        let mut fields = options(body, "bool")?;
+        let mut fields = query_options(body, "bool")?;
         let mut clauses = |names: &[&str]| -> Result<Vec<Query>, ApiError> {
             let mut queries = Vec::new();
             for name in names {
@@ -146,7 +147,7 @@ impl QueryReader {
         let mut case_insensitive = false;
         let value = match content {
             Json::Object(content) => {
-                let mut fields = options(Json::Object(content), name)?;
+                let mut fields = query_options(Json::Object(content), name)?;
                 let value = fields
                     .value(key)
                     .ok_or_else(|| malformed(name, &format!("[{key}] is missing")))?;
@@ -231,7 +232,7 @@ impl QueryReader {
         let mut case_insensitive = false;
         let value = match content {
             Json::Object(content) => {
-                let mut fields = options(Json::Object(content), name)?;
+                let mut fields = query_options(Json::Object(content), name)?;
                 let value = match fields.value("value") {
                     Some(value) => value,
                     // Lucene's name of the field.
@@ -265,7 +266,7 @@ impl QueryReader {
 
     fn read_range(&mut self, body: Json) -> Result<Query, ApiError> {
         let (field, content) = one_field(body, "range")?;
-        let mut fields = options(content, "range")?;
+        let mut fields = query_options(content, "range")?;
         if fields.value("relation").is_some() {
             return Err(ApiError::illegal(
                 "range query with relation is not supported for API Key query",
@@ -349,7 +350,7 @@ fn object(value: Json, name: &str) -> Result<Map<String, Json>, ApiError> {
 }
 
 /// The options of a query, without the two that all queries have.
-fn options(value: Json, name: &str) -> Result<Fields, ApiError> {
+fn query_options(value: Json, name: &str) -> Result<Fields, ApiError> {
     let mut options = object(value, name)?;
     options.remove("boost");
     options.remove("_name");

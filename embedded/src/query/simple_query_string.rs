@@ -9,7 +9,7 @@ const WORDS_MAX: usize = 256;
 const ALL_TEXT_FIELDS: [&str; 5] = ["name", "username", "realm_name", "type", "metadata"];
 
 /// Parses the query.
-pub(super) fn read(mut options: Fields) -> Result<Query, ApiError> {
+pub(super) fn parse_simple_query_string(mut options: Fields) -> Result<Query, ApiError> {
     let query = options
         .string("query")?
         .ok_or_else(|| ApiError::parse("[simple_query_string] query text missing"))?;

@@ -28,7 +28,7 @@ pub(crate) struct SortField {
 }
 
 /// Parses `sort`: a name, an object, or a list of them.
-pub(crate) fn parse(json: Json) -> Result<Vec<SortField>, ApiError> {
+pub(crate) fn parse_sort(json: Json) -> Result<Vec<SortField>, ApiError> {
     let entries = match json {
         Json::Array(entries) => entries,
         one => vec![one],

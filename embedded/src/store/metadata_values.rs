@@ -19,7 +19,7 @@ impl MetadataValues {
     pub(crate) fn of(metadata: &Map<String, Value>) -> Self {
         let mut all = Vec::new();
         for (name, value) in metadata {
-            collect(name, value, &mut all);
+            flatten(name, value, &mut all);
         }
         all.sort();
         all.dedup();
@@ -56,7 +56,7 @@ impl MetadataValues {
     pub(super) fn at(metadata: &Map<String, Value>, path: &str) -> Vec<String> {
         let mut all = Vec::new();
         for (name, value) in metadata {
-            collect(name, value, &mut all);
+            flatten(name, value, &mut all);
         }
         all.into_iter()
             .filter(|(known, _)| known == path)
@@ -82,7 +82,7 @@ impl MetadataValues {
     }
 }
 
-fn collect(path: &str, value: &Value, all: &mut Vec<(String, String)>) {
+fn flatten(path: &str, value: &Value, all: &mut Vec<(String, String)>) {
     match value {
         Value::Null => {}
         Value::Bool(value) => all.push((path.to_owned(), value.to_string())),
@@ -90,12 +90,12 @@ fn collect(path: &str, value: &Value, all: &mut Vec<(String, String)>) {
         Value::String(value) => all.push((path.to_owned(), value.clone())),
         Value::Array(values) => {
             for value in values {
-                collect(path, value, all);
+                flatten(path, value, all);
             }
         }
         Value::Object(fields) => {
             for (name, value) in fields {
-                collect(&format!("{path}.{name}"), value, all);
+                flatten(&format!("{path}.{name}"), value, all);
             }
         }
     }

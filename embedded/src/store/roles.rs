@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Store, read, replace};
+use super::{Store, read_lock, replace};
 use crate::{
     error::ApiError,
     privileges::application::{ApplicationPrivilege, Registered},
@@ -20,7 +20,7 @@ use crate::{
 impl Store {
     /// The roles created through the API.
     pub(crate) fn roles(&self) -> Arc<RoleMap> {
-        read(&self.roles)
+        read_lock(&self.roles)
     }
 
     /// The role with this name, built-in or created.
@@ -153,7 +153,7 @@ impl Store {
 
 impl Store {
     pub(crate) fn application_privileges(&self) -> Arc<Registered> {
-        read(&self.application_privileges)
+        read_lock(&self.application_privileges)
     }
 
     /// Creates or replaces privileges, all or none. Returns for each whether it is new.

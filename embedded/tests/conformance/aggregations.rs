@@ -1,4 +1,4 @@
-//! Contract §5.3: aggregations.
+//! Aggregations.
 
 use crate::support::*;
 

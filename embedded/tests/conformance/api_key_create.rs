@@ -1,4 +1,4 @@
-//! Contract §5.1 and §3.1: creating keys.
+//! Creating keys.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 

@@ -1,4 +1,4 @@
-//! Contract §5.2 and §3.2: getting keys.
+//! Getting keys.
 
 use crate::support::*;
 

@@ -1,4 +1,4 @@
-//! Contract §5.7: granting keys.
+//! Granting keys.
 
 use crate::support::*;
 

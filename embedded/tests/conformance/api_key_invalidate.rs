@@ -1,4 +1,4 @@
-//! Contract §5.6: invalidating keys.
+//! Invalidating keys.
 
 use crate::support::*;
 

@@ -1,4 +1,4 @@
-//! Contract §5.3: querying keys.
+//! Querying keys.
 
 use crate::support::*;
 

@@ -1,4 +1,4 @@
-//! Contract §5.4 and §5.5: updating keys.
+//! Updating keys.
 
 use crate::support::*;
 

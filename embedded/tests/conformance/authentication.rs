@@ -1,4 +1,4 @@
-//! Contract §2: schemes, the checks of a key and their order, the 401 body, run-as.
+//! Schemes, the checks of a key and their order, the 401 body, run-as.
 
 use base64::{
     Engine as _,

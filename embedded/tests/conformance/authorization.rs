@@ -1,4 +1,4 @@
-//! Contract §4: the authorization matrix, checked with one privilege at a time.
+//! The authorization matrix, checked with one privilege at a time.
 
 use crate::support::*;
 

@@ -1,4 +1,4 @@
-//! Contract §8: cluster information.
+//! Cluster information.
 
 use crate::support::*;
 

@@ -1,4 +1,4 @@
-//! Contract §6.1: privilege checks.
+//! Privilege checks.
 
 use crate::support::*;
 

@@ -1,4 +1,4 @@
-//! Tests of the contract over HTTP, one for each rule.
+//! Tests of Elasticsearch's API contract over HTTP, one for each rule.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -20,6 +20,7 @@ mod authorization;
 mod cluster;
 mod has_privileges;
 mod malformed_input;
+mod media_types;
 mod passwords;
 mod privileges;
 mod properties;

@@ -1,4 +1,4 @@
-//! Contract §6.2 and §6.3: own privileges, application privileges, built-in names.
+//! Own privileges, application privileges, built-in names.
 
 use crate::support::*;
 

@@ -1,4 +1,4 @@
-//! Contract §7.1 and §3.3: roles.
+//! Roles.
 
 use crate::support::*;
 

@@ -1,4 +1,4 @@
-//! Contract §7.3: OAuth2 tokens.
+//! OAuth2 tokens.
 
 use crate::support::*;
 

@@ -1,4 +1,4 @@
-//! Contract §7.2: users and passwords.
+//! Users and passwords.
 
 use crate::support::*;
 
