@@ -31,7 +31,7 @@ mod gate;
 use crate::elasticsearch::{
     Connection, Error,
     capabilities::Capability,
-    has_privileges::{ApplicationQuestion, PrivilegeAnswer, PrivilegeQuestion},
+    security::{ApplicationPrivileges, GrantedPrivileges, PrivilegesRequest},
 };
 use app::model::{
     agent_key::AgentPrivileges,
@@ -165,14 +165,14 @@ impl Actor {
         identity: Identity,
         gate: &Gate,
     ) -> Result<Self, Error> {
-        let mut application = vec![ApplicationQuestion {
+        let mut application = vec![ApplicationPrivileges {
             application: APM,
             privileges: vec![EVENT_WRITE, CONFIG_AGENT_READ],
             resources: vec!["*"],
         }];
         let resources = gate.resources(connection).await?;
         application.extend(gate.question(&resources));
-        let mut question = PrivilegeQuestion {
+        let mut question = PrivilegesRequest {
             cluster: &CLUSTER,
             application,
         };
@@ -229,9 +229,9 @@ pub async fn missing_for_new_key(
     privileges: &AgentPrivileges,
 ) -> Result<Vec<MissingPrivilege>, Error> {
     let names = privileges.names();
-    let question = PrivilegeQuestion {
+    let question = PrivilegesRequest {
         cluster: &[MANAGE_OWN_API_KEY],
-        application: vec![ApplicationQuestion {
+        application: vec![ApplicationPrivileges {
             application: APM,
             privileges: names.clone(),
             resources: vec!["*"],
@@ -247,7 +247,7 @@ pub async fn missing_for_new_key(
     Ok(missing)
 }
 
-fn judge(answer: &PrivilegeAnswer, gate: &Gate, spaces: &[String]) -> Access {
+fn judge(answer: &GrantedPrivileges, gate: &Gate, spaces: &[String]) -> Access {
     let security = answer.cluster(MANAGE_SECURITY);
     let everybodys = security || answer.cluster(MANAGE_API_KEY);
     let own = everybodys || answer.cluster(MANAGE_OWN_API_KEY);

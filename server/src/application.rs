@@ -50,7 +50,7 @@ pub enum StartError {
     },
     /// The client of Elasticsearch cannot be made.
     #[error(transparent)]
-    Elasticsearch(#[from] elasticsearch::StartError),
+    Elasticsearch(#[from] elasticsearch::ClientError),
     /// The engine's own address makes no URL: a mistake of ours.
     #[error("the embedded engine's address makes no URL")]
     EngineAddress(#[from] url::ParseError),

@@ -10,7 +10,7 @@ mod source;
 
 use crate::{
     audit::destination::Destination,
-    elasticsearch::Credential,
+    credential::Credential,
     http::{bounds::Bounds, caller::TrustedProxies},
     store::Durability,
 };

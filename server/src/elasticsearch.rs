@@ -1,26 +1,24 @@
-//! Elasticsearch, over HTTP: the same client for the embedded engine and for a cluster.
+//! Client of Elasticsearch's HTTP API, for the embedded engine and for a cluster alike.
 //!
-//! One file, one operation. Every call carries the signed-in person's own credential, so nobody can do here what
-//! Elasticsearch would not let them do; no call follows a redirect, none is sent twice, and each is bounded in
-//! time and size. [`Error`] tells not only what went wrong, but for a change also whether it is sure that nothing
-//! happened.
+//! Every call carries the signed-in user's own credential, so Elasticsearch enforces its own privileges. No call
+//! follows a redirect, none is sent twice, and each is bounded in time and size. After a failed change, [`Error`] says
+//! whether it may have been applied.
 
-mod answer;
-pub mod api_key;
-pub mod authenticate;
 pub mod breaker;
+mod call;
 pub mod capabilities;
-pub mod connection;
-pub mod credential;
+mod client;
 pub mod error;
-pub mod has_privileges;
-pub mod info;
-mod queue;
-pub(crate) mod recheck;
-pub mod role;
+pub mod keys;
+mod recheck;
+mod rejections;
+mod response;
+pub mod security;
+mod tls;
 mod transport;
-pub mod user;
+pub mod users;
 
-pub use connection::{Connection, Elasticsearch, StartError};
-pub use credential::Credential;
+pub use client::{Connection, Elasticsearch};
 pub use error::Error;
+pub(crate) use recheck::cannot_check;
+pub use tls::ClientError;

@@ -86,7 +86,7 @@ pub enum Failure {
 impl Failure {
     /// A fault of a call that changes something: unless it is sure that nothing happened, it is unconfirmed.
     pub fn of_write(error: elasticsearch::Error) -> Self {
-        if error.surely_nothing_happened() {
+        if error.is_definitely_not_applied() {
             Self::Elasticsearch(error)
         } else {
             Self::Unconfirmed(error)

@@ -5,7 +5,7 @@ pub mod connection;
 use crate::{
     access, agent_keys,
     audit::{Origin, Stamp},
-    elasticsearch::Credential,
+    credential::Credential,
     failure::Failure,
     request_id::RequestId,
     services::{Person, Services},
@@ -41,7 +41,7 @@ pub async fn recover(services: &Services) -> Result<(), Failure> {
 
 /// One round. What fails is logged and tried again in the next one.
 pub async fn tidy(services: &Services, service: Option<&Credential>) {
-    if services.elasticsearch.is_given_up() {
+    if services.elasticsearch.is_circuit_open() {
         // So that the end of an outage is noticed without traffic, too.
         services.elasticsearch.is_reachable().await;
     }

@@ -20,6 +20,7 @@ pub mod backend;
 pub mod backup;
 pub mod clock;
 pub mod config;
+pub mod credential;
 pub mod elasticsearch;
 pub mod failure;
 pub mod housekeeping;

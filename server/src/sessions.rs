@@ -20,7 +20,7 @@ mod server_key;
 mod sign_in;
 mod user_agent;
 
-use crate::{access::Identity, elasticsearch::Credential};
+use crate::{access::Identity, credential::Credential};
 use app::model::{
     session::{SessionEnd, SessionId},
     timestamp::Timestamp,

@@ -14,7 +14,7 @@ pub mod set_enabled;
 use crate::{
     access::Grant,
     audit::{Action, Target},
-    elasticsearch::user::get::StoredUser,
+    elasticsearch::users::StoredUser,
     failure::Failure,
     operation::{self, Changed},
     services::{Person, Services},

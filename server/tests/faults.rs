@@ -329,7 +329,7 @@ async fn a_certificate_that_cannot_be_verified_is_named() {
 }
 
 #[tokio::test]
-async fn an_elasticsearch_that_never_answers_is_given_up() {
+async fn an_elasticsearch_that_never_answers_is_circuit_open() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(QUERY, Fault::Silence(Duration::from_secs(60)));

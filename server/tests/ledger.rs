@@ -14,7 +14,7 @@ use app::model::{
     problem::ProblemKind,
 };
 use http::StatusCode;
-use server::{clock::Clock, elasticsearch::Credential, housekeeping};
+use server::{clock::Clock, credential::Credential, housekeeping};
 use std::{
     collections::BTreeSet,
     sync::Arc,

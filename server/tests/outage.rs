@@ -16,8 +16,8 @@ const UNREACHABLE: ProblemKind = ProblemKind::Elasticsearch(ElasticsearchFault::
 const LIST: &str = "/settings/agent-keys";
 const SESSIONS: &str = "/settings/sessions";
 
-pub(crate) fn is_given_up(app: &App) -> bool {
-    app.application.services().elasticsearch.is_given_up()
+pub(crate) fn is_circuit_open(app: &App) -> bool {
+    app.application.services().elasticsearch.is_circuit_open()
 }
 
 /// How long it took to be told that there is no Elasticsearch.
@@ -30,7 +30,7 @@ async fn is_refused(browser: &Browser) -> Duration {
 /// Asks until nobody waits any more; every wait.
 async fn give_up(app: &App, browser: &Browser) -> Vec<Duration> {
     let waits = futures::future::join_all((0..5).map(|_| is_refused(browser))).await;
-    assert!(is_given_up(app));
+    assert!(is_circuit_open(app));
     waits
 }
 

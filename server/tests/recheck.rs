@@ -208,7 +208,7 @@ async fn every_kind_of_outage_is_over_within_six_seconds() {
     let ada = app.with_key_user("ada").await;
     machine.switch_off().await;
     futures::future::join_all((0..5).map(|_| ask(&ada))).await;
-    assert!(crate::outage::is_given_up(&app));
+    assert!(crate::outage::is_circuit_open(&app));
     machine.switch_on();
     is_back(&ada, "a full backlog").await;
 }
@@ -252,7 +252,7 @@ async fn an_outage_behind_a_slow_link_ends_within_six_seconds() {
     let ada = app.with_key_user("ada").await;
     proxy.fail("", Fault::Silence(Duration::from_secs(60)));
     tokio::join!(ask(&ada), ask(&ada));
-    assert!(crate::outage::is_given_up(&app));
+    assert!(crate::outage::is_circuit_open(&app));
     proxy.delay(Duration::from_millis(150));
     proxy.heal();
     is_back(&ada, "a slow link").await;
@@ -264,12 +264,12 @@ async fn the_end_of_an_outage_is_noticed_without_traffic() {
     let ada = app.with_key_user("ada").await;
     proxy.fail("", Fault::Silence(Duration::from_secs(60)));
     tokio::join!(ask(&ada), ask(&ada));
-    assert!(crate::outage::is_given_up(&app));
+    assert!(crate::outage::is_circuit_open(&app));
     proxy.heal();
     let services = app.application.services();
     eventually("a round of housekeeping notices it", async || {
         server::housekeeping::tidy(services, None).await;
-        !crate::outage::is_given_up(&app)
+        !crate::outage::is_circuit_open(&app)
     })
     .await;
 }

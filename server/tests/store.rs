@@ -13,7 +13,8 @@ use server::{
     audit::{Action, Event, Origin, Outcome, Stamp, Target},
     audit_log::verify::verify,
     config::{Access, KibanaFeature},
-    elasticsearch::{Credential, Elasticsearch},
+    credential::Credential,
+    elasticsearch::Elasticsearch,
     request_id::RequestId,
     sessions::Session,
     store::{

@@ -21,7 +21,8 @@ use rustls::{
 use server::{
     clock::Clock,
     config::{Cluster, TlsFiles, Trust},
-    elasticsearch::{Credential, Elasticsearch, Error},
+    credential::Credential,
+    elasticsearch::{Elasticsearch, Error},
     request_id::RequestId,
 };
 use sha2::{Digest, Sha256};

@@ -4,7 +4,7 @@ use crate::{
     config,
     elasticsearch::{
         Connection, Error,
-        has_privileges::{ApplicationQuestion, PrivilegeAnswer},
+        security::{ApplicationPrivileges, GrantedPrivileges},
     },
 };
 use app::model::viewer::MissingPrivilege;
@@ -75,8 +75,11 @@ impl Gate {
     }
 
     /// What to ask about these resources.
-    pub(super) fn question<'a>(&self, resources: &'a [String]) -> Option<ApplicationQuestion<'a>> {
-        (!resources.is_empty()).then(|| ApplicationQuestion {
+    pub(super) fn question<'a>(
+        &self,
+        resources: &'a [String],
+    ) -> Option<ApplicationPrivileges<'a>> {
+        (!resources.is_empty()).then(|| ApplicationPrivileges {
             application: KIBANA,
             privileges: CHANGING
                 .into_iter()
@@ -89,7 +92,7 @@ impl Gate {
 
     pub(super) fn missing_for_reading(
         &self,
-        answer: &PrivilegeAnswer,
+        answer: &GrantedPrivileges,
         resources: &[String],
     ) -> Option<MissingPrivilege> {
         let opens = |resource: &String| {
@@ -101,7 +104,7 @@ impl Gate {
 
     pub(super) fn missing_for_changing(
         &self,
-        answer: &PrivilegeAnswer,
+        answer: &GrantedPrivileges,
         resources: &[String],
     ) -> Option<MissingPrivilege> {
         let opens = |resource: &String| {

@@ -4,7 +4,7 @@ use super::reconcile;
 use crate::{
     access::{self, APM, Grant, Permission},
     audit::{Action, Target},
-    elasticsearch::{Error, api_key::create::CreatedKey},
+    elasticsearch::{Error, keys::CreatedKey},
     failure::Failure,
     services::{Person, Services},
     store::{Began, Ending, Intent, OpenOperation, OperationState},

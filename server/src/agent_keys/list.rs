@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     access::Permission,
-    elasticsearch::{self, api_key::query::FoundKeys, capabilities::Capability},
+    elasticsearch::{self, capabilities::Capability, keys::FoundKeys},
     failure::Failure,
     services::{Person, Services},
 };
@@ -60,9 +60,8 @@ pub async fn list(
         more,
         backwards,
     } = Rows::of(found, query);
-    let place = |key: Option<&elasticsearch::api_key::query::StoredKey>| {
-        key.and_then(|key| cursor::write(&key.sort))
-    };
+    let place =
+        |key: Option<&elasticsearch::keys::StoredKey>| key.and_then(|key| cursor::write(&key.sort));
     // Where the page was reached from, there is certainly another one; on the other side, one row too many tells.
     let came_from_start = matches!(query.anchor, PageAnchor::First);
     let has_next = if backwards { true } else { more };
@@ -244,7 +243,7 @@ async fn count_marked(person: &Person, now: Timestamp) -> Result<KeySummary, Fai
 }
 
 struct Rows {
-    stored: Vec<elasticsearch::api_key::query::StoredKey>,
+    stored: Vec<elasticsearch::keys::StoredKey>,
     /// There are more rows in the direction that was read.
     more: bool,
     backwards: bool,

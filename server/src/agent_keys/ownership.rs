@@ -4,9 +4,7 @@
 //! users: a key that a person made when they signed in through another realm of the domain is theirs too. Only the name
 //! of the domain is told, not its realms, so Elasticsearch is asked about one key for each realm in question.
 
-use crate::{
-    access::Identity, elasticsearch::api_key::query::StoredKey, failure::Failure, services::Person,
-};
+use crate::{access::Identity, elasticsearch::keys::StoredKey, failure::Failure, services::Person};
 use app::model::{
     agent_key::KeyId,
     viewer::{Access, KeyScope},

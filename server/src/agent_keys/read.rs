@@ -5,7 +5,7 @@ use crate::{
     access::APM,
     elasticsearch::{
         Error,
-        api_key::query::{FoundKeys, StoredKey},
+        keys::{FoundKeys, StoredKey},
     },
 };
 use app::model::{

@@ -8,7 +8,7 @@ use super::{query, revocation::Reason, revoke};
 use crate::{
     access::Permission,
     audit::{Action, Target},
-    elasticsearch::api_key::query::StoredKey,
+    elasticsearch::keys::StoredKey,
     failure::Failure,
     services::{Person, Services},
     store::{Ending, OpenOperation, OperationState},

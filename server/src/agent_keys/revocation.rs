@@ -7,7 +7,7 @@ use crate::{
     audit::{Action, Target},
     elasticsearch::{
         Error,
-        api_key::{invalidate::Invalidated, query::StoredKey},
+        keys::{Invalidated, StoredKey},
     },
     failure::Failure,
     operation::{self, Changed, Targets},

@@ -38,7 +38,7 @@ pub enum Circuit {
 struct Inner {
     state: State,
     /// Since when nothing has been answered.
-    silent_since: Option<Instant>,
+    unavailable_since: Option<Instant>,
     circuit: watch::Sender<Circuit>,
 }
 
@@ -54,7 +54,7 @@ impl Default for Breaker {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(Inner {
             state: State::closed(),
-            silent_since: None,
+            unavailable_since: None,
             circuit: watch::Sender::new(Circuit::Closed),
         })))
     }
@@ -80,18 +80,18 @@ impl Breaker {
     }
 
     /// For how long nothing has been answered; `None` when the last question was.
-    pub fn silent_for(&self, now: Instant) -> Option<Duration> {
-        let since = self.with(|inner| inner.silent_since)?;
+    pub fn unavailable_for(&self, now: Instant) -> Option<Duration> {
+        let since = self.with(|inner| inner.unavailable_since)?;
         Some(now.saturating_duration_since(since))
     }
 
     /// A question that was asked at `asked` has no answer.
-    pub(super) fn unanswered(&self, asked: Instant) {
-        self.with(|inner| inner.silent_since = inner.silent_since.or(Some(asked)));
+    pub(super) fn record_no_response(&self, asked: Instant) {
+        self.with(|inner| inner.unavailable_since = inner.unavailable_since.or(Some(asked)));
     }
 
     /// Returns true if a probe may be sent now: always while the circuit is closed, once a second while it is open.
-    pub(super) fn admits_probe(&self, now: Instant) -> bool {
+    pub(super) fn allows_probe(&self, now: Instant) -> bool {
         self.with(|inner| {
             let State::Open { probed_at } = &mut inner.state else {
                 return true;
@@ -105,9 +105,9 @@ impl Breaker {
     }
 
     /// Elasticsearch answered, whatever it said.
-    pub(super) fn answered(&self) {
+    pub(super) fn record_response(&self) {
         let before = self.with(|inner| {
-            inner.silent_since = None;
+            inner.unavailable_since = None;
             inner.circuit.send_if_modified(|circuit| {
                 std::mem::replace(circuit, Circuit::Closed) != Circuit::Closed
             });
@@ -120,7 +120,7 @@ impl Breaker {
 
     /// Records a call without an answer, which took `waited`. A request that timed out counts as `weight` connections
     /// that did.
-    pub(super) fn failed(&self, now: Instant, waited: Duration, weight: usize) {
+    pub(super) fn record_failure(&self, now: Instant, waited: Duration, weight: usize) {
         if waited < WAITED_MIN {
             return;
         }
@@ -134,7 +134,7 @@ impl Breaker {
                 return false;
             }
             inner.state = State::Open { probed_at: now };
-            let since = inner.silent_since.unwrap_or(now);
+            let since = inner.unavailable_since.unwrap_or(now);
             inner.circuit.send_replace(Circuit::Open(since));
             true
         });
@@ -155,7 +155,7 @@ mod tests {
     fn open_at(now: Instant) -> Breaker {
         let breaker = Breaker::default();
         for _ in 0..FAILURES {
-            breaker.failed(now, WAITED_MIN, 1);
+            breaker.record_failure(now, WAITED_MIN, 1);
         }
         assert!(breaker.is_open());
         breaker
@@ -167,23 +167,23 @@ mod tests {
         let breaker = Breaker::default();
         for second in 0..100 {
             // One in ten seconds is no outage.
-            breaker.failed(now + Duration::from_secs(second * 10), WAITED_MIN, 1);
+            breaker.record_failure(now + Duration::from_secs(second * 10), WAITED_MIN, 1);
             assert!(!breaker.is_open());
         }
         let now = now + Duration::from_secs(2_000);
         for round in 0..50 {
-            breaker.failed(now, WAITED_MIN, 1);
-            assert!(!breaker.is_open() && breaker.admits_probe(now), "{round}");
+            breaker.record_failure(now, WAITED_MIN, 1);
+            assert!(!breaker.is_open() && breaker.allows_probe(now), "{round}");
             if round % 4 == 3 {
-                breaker.answered();
+                breaker.record_response();
             }
         }
         for _ in 0..FAILURES {
-            breaker.failed(now, WAITED_MIN, 1);
+            breaker.record_failure(now, WAITED_MIN, 1);
         }
         assert!(breaker.is_open());
-        breaker.answered();
-        assert!(!breaker.is_open() && breaker.admits_probe(now));
+        breaker.record_response();
+        assert!(!breaker.is_open() && breaker.allows_probe(now));
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         let now = Instant::now();
         let breaker = Breaker::default();
         for _ in 0..100 {
-            breaker.failed(now, Duration::from_millis(2), 1);
+            breaker.record_failure(now, Duration::from_millis(2), 1);
         }
         assert!(!breaker.is_open());
     }
@@ -203,7 +203,7 @@ mod tests {
         let mut admitted = 0;
         for ms in (0..10_000).step_by(10) {
             let now = now + Duration::from_millis(ms);
-            admitted += usize::from(breaker.admits_probe(now));
+            admitted += usize::from(breaker.allows_probe(now));
         }
         assert_eq!(admitted, 9);
     }
@@ -214,18 +214,21 @@ mod tests {
         let after = |seconds| now + Duration::from_secs(seconds);
         let breaker = Breaker::default();
         let mut circuit = breaker.watch();
-        assert_eq!(breaker.silent_for(after(9)), None);
-        breaker.unanswered(after(1));
-        breaker.unanswered(after(2));
-        assert_eq!(breaker.silent_for(after(9)), Some(Duration::from_secs(8)));
+        assert_eq!(breaker.unavailable_for(after(9)), None);
+        breaker.record_no_response(after(1));
+        breaker.record_no_response(after(2));
+        assert_eq!(
+            breaker.unavailable_for(after(9)),
+            Some(Duration::from_secs(8))
+        );
         for _ in 0..FAILURES {
-            breaker.failed(after(3), WAITED_MIN, 1);
+            breaker.record_failure(after(3), WAITED_MIN, 1);
         }
         assert_eq!(*circuit.borrow_and_update(), Circuit::Open(after(1)));
-        breaker.answered();
+        breaker.record_response();
         assert_eq!(*circuit.borrow_and_update(), Circuit::Closed);
-        assert_eq!(breaker.silent_for(after(9)), None);
-        breaker.answered();
+        assert_eq!(breaker.unavailable_for(after(9)), None);
+        breaker.record_response();
         assert!(!circuit.has_changed().unwrap());
     }
 }

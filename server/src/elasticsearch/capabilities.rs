@@ -100,7 +100,7 @@ impl Capabilities {
 }
 
 /// Refuses a version that is too old. One that cannot be read is not refused: Serverless tells the next release.
-pub(super) fn check(number: &str) -> Result<(), Error> {
+pub(super) fn reject_too_old(number: &str) -> Result<(), Error> {
     match parse(number) {
         Some((major, minor)) if (major, minor) < VERSION_MIN => Err(Error::Fault {
             fault: ElasticsearchFault::TooOld { major, minor },
@@ -191,7 +191,7 @@ mod tests {
             ("9.6.0", true),
             ("?", true),
         ] {
-            assert_eq!(check(number).is_ok(), is_taken, "{number}");
+            assert_eq!(reject_too_old(number).is_ok(), is_taken, "{number}");
         }
     }
 }

@@ -90,7 +90,7 @@ impl Error {
 
     /// Returns true if a change was certainly not made: nothing was sent, or Elasticsearch itself refused it. After a
     /// 5xx of Elasticsearch's own it may have been made: a primary may have written.
-    pub fn surely_nothing_happened(&self) -> bool {
+    pub fn is_definitely_not_applied(&self) -> bool {
         match self {
             Self::Unreachable
             | Self::Tls

@@ -65,7 +65,7 @@ async fn answer(State(watched): State<Watched>) -> Response {
     registry.register(
         "elasticsearch_given_up",
         "Whether calls of Elasticsearch fail at once, because it cannot be reached",
-        ConstGauge::new(i64::from(watched.services.elasticsearch.is_given_up())),
+        ConstGauge::new(i64::from(watched.services.elasticsearch.is_circuit_open())),
     );
     register_process(&mut registry, &watched.places);
     let forwarding = watched.forwarding.as_deref();

@@ -3,7 +3,7 @@
 use super::ServerKey;
 use crate::{
     access::Identity,
-    elasticsearch::Credential,
+    credential::Credential,
     random::{Random, RandomError},
 };
 use app::model::secret::Secret;

@@ -7,7 +7,8 @@ use super::{
 use crate::{
     access::{self, Identity, VerifiedPassword},
     audit::{Action, Event, Origin, Outcome, Stamp, Target},
-    elasticsearch::{self, Credential, recheck::cannot_check},
+    credential::Credential,
+    elasticsearch::{self, cannot_check},
     failure::Failure,
     metrics::SignIn,
     services::Services,

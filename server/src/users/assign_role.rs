@@ -4,7 +4,7 @@ use super::{change, changeable};
 use crate::{
     access::Permission,
     audit::Action,
-    elasticsearch::user::{get::StoredUser, put::UserBody},
+    elasticsearch::users::{StoredUser, UserBody},
     failure::Failure,
     operation::Changed,
     services::{Person, Services},

@@ -4,7 +4,7 @@ use super::change;
 use crate::{
     access::Permission,
     audit::Action,
-    elasticsearch::user::put::UserBody,
+    elasticsearch::users::UserBody,
     failure::Failure,
     operation::Changed,
     services::{Person, Services},

@@ -3,7 +3,7 @@
 use crate::{
     access::Permission,
     agent_keys,
-    elasticsearch::{capabilities::Capability, user::get::StoredUser},
+    elasticsearch::{capabilities::Capability, users::StoredUser},
     failure::Failure,
     services::{Person, Services},
 };

@@ -14,7 +14,10 @@ use http::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::{error::Error as _, io};
 
+/// The largest error: Elasticsearch's hold a few sentences, or a list of shard failures.
+const ERROR_BYTES_MAX: usize = 256 * 1024;
 /// Characters of Elasticsearch's own sentence that are kept.
 const REASON_CHARACTERS_MAX: usize = 300;
 /// Characters of an error's type that are kept.
@@ -22,14 +25,14 @@ const KIND_CHARACTERS_MAX: usize = 80;
 
 /// An answer of Elasticsearch's own: a success, or an error in its form.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: StatusCode,
     body: Vec<u8>,
     /// The request holds a password, so the reason of an error is not kept: it may repeat what was sent.
     secret: bool,
 }
 
-impl Answer {
+impl Response {
     /// Accepts an answer that is Elasticsearch's. Others are [`Error::Gateway`], or [`Error::WrongProduct`] on success.
     pub(super) fn judge(
         status: StatusCode,
@@ -37,25 +40,25 @@ impl Answer {
         body: Vec<u8>,
         secret: bool,
     ) -> Result<Self, Error> {
-        let answer = Self {
+        let response = Self {
             status,
             body,
             secret,
         };
         match status.as_u16() {
-            200..=299 if is_marked(headers) => Ok(answer),
-            200..=299 if answer.is_opensearch() => Err(Error::Fault {
+            200..=299 if is_marked(headers) => Ok(response),
+            200..=299 if response.is_opensearch() => Err(Error::Fault {
                 fault: Fault::OpenSearch,
                 status,
                 kind: String::new(),
                 reason: String::new(),
             }),
             200..=299 => Err(Error::WrongProduct),
-            300..=599 if answer.is_error_form() => Ok(answer),
-            401 | 403 if has_own_challenge(headers) => Ok(answer),
-            404 if is_marked(headers) && answer.is_empty_lookup() => Ok(answer),
+            300..=599 if response.is_error_form() => Ok(response),
+            401 | 403 if has_own_challenge(headers) => Ok(response),
+            404 if is_marked(headers) && response.is_empty_lookup() => Ok(response),
             // Netty refuses a body that is too large before Elasticsearch sees it.
-            413 if is_empty_and_plain(headers, &answer.body) => Ok(answer),
+            413 if is_empty_and_plain(headers, &response.body) => Ok(response),
             _ => Err(Error::Gateway(status)),
         }
     }
@@ -270,6 +273,97 @@ fn shortened(text: Option<&str>, characters_max: usize) -> String {
     plain.take(characters_max).collect()
 }
 
+/// Reads the whole answer, up to `bytes_max`. `secret` says that the request holds a password.
+pub(super) async fn read_response(
+    mut response: reqwest::Response,
+    bytes_max: usize,
+    secret: bool,
+) -> Result<Response, Error> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let is_success = status.is_success();
+    let bytes_max = if is_success && is_marked(&headers) {
+        bytes_max
+    } else {
+        ERROR_BYTES_MAX
+    };
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
+        if body.len() + chunk.len() > bytes_max {
+            // No error of Elasticsearch's is this long, so it is not Elasticsearch's.
+            return Err(match is_success {
+                true if is_marked(&headers) => Error::BadAnswer("size"),
+                true => Error::WrongProduct,
+                false => Error::Gateway(status),
+            });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Response::judge(status, &headers, body, secret)
+}
+
+/// The error for a request without a complete answer. Only a failure to connect proves that nothing was sent.
+pub(super) fn explain(error: &reqwest::Error) -> Error {
+    if error.is_connect() {
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            if is_tls(inner) {
+                return Error::Tls;
+            }
+            cause = inner.source();
+        }
+        Error::Unreachable
+    } else if error.is_timeout() {
+        Error::TimedOut
+    } else if is_broken_encoding(error) {
+        Error::BadAnswer("encoding")
+    } else {
+        Error::Interrupted
+    }
+}
+
+/// An I/O error hides what it wraps from `source`, sometimes twice.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<rustls::Error>()
+        || error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .is_some_and(|inner| is_tls(inner))
+}
+
+/// Returns true if the body cannot be unpacked.
+fn is_broken_encoding(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            let by_decoder = io
+                .get_ref()
+                .is_some_and(|inner| inner.is::<flate2::DecompressError>());
+            // Broken header or checksum.
+            if by_decoder || io.kind() == io::ErrorKind::InvalidData {
+                return true;
+            }
+        }
+        cause = inner.source();
+    }
+    false
+}
+
+/// Logs why there is no response.
+pub(super) fn log_no_response(address: &str, error: &reqwest::Error) {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.dedup();
+    tracing::warn!(
+        address,
+        cause = causes.join(": "),
+        "no answer from Elasticsearch"
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -315,7 +409,7 @@ mod tests {
             map.append(*name, HeaderValue::from_static(value));
         }
         let status = StatusCode::from_u16(status).unwrap();
-        Answer::judge(status, &map, body.to_vec(), false)?.success()
+        Response::judge(status, &map, body.to_vec(), false)?.success()
     }
 
     fn as_expected(result: Result<(), Error>) -> Expected {
@@ -404,7 +498,7 @@ mod tests {
             let is_refusal = matches!(status, 400 | 401 | 403 | 404 | 409 | 413 | 429)
                 && !matches!(error, Error::Gateway(_));
             if is_refusal {
-                assert!(error.surely_nothing_happened(), "{name}");
+                assert!(error.is_definitely_not_applied(), "{name}");
             }
         }
     }
@@ -465,7 +559,7 @@ mod tests {
     fn a_request_with_a_password_keeps_no_reason() {
         let body = br#"{"error":{"type":"parse_exception","reason":"CANARY"},"status":400}"#;
         for (secret, kept) in [(false, Some("CANARY")), (true, None)] {
-            let answer = Answer::judge(
+            let answer = Response::judge(
                 StatusCode::BAD_REQUEST,
                 &HeaderMap::new(),
                 body.to_vec(),

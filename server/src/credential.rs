@@ -1,15 +1,14 @@
-//! What a call carries in a person's name.
+//! User name and password of a signed-in user, which every call of Elasticsearch carries.
 
-use super::Error;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::HeaderValue;
+use http::{HeaderValue, header::InvalidHeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 /// The most bytes of a user name that are sent. Elasticsearch's own limit is lower.
 const USERNAME_BYTES_MAX: usize = 2_048;
 
-/// What a person signed in with.
+/// User name and password.
 #[derive(Clone, Debug)]
 pub struct Credential {
     username: String,
@@ -17,8 +16,8 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// A user name and a password, exactly as typed. `None` when Basic authentication could not carry them: such a
-    /// pair belongs to nobody.
+    /// A user name and a password, exactly as typed. `None` if Basic authentication cannot carry them: no user has
+    /// such a pair.
     pub fn basic(username: &str, password: &str) -> Option<Self> {
         use app::model::user::PASSWORD_BYTES_MAX;
         let carried = !username.is_empty()
@@ -31,25 +30,24 @@ impl Credential {
         })
     }
 
-    /// The user name.
     pub fn username(&self) -> &str {
         &self.username
     }
 
-    /// The password. Only the session that seals it has a reason to look.
+    /// The password. Only the sealed session needs it apart from the header.
     pub fn password(&self) -> &SecretString {
         &self.password
     }
 
-    pub(super) fn header(&self) -> Result<HeaderValue, Error> {
+    /// Value of `Authorization`, marked as sensitive.
+    pub fn header(&self) -> Result<HeaderValue, InvalidHeaderValue> {
         let pair = Zeroizing::new(format!(
             "{}:{}",
             self.username,
             self.password.expose_secret()
         ));
         let value = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())));
-        let mut value =
-            HeaderValue::from_str(&value).map_err(|_| Error::BadAnswer("credential"))?;
+        let mut value = HeaderValue::from_str(&value)?;
         value.set_sensitive(true);
         Ok(value)
     }

@@ -1,4 +1,0 @@
-//! `/_security/role`.
-
-pub mod get;
-pub mod put;

@@ -1,7 +1,0 @@
-//! `/_security/user`.
-
-pub mod delete;
-pub mod get;
-pub mod put;
-pub mod set_enabled;
-pub mod set_password;
