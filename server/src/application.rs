@@ -146,24 +146,24 @@ impl Application {
             public_origin: config
                 .public_url
                 .map(|url| url.origin().ascii_serialization()),
-            bounds: config.bounds,
+            limits: config.limits,
         };
         let router = http::router(web);
         let listener = http::listener::listen(
             "AGENT_KEYS_LISTEN",
             config.listen,
             config.tls.as_ref(),
-            &config.bounds,
+            &config.limits,
             router,
         )
         .await?;
         let metrics = match config.metrics_listen {
             Some(address) => {
                 let forwarding = forwarder.as_ref().map(Forwarder::forwarding);
-                let places = listener.places().clone();
-                let router = http::metrics::router(services.clone(), places, forwarding);
+                let connections = listener.connections().clone();
+                let router = http::metrics::router(services.clone(), connections, forwarding);
                 let setting = "AGENT_KEYS_METRICS_LISTEN";
-                Some(http::listener::listen(setting, address, None, &config.bounds, router).await?)
+                Some(http::listener::listen(setting, address, None, &config.limits, router).await?)
             }
             None => None,
         };
@@ -226,7 +226,7 @@ impl Application {
 
     /// Connections of browsers that are open.
     pub fn connections(&self) -> usize {
-        self.listener.places().taken()
+        self.listener.connections().open()
     }
 
     /// The use cases' own, for tests that look behind the pages.

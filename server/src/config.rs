@@ -6,14 +6,10 @@
 //! never silently means the default. Errors name the setting and never print its value.
 
 mod cluster;
+mod network;
 mod source;
 
-use crate::{
-    audit::destination::Destination,
-    credential::Credential,
-    http::{bounds::Bounds, caller::TrustedProxies},
-    store::Durability,
-};
+use crate::credential::Credential;
 use app::model::base_path::BasePath;
 use secrecy::{ExposeSecret, SecretString};
 use source::Values;
@@ -25,6 +21,7 @@ use std::{
 use url::Url;
 
 pub use cluster::{Cluster, Trust};
+pub use network::{Limits, TrustedProxies};
 pub use source::Environment;
 
 /// The file that is read when it exists and `--config` names no other.
@@ -52,8 +49,8 @@ pub struct Config {
     /// `Host` on unchanged. Forms of this origin are accepted. Default: what `Host` says.
     pub public_url: Option<Url>,
     /// `connections_max`, `AGENT_KEYS_CONNECTIONS_MAX`: connections of browsers that may be open at once. Default 512.
-    /// The other bounds are no settings.
-    pub bounds: Bounds,
+    /// The other limits are no settings.
+    pub limits: Limits,
     /// `metrics.listen`, `AGENT_KEYS_METRICS_LISTEN`: an address of its own where `/metrics` is answered. It asks
     /// nobody who they are. Default: nowhere.
     pub metrics_listen: Option<SocketAddr>,
@@ -82,7 +79,7 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `audit_log`, `AGENT_KEYS_AUDIT_LOG`: where each event of the audit log is also written as a line of JSON, for
     /// a collector: `stdout`, or the path of a file that is appended to. Default: nowhere.
-    pub audit_log: Option<Destination>,
+    pub audit_log: Option<AuditDestination>,
     /// `audit_retention_days`, `AGENT_KEYS_AUDIT_RETENTION_DAYS`: the age at which events of the audit log are
     /// removed. Default [`AUDIT_RETENTION_DAYS`].
     pub audit_retention_days: u32,
@@ -140,6 +137,25 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Output of the audit log's lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditDestination {
+    Stdout,
+    /// A file that is appended to. Created if missing, and opened for each batch, so that it can be rotated.
+    File(PathBuf),
+}
+
+/// Durability of a commit.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A commit survives a power cut.
+    #[default]
+    Full,
+    /// A commit may be lost. No setting selects this: it is the negative control of the durability tests.
+    MissedByTests,
 }
 
 /// Settings that cannot be used. Each names the setting.
@@ -211,7 +227,7 @@ impl Config {
             trusted_proxies: trusted_proxies(&mut values)?,
             base_path: base_path(&mut values)?,
             public_url: public_url(&mut values)?,
-            bounds: bounds(&mut values)?,
+            limits: limits(&mut values)?,
             metrics_listen: values.address_if_given("metrics.listen")?,
             data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),
             database_url: database_url(&mut values)?,
@@ -227,8 +243,8 @@ impl Config {
                 "use text or json",
             )?,
             audit_log: values.text("audit_log").map(|text| match text.as_str() {
-                "stdout" => Destination::Stdout,
-                path => Destination::File(path.into()),
+                "stdout" => AuditDestination::Stdout,
+                path => AuditDestination::File(path.into()),
             }),
             audit_retention_days: audit_retention_days(&mut values)?,
         };
@@ -321,21 +337,21 @@ fn public_url(values: &mut Values) -> Result<Option<Url>, Error> {
     url.map(Some).ok_or(Error::Invalid { name, reason })
 }
 
-fn bounds(values: &mut Values) -> Result<Bounds, Error> {
+fn limits(values: &mut Values) -> Result<Limits, Error> {
     /// Fewer would lock out one person with two browsers; no machine has files for more.
     const RANGE: RangeInclusive<usize> = 16..=100_000;
-    let bounds = Bounds::default();
+    let limits = Limits::default();
     let Some((name, text)) = values.named_text("connections_max") else {
-        return Ok(bounds);
+        return Ok(limits);
     };
     let number = text.parse().ok().filter(|number| RANGE.contains(number));
     let connections_max = number.ok_or(Error::Invalid {
         name,
         reason: "use a number from 16 to 100000",
     })?;
-    Ok(Bounds {
+    Ok(Limits {
         connections_max,
-        ..bounds
+        ..limits
     })
 }
 

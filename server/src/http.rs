@@ -1,25 +1,28 @@
-//! The web: addresses, and what every request passes on its way.
+//! HTTP: routes, and the middleware of every request.
 
 mod audit_export;
-pub mod bounds;
-pub mod caller;
+mod client_addr;
+pub mod connection_limit;
 mod cookie;
-mod headers;
+mod csrf;
+mod error_format;
 mod health;
 mod identify;
-mod legible;
+mod limits;
 pub mod listener;
 pub(crate) mod metrics;
-mod name;
 mod pages;
-pub mod places;
-mod problems;
-mod same_origin;
+mod request_id;
+mod security_headers;
 mod server_functions;
-mod site;
-mod tls;
+mod static_files;
 
-use crate::{services::Services, sessions::SessionLookup, visit::Visit};
+use crate::{
+    config::{Limits, TrustedProxies},
+    services::Services,
+    sessions::SessionLookup,
+    visit::Visit,
+};
 use app::model::base_path::BasePath;
 use axum::{
     Router,
@@ -28,9 +31,9 @@ use axum::{
     middleware::{from_fn, from_fn_with_state, map_request_with_state},
     routing::{any, get},
 };
-use bounds::{BODY_BYTES_MAX, Bounds};
-use caller::{Caller, TrustedProxies};
+use client_addr::ClientInfo;
 use http::{Response, StatusCode, Uri, uri::PathAndQuery};
+use limits::BODY_BYTES_MAX;
 use std::{any::Any, time::Duration};
 use tower_http::{
     catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
@@ -39,26 +42,22 @@ use tower_http::{
 
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the handlers work with. Cheap to clone.
+/// State of the handlers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Web {
-    /// The use cases' own.
     pub services: Services,
-    /// Whether our own listener speaks TLS.
+    /// True if our own listener uses TLS.
     pub tls: bool,
-    /// Whether it lets passwords travel unprotected beyond this machine.
+    /// True if it receives passwords unencrypted from beyond this machine.
     pub plain_http: bool,
-    /// Whose word on a request's origin counts.
     pub trusted_proxies: TrustedProxies,
-    /// The path below which browsers find us.
     pub base_path: BasePath,
-    /// The origin of our pages in browsers, where `Host` may say otherwise.
+    /// Origin of our pages in browsers, if `Host` may differ from it.
     pub public_origin: Option<String>,
-    /// How much a caller may take.
-    pub bounds: Bounds,
+    pub limits: Limits,
 }
 
-/// Every address there is.
+/// All routes with their middleware.
 pub fn router(web: Web) -> Router {
     let pages = Router::new()
         .route("/", get(pages::to_the_list))
@@ -75,7 +74,7 @@ pub fn router(web: Web) -> Router {
         .fallback(pages::not_found)
         .layer(from_fn_with_state(web.clone(), identify::identify));
     let rest = Router::new()
-        .route("/pkg/{*path}", get(site::serve))
+        .route("/pkg/{*path}", get(static_files::serve))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     let all = pages.merge(rest).with_state(web.clone());
@@ -86,8 +85,8 @@ pub fn router(web: Web) -> Router {
         .layer(map_request_with_state(base_path, strip_base_path))
 }
 
-/// Takes the base path away. A path without it stays: some proxies have taken it away, and what watches the process
-/// asks for `/health/ready` without one.
+/// Strips the base path. A path without it stays as it is: some proxies strip it themselves, and health checks ask for
+/// `/health/ready` without it.
 async fn strip_base_path(State(base_path): State<BasePath>, mut request: Request) -> Request {
     let address = request.uri().path_and_query().map(PathAndQuery::as_str);
     let rest = address.and_then(|address| base_path.strip(address));
@@ -106,45 +105,39 @@ async fn strip_base_path(State(base_path): State<BasePath>, mut request: Request
     request
 }
 
-/// A page that is only looked at is a tenth as large when it is compressed, and holds no secret. What answers a form may
-/// hold one beside text that a user typed, and the compressed size would reveal it: that is never compressed.
+/// Compression of pages, which hold no secret. The response to a form may hold one beside text of the user, and its
+/// compressed size would reveal it (BREACH), so it is never compressed.
 fn compressed() -> CompressionLayer {
     CompressionLayer::new()
 }
 
-/// What every request passes, from the outside in. Each layer wraps those above it in this function, so the last
-/// one is the first that a request meets. Tests put routes of their own into it.
+/// Wraps `router` in the middleware. Each layer wraps those above it, so a request passes the last one first.
 #[doc(hidden)]
 pub fn with_middleware(router: Router, web: Web) -> Router {
     router
-        // Forms come from our own pages, or not at all. Innermost: a refusal is an answer like any other.
-        .layer(from_fn_with_state(
-            web.clone(),
-            same_origin::refuse_unmarked,
-        ))
-        .layer(same_origin::refuse_cross_origin(
-            web.public_origin.as_deref(),
-        ))
-        .layer(from_fn_with_state(web.clone(), same_origin::log_refusal))
-        // A handler that takes too long is given up; changes go on in tasks of their own.
+        // CSRF protection. Innermost, so that a rejection passes the other layers like any response.
+        .layer(from_fn_with_state(web.clone(), csrf::refuse_unmarked))
+        .layer(csrf::refuse_cross_origin(web.public_origin.as_deref()))
+        .layer(from_fn_with_state(web.clone(), csrf::log_refusal))
+        // Cancels a slow handler. Changes continue in tasks of their own.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             HANDLER_TIMEOUT,
         ))
-        // Nothing is read beyond the limit, and nobody may send a body drop by drop.
-        .layer(from_fn_with_state(web.clone(), bounds::take_body))
+        // Body size and time limits.
+        .layer(from_fn_with_state(web.clone(), limits::buffer_body))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
-        .layer(from_fn(bounds::refuse_long_address))
-        // A mistake of ours in one request stays in that request.
+        .layer(from_fn(limits::refuse_long_uri))
+        // A panic ends only its own request.
         .layer(CatchPanicLayer::custom(after_panic))
-        // Errors from the layers above are formatted for the script or for a person.
-        .layer(from_fn(legible::make_legible))
-        // Whatever answered above, panics and refusals included, carries the browser's instructions.
-        .layer(from_fn_with_state(web.clone(), headers::protect))
-        // Everything that is logged below has the request's name.
-        .layer(from_fn_with_state(web.clone(), name::name))
-        // Outermost: all layers below see the same client address.
-        .layer(from_fn_with_state(web, caller::find))
+        // Formats errors from the layers above for the script or for the user.
+        .layer(from_fn(error_format::format_middleware_errors))
+        // Sets security headers on every response, also after a panic or rejection.
+        .layer(from_fn_with_state(web.clone(), security_headers::set))
+        // Log lines of the layers above carry the request id.
+        .layer(from_fn_with_state(web.clone(), request_id::assign_and_log))
+        // Outermost: all layers above see the same client address.
+        .layer(from_fn_with_state(web, client_addr::resolve))
 }
 
 fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
@@ -156,10 +149,10 @@ fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
 
 /// The request's visit: with a session, or without one.
 fn visit_of(parts: &http::request::Parts) -> Visit {
-    // The layer above has put it there for every address that asks.
+    // The session layer inserted it for every page and server function.
     parts.extensions.get::<Visit>().cloned().unwrap_or_else(|| {
-        let id = name::request_id(&parts.extensions);
-        let caller = Caller::of(&parts.extensions);
+        let id = request_id::of(&parts.extensions);
+        let caller = ClientInfo::of(&parts.extensions);
         let browser = identify::browser(&parts.headers, caller, &BasePath::default());
         Visit::new(id, SessionLookup::Nothing, browser)
     })

@@ -5,11 +5,11 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use secrecy::ExposeSecret;
 use server::{
     application::Application,
-    audit::{Trail, anchor::Anchors, destination::Destination},
+    audit::{Trail, anchor::Anchors},
     audit_log::verify::{Verified, verify},
     backup,
     clock::Clock,
-    config::{Config, Elasticsearch, Environment, LogFormat},
+    config::{AuditDestination, Config, Elasticsearch, Environment, LogFormat},
     random::Random,
     sessions::ServerKey,
     store::Store,
@@ -120,7 +120,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let base_path = config.base_path.clone();
     // Standard output then holds the lines of the audit log alone, and its reader may be slow or gone.
     let mut announce: Box<dyn Write> = match config.audit_log {
-        Some(Destination::Stdout) => Box::new(io::stderr()),
+        Some(AuditDestination::Stdout) => Box::new(io::stderr()),
         _ => Box::new(io::stdout()),
     };
     let application = Application::start(config, Clock::System).await?;

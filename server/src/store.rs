@@ -24,7 +24,6 @@ use sqlx::AnyPool;
 pub use audit::{AuditCut, AuditHead, StoredEvent};
 pub use audit_forwarding::ForwardingLock;
 #[doc(hidden)]
-pub use open::Durability;
 pub use open::OpenError;
 pub(crate) use open::{make_private_dir, sqlite_path};
 pub use operations::{Began, Ending, Intent, OpenOperation, OperationState};

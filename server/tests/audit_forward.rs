@@ -13,7 +13,9 @@ use crate::support::{
 };
 use serde_json::Value;
 use server::{
-    application::Application, audit::destination::Destination, clock::Clock, config::Config,
+    application::Application,
+    clock::Clock,
+    config::{AuditDestination, Config},
     store::Store,
 };
 use std::{
@@ -30,7 +32,7 @@ const FAILING: &str = "agent_keys_audit_log_failing";
 
 fn to_file(data_dir: &Path, file: &Path) -> Config {
     Config {
-        audit_log: Some(Destination::File(file.to_owned())),
+        audit_log: Some(AuditDestination::File(file.to_owned())),
         ..config(data_dir)
     }
 }

@@ -1,10 +1,7 @@
 //! The settings: what is read, what wins, and what is refused without telling a secret.
 
 use secrecy::ExposeSecret;
-use server::{
-    audit::destination::Destination,
-    config::{Config, Elasticsearch, Environment, Error, KibanaFeature},
-};
+use server::config::{AuditDestination, Config, Elasticsearch, Environment, Error, KibanaFeature};
 use std::path::PathBuf;
 
 fn read<const COUNT: usize>(environment: [(&str, &str); COUNT]) -> Result<Config, Error> {
@@ -58,9 +55,9 @@ fn the_environment_wins_over_the_file() {
     "#;
     let config = read_file(text, [("AGENT_KEYS_LISTEN", "127.0.0.1:2")]).unwrap();
     assert_eq!(config.listen.port(), 2);
-    assert_eq!(config.audit_log, Some(Destination::Stdout));
+    assert_eq!(config.audit_log, Some(AuditDestination::Stdout));
     let file = read_file(text, [("AGENT_KEYS_AUDIT_LOG", "/var/log/keys.jsonl")]).unwrap();
-    let path = Destination::File("/var/log/keys.jsonl".into());
+    let path = AuditDestination::File("/var/log/keys.jsonl".into());
     assert_eq!(file.audit_log, Some(path));
     assert_eq!(config.data_dir, PathBuf::from("/from/the/file"));
     assert_eq!(config.access.kibana_feature, KibanaFeature::Ignore);
@@ -278,7 +275,9 @@ async fn what_cannot_be_started_is_a_clear_error() {
     assert!(error.contains("AGENT_KEYS_EMBEDDED_LISTEN"), "{error}");
     assert!(error.contains("AGENT_KEYS_ELASTICSEARCH_URL"), "{error}");
     let mut config = crate::support::config(directory.path());
-    config.audit_log = Some(Destination::File("/no/such/directory/audit.jsonl".into()));
+    config.audit_log = Some(AuditDestination::File(
+        "/no/such/directory/audit.jsonl".into(),
+    ));
     let error = Application::start(config, Clock::System)
         .await
         .err()

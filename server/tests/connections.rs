@@ -2,7 +2,7 @@
 
 use crate::support::{App, Setup, client, eventually, requirement, self_signed, soak};
 use http::{Method, StatusCode};
-use server::http::bounds::Bounds;
+use server::config::Limits;
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
@@ -24,8 +24,8 @@ fn each() -> usize {
     soak(60, 500)
 }
 
-fn quick() -> Bounds {
-    Bounds {
+fn quick() -> Limits {
+    Limits {
         tls_handshake_timeout: limit(),
         first_request_timeout: limit(),
         header_timeout: limit(),
@@ -36,9 +36,9 @@ fn quick() -> Bounds {
     }
 }
 
-fn patient() -> Bounds {
+fn patient() -> Limits {
     let hour = Duration::from_secs(3_600);
-    Bounds {
+    Limits {
         tls_handshake_timeout: hour,
         first_request_timeout: hour,
         header_timeout: hour,
@@ -48,9 +48,9 @@ fn patient() -> Bounds {
     }
 }
 
-async fn app(bounds: Bounds) -> App {
+async fn app(limits: Limits) -> App {
     let setup = Setup {
-        bounds: Some(bounds),
+        limits: Some(limits),
         ..Setup::default()
     };
     App::start_with(setup).await
@@ -191,11 +191,11 @@ async fn is_live(stream: &mut TcpStream) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beyond_the_limit_connections_are_closed_and_those_inside_are_not_harmed() {
-    let bounds = Bounds {
+    let limits = Limits {
         connections_max: 40,
         ..patient()
     };
-    let app = app(bounds).await;
+    let app = app(limits).await;
     let address = app.application.address();
     let mut inside = TcpStream::connect(address).await.unwrap();
     assert!(is_live(&mut inside).await);
@@ -234,7 +234,7 @@ async fn a_handshake_that_never_comes_and_a_connection_that_says_nothing_more_ar
     let directory = tempfile::tempdir().unwrap();
     let setup = Setup {
         tls: Some(self_signed(directory.path())),
-        bounds: Some(quick()),
+        limits: Some(quick()),
         ..Setup::default()
     };
     let app = App::start_with(setup).await;
@@ -253,11 +253,11 @@ async fn a_handshake_that_never_comes_and_a_connection_that_says_nothing_more_ar
 
 #[tokio::test]
 async fn a_connection_on_which_nothing_moves_is_closed_whatever_it_waits_for() {
-    let bounds = Bounds {
+    let limits = Limits {
         idle_timeout: limit(),
         ..patient()
     };
-    let app = app(bounds).await;
+    let app = app(limits).await;
     let address = app.application.address();
     for slow in [SILENT, SILENT_HTTP2] {
         let let_in = be_slow(address, slow, limit() * 3).await;

@@ -20,8 +20,8 @@ use server::{
     application::Application,
     audit_log::verify::verify,
     clock::Clock,
-    config::{Config, Elasticsearch},
-    store::{Durability, Store},
+    config::{Config, Durability, Elasticsearch},
+    store::Store,
 };
 use sqlx::{AnyConnection, Connection};
 use std::{

@@ -5,8 +5,9 @@ use app::model::problem::{Problem, ProblemKind};
 use axum::{Router, routing::any};
 use http::{Method, StatusCode};
 use server::{
+    config::{Limits, TrustedProxies},
     failure::Failure,
-    http::{Web, bounds::Bounds, caller::TrustedProxies, listener, with_middleware},
+    http::{Web, listener, with_middleware},
 };
 
 /// What a panic says, and nobody outside may read.
@@ -42,7 +43,7 @@ async fn a_panic_in_one_request_stays_there() {
         .route("/mistake", any(mistake))
         .route("/api/in_a_task", any(in_a_task))
         .route("/calm", any(calm));
-    let bounds = Bounds::default();
+    let limits = Limits::default();
     let web = Web {
         services,
         tls: false,
@@ -50,11 +51,11 @@ async fn a_panic_in_one_request_stays_there() {
         trusted_proxies: TrustedProxies::default(),
         base_path: Default::default(),
         public_origin: None,
-        bounds,
+        limits,
     };
     let address = "127.0.0.1:0".parse().unwrap();
     let router = with_middleware(router, web);
-    let listener = listener::listen("a test", address, None, &bounds, router);
+    let listener = listener::listen("a test", address, None, &limits, router);
     let listener = listener.await.unwrap();
     let browser = Browser {
         url: format!("http://{}", listener.address()),

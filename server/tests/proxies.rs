@@ -2,7 +2,7 @@
 
 use crate::support::{Answer, App, Browser, PASSWORD, Setup, requirement};
 use http::{Method, StatusCode};
-use server::http::caller::TrustedProxies;
+use server::config::TrustedProxies;
 
 const FOR: &str = "x-forwarded-for";
 const PEER: &str = "127.0.0.1";

@@ -2,7 +2,7 @@
 
 use crate::support::{Answer, App, PASSWORD, Setup, client, eventually, key_form, self_signed};
 use http::{Method, StatusCode};
-use server::http::caller::TrustedProxies;
+use server::config::TrustedProxies;
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},

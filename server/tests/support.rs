@@ -22,13 +22,15 @@ use reqwest::redirect;
 use serde::de::DeserializeOwned;
 use server::{
     application::Application,
-    audit::{Trail, destination::Destination},
+    audit::Trail,
     clock::Clock,
-    config::{Access, Config, Elasticsearch, KibanaFeature, LogFormat, TlsFiles},
-    http::{bounds::Bounds, caller::TrustedProxies},
+    config::{
+        Access, AuditDestination, Config, Durability, Elasticsearch, KibanaFeature, Limits,
+        LogFormat, TlsFiles, TrustedProxies,
+    },
     random::Random,
     sessions::ServerKey,
-    store::{Durability, Store, StoredEvent},
+    store::{Store, StoredEvent},
 };
 use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
@@ -70,7 +72,7 @@ pub(crate) struct Setup {
     /// The address in the browser's address bar, where a proxy changes `Host`.
     pub(crate) public_url: Option<Url>,
     /// How much a caller may take, where it is not the usual.
-    pub(crate) bounds: Option<Bounds>,
+    pub(crate) limits: Option<Limits>,
     /// Where `/metrics` is.
     pub(crate) metrics_listen: Option<std::net::SocketAddr>,
 }
@@ -114,12 +116,12 @@ impl App {
             trusted_proxies: setup.trusted_proxies,
             base_path: setup.base_path,
             public_url: setup.public_url,
-            bounds: setup.bounds.unwrap_or_default(),
+            limits: setup.limits.unwrap_or_default(),
             metrics_listen: setup.metrics_listen,
             database_url: setup.database_url.map(Into::into),
             audit_log: setup
                 .audit_log
-                .then(|| Destination::File(data_dir.path().join("audit.jsonl"))),
+                .then(|| AuditDestination::File(data_dir.path().join("audit.jsonl"))),
             ..config(data_dir.path())
         };
         let application = Application::start(config, clock.clone()).await.unwrap();
@@ -220,7 +222,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         trusted_proxies: TrustedProxies::default(),
         base_path: BasePath::default(),
         public_url: None,
-        bounds: Bounds::default(),
+        limits: Limits::default(),
         metrics_listen: None,
         data_dir: data_dir.to_owned(),
         database_url: None,

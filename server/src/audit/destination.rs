@@ -1,11 +1,12 @@
 //! Where the lines of the audit log go, and how a batch of them is written: whole lines, on the disk before it is
 //! reported.
 
+use crate::config::AuditDestination;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     os::{fd::AsFd, unix::fs::OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     sync::mpsc::{Receiver, Sender, channel},
     thread,
 };
@@ -14,16 +15,7 @@ use tokio::sync::oneshot;
 /// Bytes read at a time to find the end of the last whole line.
 const TAIL_BYTES: usize = 4096;
 
-/// Where the lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// Standard output.
-    Stdout,
-    /// The end of a file. It is created if it is missing, and opened for each batch, so that it can be rotated.
-    File(PathBuf),
-}
-
-impl Destination {
+impl AuditDestination {
     /// The name under which the position is noted: the setting's own text.
     pub fn name(&self) -> String {
         match self {
@@ -60,7 +52,7 @@ struct Batch {
 
 impl LineWriter {
     /// Starts the thread. It ends with this value.
-    pub fn start(destination: Destination) -> io::Result<Self> {
+    pub fn start(destination: AuditDestination) -> io::Result<Self> {
         let (batches, waiting) = channel();
         thread::Builder::new()
             .name("audit-log".to_owned())
@@ -79,7 +71,7 @@ impl LineWriter {
     }
 }
 
-fn write_batches(destination: &Destination, batches: &Receiver<Batch>) {
+fn write_batches(destination: &AuditDestination, batches: &Receiver<Batch>) {
     // Set while a pipe or a device holds the beginning of a line.
     let mut unfinished = false;
     for Batch { lines, written } in batches {
@@ -89,14 +81,14 @@ fn write_batches(destination: &Destination, batches: &Receiver<Batch>) {
     }
 }
 
-fn write(destination: &Destination, lines: &str, unfinished: &mut bool) -> io::Result<()> {
+fn write(destination: &AuditDestination, lines: &str, unfinished: &mut bool) -> io::Result<()> {
     match destination {
-        Destination::Stdout => {
+        AuditDestination::Stdout => {
             // Not through the buffer of `io::stdout`, which would keep and repeat what could not be written.
             let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
             write_to_stream(&mut stdout, lines, unfinished)
         }
-        Destination::File(path) => {
+        AuditDestination::File(path) => {
             let mut file = open(path)?;
             if file.metadata()?.is_file() {
                 append_to_file(&mut file, lines)

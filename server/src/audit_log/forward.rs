@@ -10,10 +10,8 @@
 //! each process would need a name for it that survives a restart, and two containers often have the same directory.
 
 use crate::{
-    audit::{
-        destination::{Destination, LineWriter},
-        record::with_codes,
-    },
+    audit::{destination::LineWriter, record::with_codes},
+    config::AuditDestination,
     services::Services,
     store::{self, ForwardingLock},
 };
@@ -112,7 +110,7 @@ pub(crate) struct Forwarder {
 
 impl Forwarder {
     /// Checks the destination, so that a wrong path stops the start.
-    pub(crate) fn new(destination: Destination) -> io::Result<Self> {
+    pub(crate) fn new(destination: AuditDestination) -> io::Result<Self> {
         destination.check()?;
         let forwarding = Arc::new(Forwarding {
             destination: destination.name(),

@@ -1,11 +1,11 @@
 //! Circuit breaker for Elasticsearch.
 //!
-//! Opens after [`FAILURES`] waits within [`WITHIN`] that ended without an answer; calls then fail at once. Once a second
-//! one call is admitted to probe, and the first answer closes the circuit. [`Breaker::watch`] reports both changes.
+//! Opens after [`FAILURES`] waits within [`WITHIN`] that ended without a response; calls then fail at once. Once a second
+//! one call may probe, and the first response closes the circuit. [`Breaker::watch`] reports both changes.
 //!
-//! Only waits count: for a connection, and for an answer that never comes, as behind a load balancer whose backend
-//! hangs. A refused connection costs no time, and the next may be accepted. An error in an answer is an answer: there
-//! the deadline of each call and the queue are the limit.
+//! Only waits count: for a connection, and for a response that never comes, as behind a load balancer whose backend
+//! hangs. A refused connection costs no time, and the next may be accepted. An error response is a response: there
+//! the timeout of each call and the limit of concurrent calls are the bound.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -13,14 +13,15 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// Failures, with no answer among them, that open it.
+/// Failures without a response between them that open the circuit.
 const FAILURES: usize = 5;
-/// What is shorter than this is no waiting.
+/// A failure after less time is not counted.
 const WAITED_MIN: Duration = Duration::from_millis(250);
-/// How close together they are.
+/// Window in which the failures are counted.
 const WITHIN: Duration = Duration::from_secs(30);
-/// How often a probe is admitted while it is open.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// Interval between probes while the circuit is open.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Circuit breaker. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct Breaker(Arc<Mutex<Inner>>);
@@ -30,23 +31,23 @@ pub struct Breaker(Arc<Mutex<Inner>>);
 pub enum Circuit {
     /// Calls are made.
     Closed,
-    /// Calls fail at once; nothing was answered since then.
+    /// Calls fail at once. Since when there has been no response.
     Open(Instant),
 }
 
 #[derive(Debug)]
 struct Inner {
     state: State,
-    /// Since when nothing has been answered.
+    /// Start of the first call without a response; `None` after a response.
     unavailable_since: Option<Instant>,
     circuit: watch::Sender<Circuit>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Calls are made. When the latest of them failed.
+    /// Calls are made. Times of the latest failures.
     Closed { failed_at: Vec<Instant> },
-    /// Calls fail at once. When the last probe was admitted.
+    /// Calls fail at once. Time of the last probe.
     Open { probed_at: Instant },
 }
 
@@ -69,25 +70,25 @@ impl State {
 }
 
 impl Breaker {
-    /// Whether calls fail at once.
+    /// Returns true if calls fail at once.
     pub fn is_open(&self) -> bool {
         self.with(|inner| matches!(inner.state, State::Open { .. }))
     }
 
-    /// Tells when it opens and closes, for as long as anybody can ask.
+    /// Reports when the circuit opens and closes.
     pub fn watch(&self) -> watch::Receiver<Circuit> {
         self.with(|inner| inner.circuit.subscribe())
     }
 
-    /// For how long nothing has been answered; `None` when the last question was.
+    /// Time since the first call without a response; `None` if the last call had one.
     pub fn unavailable_for(&self, now: Instant) -> Option<Duration> {
         let since = self.with(|inner| inner.unavailable_since)?;
         Some(now.saturating_duration_since(since))
     }
 
-    /// A question that was asked at `asked` has no answer.
-    pub(super) fn record_no_response(&self, asked: Instant) {
-        self.with(|inner| inner.unavailable_since = inner.unavailable_since.or(Some(asked)));
+    /// Records that the call which started at `started` got no response.
+    pub(super) fn record_no_response(&self, started: Instant) {
+        self.with(|inner| inner.unavailable_since = inner.unavailable_since.or(Some(started)));
     }
 
     /// Returns true if a probe may be sent now: always while the circuit is closed, once a second while it is open.
@@ -96,15 +97,15 @@ impl Breaker {
             let State::Open { probed_at } = &mut inner.state else {
                 return true;
             };
-            let admitted = now.saturating_duration_since(*probed_at) >= PROBE_EVERY;
-            if admitted {
+            let allowed = now.saturating_duration_since(*probed_at) >= PROBE_INTERVAL;
+            if allowed {
                 *probed_at = now;
             }
-            admitted
+            allowed
         })
     }
 
-    /// Elasticsearch answered, whatever it said.
+    /// Records a response, of any status.
     pub(super) fn record_response(&self) {
         let before = self.with(|inner| {
             inner.unavailable_since = None;
@@ -118,7 +119,7 @@ impl Breaker {
         }
     }
 
-    /// Records a call without an answer, which took `waited`. A request that timed out counts as `weight` connections
+    /// Records a call without a response, which took `waited`. A request that timed out counts as `weight` connections
     /// that did.
     pub(super) fn record_failure(&self, now: Instant, waited: Duration, weight: usize) {
         if waited < WAITED_MIN {
@@ -162,11 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn five_failures_within_half_a_minute_open_it_and_an_answer_closes_it() {
+    fn circuit_opens_after_five_failures_in_thirty_seconds_and_closes_on_a_response() {
         let now = Instant::now();
         let breaker = Breaker::default();
         for second in 0..100 {
-            // One in ten seconds is no outage.
+            // Three failures within thirty seconds are no outage.
             breaker.record_failure(now + Duration::from_secs(second * 10), WAITED_MIN, 1);
             assert!(!breaker.is_open());
         }
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_at_once_never_opens_it() {
+    fn failures_without_a_wait_never_open_the_circuit() {
         let now = Instant::now();
         let breaker = Breaker::default();
         for _ in 0..100 {
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_circuit_admits_one_probe_a_second() {
+    fn open_circuit_allows_one_probe_a_second() {
         let now = Instant::now();
         let breaker = open_at(now);
         let mut admitted = 0;
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_silence_begins_with_the_first_question_without_an_answer_and_ends_with_an_answer() {
+    fn unavailability_lasts_from_the_first_call_without_a_response_to_the_next_response() {
         let now = Instant::now();
         let after = |seconds| now + Duration::from_secs(seconds);
         let breaker = Breaker::default();

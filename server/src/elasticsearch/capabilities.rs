@@ -1,8 +1,8 @@
-//! What this cluster can do, found once and remembered.
+//! Capabilities of the cluster, found once and remembered.
 //!
-//! The version is read where the person may see it (`GET /` needs `monitor`). Otherwise the refusal of a call tells:
-//! it names the field or the privilege that is unknown. Both are forgotten when another version is seen and after
-//! [`REMEMBERED`], so that an upgrade is noticed.
+//! The version decides, where the user may read it (`GET /` needs `monitor`). Otherwise the refusal of a call does: it
+//! names the unknown field or privilege. Both are forgotten when another version is seen and after [`MAX_AGE`], so that
+//! an upgrade is noticed.
 
 use super::Error;
 use app::model::problem::ElasticsearchFault;
@@ -12,12 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// After this a refusal counts no more: the cluster may have been upgraded.
-const REMEMBERED: Duration = Duration::from_secs(10 * 60);
-/// The oldest version that is supported.
+/// Age at which a refusal is forgotten: the cluster may have been upgraded.
+const MAX_AGE: Duration = Duration::from_secs(10 * 60);
+/// The oldest supported version.
 const VERSION_MIN: (u32, u32) = (8, 0);
 
-/// Something that not every supported version can do.
+/// A feature that not every supported version has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
     /// The cluster privilege `read_security`, since 8.5.
@@ -36,7 +36,7 @@ impl Capability {
         }
     }
 
-    /// The word that a refusal names.
+    /// The word in a refusal.
     const fn word(self) -> &'static str {
         match self {
             Self::ReadSecurity => "[read_security]",
@@ -45,14 +45,14 @@ impl Capability {
     }
 }
 
-/// What is known. Clones share it.
+/// Version and missing capabilities. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Capabilities(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
     version: Option<String>,
-    /// When each capability was found missing.
+    /// Time at which each capability was found missing.
     missing_since: [Option<Instant>; Capability::ALL.len()],
 }
 
@@ -60,10 +60,10 @@ impl Capabilities {
     /// Returns true if the cluster was found to lack it.
     pub(super) fn lacks(&self, capability: Capability, now: Instant) -> bool {
         let since = self.with(|known| known.missing_since[capability as usize]);
-        since.is_some_and(|since| now.saturating_duration_since(since) < REMEMBERED)
+        since.is_some_and(|since| now.saturating_duration_since(since) < MAX_AGE)
     }
 
-    /// Remembers a refusal, if it says that the capability is unknown.
+    /// Returns true if the error says that the capability is unknown. It is then remembered.
     pub(super) fn learn_refusal(
         &self,
         capability: Capability,
@@ -78,7 +78,7 @@ impl Capabilities {
         is_unknown
     }
 
-    /// Remembers the version. A version seen for the first time decides over every refusal before it.
+    /// Remembers the version. A version seen for the first time overrides every refusal before it.
     pub(super) fn learn_version(&self, number: &str, now: Instant) {
         let version = parse(number);
         self.with(|known| {
@@ -99,7 +99,7 @@ impl Capabilities {
     }
 }
 
-/// Refuses a version that is too old. One that cannot be read is not refused: Serverless tells the next release.
+/// Rejects a version that is too old. An unreadable version is accepted: Serverless reports the next release.
 pub(super) fn reject_too_old(number: &str) -> Result<(), Error> {
     match parse(number) {
         Some((major, minor)) if (major, minor) < VERSION_MIN => Err(Error::Fault {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_tells_what_is_missing() {
+    fn version_decides_the_missing_capabilities() {
         let now = Instant::now();
         for (number, read_security, aggregations) in [
             ("8.0.0", true, true),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_remembered_for_ten_minutes_and_until_an_upgrade_is_seen() {
+    fn refusal_is_remembered_for_ten_minutes_or_until_an_upgrade() {
         let now = Instant::now();
         let lacks = |known: &Capabilities, at| known.lacks(Capability::Aggregations, at);
         let known = Capabilities::default();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn another_refusal_tells_nothing() {
+    fn other_errors_say_nothing_about_capabilities() {
         let now = Instant::now();
         let known = Capabilities::default();
         for error in [
@@ -184,14 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn versions_before_8_are_too_old() {
-        for (number, is_taken) in [
+    fn versions_before_8_are_rejected() {
+        for (number, is_accepted) in [
             ("7.17.9", false),
             ("8.0.0", true),
             ("9.6.0", true),
             ("?", true),
         ] {
-            assert_eq!(reject_too_old(number).is_ok(), is_taken, "{number}");
+            assert_eq!(reject_too_old(number).is_ok(), is_accepted, "{number}");
         }
     }
 }

@@ -1,33 +1,33 @@
-//! What can come back instead of an answer.
+//! The error of a call of Elasticsearch.
 
 use app::model::problem::ElasticsearchFault;
 use http::StatusCode;
 
-/// Why there is no usable answer.
+/// Reason for which there is no usable response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No connection could be made: nothing was sent.
+    /// Connection failed. Nothing was sent.
     #[error("Elasticsearch cannot be reached")]
     Unreachable,
-    /// Its certificate could not be verified: nothing was sent.
+    /// Certificate verification failed. Nothing was sent.
     #[error("the certificate of Elasticsearch could not be verified")]
     Tls,
-    /// The request was sent, and the answer did not come in time.
+    /// The request was sent, and no response arrived in time.
     #[error("Elasticsearch did not answer in time")]
     TimedOut,
     /// The connection broke after the request was sent.
     #[error("the connection to Elasticsearch broke")]
     Interrupted,
-    /// Too many calls are waiting for Elasticsearch already: nothing was sent.
+    /// Too many calls wait already. Nothing was sent.
     #[error("too many calls are waiting for Elasticsearch")]
     Busy,
-    /// An answer with this status that is not Elasticsearch's own.
+    /// A response with this status that is not Elasticsearch's own, for example of a proxy.
     #[error("something else answered in place of Elasticsearch, with status {0}")]
     Gateway(StatusCode),
-    /// A success that does not carry Elasticsearch's mark.
+    /// A success without Elasticsearch's product header.
     #[error("what answered is not Elasticsearch")]
     WrongProduct,
-    /// Elasticsearch's mark, and not what the contract says.
+    /// A response of Elasticsearch's that does not follow its API.
     #[error("Elasticsearch's answer cannot be read: {0}")]
     BadAnswer(&'static str),
     /// 401: Elasticsearch does not accept the credential.
@@ -47,15 +47,13 @@ pub enum Error {
         /// Elasticsearch's sentence, shortened.
         reason: String,
     },
-    /// 404 where the contract has an error for it.
+    /// 404 with an error in the body.
     #[error("Elasticsearch knows no such thing")]
     NotFound,
-    /// Any other error of Elasticsearch's own, with the condition behind it where the answer names one.
+    /// Any other error of Elasticsearch's own, with the condition behind it where the response names one.
     #[error("Elasticsearch failed with status {status}: {kind}: {reason}")]
     Fault {
-        /// The condition.
         fault: ElasticsearchFault,
-        /// The HTTP status.
         status: StatusCode,
         /// The error's type, for example `cluster_block_exception`.
         kind: String,
@@ -65,7 +63,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Which of these it is, without what it holds.
+    /// Label in metrics and logs.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
@@ -88,8 +86,8 @@ impl Error {
         }
     }
 
-    /// Returns true if a change was certainly not made: nothing was sent, or Elasticsearch itself refused it. After a
-    /// 5xx of Elasticsearch's own it may have been made: a primary may have written.
+    /// Returns true if a change was certainly not applied: nothing was sent, or Elasticsearch itself refused it. After
+    /// a 5xx it may have been applied: a primary may have written.
     pub fn is_definitely_not_applied(&self) -> bool {
         match self {
             Self::Unreachable
@@ -108,7 +106,7 @@ impl Error {
         }
     }
 
-    /// Elasticsearch's own sentence, where it gave one.
+    /// Elasticsearch's own reason, if any.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Forbidden { reason }

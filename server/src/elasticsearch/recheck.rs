@@ -1,14 +1,14 @@
-//! Decides what a 401 in the middle of a session means: an ended credential, or an outage of what checks it.
+//! Second check of a 401 in the middle of a session: a rejected credential, or an outage of the security realm.
 //!
 //! While the security index is unavailable, Elasticsearch answers a native user with exactly the 401 of a wrong
-//! password, and while an LDAP server is away it does the same to everybody of that realm. So a 401 never ends a
-//! session by itself:
+//! password. While an LDAP server is down, it does the same to every user of that realm. So a 401 alone never ends a
+//! session:
 //!
 //! - The security index is probed with an API key that cannot exist. A readable index answers that it found no such
 //!   key; an unavailable one fails in another way.
 //! - The credential is sent again a few times. Only a 401 that persists while the index is readable ends the session.
-//! - Failures of several people's sessions within seconds are an outage. Only sessions count, so that wrong guesses at
-//!   the sign-in form cannot pretend to be one.
+//! - Rejections of several users' sessions within seconds are an outage. Only sessions count, so that wrong passwords
+//!   at the sign-in form cannot imitate one.
 
 use super::{Connection, Error, call::CallKind, response::Response};
 use app::model::problem::ElasticsearchFault;
@@ -25,9 +25,9 @@ const BACKOFF: [Duration; 3] = [
     Duration::from_millis(700),
     Duration::from_millis(1_500),
 ];
-/// An API key that nobody can have: ids have 20 characters. Base64 of `agent-keys-probe:-`.
+/// An API key that cannot exist: ids have 20 characters. Base64 of `agent-keys-probe:-`.
 const PROBE: &str = "ApiKey YWdlbnQta2V5cy1wcm9iZTot";
-/// Part of the answer to it while the security index can be read.
+/// Part of the response to it while the security index can be read.
 const KEY_NOT_FOUND: &str = "unable to find apikey with id";
 
 /// The state of the security index.
@@ -39,12 +39,12 @@ enum SecurityIndex {
     Unknown,
 }
 
-/// What a credential is worth that was rejected once.
+/// Result of checking a rejected credential again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recheck {
     /// It is accepted now.
     Accepted,
-    /// It stays rejected, and credentials are being checked.
+    /// It stays rejected, and there is no outage.
     Rejected,
 }
 
@@ -94,7 +94,7 @@ impl Connection {
         rejections.record_rejection(user, Instant::now());
         let mut index = self.probe_security_index().await;
         if rejections.is_outage() {
-            // Nobody waits again for an outage that is known. The first success ends it.
+            // During a known outage no request waits again. The first success ends the outage.
             if index != SecurityIndex::Readable || rejections.is_of_several_users(Instant::now()) {
                 return Err(cannot_check());
             }
@@ -165,7 +165,7 @@ impl Connection {
     }
 }
 
-/// The problem of a person whose credential cannot be checked at the moment.
+/// The error while credentials cannot be checked.
 pub(crate) fn cannot_check() -> Error {
     Error::Fault {
         fault: ElasticsearchFault::SecurityIndexUnavailable,

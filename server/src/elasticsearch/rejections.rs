@@ -6,29 +6,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Failures of different people that are this close together are one event.
-const TOGETHER: Duration = Duration::from_secs(10);
-/// People whose sessions fail together in an outage.
+/// Window in which rejections of different users count as one event.
+const WINDOW: Duration = Duration::from_secs(10);
+/// Number of users with rejected sessions that makes an outage.
 const USERS_MIN: usize = 2;
-/// Signs of an outage, such as a 503, count for this long.
-const SIGNS_LAST: Duration = Duration::from_secs(30);
+/// Lifetime of a sign of an outage, such as a 503.
+const SIGN_LIFETIME: Duration = Duration::from_secs(30);
 
-/// What is known about the checking of credentials. Clones share it.
+/// Recent rejections and signs of an outage. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rejections(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// When the session of each user was last rejected.
+    /// Time of the last rejected session of each user.
     rejected: HashMap<Arc<str>, Instant>,
-    /// When an answer last spoke of an outage.
+    /// Time of the last sign of an outage.
     sign_at: Option<Instant>,
-    /// Credentials cannot be checked at the moment.
+    /// True while credentials cannot be checked.
     is_outage: bool,
 }
 
 impl Rejections {
-    /// A session of `user` was rejected.
+    /// Records that a session of `user` was rejected.
     pub(super) fn record_rejection(&self, user: &Arc<str>, now: Instant) {
         self.with(|inner| {
             inner.forget_before(now);
@@ -36,7 +36,7 @@ impl Rejections {
         });
     }
 
-    /// A credential of `user` was accepted, so credentials are checked again.
+    /// Records that a credential of `user` was accepted, which ends an outage.
     pub(super) fn record_acceptance(&self, user: &str) {
         self.with(|inner| {
             inner.rejected.remove(user);
@@ -44,7 +44,7 @@ impl Rejections {
         });
     }
 
-    /// An answer, or none at all, spoke of an outage.
+    /// Records a sign of an outage: a server error, or no response.
     pub(super) fn record_outage_sign(&self, now: Instant) {
         self.with(|inner| inner.sign_at = Some(now));
     }
@@ -70,7 +70,7 @@ impl Rejections {
 
     pub(super) fn has_outage_sign(&self, now: Instant) -> bool {
         let sign_at = self.with(|inner| inner.sign_at);
-        sign_at.is_some_and(|at| now.saturating_duration_since(at) < SIGNS_LAST)
+        sign_at.is_some_and(|at| now.saturating_duration_since(at) < SIGN_LIFETIME)
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
@@ -81,7 +81,7 @@ impl Rejections {
 impl Inner {
     fn forget_before(&mut self, now: Instant) {
         self.rejected
-            .retain(|_, at| now.saturating_duration_since(*at) < TOGETHER);
+            .retain(|_, at| now.saturating_duration_since(*at) < WINDOW);
     }
 }
 

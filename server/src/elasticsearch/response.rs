@@ -1,7 +1,7 @@
-//! Decides what an HTTP answer is: Elasticsearch's success, Elasticsearch's error, or the answer of a proxy.
+//! Classification of HTTP responses: success of Elasticsearch, error of Elasticsearch, or response of a proxy.
 //!
 //! Status first, then the body, as Elastic's own clients do. `X-elastic-product` is required on 2xx only: Elasticsearch
-//! removes it from 401 and 403, and proxies may remove it anywhere. Any other answer is Elasticsearch's when its body
+//! removes it from 401 and 403, and proxies may remove it anywhere. Any other response is Elasticsearch's when its body
 //! has Elasticsearch's error form: `error`, and a `status` equal to the HTTP status where there is one. A 401 or 403
 //! also counts by `error.type` or by Elasticsearch's challenges, and a lookup that finds nothing answers 404 with the
 //! product header and the usual, empty body.
@@ -18,12 +18,12 @@ use std::{error::Error as _, io};
 
 /// The largest error: Elasticsearch's hold a few sentences, or a list of shard failures.
 const ERROR_BYTES_MAX: usize = 256 * 1024;
-/// Characters of Elasticsearch's own sentence that are kept.
+/// Characters of an error's reason that are kept.
 const REASON_CHARACTERS_MAX: usize = 300;
 /// Characters of an error's type that are kept.
 const KIND_CHARACTERS_MAX: usize = 80;
 
-/// An answer of Elasticsearch's own: a success, or an error in its form.
+/// A response of Elasticsearch's own: a success, or an error in its form.
 #[derive(Debug)]
 pub(super) struct Response {
     pub(super) status: StatusCode,
@@ -33,8 +33,8 @@ pub(super) struct Response {
 }
 
 impl Response {
-    /// Accepts an answer that is Elasticsearch's. Others are [`Error::Gateway`], or [`Error::WrongProduct`] on success.
-    pub(super) fn judge(
+    /// Accepts a response that is Elasticsearch's. Others are [`Error::Gateway`], or [`Error::WrongProduct`] on success.
+    pub(super) fn classify(
         status: StatusCode,
         headers: &HeaderMap,
         body: Vec<u8>,
@@ -69,7 +69,7 @@ impl Response {
         self.object().ok_or(Error::BadAnswer("shape"))
     }
 
-    /// Fails unless the status is a success.
+    /// Returns the error of any other status than a success.
     pub(super) fn success(&self) -> Result<(), Error> {
         if self.status.is_success() {
             return Ok(());
@@ -205,7 +205,7 @@ impl ErrorForm {
     }
 }
 
-/// The fault that a person can do something about, where the answer names one.
+/// The condition behind an error, if the user or an administrator can act on it.
 fn fault(status: StatusCode, cause: &Cause) -> Option<Fault> {
     let kind = cause.kind.as_deref().unwrap_or_default();
     let reason = cause.reason.as_deref().unwrap_or_default();
@@ -242,14 +242,14 @@ fn is_about_security_index(reason: &str) -> bool {
     reason.contains("[.security")
 }
 
-/// Returns true if the answer carries Elasticsearch's product header.
+/// Returns true if the response carries Elasticsearch's product header.
 pub(super) fn is_marked(headers: &HeaderMap) -> bool {
     headers
         .get("x-elastic-product")
         .is_some_and(|product| product == "Elasticsearch")
 }
 
-/// Elasticsearch's own challenges, which are a proxy's only by imitation.
+/// Returns true if a challenge is one of Elasticsearch's own.
 fn has_own_challenge(headers: &HeaderMap) -> bool {
     headers.get_all(WWW_AUTHENTICATE).iter().any(|value| {
         value
@@ -266,14 +266,14 @@ fn is_empty_and_plain(headers: &HeaderMap, body: &[u8]) -> bool {
             .is_none_or(|length| length == "0")
 }
 
-/// Without line breaks and other control characters, which have no place in a log line.
+/// Shortens the text and replaces control characters, which could break a log line.
 fn shortened(text: Option<&str>, characters_max: usize) -> String {
     let text = text.unwrap_or_default().chars();
     let plain = text.map(|c| if c.is_control() { ' ' } else { c });
     plain.take(characters_max).collect()
 }
 
-/// Reads the whole answer, up to `bytes_max`. `secret` says that the request holds a password.
+/// Reads the whole response, up to `bytes_max`. `secret` says that the request holds a password.
 pub(super) async fn read_response(
     mut response: reqwest::Response,
     bytes_max: usize,
@@ -298,10 +298,10 @@ pub(super) async fn read_response(
         }
         body.extend_from_slice(&chunk);
     }
-    Response::judge(status, &headers, body, secret)
+    Response::classify(status, &headers, body, secret)
 }
 
-/// The error for a request without a complete answer. Only a failure to connect proves that nothing was sent.
+/// The error for a request without a complete response. Only a failure to connect proves that nothing was sent.
 pub(super) fn explain(error: &reqwest::Error) -> Error {
     if error.is_connect() {
         let mut cause = error.source();
@@ -388,7 +388,7 @@ mod tests {
         Expected,
     );
 
-    /// What a row is judged as.
+    /// Expected classification of a row.
     #[derive(Debug, PartialEq, Eq)]
     enum Expected {
         Success,
@@ -409,7 +409,7 @@ mod tests {
             map.append(*name, HeaderValue::from_static(value));
         }
         let status = StatusCode::from_u16(status).unwrap();
-        Response::judge(status, &map, body.to_vec(), false)?.success()
+        Response::classify(status, &map, body.to_vec(), false)?.success()
     }
 
     fn as_expected(result: Result<(), Error>) -> Expected {
@@ -559,7 +559,7 @@ mod tests {
     fn a_request_with_a_password_keeps_no_reason() {
         let body = br#"{"error":{"type":"parse_exception","reason":"CANARY"},"status":400}"#;
         for (secret, kept) in [(false, Some("CANARY")), (true, None)] {
-            let answer = Response::judge(
+            let answer = Response::classify(
                 StatusCode::BAD_REQUEST,
                 &HeaderMap::new(),
                 body.to_vec(),

@@ -27,33 +27,26 @@ const CA_FILE: &str = "AGENT_KEYS_ELASTICSEARCH_CA_FILE";
 const CLIENT_CERT_FILE: &str = "AGENT_KEYS_ELASTICSEARCH_CLIENT_CERT_FILE";
 const CLIENT_KEY_FILE: &str = "AGENT_KEYS_ELASTICSEARCH_CLIENT_KEY_FILE";
 
-/// The client could not be made.
+/// The client could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// A certificate's or key's file cannot be read.
+    /// A file with a certificate or key cannot be read.
     #[error("{setting}: cannot read {path}: {source}", path = path.display())]
     File {
-        /// The setting that names it.
         setting: &'static str,
-        /// Which file.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// The file holds no certificates.
     #[error("{setting}: {path} holds no PEM certificates", path = path.display())]
     NoCertificates {
-        /// The setting that names it.
         setting: &'static str,
-        /// Which file.
         path: PathBuf,
     },
     /// The file holds no private key.
     #[error("{setting}: {path} holds no unencrypted PEM private key", path = path.display())]
     NoKey {
-        /// The setting that names it.
         setting: &'static str,
-        /// Which file.
         path: PathBuf,
     },
     /// The client's certificate and key cannot be used together.
@@ -66,7 +59,7 @@ pub enum ClientError {
         "AGENT_KEYS_ELASTICSEARCH_PROXY: use the address of an HTTP proxy such as http://proxy.example.com:3128"
     )]
     Proxy,
-    /// The HTTP client could not be made.
+    /// The HTTP client could not be built.
     #[error("cannot make the HTTP client for Elasticsearch")]
     Client(#[from] reqwest::Error),
 }

@@ -17,17 +17,17 @@ use std::{
 };
 use url::Url;
 
-/// Limit for finding out whether a node answers at all.
+/// Limit of a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The largest answer to that.
+/// The largest response to a probe.
 const PROBE_BYTES_MAX: usize = 64 * 1024;
-/// How long a node is left out after its first failure. Doubles with each further one.
+/// Time for which a node is left out after its first failure. Doubles with each further one.
 const DEAD_TIME: Duration = Duration::from_secs(1);
 const DEAD_TIME_MAX: Duration = Duration::from_secs(30);
-/// Files are looked at this often, when a request is made.
+/// Interval of checks for changed files. A check happens only when a request is made.
 const FILES_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The way to one Elasticsearch. Cheap to clone.
+/// Nodes and HTTP client of one Elasticsearch. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Transport(Arc<Inner>);
 
@@ -57,7 +57,7 @@ struct Failures {
 #[derive(Debug)]
 struct CurrentClient {
     http: Client,
-    /// The state of the files from which it was made.
+    /// Modification times of the files from which it was built.
     files: Vec<Option<SystemTime>>,
     checked: Instant,
 }
@@ -90,8 +90,7 @@ impl Transport {
         self.0.cluster.url.as_str().trim_end_matches('/')
     }
 
-    /// The HTTP client, made anew when a file that it was made from has changed. A file that cannot be used leaves the
-    /// client as it was.
+    /// The HTTP client, rebuilt when one of its files has changed. An unusable file leaves the client as it was.
     pub(super) fn http(&self) -> Client {
         let mut client = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
         if client.files.is_empty() || client.checked.elapsed() < FILES_CHECK_INTERVAL {
@@ -124,7 +123,7 @@ impl Transport {
         nodes
     }
 
-    /// Returns true if any node answers in Elasticsearch's form. Sends no credential.
+    /// Returns true if any node responds in Elasticsearch's form. Sends no credential.
     pub(super) async fn is_reachable(&self) -> bool {
         let http = &self.http();
         let mut probes: FuturesUnordered<_> = self
@@ -155,7 +154,7 @@ impl Node {
         self.url.as_str().trim_end_matches('/')
     }
 
-    /// Records an answer from this node.
+    /// Records a response from this node.
     pub(super) fn reached(&self) {
         *self.lock() = Failures::default();
     }
@@ -193,13 +192,13 @@ async fn probe(http: &Client, url: &Url) -> bool {
     let Ok(response) = request.await.map_err(|error| explain(&error)) else {
         return false;
     };
-    // A 401 is an answer too: without a credential it is the usual one.
+    // A 401 is the usual response to a request without a credential.
     read_response(response, PROBE_BYTES_MAX, false)
         .await
         .is_ok()
 }
 
-/// When each file named in the settings was last changed.
+/// Modification time of each file named in the settings.
 fn modified(cluster: &Cluster) -> Vec<Option<SystemTime>> {
     let ca_file = match &cluster.trust {
         Trust::CaFile(path) => Some(path),

@@ -2,9 +2,9 @@
 
 use super::{
     Web,
-    caller::Caller,
+    client_addr::ClientInfo,
+    error_format::{problem_response, wants_page},
     pages::{reason, reauthenticate_for, render, to_login},
-    problems::{problem_response, wants_page},
     visit_of,
 };
 use crate::{audit_log::export::Format, backend::RequestBackend};
@@ -49,7 +49,7 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
     let backend = RequestBackend::new(
         &web.services,
         &visit,
-        Caller::of(&parts.extensions).plain_http,
+        ClientInfo::of(&parts.extensions).plain_http,
     );
     let parameters: Vec<_> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).collect();

@@ -6,18 +6,18 @@ use http::StatusCode;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long readiness waits for Elasticsearch.
-const PATIENCE: Duration = Duration::from_millis(150);
+/// Limit for Elasticsearch in the readiness check.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(150);
 
-/// The process runs.
+/// Liveness: the process runs.
 pub(super) async fn live() -> &'static str {
     "live"
 }
 
-/// Requests can be answered. Without Elasticsearch we still are: the pages say what is wrong.
+/// Readiness: the database responds. Ready without Elasticsearch too: the pages then explain the outage.
 pub(super) async fn ready(State(web): State<Web>) -> impl IntoResponse {
-    // A probe has a second at most, whatever Elasticsearch does.
-    let reachable = timeout(PATIENCE, web.services.elasticsearch.is_reachable());
+    // Probes of orchestrators commonly have a timeout of one second.
+    let reachable = timeout(PROBE_TIMEOUT, web.services.elasticsearch.is_reachable());
     let (stored, reachable) = tokio::join!(web.services.store.ping(), reachable);
     let reachable = reachable.unwrap_or(false);
     match (stored, reachable) {

@@ -1,6 +1,9 @@
 //! Who makes a request: once, before any handler.
 
-use super::{Web, caller::Caller, cookie, cookie::Brought, name, problems::problem_response};
+use super::{
+    Web, client_addr::ClientInfo, cookie, cookie::Brought, error_format::problem_response,
+    request_id,
+};
 use crate::{
     sessions::{self, BrowserInfo, SessionLookup},
     visit::{CookieChange, Visit},
@@ -23,8 +26,8 @@ const CLEAR: (HeaderName, HeaderValue) = (
 
 /// Finds the request's session, and brings the answer's cookies.
 pub(super) async fn identify(State(web): State<Web>, mut request: Request, next: Next) -> Response {
-    let request_id = name::request_id(request.extensions());
-    let caller = Caller::of(request.extensions());
+    let request_id = request_id::of(request.extensions());
+    let caller = ClientInfo::of(request.extensions());
     let brought = cookie::read(request.headers(), caller.tls, &web.base_path);
     let found = match &brought {
         Brought::Token(token) => sessions::lookup(&web.services, token).await,
@@ -71,7 +74,11 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
 }
 
 /// What a request tells of the browser that sent it.
-pub(super) fn browser(headers: &HeaderMap, caller: Caller, base_path: &BasePath) -> BrowserInfo {
+pub(super) fn browser(
+    headers: &HeaderMap,
+    caller: ClientInfo,
+    base_path: &BasePath,
+) -> BrowserInfo {
     let user_agent = headers
         .get(USER_AGENT)
         .and_then(|value| value.to_str().ok());

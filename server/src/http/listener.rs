@@ -1,38 +1,40 @@
-//! The listener: bounded in time, with or without TLS, and ended in peace.
+//! Listener for HTTP and HTTPS, with timeouts, certificate reload and graceful shutdown.
 
-use super::{bounds::Bounds, places::Places, tls};
-use crate::config::TlsFiles;
+use super::connection_limit::ConnectionLimiter;
+use crate::config::{Limits, TlsFiles};
 use axum::Router;
-use axum_server::{Handle, Server, tls_rustls::RustlsAcceptor};
+use axum_server::{
+    Handle, Server,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 use std::{
-    io,
+    fs, io,
     net::{SocketAddr, TcpListener},
-    time::Duration,
+    path::Path,
+    time::{Duration, SystemTime},
 };
 use tokio::{net::TcpSocket, task::JoinHandle};
 
-pub use super::tls::TlsError;
-
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 100;
-/// Connections that wait to be accepted.
-const QUEUE_MAX: u32 = 1_024;
+/// Length of the accept queue.
+const BACKLOG: u32 = 1_024;
 const STREAMS_MAX: u32 = 128;
-/// Streams that a browser opens and gives up before we have seen them.
+/// Streams that a client resets before they were accepted.
 const RESET_STREAMS_MAX: usize = 20;
-const DRAIN: Duration = Duration::from_secs(30);
+/// Limit for open requests at shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Interval of checks for changed certificate files.
+const FILES_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The listener cannot be had.
+/// The listener could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The address cannot be listened on.
     #[error("{setting}: cannot listen on {address}: {source}")]
     Bind {
-        /// Who named it.
         setting: &'static str,
-        /// Which address.
         address: SocketAddr,
-        /// Why.
         source: io::Error,
     },
     /// Certificate or key cannot be used.
@@ -40,22 +42,33 @@ pub enum ListenError {
     Tls(#[from] TlsError),
 }
 
-/// A listener that accepts requests.
+/// Certificate and key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "AGENT_KEYS_TLS_CERT_FILE and AGENT_KEYS_TLS_KEY_FILE: {cert} and {key} cannot be used: {source}"
+)]
+pub struct TlsError {
+    cert: String,
+    key: String,
+    source: io::Error,
+}
+
+/// A running listener.
 #[derive(Debug)]
 pub struct Listener {
     address: SocketAddr,
     handle: Handle<SocketAddr>,
-    places: Places,
+    connections: ConnectionLimiter,
     serving: JoinHandle<io::Result<()>>,
     reloading: Option<JoinHandle<()>>,
 }
 
-/// Begins to accept requests at `address`, which `setting` names. When this returns, connections are answered.
+/// Starts to accept connections at `address`, which `setting` names. When this returns, the port is open.
 pub async fn listen(
     setting: &'static str,
     address: SocketAddr,
     tls_files: Option<&TlsFiles>,
-    bounds: &Bounds,
+    limits: &Limits,
     router: Router,
 ) -> Result<Listener, ListenError> {
     let failed = |source| ListenError::Bind {
@@ -64,38 +77,35 @@ pub async fn listen(
         source,
     };
     let tls = match tls_files {
-        Some(files) => Some((files.clone(), tls::load(files).await?)),
+        Some(files) => Some((files.clone(), load_tls(files).await?)),
         None => None,
     };
     let listener = bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let handle = Handle::new();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let places = Places::new(bounds);
+    let connections = ConnectionLimiter::new(limits);
     let mut reloading = None;
     let serving = match tls {
         Some((files, config)) => {
-            reloading = Some(tokio::spawn(tls::reload_when_changed(
-                files,
-                config.clone(),
-            )));
+            reloading = Some(tokio::spawn(reload_when_changed(files, config.clone())));
             let acceptor = RustlsAcceptor::new(config)
-                .handshake_timeout(bounds.tls_handshake_timeout)
-                .acceptor(places.clone());
+                .handshake_timeout(limits.tls_handshake_timeout)
+                .acceptor(connections.clone());
             let server = axum_server::from_tcp(listener).map_err(failed)?;
-            let server = limited(server.acceptor(acceptor), &handle, bounds);
+            let server = limited(server.acceptor(acceptor), &handle, limits);
             tokio::spawn(server.serve(service))
         }
         None => {
             let server = axum_server::from_tcp(listener).map_err(failed)?;
-            let server = limited(server.acceptor(places.clone()), &handle, bounds);
+            let server = limited(server.acceptor(connections.clone()), &handle, limits);
             tokio::spawn(server.serve(service))
         }
     };
     Ok(Listener {
         address,
         handle,
-        places,
+        connections,
         serving,
         reloading,
     })
@@ -107,20 +117,20 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // So that a restart need not wait for the last connections of the process before.
+    // So that a restart does not wait for the last connections of the previous process.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(QUEUE_MAX)?.into_std()
+    socket.listen(BACKLOG)?.into_std()
 }
 
 fn limited<A>(
     mut server: Server<SocketAddr, A>,
     handle: &Handle<SocketAddr>,
-    bounds: &Bounds,
+    limits: &Limits,
 ) -> Server<SocketAddr, A> {
     let http = server.http_builder();
     http.http1()
-        .header_read_timeout(bounds.header_timeout)
+        .header_read_timeout(limits.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX);
     http.http2()
@@ -129,23 +139,21 @@ fn limited<A>(
         .max_pending_accept_reset_streams(RESET_STREAMS_MAX);
     server
         .handle(handle.clone())
-        .first_request_timeout(bounds.first_request_timeout)
+        .first_request_timeout(limits.first_request_timeout)
 }
 
 impl Listener {
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its places.
-    pub fn places(&self) -> &Places {
-        &self.places
+    pub fn connections(&self) -> &ConnectionLimiter {
+        &self.connections
     }
 
-    /// Accepts nothing new, and lets what is under way finish, for at most half a minute.
+    /// Stops accepting, and waits up to [`SHUTDOWN_TIMEOUT`] for open requests.
     pub async fn stop(self) {
-        self.handle.graceful_shutdown(Some(DRAIN));
+        self.handle.graceful_shutdown(Some(SHUTDOWN_TIMEOUT));
         if let Some(reloading) = self.reloading {
             reloading.abort();
         }
@@ -154,4 +162,44 @@ impl Listener {
             tracing::error!(error, "the listener failed");
         }
     }
+}
+
+async fn load_tls(files: &TlsFiles) -> Result<RustlsConfig, TlsError> {
+    RustlsConfig::from_pem_file(&files.cert, &files.key)
+        .await
+        .map_err(|source| TlsError {
+            cert: files.cert.display().to_string(),
+            key: files.key.display().to_string(),
+            source,
+        })
+}
+
+/// Reloads certificate and key whenever the files change. Unusable files leave the old certificate in use.
+async fn reload_when_changed(files: TlsFiles, config: RustlsConfig) {
+    let mut seen = changed_at(&files);
+    loop {
+        tokio::time::sleep(FILES_CHECK_INTERVAL).await;
+        let now = changed_at(&files);
+        if now == seen {
+            continue;
+        }
+        match config.reload_from_pem_file(&files.cert, &files.key).await {
+            Ok(()) => {
+                tracing::info!("certificate and key were replaced");
+                seen = now;
+            }
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(
+                    error,
+                    "the new certificate and key cannot be used; the old ones stay"
+                );
+            }
+        }
+    }
+}
+
+fn changed_at(files: &TlsFiles) -> [Option<SystemTime>; 2] {
+    let changed = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).ok();
+    [changed(&files.cert), changed(&files.key)]
 }

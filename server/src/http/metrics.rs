@@ -1,6 +1,6 @@
 //! What is counted, as text that Prometheus reads, on a listener of its own.
 
-use super::places::Places;
+use super::connection_limit::ConnectionLimiter;
 use crate::{
     audit_log::forward::Forwarding,
     services::Services,
@@ -32,8 +32,8 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Clone, Debug)]
 struct Watched {
     services: Services,
-    /// The places of the listener for browsers.
-    places: Places,
+    /// Connections of the listener for browsers.
+    connections: ConnectionLimiter,
     /// The lines of the audit log, if they are written anywhere.
     forwarding: Option<Arc<Forwarding>>,
 }
@@ -41,12 +41,12 @@ struct Watched {
 /// The one address of this listener.
 pub(crate) fn router(
     services: Services,
-    places: Places,
+    connections: ConnectionLimiter,
     forwarding: Option<Arc<Forwarding>>,
 ) -> Router {
     let watched = Watched {
         services,
-        places,
+        connections,
         forwarding,
     };
     Router::new()
@@ -67,7 +67,7 @@ async fn answer(State(watched): State<Watched>) -> Response {
         "Whether calls of Elasticsearch fail at once, because it cannot be reached",
         ConstGauge::new(i64::from(watched.services.elasticsearch.is_circuit_open())),
     );
-    register_process(&mut registry, &watched.places);
+    register_process(&mut registry, &watched.connections);
     let forwarding = watched.forwarding.as_deref();
     if let Some(forwarding) = forwarding {
         registry.register(
@@ -93,18 +93,18 @@ async fn answer(State(watched): State<Watched>) -> Response {
     }
 }
 
-fn register_process(registry: &mut Registry, places: &Places) {
+fn register_process(registry: &mut Registry, connections: &ConnectionLimiter) {
     let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "The binary", build);
     registry.register(
         "connections",
         "Connections of browsers that are open",
-        ConstGauge::new(i64::try_from(places.taken()).unwrap_or(i64::MAX)),
+        ConstGauge::new(i64::try_from(connections.open()).unwrap_or(i64::MAX)),
     );
     registry.register(
         "connections_refused",
         "Connections of browsers that found no place",
-        ConstCounter::new(places.refused()),
+        ConstCounter::new(connections.refused()),
     );
 }
 

@@ -1,6 +1,6 @@
 //! Pages: rendered whole, for browsers with and without JavaScript.
 
-use super::{Web, caller::Caller, cookie, site::Site, visit_of};
+use super::{Web, client_addr::ClientInfo, cookie, static_files::Site, visit_of};
 use crate::backend::RequestBackend;
 use app::{
     backend::Backend,
@@ -104,7 +104,7 @@ pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedFor
     let backend: Arc<dyn Backend> = Arc::new(RequestBackend::new(
         &web.services,
         &visit,
-        Caller::of(&parts.extensions).plain_http,
+        ClientInfo::of(&parts.extensions).plain_http,
     ));
     let nonce = parts.extensions.get::<Nonce>().cloned();
     let site = Site::embedded().files(&web.base_path);

@@ -7,12 +7,11 @@
 
 use super::{
     Web,
-    bounds::BODY_BYTES_MAX,
-    caller::Caller,
-    name,
+    client_addr::ClientInfo,
+    error_format::{is_problem, problem_response, status_of, wants_page},
+    limits::BODY_BYTES_MAX,
     pages::{reauthenticate_for, render, to_login},
-    problems::{is_problem, problem_response, status_of, wants_page},
-    visit_of,
+    request_id, visit_of,
 };
 use crate::backend::RequestBackend;
 use app::{
@@ -150,7 +149,7 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     let backend: Arc<dyn Backend> = Arc::new(RequestBackend::new(
         &web.services,
         &visit,
-        Caller::of(&parts.extensions).plain_http,
+        ClientInfo::of(&parts.extensions).plain_http,
     ));
     let mut request = Request::new(Body::from(input.clone()));
     *request.method_mut() = parts.method.clone();
@@ -170,7 +169,7 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     let mut body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let page = || page_of_form(web, parts, &input);
     let problem = is_problem(&response.headers).then(|| Problem {
-        request_id: Some(name::request_id(&parts.extensions).as_str().to_owned()),
+        request_id: Some(request_id::of(&parts.extensions).as_str().to_owned()),
         ..Problem::de(body.clone())
     });
     if let Some(problem) = &problem {

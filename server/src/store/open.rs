@@ -1,7 +1,7 @@
 //! Opening the database, and bringing its tables up to date.
 
 use super::{Engine, Error, Store, migrations};
-use crate::audit::Trail;
+use crate::{audit::Trail, config::Durability};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     AnyConnection, AnyPool, Connection, Executor,
@@ -51,17 +51,6 @@ const POSTGRES_TRIGGERS: &str = "\
 
 /// What a test takes away to see that it is missed.
 const SQLITE_WITHOUT_SYNC: &str = "PRAGMA synchronous = NORMAL";
-
-/// Whether a commit survives a power cut.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// It does.
-    #[default]
-    Full,
-    /// It may not. No setting asks for this: it is the control of the tests that show the other.
-    MissedByTests,
-}
 
 /// What a database is opened for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
-//! Changes come from our own pages. Server functions check nothing themselves, so it is done here for all of them.
+//! Protection against cross-site request forgery, for every server function and form.
 
-use super::{Web, cookie, name, problems::problem_response};
+use super::{Web, cookie, error_format::problem_response, request_id};
 use app::model::problem::{Problem, ProblemKind};
 use axum::{
     body::Body,
@@ -14,12 +14,11 @@ use http::{
 };
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-/// Marks an answer that refuses a form from elsewhere.
+/// Extension of a response that rejects a cross-origin request.
 #[derive(Clone, Copy)]
 struct Refused;
 
-/// Refuses what a browser says comes from elsewhere, by `Sec-Fetch-Site` or `Origin`. `public_origin` is ours whatever
-/// `Host` says.
+/// Rejects cross-origin requests, by `Sec-Fetch-Site` or `Origin`. `public_origin` is accepted even if `Host` differs.
 pub(super) fn refuse_cross_origin(
     public_origin: Option<&str>,
 ) -> CsrfLayer<impl FnMut(ProtectionError) -> Response<Body> + Clone + use<>> {
@@ -37,7 +36,7 @@ pub(super) fn refuse_cross_origin(
     })
 }
 
-/// Logs a refusal with what was compared: behind a proxy that changes `Host`, the two differ for every form.
+/// Logs a rejection with the compared headers: behind a proxy that changes `Host`, they differ for every form.
 pub(super) async fn log_refusal(State(web): State<Web>, request: Request, next: Next) -> Response {
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
     let response = next.run(request).await;
@@ -64,8 +63,8 @@ pub(super) async fn log_refusal(State(web): State<Web>, request: Request, next: 
     response
 }
 
-/// Refuses changes with a session's cookie that do not say where they come from. Every browser that is still in use
-/// says so; what does not is not a browser, and has no business with a browser's cookie.
+/// Rejects changes with a session cookie but without `Origin` and `Sec-Fetch-Site`. Every supported browser sends one of
+/// them; another client has no business with a browser's cookie.
 pub(super) async fn refuse_unmarked(
     State(web): State<Web>,
     request: Request,
@@ -78,7 +77,7 @@ pub(super) async fn refuse_unmarked(
         tracing::warn!("a form that does not say where it comes from was refused");
         return problem_response(&Problem {
             kind: ProblemKind::CrossOrigin,
-            request_id: Some(name::request_id(request.extensions()).as_str().to_owned()),
+            request_id: Some(request_id::of(request.extensions()).as_str().to_owned()),
             reason: None,
         });
     }

@@ -1,6 +1,6 @@
-//! A limited number of connections, each of them closed when nothing moves on it any more.
+//! Limit of open connections, and the idle timeout of each.
 
-use super::bounds::Bounds;
+use crate::config::Limits;
 use axum_server::accept::Accept;
 use std::{
     future::{Ready, ready},
@@ -20,48 +20,47 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// The places of a listener. Clones share them.
+/// Connection slots of a listener. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct ConnectionLimiter {
     free: Arc<Semaphore>,
     max: usize,
     idle_timeout: Duration,
     refused: Arc<AtomicU64>,
-    /// Whether the log was told that there are no places left, since there were last plenty.
-    told: Arc<AtomicBool>,
+    /// True once the limit was logged; reset when usage falls below half, so that a flood logs one line.
+    logged: Arc<AtomicBool>,
 }
 
-impl Places {
-    pub(super) fn new(bounds: &Bounds) -> Self {
+impl ConnectionLimiter {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            free: Arc::new(Semaphore::new(bounds.connections_max)),
-            max: bounds.connections_max,
-            idle_timeout: bounds.idle_timeout,
+            free: Arc::new(Semaphore::new(limits.connections_max)),
+            max: limits.connections_max,
+            idle_timeout: limits.idle_timeout,
             refused: Arc::default(),
-            told: Arc::default(),
+            logged: Arc::default(),
         }
     }
 
-    /// Connections that are open.
-    pub fn taken(&self) -> usize {
+    /// Number of open connections.
+    pub fn open(&self) -> usize {
         self.max.saturating_sub(self.free.available_permits())
     }
 
-    /// Connections that found no place.
+    /// Number of connections that were closed because of the limit.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    fn take(&self) -> io::Result<OwnedSemaphorePermit> {
-        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
+    fn acquire(&self) -> io::Result<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
             if self.free.available_permits() > self.max / 2 {
-                self.told.store(false, Ordering::Relaxed);
+                self.logged.store(false, Ordering::Relaxed);
             }
-            return Ok(place);
+            return Ok(permit);
         }
         self.refused.fetch_add(1, Ordering::Relaxed);
-        // A flood of connections must not become a flood of lines.
-        if !self.told.swap(true, Ordering::Relaxed) {
+        if !self.logged.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 connections_max = self.max,
                 "there are no places left: new connections are closed (AGENT_KEYS_CONNECTIONS_MAX)"
@@ -71,39 +70,39 @@ impl Places {
     }
 }
 
-impl<S> Accept<TcpStream, S> for Places {
-    type Stream = Placed;
+impl<S> Accept<TcpStream, S> for ConnectionLimiter {
+    type Stream = LimitedStream;
     type Service = S;
-    type Future = Ready<io::Result<(Placed, S)>>;
+    type Future = Ready<io::Result<(LimitedStream, S)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        ready(self.take().map(|place| {
+        ready(self.acquire().map(|permit| {
             let now = Instant::now();
-            let placed = Placed {
+            let stream = LimitedStream {
                 stream,
                 idle_timeout: self.idle_timeout,
                 moved_at: now,
-                alarm: Box::pin(sleep_until(now + self.idle_timeout)),
-                _place: place,
+                timer: Box::pin(sleep_until(now + self.idle_timeout)),
+                _permit: permit,
             };
-            (placed, service)
+            (stream, service)
         }))
     }
 }
 
-/// A connection in its place, which is free again when this is dropped.
-pub struct Placed {
+/// A connection with its slot, which is free again when this is dropped.
+pub struct LimitedStream {
     stream: TcpStream,
     idle_timeout: Duration,
     moved_at: Instant,
-    alarm: Pin<Box<Sleep>>,
-    _place: OwnedSemaphorePermit,
+    timer: Pin<Box<Sleep>>,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Placed {
-    /// What came of a read or a write, or the end when nothing has moved for too long. The alarm is put off only when
-    /// it rings: that is cheaper than with every byte.
-    fn watch<T>(
+impl LimitedStream {
+    /// Passes the result of a read or write on, or fails with `TimedOut` after the idle timeout. The timer is reset only
+    /// when it fires, which is cheaper than with every byte.
+    fn check_idle<T>(
         &mut self,
         context: &mut Context<'_>,
         poll: Poll<io::Result<T>>,
@@ -112,18 +111,18 @@ impl Placed {
             self.moved_at = Instant::now();
             return poll;
         }
-        while self.alarm.as_mut().poll(context).is_ready() {
+        while self.timer.as_mut().poll(context).is_ready() {
             let end = self.moved_at + self.idle_timeout;
             if end <= Instant::now() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            self.alarm.as_mut().reset(end);
+            self.timer.as_mut().reset(end);
         }
         Poll::Pending
     }
 }
 
-impl AsyncRead for Placed {
+impl AsyncRead for LimitedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -131,11 +130,11 @@ impl AsyncRead for Placed {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_read(context, buffer);
-        this.watch(context, poll)
+        this.check_idle(context, poll)
     }
 }
 
-impl AsyncWrite for Placed {
+impl AsyncWrite for LimitedStream {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -143,7 +142,7 @@ impl AsyncWrite for Placed {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_write(context, bytes);
-        this.watch(context, poll)
+        this.check_idle(context, poll)
     }
 
     fn poll_write_vectored(
@@ -153,7 +152,7 @@ impl AsyncWrite for Placed {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
-        this.watch(context, poll)
+        this.check_idle(context, poll)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -163,12 +162,12 @@ impl AsyncWrite for Placed {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_flush(context);
-        this.watch(context, poll)
+        this.check_idle(context, poll)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_shutdown(context);
-        this.watch(context, poll)
+        this.check_idle(context, poll)
     }
 }

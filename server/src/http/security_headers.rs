@@ -1,4 +1,4 @@
-//! What every answer tells the browser not to do.
+//! Security headers of every response.
 
 use super::Web;
 use axum::{extract::Request, extract::State, middleware::Next, response::Response};
@@ -14,7 +14,7 @@ use leptos::nonce::Nonce;
 
 const FIXED: [(HeaderName, HeaderValue); 5] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    // Not `no-referrer`: a form that was posted without JavaScript needs the page it stood on.
+    // Not `no-referrer`: a form that is posted without JavaScript needs the URL of its page.
     (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     (
         HeaderName::from_static("cross-origin-opener-policy"),
@@ -32,8 +32,8 @@ const FIXED: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-/// Sets the headers, with a nonce of its own for each answer. Only scripts and styles that carry it run.
-pub(super) async fn protect(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+/// Sets the headers, with a new nonce for each response. Only scripts and styles with that nonce run.
+pub(super) async fn set(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let Ok(bytes) = web.services.random.bytes::<16>() else {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -51,7 +51,7 @@ pub(super) async fn protect(State(web): State<Web>, mut request: Request, next: 
     let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
     if unavailable {
-        // In seconds: whatever is too busy or away is looked for again by then.
+        // In seconds.
         let soon = HeaderValue::from_static("2");
         headers.entry(RETRY_AFTER).or_insert(soon);
     }
@@ -65,7 +65,7 @@ pub(super) async fn protect(State(web): State<Web>, mut request: Request, next: 
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(STRICT_TRANSPORT_SECURITY, year);
     }
-    // Whatever did not say otherwise is about a person, and for this moment.
+    // Pages hold data of one user, valid at this moment.
     headers
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));

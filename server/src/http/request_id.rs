@@ -1,4 +1,4 @@
-//! The request's name, its span, and one line about it when it has been answered.
+//! Request id, tracing span, metrics, and the access log line of each request.
 
 use super::Web;
 use crate::request_id::RequestId;
@@ -12,8 +12,14 @@ use leptos::server_fn::axum::server_fn_paths;
 use std::time::Instant;
 use tracing::Instrument;
 
-/// Names the request, and tells the name in the answer.
-pub(super) async fn name(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+/// Assigns an id to the request and returns it in `x-request-id`; counts and logs the response.
+///
+/// The id is never taken from the client, as `tower_http::request_id` would.
+pub(super) async fn assign_and_log(
+    State(web): State<Web>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = web
         .services
         .random
@@ -50,15 +56,15 @@ pub(super) async fn name(State(web): State<Web>, mut request: Request, next: Nex
     .await
 }
 
-/// The name of the request with these extensions.
-pub(super) fn request_id(extensions: &Extensions) -> RequestId {
+/// The id of the request with these extensions.
+pub(super) fn of(extensions: &Extensions) -> RequestId {
     extensions
         .get::<RequestId>()
         .cloned()
         .unwrap_or_else(|| RequestId::new("unnamed"))
 }
 
-/// The template of the request's address: of a server function, its path. Never text that a user typed.
+/// The route template of the request, or the path of a server function. Never text that a user typed.
 fn route_of(request: &Request) -> String {
     let path = request.uri().path();
     let function = server_fn_paths().find(|(known, _)| *known == path);
