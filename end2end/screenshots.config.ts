@@ -8,6 +8,6 @@ export default defineConfig({
   retries: 0,
   workers: 2,
   timeout: 90_000,
-  reporter: [['list'], ['./fixtures/closing-line.ts']],
+  reporter: [['list'], ['./fixtures/summary-reporter.ts']],
   use: { ...browser, trace: 'off', screenshot: 'off' },
 });

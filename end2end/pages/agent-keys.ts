@@ -1,22 +1,22 @@
 import { expect, type Locator } from '@playwright/test';
-import type { Site } from './site';
+import type { Tab } from './tab';
 
 /** The list of keys. */
 export class AgentKeysPage {
-  constructor(private readonly site: Site) {}
+  constructor(private readonly tab: Tab) {}
 
   async open(query = ''): Promise<void> {
-    await this.site.visit(`/settings/agent-keys${query}`);
-    await expect(this.site.heading('Agent keys')).toBeVisible();
+    await this.tab.visit(`/settings/agent-keys${query}`);
+    await expect(this.tab.heading('Agent keys')).toBeVisible();
   }
 
   get table(): Locator {
-    return this.site.page.getByRole('table', { name: /APM agent keys/ });
+    return this.tab.page.getByRole('table', { name: /APM agent keys/ });
   }
 
   row(name: string): Locator {
     return this.table.getByRole('row').filter({
-      has: this.site.page.getByRole('rowheader').getByRole('link', { name, exact: true }),
+      has: this.tab.page.getByRole('rowheader').getByRole('link', { name, exact: true }),
     });
   }
 
@@ -26,25 +26,25 @@ export class AgentKeysPage {
   }
 
   get range(): Locator {
-    return this.site.page.getByRole('navigation', { name: 'Pages' });
+    return this.tab.page.getByRole('navigation', { name: 'Pages' });
   }
 
   get create(): Locator {
-    return this.site.page.getByRole('link', { name: 'Create APM agent key' });
+    return this.tab.page.getByRole('link', { name: 'Create APM agent key' });
   }
 
   async search(text: string): Promise<void> {
-    const field = this.site.page.getByRole('searchbox', { name: 'Search keys' });
+    const field = this.tab.page.getByRole('searchbox', { name: 'Search keys' });
     await field.fill(text);
     await field.press('Enter');
-    await expect(this.site.page).toHaveURL(new RegExp(`[?&]q=${encodeURIComponent(text)}`));
-    await this.site.ready();
+    await expect(this.tab.page).toHaveURL(new RegExp(`[?&]q=${encodeURIComponent(text)}`));
+    await this.tab.ready();
   }
 
   async sortBy(column: string, direction: 'ascending' | 'descending'): Promise<void> {
     await this.table.getByRole('columnheader', { name: column }).getByRole('link').click();
     await expect(this.table.getByRole('columnheader', { name: column })).toHaveAttribute('aria-sort', direction);
-    await this.site.ready();
+    await this.tab.ready();
   }
 
   get next(): Locator {
@@ -59,7 +59,7 @@ export class AgentKeysPage {
   async turn(link: Locator, range: string): Promise<void> {
     await link.click();
     await expect(this.range).toContainText(range);
-    await this.site.ready();
+    await this.tab.ready();
   }
 
   /** The box of a row. */
@@ -70,28 +70,28 @@ export class AgentKeysPage {
   /** Ticks all boxes of this page: with a box where there is script, with a link where there is none. */
   async selectAll(): Promise<void> {
     const name = 'Select all on this page';
-    if (this.site.javaScript) await this.table.getByRole('checkbox', { name }).check();
-    else await this.site.page.getByRole('link', { name }).click();
+    if (this.tab.javaScript) await this.table.getByRole('checkbox', { name }).check();
+    else await this.tab.page.getByRole('link', { name }).click();
   }
 
   /** The bar above the table that is there while boxes are ticked. */
   get selection(): Locator {
-    return this.site.page.locator('.selection-bar');
+    return this.tab.page.locator('.selection-bar');
   }
 
   async revokeSelected(): Promise<void> {
     await this.selection.getByRole('button', { name: /^Revoke/ }).click();
-    await this.site.ready();
+    await this.tab.ready();
   }
 
   async clearSelection(): Promise<void> {
     await this.selection.getByRole('link', { name: 'Clear' }).click();
     await expect(this.selection).toBeHidden();
-    await this.site.ready();
+    await this.tab.ready();
   }
 
   async startRevoking(name: string): Promise<void> {
     await this.row(name).getByRole('link', { name: `Revoke ${name}` }).click();
-    await this.site.ready();
+    await this.tab.ready();
   }
 }

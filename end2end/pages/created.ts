@@ -1,5 +1,5 @@
 import { expect, type Locator } from '@playwright/test';
-import type { Site } from './site';
+import type { Tab } from './tab';
 
 /** A part of what stands in a secret's place while it is masked. */
 export const MASK = '••••';
@@ -12,12 +12,12 @@ export type Format = 'Base64' | 'id:key' | 'Authorization header';
 /** The dialog that shows a new key's secret, this one time. */
 export class CreatedDialog {
   constructor(
-    private readonly site: Site,
+    private readonly tab: Tab,
     readonly name: string,
   ) {}
 
   get dialog(): Locator {
-    return this.site.page.getByRole('dialog', { name: `Key created: ${this.name}` });
+    return this.tab.page.getByRole('dialog', { name: `Key created: ${this.name}` });
   }
 
   /** The secret's place, masked or not, in the form that is chosen. */
@@ -57,7 +57,7 @@ export class CreatedDialog {
 
   /** An agent's file: its text, and the button that copies it. */
   snippet(label: string): Locator {
-    return this.dialog.getByRole('figure').filter({ has: this.site.page.getByRole('group', { name: label }) });
+    return this.dialog.getByRole('figure').filter({ has: this.tab.page.getByRole('group', { name: label }) });
   }
 
   get stored(): Locator {
@@ -72,6 +72,6 @@ export class CreatedDialog {
     await this.stored.check();
     await this.done.click();
     await expect(this.dialog).toBeHidden();
-    await this.site.ready();
+    await this.tab.ready();
   }
 }

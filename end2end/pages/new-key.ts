@@ -1,6 +1,7 @@
 import { expect, type Locator } from '@playwright/test';
 import type { AgentPrivilege } from '../fixtures/engine';
-import type { Site } from './site';
+import { CreatedDialog } from './created';
+import type { Tab } from './tab';
 
 export interface NewKey {
   name: string;
@@ -11,15 +12,15 @@ export interface NewKey {
 
 /** The flyout over the list. */
 export class NewKeyForm {
-  constructor(private readonly site: Site) {}
+  constructor(private readonly tab: Tab) {}
 
   async open(): Promise<void> {
-    await this.site.visit('/settings/agent-keys/new');
+    await this.tab.visit('/settings/agent-keys/new');
     await expect(this.dialog).toBeVisible();
   }
 
   get dialog(): Locator {
-    return this.site.page.getByRole('dialog', { name: 'Create APM agent key' });
+    return this.tab.page.getByRole('dialog', { name: 'Create APM agent key' });
   }
 
   get name(): Locator {
@@ -64,7 +65,7 @@ export class NewKeyForm {
     await this.open();
     await this.fill(key);
     await this.submit.click();
-    await expect(this.site.created(key.name).dialog).toBeVisible();
-    await this.site.ready();
+    await expect(new CreatedDialog(this.tab, key.name).dialog).toBeVisible();
+    await this.tab.ready();
   }
 }

@@ -1,23 +1,23 @@
 import { expect, type Locator } from '@playwright/test';
-import type { Site } from './site';
+import type { Tab } from './tab';
 
 /** The question before several keys are revoked, and what became of each. */
 export class RevokeManyDialog {
-  constructor(private readonly site: Site) {}
+  constructor(private readonly tab: Tab) {}
 
   get dialog(): Locator {
-    return this.site.page.getByRole('alertdialog');
+    return this.tab.page.getByRole('alertdialog');
   }
 
   /** The question about so many keys. */
   async isAsked(count: number): Promise<void> {
-    await expect(this.site.page.getByRole('alertdialog', { name: `Revoke ${count} keys?` })).toBeVisible();
-    await this.site.ready();
+    await expect(this.tab.page.getByRole('alertdialog', { name: `Revoke ${count} keys?` })).toBeVisible();
+    await this.tab.ready();
   }
 
   /** A line of the question or of the result. */
   row(name: string): Locator {
-    return this.dialog.getByRole('row').filter({ has: this.site.page.getByRole('rowheader', { name }) });
+    return this.dialog.getByRole('row').filter({ has: this.tab.page.getByRole('rowheader', { name }) });
   }
 
   get number(): Locator {
@@ -30,7 +30,7 @@ export class RevokeManyDialog {
 
   /** The result, by its heading. */
   async ended(heading: string): Promise<void> {
-    await expect(this.site.page.getByRole('alertdialog', { name: heading, exact: true })).toBeVisible();
+    await expect(this.tab.page.getByRole('alertdialog', { name: heading, exact: true })).toBeVisible();
   }
 
   async cancel(): Promise<void> {
@@ -45,6 +45,6 @@ export class RevokeManyDialog {
   private async leave(word: string): Promise<void> {
     await this.dialog.getByRole('link', { name: word, exact: true }).last().click();
     await expect(this.dialog).toBeHidden();
-    await this.site.ready();
+    await this.tab.ready();
   }
 }

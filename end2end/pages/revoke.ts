@@ -1,26 +1,26 @@
 import { expect, type Locator } from '@playwright/test';
-import type { Site } from './site';
+import type { Tab } from './tab';
 
 /** The question before a key is revoked. */
 export class RevokeDialog {
   constructor(
-    private readonly site: Site,
+    private readonly tab: Tab,
     readonly name: string,
   ) {}
 
   get dialog(): Locator {
-    return this.site.page.getByRole('alertdialog', { name: `Revoke ${this.name}?` });
+    return this.tab.page.getByRole('alertdialog', { name: `Revoke ${this.name}?` });
   }
 
   async confirm(): Promise<void> {
     await this.dialog.getByRole('button', { name: 'Revoke' }).click();
     await expect(this.dialog).toBeHidden();
-    await this.site.ready();
+    await this.tab.ready();
   }
 
   async cancel(): Promise<void> {
     await this.dialog.getByRole('link', { name: 'Cancel' }).click();
     await expect(this.dialog).toBeHidden();
-    await this.site.ready();
+    await this.tab.ready();
   }
 }

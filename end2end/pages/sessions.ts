@@ -1,25 +1,25 @@
 import { expect, type Locator } from '@playwright/test';
-import type { Site } from './site';
+import type { Tab } from './tab';
 
 /** Where a person is signed in; and for administrators, where everybody else is. */
 export class SessionsPage {
-  constructor(private readonly site: Site) {}
+  constructor(private readonly tab: Tab) {}
 
   async open(): Promise<void> {
-    await this.site.visit('/settings/sessions');
+    await this.tab.visit('/settings/sessions');
     await this.isShown();
   }
 
   /** From any page, by the menu that has the person's name. */
   async openFromMenu(): Promise<void> {
-    await this.site.userMenu.click();
-    await this.site.page.getByRole('link', { name: 'Your sessions' }).click();
+    await this.tab.userMenu.click();
+    await this.tab.page.getByRole('link', { name: 'Your sessions' }).click();
     await this.isShown();
-    await this.site.ready();
+    await this.tab.ready();
   }
 
   async isShown(): Promise<void> {
-    await expect(this.site.heading('Your sessions')).toBeVisible();
+    await expect(this.tab.heading('Your sessions')).toBeVisible();
   }
 
   /** The person's own. */
@@ -34,30 +34,30 @@ export class SessionsPage {
 
   /** Those of somebody else. */
   of(username: string): Locator {
-    const name = this.site.page.getByText(username, { exact: true });
+    const name = this.tab.page.getByText(username, { exact: true });
     return this.rowsOf('Sessions of other people').filter({ has: name });
   }
 
   get outcome(): Locator {
-    return this.site.page.getByRole('status').filter({ hasText: /^\s*(Ended|There was)/ });
+    return this.tab.page.getByRole('status').filter({ hasText: /^\s*(Ended|There was)/ });
   }
 
   async end(row: Locator): Promise<void> {
     await row.getByRole('button', { name: /^End/ }).click();
     await expect(this.outcome).toContainText('Ended the session.');
-    await this.site.ready();
+    await this.tab.ready();
   }
 
   async endAllOthers(): Promise<void> {
-    await this.site.page.getByRole('button', { name: 'End all others' }).click();
+    await this.tab.page.getByRole('button', { name: 'End all others' }).click();
     await expect(this.outcome).toContainText(/Ended \d+ session/);
-    await this.site.ready();
+    await this.tab.ready();
   }
 
   private rowsOf(name: string): Locator {
-    return this.site.page
+    return this.tab.page
       .getByRole('region', { name })
       .getByRole('row')
-      .filter({ has: this.site.page.getByRole('rowheader') });
+      .filter({ has: this.tab.page.getByRole('rowheader') });
   }
 }

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { SCENES } from '../fixtures/scenes';
-import { test } from '../fixtures/stage';
+import { SCREENS } from '../fixtures/screens';
+import { test } from '../fixtures/screen-fixture';
 
 const FOLDER = join(__dirname, '../test-results/screenshots');
 
-for (const scene of SCENES) {
-  test(scene.name, async ({ site, stage }) => {
-    await stage.set(scene, site);
-    const name = scene.name.replace(/[^a-z]+/gi, '-').toLowerCase();
+for (const screen of SCREENS) {
+  test(screen.name, async ({ site, screenFixture }) => {
+    await screenFixture.set(screen, site);
+    const name = screen.name.replace(/[^a-z]+/gi, '-').toLowerCase();
     for (const colorScheme of ['light', 'dark'] as const) {
       await site.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       for (const width of [1440, 390]) {

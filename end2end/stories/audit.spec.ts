@@ -5,7 +5,7 @@ import { expect, test } from '../fixtures/story';
 test('what a person did is found, read and taken along by who manages security', async ({ app, site }) => {
   const person = await operator(app);
   const name = `audited-${process.pid}-${site.javaScript}`;
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.newKey.create({ name });
   await site.created(name).finish();
   await site.signOut();
@@ -38,7 +38,7 @@ test('what a person did is found, read and taken along by who manages security',
 });
 
 test('days that are no period are named, and the form stays', async ({ app, site }) => {
-  await site.signIn(elastic(app));
+  await site.signInByRequest(elastic(app));
   await site.audit.open('?from=2026-12-15&to=2026-12-14&person=ada');
   await expect(site.page.getByRole('alert')).toContainText('The first day is after the last');
   await expect(site.page.getByLabel('Person', { exact: true })).toHaveValue('ada');
@@ -46,7 +46,7 @@ test('days that are no period are named, and the form stays', async ({ app, site
 
 test('who manages no security is told what is missing', async ({ app, site }) => {
   const person = await operator(app);
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.audit.open();
   await expect(site.page.getByRole('main')).toContainText('manage_security');
   await expect(site.page.getByRole('main')).toContainText(person.username);

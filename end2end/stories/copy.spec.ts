@@ -2,14 +2,15 @@ import { operator } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
 import { AS_SEEN, MASK } from '../pages/created';
 
-test.skip(({ javaScript }) => !javaScript, 'copying is what script adds');
+/** Copying needs a script. */
+const TAG = { tag: '@script' };
 
 test.beforeEach(async ({ app, context, site }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(app.url).origin });
-  await site.signIn(await operator(app));
+  await site.signInByRequest(await operator(app));
 });
 
-test('Copy copies the secret in the form that is chosen, and says so', async ({ site }) => {
+test('Copy copies the secret in the form that is chosen, and says so', TAG, async ({ site }) => {
   await site.newKey.create({ name: 'copied' });
   const created = site.created('copied');
   const clipboard = (): Promise<string> => site.page.evaluate(() => navigator.clipboard.readText());
@@ -27,7 +28,7 @@ test('Copy copies the secret in the form that is chosen, and says so', async ({ 
   await expect.poll(clipboard).toBe(Buffer.from(encoded, 'base64').toString('utf8'));
 });
 
-test('a snippet is masked on the screen and real on the clipboard', async ({ site }) => {
+test('a snippet is masked on the screen and real on the clipboard', TAG, async ({ site }) => {
   await site.newKey.create({ name: 'snippet', service: 'checkout' });
   const created = site.created('snippet');
   await created.chooseAgent('Node.js');
@@ -39,7 +40,7 @@ test('a snippet is masked on the screen and real on the clipboard', async ({ sit
     .toMatch(/apiKey: '[A-Za-z0-9+/]{50,}={0,2}'/);
 });
 
-test('where the browser refuses to copy, the page says so', async ({ context, site }) => {
+test('where the browser refuses to copy, the page says so', TAG, async ({ context, site }) => {
   await context.clearPermissions();
   await site.newKey.create({ name: 'refused' });
   await site.page.evaluate(() => {

@@ -9,7 +9,7 @@ interface StoredKey {
   role_descriptors: Record<string, { cluster: string[]; applications: { privileges: AgentPrivilege[] }[] }>;
 }
 
-test.beforeEach(async ({ app, site }) => site.signIn(await operator(app)));
+test.beforeEach(async ({ app, site }) => site.signInByRequest(await operator(app)));
 
 for (const [which, privileges] of [
   ['one privilege', ['event:write']],
@@ -44,33 +44,18 @@ test('both privileges are ticked to begin with', async ({ site }) => {
   await expect(site.newKey.privilege('config_agent:read')).toBeChecked();
 });
 
-for (const [fault, name, message] of [
-  ['nothing', '', 'Enter a name.'],
-  ['a leading underscore', '_checkout', 'Start the name with something other than “_”.'],
-  ['a space at the start', ' checkout', 'Remove the space at the start.'],
-  ['257 characters', 'x'.repeat(257), 'Use at most 256 characters.'],
-  ['129 emoji, which count twice', '🚀'.repeat(129), 'Use at most 256 characters.'],
-] as const) {
-  test(`a name with ${fault} is answered at the field, and what was typed is kept`, async ({ site }) => {
-    await site.newKey.open();
-    await site.newKey.fill({ name, privileges: ['event:write'], service: 'checkout' });
-    // A browser may hold a form back before it is sent; the server's own
-    // answer is what is looked at here, so the form is told not to.
-    await site.newKey.dialog.locator('form').evaluate((form: HTMLFormElement) => {
-      form.noValidate = true;
-      for (const input of form.querySelectorAll('input')) input.removeAttribute('maxlength');
-    });
-    await site.newKey.name.fill(name);
-    await site.newKey.submit.click();
+test('a name that breaks a rule is answered at the field, and what was typed is kept', async ({ site }) => {
+  await site.newKey.open();
+  await site.newKey.fill({ name: '_checkout', privileges: ['event:write'], service: 'checkout' });
+  await site.newKey.submit.click();
 
-    await expect(site.newKey.name).toHaveAttribute('aria-invalid', 'true');
-    await expect(site.newKey.name).toHaveAccessibleDescription(new RegExp(escape(message)));
-    await expect(site.newKey.name).toHaveValue(name);
-    await expect(site.newKey.service).toHaveValue('checkout');
-    await expect(site.newKey.privilege('event:write')).toBeChecked();
-    await expect(site.newKey.privilege('config_agent:read')).not.toBeChecked();
-  });
-}
+  await expect(site.newKey.name).toHaveAttribute('aria-invalid', 'true');
+  await expect(site.newKey.name).toHaveAccessibleDescription(/Start the name with something other than “_”\./);
+  await expect(site.newKey.name).toHaveValue('_checkout');
+  await expect(site.newKey.service).toHaveValue('checkout');
+  await expect(site.newKey.privilege('event:write')).toBeChecked();
+  await expect(site.newKey.privilege('config_agent:read')).not.toBeChecked();
+});
 
 test('a key without any privilege is refused at the check boxes', async ({ site }) => {
   await site.newKey.open();
@@ -107,7 +92,3 @@ test('a name that is markup is only ever a name', async ({ site }) => {
   await site.agentKeys.open();
   await expect(site.agentKeys.row(name)).toHaveCount(1);
 });
-
-function escape(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}

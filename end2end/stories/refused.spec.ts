@@ -14,14 +14,14 @@ test('a viewer is refused with the reason and the way out', async ({ app, site }
 });
 
 test('going to the form by its address does not help a viewer', async ({ app, site }) => {
-  await site.signIn(await viewer(app));
+  await site.signInByRequest(await viewer(app));
   await site.visit('/settings/agent-keys/new');
   await expect(site.page.getByRole('dialog')).toContainText('manage_own_api_key');
   await expect(site.newKey.submit).toHaveCount(0);
 });
 
 test('who manages no users sees the request to hand to an administrator', async ({ app, site }) => {
-  await site.signIn(await viewer(app));
+  await site.signInByRequest(await viewer(app));
   await site.users.open();
   await expect(site.page.getByRole('button', { name: 'Create role' })).toHaveCount(0);
   await expect(site.page.getByRole('main')).toContainText('PUT /_security/role/apm_agent_key_role');
@@ -42,7 +42,7 @@ test('a privilege that is lost after the page was opened is named, and the form 
     ],
   });
   await app.engine.putUser(person.username, person.password, ['writer_only_for_now']);
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.newKey.open();
   await site.newKey.fill({ name: 'too late' });
   await app.engine.putRole('writer_only_for_now', {

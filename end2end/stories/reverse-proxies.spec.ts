@@ -18,7 +18,9 @@ for (const { program, place, settings, ofCookies } of PROGRAMS.flatMap((program)
     test.skip(missing !== undefined, missing);
     test.use({ program, proxySettings: settings });
 
-    test('a user signs in, creates a key, finds it, revokes it and signs out', async ({
+    // The proxies differ in what they do to requests; a form without a script is the same request behind each.
+    const tag = program === 'nginx' ? [] : '@script';
+    test('a user signs in, creates a key, finds it, revokes it and signs out', { tag }, async ({
       behindProxy: { app, site },
       context,
       javaScript,

@@ -18,7 +18,7 @@ async function works(app: App, key: CreatedKey): Promise<boolean> {
 test('several keys are revoked together, each by its name', async ({ app, javaScript, site }) => {
   const person = await operator(app);
   const [first, second, third] = await keysOf(app, person, 3);
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.agentKeys.open('?sort=name');
   await expect(site.agentKeys.selection).toBeHidden();
   await site.agentKeys.box(first!.name).check();
@@ -65,7 +65,7 @@ test('all keys of the page are selected at once, and cleared', async ({ app, sit
   const person = await operator(app);
   const keys = await keysOf(app, person, 3);
   await app.engine.revoke(keys[1]!.id);
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.agentKeys.open('?sort=name');
   await site.agentKeys.selectAll();
   await expect(site.agentKeys.box(keys[0]!.name)).toBeChecked();
@@ -79,7 +79,7 @@ test('all keys of the page are selected at once, and cleared', async ({ app, sit
 test('what is selected on one page is not selected on another', async ({ app, site }) => {
   const person = await operator(app);
   const keys = await keysOf(app, person, 16);
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.agentKeys.open('?sort=name&rows=15');
   await site.agentKeys.box(keys[0]!.name).check();
   await site.agentKeys.turn(site.agentKeys.next, '16–');
@@ -93,7 +93,7 @@ test('what is selected on one page is not selected on another', async ({ app, si
 test('what somebody else revoked meanwhile is told as such', async ({ app, site }) => {
   const person = await operator(app);
   const [first, second] = await keysOf(app, person, 2);
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.agentKeys.open();
   await site.agentKeys.selectAll();
   await site.agentKeys.revokeSelected();
@@ -109,7 +109,7 @@ test('what somebody else revoked meanwhile is told as such', async ({ app, site 
 test('more than twenty keys are revoked only after their number was typed', async ({ app, site }) => {
   const person = await operator(app);
   const keys = await keysOf(app, person, 21);
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.agentKeys.open();
   await site.agentKeys.selectAll();
   await site.agentKeys.revokeSelected();

@@ -10,7 +10,7 @@ test('revoking names the key, says when, and the key is shown as revoked', async
   const who = () => app.engine.call('GET', '/_security/_authenticate', undefined, `ApiKey ${key.encoded}`);
   expect((await who()).status).toBe(200);
 
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.agentKeys.open();
   await expect(site.agentKeys.row(key.name)).toContainText('Active');
   await site.agentKeys.startRevoking(key.name);
@@ -34,7 +34,7 @@ test('the page of a key leads to the same question', async ({ app, site }) => {
   const key = await app.engine.createAgentKey('by its page', ['event:write'], {
     owner: basic(person.username, person.password),
   });
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.visit(`/settings/agent-keys/${key.id}`);
   await expect(site.heading(/by its page/)).toBeVisible();
   await site.page.getByRole('main').getByRole('link', { name: 'Revoke' }).click();
@@ -43,7 +43,7 @@ test('the page of a key leads to the same question', async ({ app, site }) => {
 
 test('a key of somebody else cannot be revoked without the privilege', async ({ app, site }) => {
   const key = await app.engine.createAgentKey('of somebody else', ['event:write']);
-  await site.signIn(await operator(app));
+  await site.signInByRequest(await operator(app));
   await site.visit(`/settings/agent-keys/${key.id}/revoke`);
   await expect(site.page.getByRole('button', { name: 'Revoke' })).toHaveCount(0);
   const who = await app.engine.call('GET', '/_security/_authenticate', undefined, `ApiKey ${key.encoded}`);

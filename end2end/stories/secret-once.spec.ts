@@ -32,7 +32,7 @@ async function expectGone(site: Site, { encoded, half }: Secret): Promise<void> 
   expect(left).not.toContain(half);
 }
 
-test.beforeEach(async ({ app, site }) => site.signIn(await operator(app)));
+test.beforeEach(async ({ app, site }) => site.signInByRequest(await operator(app)));
 
 test('the secret opens the engine, in each of the three forms', async ({ app, site }) => {
   await site.newKey.create({ name: 'three forms' });

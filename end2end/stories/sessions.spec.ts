@@ -27,7 +27,7 @@ test('a session that is ended from another place says so at its next click', asy
 
 test('all other sessions are ended at once', async ({ app, site }) => {
   const person = await operator(app);
-  await site.signIn(person);
+  await site.signInByRequest(person);
   const others = [await site.otherBrowser(), await site.otherBrowser()];
   for (const other of others) await other.signIn(person);
 
@@ -49,7 +49,7 @@ test('who manages security ends the session of somebody else', async ({ app, sit
   await other.signIn(person);
 
   // By the row of the user, where there are many others.
-  await site.signIn(elastic(app));
+  await site.signInByRequest(elastic(app));
   await site.users.open();
   await site.users.row(person.username).getByRole('link', { name: /^Sessions/ }).click();
   await site.sessions.isShown();
@@ -63,7 +63,7 @@ test('who manages security ends the session of somebody else', async ({ app, sit
 });
 
 test('who does not manage security sees nobody else', async ({ app, site }) => {
-  await site.signIn(await operator(app));
+  await site.signInByRequest(await operator(app));
   await site.sessions.open();
   await expect(site.sessions.own).toHaveCount(1);
   await expect(site.page.getByRole('heading', { name: 'Other people' })).toHaveCount(0);
@@ -71,7 +71,7 @@ test('who does not manage security sees nobody else', async ({ app, site }) => {
 
 test('entering the password again leads back to where one was', async ({ app, site }) => {
   const person = await operator(app);
-  await site.signIn(person);
+  await site.signInByRequest(person);
   await site.reauthenticate.open('/settings/apm-integration');
   await expect(site.page.getByRole('main')).toContainText(person.username);
   await site.reauthenticate.submit('not this one');

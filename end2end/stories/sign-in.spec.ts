@@ -47,7 +47,7 @@ test('signing out ends the session, in every tab', async ({ app, site }) => {
 });
 
 test('the session cookie is out of reach of scripts and other sites', async ({ app, site }) => {
-  await site.signIn(await operator(app));
+  await site.signInByRequest(await operator(app));
   const cookies = await site.page.context().cookies();
   expect(cookies.length).toBeGreaterThan(0);
   for (const cookie of cookies) {

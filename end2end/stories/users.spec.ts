@@ -18,7 +18,7 @@ async function stored(app: App, username: string): Promise<StoredUser | undefine
 
 test.beforeEach(async ({ app, site }) => {
   await operator(app);
-  await site.signIn(elastic(app));
+  await site.signInByRequest(elastic(app));
 });
 
 test('the role is given and taken, and nothing else of the user changes', async ({ app, site, javaScript }) => {
@@ -102,7 +102,7 @@ test('a role that differs is shown with the difference, and repaired in one clic
     cluster: ['manage_own_api_key'],
     applications: [{ application: 'apm', privileges: ['event:write'], resources: ['*'] }],
   });
-  await site.signIn(elastic(untouchedApp));
+  await site.signInByRequest(elastic(untouchedApp));
   await site.users.open();
   await expect(site.users.role).toContainText('Differs');
   await expect(site.users.role.getByRole('insertion').filter({ hasText: 'config_agent:read' })).toBeVisible();

@@ -1,10 +1,10 @@
-import { expect, takeAway, test } from '../fixtures/away';
+import { expect, cutConnection, test } from '../fixtures/outage';
 import { basic } from '../fixtures/engine';
 import { operator } from '../fixtures/people';
 
 test('while Elasticsearch is down, pages name the cause, and sessions and sign-out work', async ({
   app,
-  away,
+  outage,
   expectAccessible,
   siteOf,
   watch,
@@ -12,10 +12,10 @@ test('while Elasticsearch is down, pages name the cause, and sessions and sign-o
   const person = await operator(app);
   const owner = basic(person.username, person.password);
   const { id } = await app.engine.createAgentKey('checkout-prod', ['event:write'], { owner });
-  const site = siteOf(away.app);
+  const site = siteOf(outage.app);
   await site.signIn(person);
   watch.pardon(/503/);
-  await takeAway(site, away.line);
+  await cutConnection(site, outage.line);
   await expect(site.page.getByRole('banner')).toContainText('Not answering');
   await expect(site.agentKeys.table).toHaveCount(0);
   await expect(site.agentKeys.create).toHaveCount(0);
@@ -37,19 +37,19 @@ test('while Elasticsearch is down, pages name the cause, and sessions and sign-o
   await expect(site.page.getByRole('alert')).toContainText('Elasticsearch cannot be reached');
 });
 
-test('a retry shows the list once Elasticsearch answers', async ({ app, away, javaScript, siteOf, watch }) => {
+test('a retry shows the list once Elasticsearch answers', async ({ app, outage, javaScript, siteOf, watch }) => {
   const person = await operator(app);
   const owner = basic(person.username, person.password);
   await app.engine.createAgentKeys(['checkout-prod', 'payments'], owner);
-  const site = siteOf(away.app);
+  const site = siteOf(outage.app);
   await site.signIn(person);
   watch.pardon(/503/);
-  await takeAway(site, away.line);
+  await cutConnection(site, outage.line);
   const retry = site.page.getByRole('link', { name: 'Try again' });
   await retry.click();
   await expect(site.outage).toBeVisible();
 
-  await away.line.open();
+  await outage.line.open();
   await retry.click();
   await site.ready();
   await expect(site.outage).toHaveCount(0);
@@ -58,10 +58,10 @@ test('a retry shows the list once Elasticsearch answers', async ({ app, away, ja
 
   // Without script, every page is loaded whole.
   if (!javaScript) return;
-  await away.line.cut();
+  await outage.line.cut();
   await site.agentKeys.search('checkout');
   await expect(site.outage).toBeVisible();
-  await away.line.open();
+  await outage.line.open();
   await retry.click();
   await site.ready();
   await expect(site.outage).toHaveCount(0);

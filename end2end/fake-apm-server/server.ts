@@ -4,7 +4,7 @@ import { answer, answerProtobuf, notPermitted } from './answer';
 import { Authorizer, type Authorization, type AuthorizerOptions } from './authorizer';
 import { BadBody, readBody } from './body';
 import { Ledger } from './ledger';
-import { readNdjson, type IntakeBatch } from './ndjson';
+import { readNdjson, type AgentEventBatch } from './ndjson';
 import { isSignal, readOtlp, type Signal } from './otlp';
 import { lengthDelimited, varintField } from './protobuf';
 
@@ -18,7 +18,7 @@ const INFO = {
 
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** One request on its way through the intake. */
+/** One request on its way through the apmServer. */
 interface Visit {
   request: IncomingMessage;
   response: ServerResponse;
@@ -30,7 +30,7 @@ interface Visit {
  * The receiving end of APM, as small as it can be and still say yes and no in
  * the same places as APM Server, with the same statuses.
  */
-export class Intake {
+export class FakeApmServer {
   readonly ledger = new Ledger();
   readonly #server: Server;
   readonly #authorizer: Authorizer;
@@ -51,10 +51,10 @@ export class Intake {
   }
 
   /** Starts on a free port of the loopback interface. */
-  static async start(options: AuthorizerOptions): Promise<Intake> {
-    const intake = new Intake(options);
-    await new Promise<void>((resolve) => intake.#server.listen(0, '127.0.0.1', resolve));
-    return intake;
+  static async start(options: AuthorizerOptions): Promise<FakeApmServer> {
+    const apmServer = new FakeApmServer(options);
+    await new Promise<void>((resolve) => apmServer.#server.listen(0, '127.0.0.1', resolve));
+    return apmServer;
   }
 
   get url(): string {
@@ -133,7 +133,7 @@ export class Intake {
     this.ledger.write({ path: pathname, status, keyId, service: '', events: [] });
   }
 
-  #write({ url, authorization }: Visit, status: number, batch: IntakeBatch): void {
+  #write({ url, authorization }: Visit, status: number, batch: AgentEventBatch): void {
     this.ledger.write({ path: url.pathname, status, keyId: authorization.keyId, ...batch });
   }
 }

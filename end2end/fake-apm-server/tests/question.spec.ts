@@ -45,8 +45,8 @@ const test = base.extend<{ oracle: Oracle }>({
 
 const KEY = { encoded: Buffer.from('some-id:some-secret').toString('base64') };
 
-test('the question is the one APM Server asks, to the byte', async ({ oracle, startIntake }) => {
-  await sendEvents(await startIntake({ elasticsearch: oracle.url }), apiKey(KEY));
+test('the question is the one APM Server asks, to the byte', async ({ oracle, startApmServer }) => {
+  await sendEvents(await startApmServer({ elasticsearch: oracle.url }), apiKey(KEY));
   expect(oracle.asked).toHaveLength(1);
   const [{ line, headers, body }] = oracle.asked as [Asked];
   expect(line).toBe('GET /_security/user/_has_privileges');
@@ -63,40 +63,40 @@ test('the question is the one APM Server asks, to the byte', async ({ oracle, st
   expect(headers).not.toHaveProperty('accept');
 });
 
-test('a good answer is asked for once in a lifetime', async ({ clock, oracle, startIntake }) => {
-  const intake = await startIntake({ elasticsearch: oracle.url });
-  for (let time = 0; time < 3; time += 1) await sendEvents(intake, apiKey(KEY));
+test('a good answer is asked for once in a lifetime', async ({ clock, oracle, startApmServer }) => {
+  const apmServer = await startApmServer({ elasticsearch: oracle.url });
+  for (let time = 0; time < 3; time += 1) await sendEvents(apmServer, apiKey(KEY));
   expect(oracle.asked).toHaveLength(1);
   clock.pass(60_000);
-  await sendEvents(intake, apiKey(KEY));
+  await sendEvents(apmServer, apiKey(KEY));
   expect(oracle.asked).toHaveLength(2);
 });
 
-test('a 401 is remembered like a good answer', async ({ oracle, startIntake }) => {
+test('a 401 is remembered like a good answer', async ({ oracle, startApmServer }) => {
   oracle.statuses = [401, 200];
-  const intake = await startIntake({ elasticsearch: oracle.url });
-  expect((await sendEvents(intake, apiKey(KEY))).status).toBe(401);
-  expect((await sendEvents(intake, apiKey(KEY))).status).toBe(401);
+  const apmServer = await startApmServer({ elasticsearch: oracle.url });
+  expect((await sendEvents(apmServer, apiKey(KEY))).status).toBe(401);
+  expect((await sendEvents(apmServer, apiKey(KEY))).status).toBe(401);
   expect(oracle.asked).toHaveLength(1);
 });
 
-test('any other failure is not remembered and not retried', async ({ oracle, startIntake }) => {
+test('any other failure is not remembered and not retried', async ({ oracle, startApmServer }) => {
   oracle.statuses = [500, 403, 200];
-  const intake = await startIntake({ elasticsearch: oracle.url });
-  expect((await sendEvents(intake, apiKey(KEY))).status).toBe(503);
+  const apmServer = await startApmServer({ elasticsearch: oracle.url });
+  expect((await sendEvents(apmServer, apiKey(KEY))).status).toBe(503);
   expect(oracle.asked).toHaveLength(1);
-  expect((await sendEvents(intake, apiKey(KEY))).status).toBe(503);
-  expect((await sendEvents(intake, apiKey(KEY))).status).toBe(202);
+  expect((await sendEvents(apmServer, apiKey(KEY))).status).toBe(503);
+  expect((await sendEvents(apmServer, apiKey(KEY))).status).toBe(202);
   expect(oracle.asked).toHaveLength(3);
 });
 
-test('a 429 is retried', async ({ oracle, startIntake }) => {
+test('a 429 is retried', async ({ oracle, startApmServer }) => {
   oracle.statuses = [429, 429, 200];
-  expect((await sendEvents(await startIntake({ elasticsearch: oracle.url }), apiKey(KEY))).status).toBe(202);
+  expect((await sendEvents(await startApmServer({ elasticsearch: oracle.url }), apiKey(KEY))).status).toBe(202);
   expect(oracle.asked).toHaveLength(3);
 });
 
-test('a header that cannot be a key is not worth a question', async ({ oracle, startIntake }) => {
-  await sendEvents(await startIntake({ elasticsearch: oracle.url }), { Authorization: 'ApiKey nonsense!' });
+test('a header that cannot be a key is not worth a question', async ({ oracle, startApmServer }) => {
+  await sendEvents(await startApmServer({ elasticsearch: oracle.url }), { Authorization: 'ApiKey nonsense!' });
   expect(oracle.asked).toHaveLength(0);
 });

@@ -1,5 +1,5 @@
 import { BadBody } from './body';
-import type { IntakeBatch, IntakeEvent } from './ndjson';
+import type { AgentEventBatch, AgentEvent } from './ndjson';
 import { nested } from './protobuf';
 
 /** The three signals share one shape: resource, scope, record. */
@@ -11,7 +11,7 @@ export function isSignal(word: string): word is Signal {
   return Object.hasOwn(RECORDS, word);
 }
 
-export function readOtlp(signal: Signal, body: Buffer, json: boolean): IntakeBatch {
+export function readOtlp(signal: Signal, body: Buffer, json: boolean): AgentEventBatch {
   try {
     return json ? readJson(signal, JSON.parse(body.toString('utf8'))) : readProtobuf(signal, body);
   } catch (error) {
@@ -19,7 +19,7 @@ export function readOtlp(signal: Signal, body: Buffer, json: boolean): IntakeBat
   }
 }
 
-function readProtobuf(signal: Signal, body: Buffer): IntakeBatch {
+function readProtobuf(signal: Signal, body: Buffer): AgentEventBatch {
   const resources = nested(body, 1);
   const records = resources.flatMap((resource) => nested(resource, 2)).flatMap((scope) => nested(scope, 2));
   const attributes = resources.flatMap((resource) => nested(resource, 1)).flatMap((inner) => nested(inner, 1));
@@ -54,7 +54,7 @@ interface JsonRequest {
   }[];
 }
 
-function readJson(signal: Signal, request: JsonRequest): IntakeBatch {
+function readJson(signal: Signal, request: JsonRequest): AgentEventBatch {
   const word = signal === 'traces' ? 'Spans' : signal === 'metrics' ? 'Metrics' : 'Logs';
   const resources = request[`resource${word}`] ?? [];
   const records = resources
@@ -69,6 +69,6 @@ function readJson(signal: Signal, request: JsonRequest): IntakeBatch {
   };
 }
 
-function event(signal: Signal, name: string): IntakeEvent {
+function event(signal: Signal, name: string): AgentEvent {
   return { kind: signal === 'traces' ? 'span' : signal === 'metrics' ? 'metric' : 'log', name };
 }

@@ -1,19 +1,19 @@
 import { BadBody } from './body';
 
-export interface IntakeEvent {
+export interface AgentEvent {
   /** `transaction`, `span`, `error`, `metricset` or `log`. */
   kind: string;
   /** What people call it: a transaction's name, for one. */
   name: string;
 }
 
-export interface IntakeBatch {
+export interface AgentEventBatch {
   service: string;
-  events: IntakeEvent[];
+  events: AgentEvent[];
 }
 
-/** Reads the intake's own format: one line of metadata, then one event a line. */
-export function readNdjson(body: Buffer): IntakeBatch {
+/** Reads the format of APM agents: one line of metadata, then one event a line. */
+export function readNdjson(body: Buffer): AgentEventBatch {
   const lines = body.toString('utf8').split('\n').filter((line) => line.trim() !== '');
   const [first, ...rest] = lines.map(parseLine);
   if (first === undefined) return { service: '', events: [] };
@@ -32,7 +32,7 @@ function parseLine(line: string): Record<string, unknown> {
   throw new BadBody('data read error: invalid JSON');
 }
 
-function readEvent(line: Record<string, unknown>): IntakeEvent {
+function readEvent(line: Record<string, unknown>): AgentEvent {
   const [kind, value] = Object.entries(line)[0] ?? ['unknown', {}];
   const { name, type } = (value ?? {}) as { name?: string; type?: string };
   return { kind, name: name ?? type ?? '' };

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
-import type { Intake } from '../server';
+import type { FakeApmServer } from '../server';
 
-export { expect, test } from '../../fixtures/intake';
+export { expect, test } from '../../fixtures/fake-apm-server';
 
 export const METADATA = JSON.stringify({ metadata: { service: { name: 'checkout' } } });
 
@@ -19,12 +19,12 @@ export function withWrongSecret(key: { id: string }): { Authorization: string } 
 }
 
 export function sendEvents(
-  intake: Intake,
+  apmServer: FakeApmServer,
   headers: Record<string, string>,
   lines: string[] = [METADATA, TRANSACTION],
   query = '',
 ): Promise<Response> {
-  return fetch(`${intake.url}/intake/v2/events${query}`, {
+  return fetch(`${apmServer.url}/intake/v2/events${query}`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/x-ndjson', 'Content-Encoding': 'gzip', ...headers },
     body: gzipSync(lines.join('\n')),

@@ -1,4 +1,4 @@
-import type { IntakeEvent } from './ndjson';
+import type { AgentEvent } from './ndjson';
 
 /** One request that carried, or wanted to carry, events. */
 export interface Delivery {
@@ -6,7 +6,7 @@ export interface Delivery {
   status: number;
   keyId: string | undefined;
   service: string;
-  events: IntakeEvent[];
+  events: AgentEvent[];
 }
 
 /**
