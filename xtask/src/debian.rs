@@ -12,13 +12,14 @@ pub(crate) fn can_install() -> bool {
         && command::read(Command::new("id").arg("-u")).is_ok_and(|user| user.trim() == "0")
 }
 
-/// Installs packages, with a fresh list of what there is.
+/// Installs packages, with a fresh list of what there is. Waits while another process installs.
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
-    command::run(Command::new("apt-get").args(["update", "-qq"]))
+    command::run(Command::new("apt-get").args(["update", "-qq", "-o", "DPkg::Lock::Timeout=600"]))
         .context("the list of Debian packages could not be fetched; is the network there?")?;
     command::run(
         Command::new("apt-get")
             .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(["-o", "DPkg::Lock::Timeout=600"])
             .args(packages)
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )

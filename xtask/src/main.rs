@@ -32,7 +32,8 @@ The project's own commands.
 cargo xtask build           makes target/release/agent-keys, with the site inside
 cargo xtask run [ARGS…]     builds, then starts it: agent-keys serve ARGS…
 cargo xtask test [STAGES…]  sets up what is missing, then runs every test;
-                            stages: rust, end2end
+                            stages: check, rust, end2end
+cargo xtask setup           installs what the stories need, and builds
 cargo xtask check           format, lints, what the browser loads
 cargo xtask soak            the long fault and race tests, into docs/requirements.md
 cargo xtask conformance --elasticsearch URL --username NAME --password-file FILE [--ca-file FILE] [--cleanup]
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
 
 fn dispatch(arguments: &[String]) -> Result<()> {
     let Some((command, rest)) = arguments.split_first() else {
-        bail!("which command?\n\n{HELP}");
+        bail!("a command is missing\n\n{HELP}");
     };
     if !matches!(command.as_str(), "run" | "test" | "conformance") && !rest.is_empty() {
         bail!("`cargo xtask {command}` takes no arguments.\n\n{HELP}");
@@ -63,6 +64,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "build" => build::build(&workspace).map(|binary| println!("{}", binary.display())),
         "run" => run::run(&workspace, rest),
         "test" => test::test(&workspace, rest),
+        "setup" => test::set_up(&workspace),
         "check" => check::check(&workspace),
         "conformance" => conformance::conformance(&workspace, rest),
         "soak" => soak::soak(&workspace),

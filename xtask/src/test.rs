@@ -1,30 +1,37 @@
-//! `cargo xtask test`: sets up what is missing, then runs every test.
+//! `cargo xtask test`: sets up what is missing, then runs every check and test.
 //!
-//! Every stage runs even when one before it failed, so that one run tells all.
+//! Every stage runs even when one before it failed, so that one run shows all failures.
+//!
+//! Tests wait more than they compute. What the last stage needs is therefore installed and built in the background from
+//! the start, at the lowest priority, so that it takes only the processor time that the other stages leave.
 
+use std::env;
 use std::ffi::OsString;
-use std::path::Path;
-use std::process::Command;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::stamp;
 use crate::workspace::Workspace;
-use crate::{build, chromium, command, debian, go, java, playwright};
+use crate::{build, check, chromium, command, debian, go, java, playwright};
 
 /// A part of the tests that can run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    Check,
     Rust,
     EndToEnd,
 }
 
 impl Stage {
-    const ALL: [Self; 2] = [Self::Rust, Self::EndToEnd];
+    const ALL: [Self; 3] = [Self::Check, Self::Rust, Self::EndToEnd];
 
     fn name(self) -> &'static str {
         match self {
+            Self::Check => "check",
             Self::Rust => "rust",
             Self::EndToEnd => "end2end",
         }
@@ -32,13 +39,17 @@ impl Stage {
 
     fn promise(self) -> &'static str {
         match self {
+            Self::Check => "format, lints, crates of the browser half",
             Self::Rust => "unit and integration tests of every crate",
-            Self::EndToEnd => "the release binary, then stories in Chromium with real agents",
+            Self::EndToEnd => {
+                "the release binary, its first load, then stories in Chromium with real agents"
+            }
         }
     }
 
     fn run(self, workspace: &Workspace) -> Result<()> {
         match self {
+            Self::Check => check::check_sources(workspace),
             Self::Rust => rust(workspace),
             Self::EndToEnd => end_to_end(workspace),
         }
@@ -53,10 +64,18 @@ pub(crate) fn test(workspace: &Workspace, names: &[String]) -> Result<()> {
         println!("  {:8} {}", stage.name(), stage.promise());
     }
 
+    let mut background = if stages.len() > 1 && stages.contains(&Stage::EndToEnd) {
+        Some(Background::start(workspace)?)
+    } else {
+        None
+    };
     let mut outcomes = Vec::new();
     for stage in stages {
         println!("\n== {} ==", stage.name());
         let start = Instant::now();
+        if let Some(background) = background.take_if(|_| stage == Stage::EndToEnd) {
+            background.finish()?;
+        }
         let result = stage.run(workspace);
         if let Err(error) = &result {
             eprintln!("error: {error:#}");
@@ -74,10 +93,7 @@ pub(crate) fn test(workspace: &Workspace, names: &[String]) -> Result<()> {
         .map(|(stage, ..)| stage.name())
         .collect();
     if !failed.is_empty() {
-        bail!(
-            "failed: {}; what went wrong is told above",
-            failed.join(", ")
-        );
+        bail!("failed: {}; the reasons are above", failed.join(", "));
     }
     Ok(())
 }
@@ -128,17 +144,71 @@ fn rust(workspace: &Workspace) -> Result<()> {
     own.and(others)
 }
 
-fn end_to_end(workspace: &Workspace) -> Result<()> {
+/// Installs what the stories need, and builds the product.
+pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
     let folder = workspace.path("end2end");
-    // The quick checks come first: who lacks Node.js should not wait for a compiler to hear it.
+    // The quick checks come first: a missing Node.js is reported before anything is compiled.
     playwright::install(workspace)?;
     install_python_packages(&folder)?;
     java::prepare(&folder)?;
-    go::prepare(&folder)?;
     install_reverse_proxies()?;
+    chromium::ready()?;
+    build::build(workspace)?;
+    // The slowest to compile, and the last that is needed.
+    go::prepare(&folder)
+}
+
+fn end_to_end(workspace: &Workspace) -> Result<()> {
+    set_up(workspace)?;
     let chromium = chromium::ready()?;
     let binary = build::build(workspace)?;
-    command::run(&mut playwright::test(workspace, &binary, &chromium))
+    let first_load = check::check_first_load(workspace);
+    let stories = command::run(&mut playwright::test(workspace, &binary, &chromium));
+    first_load.and(stories)
+}
+
+/// `cargo xtask setup` in a process of its own, with the lowest priority.
+struct Background {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Background {
+    fn start(workspace: &Workspace) -> Result<Self> {
+        fs::create_dir_all(workspace.target_folder())
+            .context("the target folder cannot be made")?;
+        let log = workspace.target("setup.log");
+        let output = File::create(&log).context("the log of the set-up cannot be written")?;
+        let own = env::current_exe().context("xtask's own program cannot be found")?;
+        let mut command = if command::find("nice").is_some() {
+            let mut nice = Command::new("nice");
+            nice.args(["-n", "19"]).arg(own);
+            nice
+        } else {
+            Command::new(own)
+        };
+        let child = command
+            .arg("setup")
+            .stdout(output.try_clone().context("the log cannot be shared")?)
+            .stderr(output)
+            .spawn()
+            .context("the set-up cannot be started")?;
+        println!(
+            "in the background: cargo xtask setup, into {}",
+            log.display()
+        );
+        Ok(Self { child, log })
+    }
+
+    /// Waits for the end. A failure is shown with its log; the stage then repeats the step that failed.
+    fn finish(mut self) -> Result<()> {
+        let status = self.child.wait().context("the set-up has no status")?;
+        if !status.success() {
+            eprintln!("the set-up failed ({status}):");
+            eprintln!("{}", fs::read_to_string(&self.log).unwrap_or_default());
+        }
+        Ok(())
+    }
 }
 
 /// The majors of the Python client. Both are one package, so each has a folder of its own.
@@ -239,26 +309,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_means_every_stage() {
+    fn no_argument_runs_every_stage() {
         assert_eq!(parse(&[]).unwrap(), Stage::ALL);
     }
 
     #[test]
-    fn a_name_means_that_stage() {
+    fn argument_names_a_stage() {
         assert_eq!(parse(&["end2end".to_owned()]).unwrap(), [Stage::EndToEnd]);
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_known_ones() {
+    fn unknown_stage_is_refused_with_the_known_ones() {
         let error = parse(&["e2e".to_owned()]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "there is no stage `e2e`; the stages are rust, end2end"
+            "there is no stage `e2e`; the stages are check, rust, end2end"
         );
     }
 
     #[test]
-    fn the_outcome_says_how_long_it_took() {
+    fn outcome_has_the_time_it_took() {
         assert_eq!(
             outcome(Stage::Rust, true, Duration::from_secs(125)),
             "rust     passed after 2 min 5 s"
