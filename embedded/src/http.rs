@@ -8,7 +8,7 @@ pub(crate) mod response;
 
 use std::time::Duration;
 
-/// Largest body, in bytes. Larger ones get 413.
+/// Maximum size of a body, in bytes. Larger ones get 413.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Time limit of a request. Slower ones get 503.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

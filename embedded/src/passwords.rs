@@ -25,7 +25,7 @@ const CONCURRENT_MAX: usize = 2;
 const WAITING_MAX: usize = 256;
 /// Lifetime of a verified password in the cache, in milliseconds.
 const VERIFIED_MS: i64 = 60_000;
-/// Most verified passwords in the cache.
+/// Maximum number of verified passwords in the cache.
 const VERIFIED_MAX: usize = 1_000;
 
 /// Cost of password hashes.

@@ -26,7 +26,7 @@ use crate::{
     version::Version,
 };
 
-/// Longest name, in UTF-16 units as in Elasticsearch.
+/// Maximum length of a name, in UTF-16 units as in Elasticsearch.
 const NAME_UNITS_MAX: usize = 256;
 
 struct CreateRequest {

@@ -20,7 +20,7 @@ use crate::{
     store::{api_keys::Key, sql::Sql},
 };
 
-/// Largest `from + size`. `search_after` reads further.
+/// Maximum of `from + size`. `search_after` reads further.
 const WINDOW_MAX: usize = 10_000;
 
 struct QueryRequest {

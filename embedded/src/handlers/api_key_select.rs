@@ -11,7 +11,7 @@ use crate::{
     store::sql::Sql,
 };
 
-/// Most keys in one response. More require the query API.
+/// Maximum number of keys in one response. More require the query API.
 const KEYS_MAX: i64 = 100_000;
 
 struct GetRequest {

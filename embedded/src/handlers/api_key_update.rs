@@ -17,7 +17,7 @@ use crate::{
     version::Version,
 };
 
-/// Most keys in one request.
+/// Maximum number of keys in one request.
 const BULK_KEYS_MAX: usize = 10_000;
 
 /// Changes to a key. Absent fields stay as they are.

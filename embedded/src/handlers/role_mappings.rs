@@ -9,7 +9,7 @@ use crate::{
     http::{request::ApiRequest, response::ApiResponse},
 };
 
-/// Deepest nesting of rules.
+/// Maximum depth of nested rules.
 const RULE_LEVELS_MAX: usize = 32;
 
 pub(crate) async fn put_role_mapping(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {

@@ -15,7 +15,7 @@ use crate::{
 
 /// Name of unauthenticated callers, where they are allowed.
 const ANONYMOUS: &str = "_anonymous";
-/// Shortest password, in characters.
+/// Minimum length of a password, in characters.
 const PASSWORD_CHARACTERS_MIN: usize = 6;
 
 struct PutUserRequest {

@@ -13,7 +13,7 @@ use crate::{
 /// Limits on nested aggregations and on aggregations in all. They bound the time of a request.
 const LEVELS_MAX: usize = 5;
 const AGGREGATIONS_MAX: usize = 64;
-/// Most buckets of one aggregation.
+/// Maximum number of buckets of one aggregation.
 const BUCKETS_MAX: usize = 10_000;
 
 /// An aggregation over the keys of a query or bucket.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{date, error::ApiError, store::sql::Sql};
 
-/// Most SQL statements of one request. Each bucket with sub-aggregations takes some.
+/// Maximum number of SQL statements of one request. Each bucket with sub-aggregations takes some.
 const STATEMENTS_MAX: usize = 2_000;
 
 /// Computes aggregations over one connection.

@@ -61,8 +61,8 @@ fn metadata_values(context: SqlContext, query: &Query, path: Option<&str>, sql: 
 }
 
 /// Counts from groups. Keys that expire on a day with a bound of the query are counted one by one.
-/// On every other day all keys of a group are on the same side of each bound, and so is the
-/// group's own `expiration`, the first millisecond of the day.
+/// On every other day all keys of a group are on the same side of each bound. The group's own
+/// `expiration`, the first millisecond of the day, is on that side too.
 fn from_groups(context: SqlContext, query: &Query, column: &'static str, days: &[i64]) -> Sql {
     let condition = context.condition(query);
     let table = if query.mentions(&Field::Expiration) {

@@ -14,7 +14,7 @@ use crate::{
 /// Limits on nested queries and on queries in all. They bound the time of a request.
 const LEVELS_MAX: usize = 30;
 const CLAUSES_MAX: usize = 1_024;
-/// Most values of a `terms` query, as in Elasticsearch.
+/// Maximum number of values of a `terms` query, as in Elasticsearch.
 const TERMS_MAX: usize = 65_536;
 
 /// Parses the queries of one request, and counts them.

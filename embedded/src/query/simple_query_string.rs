@@ -3,7 +3,7 @@
 use super::{Query, Value, field::Field, wildcard::Wildcard};
 use crate::{error::ApiError, fields::Fields, pattern::matches};
 
-/// Most words in one text. Bounds the time of a request.
+/// Maximum number of words in one text. Bounds the time of a request.
 const WORDS_MAX: usize = 256;
 
 const ALL_TEXT_FIELDS: [&str; 5] = ["name", "username", "realm_name", "type", "metadata"];

@@ -14,7 +14,7 @@ use crate::{
     store::{api_keys::Key, sql::Sql},
 };
 
-/// Most fields of one sort order.
+/// Maximum number of fields of one sort order.
 const FIELDS_MAX: usize = 16;
 
 /// One field of a sort order.

@@ -9,7 +9,7 @@ use crate::{
     version::Version,
 };
 
-/// Longest description of a role, in UTF-16 units as in Elasticsearch.
+/// Maximum length of a description, in UTF-16 units as in Elasticsearch.
 const DESCRIPTION_UNITS_MAX: usize = 1000;
 
 /// The privileges of a role, or of one descriptor of an API key.

@@ -24,8 +24,11 @@ pub(super) fn migrator() -> Migrator {
 
 #[cfg(test)]
 mod tests {
-    use super::MIGRATIONS;
     use std::{fs, path::Path};
+
+    use sha2::{Digest, Sha256};
+
+    use super::MIGRATIONS;
 
     #[test]
     fn every_migration_file_is_listed() {
@@ -41,6 +44,19 @@ mod tests {
             let name = format!("{version:04}_{}", about.replace(' ', "_"));
             assert_eq!(file.file_stem().unwrap().to_str().unwrap(), name);
             assert_eq!(fs::read_to_string(file).unwrap(), sql);
+        }
+    }
+
+    #[test]
+    fn migrations_are_unchanged() {
+        const DIGESTS: [&str; MIGRATIONS.len()] =
+            ["84ff7fe236579b0607b987ceac7fb362cf72a47e73fda82f86f66f0076479cf4"];
+        for ((_, about, sql), digest) in MIGRATIONS.iter().zip(DIGESTS) {
+            let found = Sha256::digest(sql)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>();
+            assert_eq!(found, digest, "{about}");
         }
     }
 }

@@ -34,7 +34,7 @@ async fn key_is_shown_without_its_secret() {
 }
 
 #[tokio::test]
-async fn limits_are_shown_when_asked_for() {
+async fn limited_by_is_returned_on_request() {
     let engine = TestEngine::start().await.since(8, 5);
     let ann = engine
         .user_with_privileges("ann", &["manage_own_api_key"])

@@ -367,7 +367,7 @@ async fn search_after_visits_every_key_once() {
 }
 
 #[tokio::test]
-async fn limits_are_shown_when_asked_for() {
+async fn limited_by_is_returned_on_request() {
     let (engine, elastic) = with_keys().await;
     let _engine = engine.since(8, 5);
     let found = elastic

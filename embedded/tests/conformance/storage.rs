@@ -5,12 +5,31 @@ use std::time::Duration;
 use embedded::{Config, Engine, PasswordHashing, StartError, reset_password};
 use secrecy::ExposeSecret;
 
-use crate::support::{http::Target, *};
+use crate::support::*;
 
 fn config(folder: &std::path::Path) -> Config {
     let mut config = Config::new(([127, 0, 0, 1], 0).into(), folder.join("engine.db"));
     config.password_hashing = PasswordHashing::FastForTests;
     config
+}
+
+/// Stops the engine, and starts it again with the same file and clock.
+async fn restart(engine: TestEngine, change: impl FnOnce(&mut Config)) -> TestEngine {
+    let Private {
+        engine,
+        clock,
+        folder,
+    } = engine.into_private();
+    engine.stop().await;
+    let mut config = config(folder.path());
+    config.clock = clock.clone();
+    change(&mut config);
+    let engine = Engine::start(config).await.unwrap();
+    TestEngine::of(Private {
+        engine,
+        clock,
+        folder,
+    })
 }
 
 #[tokio::test]
@@ -29,29 +48,10 @@ async fn configured_password_is_used_on_the_first_start_only() {
     let engine = TestEngine::start().await;
     assert!(engine.engine().first_password().is_none());
     assert_eq!(engine.elastic().authentication_status().await, 200);
-    let Private { engine, folder, .. } = engine.into_private();
-    engine.stop().await;
-    let mut other = config(folder.path());
-    other.elastic_password = Some("another one".to_owned().into());
-    let again = Engine::start(other).await.unwrap();
-    let address = again.address();
-    let header = format!(
-        "Basic {}",
-        base64::Engine::encode(
-            &base64::engine::general_purpose::STANDARD,
-            format!("elastic:{ELASTIC_PASSWORD}")
-        )
-    );
-    let me = crate::support::http::send(
-        &Target::plain(address),
-        "GET",
-        "/_security/_authenticate",
-        &[("Authorization", &header)],
-        None,
-    )
-    .await;
-    assert_eq!(me.status, 200);
-    again.stop().await;
+    let other =
+        |config: &mut Config| config.elastic_password = Some("another one".to_owned().into());
+    let engine = restart(engine, other).await;
+    assert_eq!(engine.elastic().authentication_status().await, 200);
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn password_reset_requires_file_and_user() {
 
 #[tokio::test]
 async fn expired_and_invalidated_keys_are_deleted_after_seven_days() {
-    let engine = TestEngine::start().await;
+    let mut engine = TestEngine::start().await;
     let elastic = engine.elastic();
     let revoked = elastic
         .create_key(json!({"name": "revoked", "metadata": {"a": "b"}}))
@@ -163,82 +163,42 @@ async fn expired_and_invalidated_keys_are_deleted_after_seven_days() {
         .create_key(json!({"name": "expired", "expiration": "0"}))
         .await;
     elastic.create_key(json!({"name": "lives"})).await;
-    let Private {
-        engine,
-        clock,
-        folder,
-    } = engine.into_private();
-    engine.stop().await;
     for (days, left) in [(6, 3), (2, 1)] {
-        clock.advance(Duration::from_secs(days * 86_400));
-        let mut again = config(folder.path());
-        again.clock = clock.clone();
-        let engine = Engine::start(again).await.unwrap();
-        let address = engine.address();
-        let header = format!(
-            "Basic {}",
-            base64::Engine::encode(
-                &base64::engine::general_purpose::STANDARD,
-                format!("elastic:{ELASTIC_PASSWORD}")
-            )
-        );
+        engine.clock().advance(Duration::from_secs(days * 86_400));
+        engine = restart(engine, |_| {}).await;
         let mut total = Value::Null;
         // The deletion runs concurrently with the first requests.
         for _ in 0..50 {
-            let found = crate::support::http::send(
-                &Target::plain(address),
-                "GET",
-                "/_security/_query/api_key",
-                &[("Authorization", &header)],
-                None,
-            )
-            .await;
-            total = found.at("/total");
+            total = engine.elastic().query(json!({})).await.at("/total");
             if total == left {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(total, left);
-        engine.stop().await;
     }
 }
 
 #[tokio::test]
 async fn acknowledged_writes_survive_a_restart() {
     let engine = TestEngine::start().await;
-    let key = engine.elastic().create_key(json!({"name": "k"})).await;
-    engine
-        .elastic()
-        .put("/_security/role/r", json!({"cluster": ["monitor"]}))
-        .await
-        .assert_ok();
-    engine
-        .elastic()
-        .put(
+    let elastic = engine.elastic();
+    let key = elastic.create_key(json!({"name": "k"})).await;
+    for (path, body) in [
+        ("/_security/role/r", json!({"cluster": ["monitor"]})),
+        (
             "/_security/privilege",
             json!({"myapp": {"p": {"actions": ["a:b"]}}}),
-        )
-        .await
-        .assert_ok();
-    let Private { engine, folder, .. } = engine.into_private();
-    engine.stop().await;
-    let again = Engine::start(config(folder.path())).await.unwrap();
-    let header = format!("ApiKey {}", key.encoded);
+        ),
+    ] {
+        elastic.put(path, body).await.assert_ok();
+    }
+    let engine = restart(engine, |_| {}).await;
     for path in [
         "/_security/_authenticate",
         "/_security/role/r",
         "/_security/privilege/myapp/p",
     ] {
-        let found = crate::support::http::send(
-            &Target::plain(again.address()),
-            "GET",
-            path,
-            &[("Authorization", &header)],
-            None,
-        )
-        .await;
-        assert_eq!(found.status, 200, "{path} {}", found.text);
+        engine.key(&key).get(path).await.assert_ok();
     }
-    again.stop().await;
 }
