@@ -3,7 +3,7 @@
 //! Agent Keys has no users and no roles of its own. A person signs in with an Elasticsearch user name and
 //! password; Elasticsearch says who they are ([`identify`]), and that answer is an [`Identity`]. Before anything is
 //! shown or done in their name, Elasticsearch is asked once, in one `_has_privileges`, for everything that could
-//! matter ([`Actor::ask`]); an [`Actor`] is a person with that answer. It is asked again for every request, so a
+//! matter ([`Permissions::request`]); [`Permissions`] is a person with that answer. It is asked again for every request, so a
 //! role that is taken away is gone at the next click.
 //!
 //! Three kinds of privileges are asked for. *Cluster privileges*: `manage_own_api_key` to have agent keys at all,
@@ -20,13 +20,13 @@
 //! Cleo, with `manage_security`, sees and revokes everybody's keys, and manages users and the role; to *create* a
 //! key that works she needs the `apm` privileges like everybody else. The superuser `elastic` has everything.
 //!
-//! [`Actor::grant`] turns a permission into a [`Grant`], or names what is missing. A grant cannot be made
+//! [`Permissions::grant`] turns a permission into a [`Grant`], or names what is missing. A grant cannot be made
 //! elsewhere, and every method of the store that writes in a person's name takes one: a check cannot be forgotten,
 //! because without it there is nothing to pass. Elasticsearch still has the last word, for each call carries the
-//! person's own credential. What would do most harm from a browser that somebody left open also takes a [`Fresh`].
+//! person's own credential. What would do most harm from a browser that somebody left open also takes a [`RecentPassword`].
 
-mod fresh;
 mod gate;
+mod recent_password;
 
 use crate::elasticsearch::{
     Connection, Error,
@@ -40,8 +40,8 @@ use app::model::{
 };
 use std::sync::Arc;
 
-pub use fresh::{FRESH_MS_MAX, Fresh};
 pub use gate::{APM, Gate};
+pub use recent_password::{REAUTH_WINDOW_MS, RecentPassword};
 
 const MANAGE_SECURITY: &str = "manage_security";
 const MANAGE_API_KEY: &str = "manage_api_key";
@@ -134,7 +134,7 @@ pub enum Permission {
 
 /// A person, and what Elasticsearch answered about them for this request. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Actor {
+pub struct Permissions {
     identity: Arc<Identity>,
     access: Arc<Access>,
 }
@@ -158,9 +158,9 @@ impl Grant {
     }
 }
 
-impl Actor {
+impl Permissions {
     /// Asks Elasticsearch what this person may do: one request for everything.
-    pub async fn ask(
+    pub async fn request(
         connection: &Connection,
         identity: Identity,
         gate: &Gate,
@@ -190,7 +190,7 @@ impl Actor {
         let answer = answer?;
         Ok(Self {
             identity: Arc::new(identity),
-            access: Arc::new(judge(&answer, gate, &resources)),
+            access: Arc::new(evaluate(&answer, gate, &resources)),
         })
     }
 
@@ -202,6 +202,21 @@ impl Actor {
     /// Everything they may do, for the pages.
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Returns the privileges of a new key that its owner lacks.
+    pub fn missing_for(&self, privileges: &AgentPrivileges) -> Vec<MissingPrivilege> {
+        let lacks = |name: &&str| match *name {
+            EVENT_WRITE => !self.access.can_delegate_event_write,
+            CONFIG_AGENT_READ => !self.access.can_delegate_config_agent_read,
+            _ => true,
+        };
+        privileges
+            .names()
+            .into_iter()
+            .filter(lacks)
+            .map(apm)
+            .collect()
     }
 
     /// The permission, or what is missing for it.
@@ -223,31 +238,7 @@ impl Actor {
     }
 }
 
-/// Asks for exactly what a new key is to carry: Elasticsearch would make the key anyway, and it would never work.
-pub async fn missing_for_new_key(
-    connection: &Connection,
-    privileges: &AgentPrivileges,
-) -> Result<Vec<MissingPrivilege>, Error> {
-    let names = privileges.names();
-    let question = PrivilegesRequest {
-        cluster: &[MANAGE_OWN_API_KEY],
-        application: vec![ApplicationPrivileges {
-            application: APM,
-            privileges: names.clone(),
-            resources: vec!["*"],
-        }],
-    };
-    let answer = connection.has_privileges(&question).await?;
-    let mut missing = Vec::new();
-    if !answer.cluster(MANAGE_OWN_API_KEY) {
-        missing.push(cluster(MANAGE_OWN_API_KEY));
-    }
-    let lacks = |name: &&str| !answer.application(APM, "*", name);
-    missing.extend(names.into_iter().filter(lacks).map(apm));
-    Ok(missing)
-}
-
-fn judge(answer: &GrantedPrivileges, gate: &Gate, spaces: &[String]) -> Access {
+fn evaluate(answer: &GrantedPrivileges, gate: &Gate, spaces: &[String]) -> Access {
     let security = answer.cluster(MANAGE_SECURITY);
     let everybodys = security || answer.cluster(MANAGE_API_KEY);
     let own = everybodys || answer.cluster(MANAGE_OWN_API_KEY);

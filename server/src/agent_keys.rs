@@ -19,22 +19,16 @@ pub mod revoke_many;
 
 pub(crate) use query::active_keys_by_owner;
 
-use crate::{
-    failure::Failure,
-    services::{Person, Services},
-};
+use crate::{context::RequestContext, error::Error};
 use app::model::{apm_settings::KeysInUse, key_list::StatusFilter, viewer::KeyScope};
 use serde_json::Value;
 
 /// How many of this person's visible keys work now, those made elsewhere included.
-pub(crate) async fn count_active(
-    services: &Services,
-    person: &Person,
-) -> Result<KeysInUse, Failure> {
-    let reach = person.actor(services).await?.access().list_scope;
-    let body: Value = query::count(StatusFilter::Active, services.clock.now());
-    let marked = person.elasticsearch().query_api_keys(&body).await?.total;
-    let elsewhere = elsewhere::count(services, person).await?;
+pub(crate) async fn count_active(ctx: &RequestContext) -> Result<KeysInUse, Error> {
+    let reach = ctx.permissions().await?.access().list_scope;
+    let body: Value = query::count(StatusFilter::Active, ctx.state.clock.now());
+    let marked = ctx.elasticsearch()?.query_api_keys(&body).await?.total;
+    let elsewhere = elsewhere::count(ctx).await?;
     let counts_everybody = reach == KeyScope::All;
     Ok(KeysInUse::of(marked, elsewhere, counts_everybody))
 }

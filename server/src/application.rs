@@ -2,12 +2,14 @@
 
 use crate::{
     access::Gate,
+    agent_keys::elsewhere,
     audit::{Trail, anchor::Anchors},
     audit_log::{anchor, forward::Forwarder},
     clock::Clock,
     config::{self, Config},
+    context::{AppState, Background},
     elasticsearch::{self, Elasticsearch},
-    failure::Failure,
+    error::Error,
     housekeeping,
     http::{
         self, Web,
@@ -15,13 +17,12 @@ use crate::{
     },
     metrics::Metrics,
     random::Random,
-    services::{Parts, Services},
     sessions::{ServerKey, ServerKeyError, rate_limit::SignInQueue},
     store::{OpenError, Store, make_private_dir},
 };
 use embedded::PasswordHashing;
 use secrecy::SecretString;
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -59,7 +60,7 @@ pub enum StartError {
     Database(#[from] OpenError),
     /// What an earlier process left open cannot be taken up.
     #[error(transparent)]
-    Recovery(#[from] Failure),
+    Recovery(#[from] Error),
     /// The lines of the audit log have nowhere to go.
     #[error("AGENT_KEYS_AUDIT_LOG: cannot write there: {0}")]
     AuditLog(#[source] io::Error),
@@ -76,7 +77,7 @@ pub struct Application {
     listener: Listener,
     metrics: Option<Listener>,
     tls: bool,
-    services: Services,
+    state: Arc<AppState>,
     engine: Option<embedded::Engine>,
     housekeeping: JoinHandle<()>,
     connection: JoinHandle<()>,
@@ -125,7 +126,7 @@ impl Application {
             ),
         );
         let (engine, elasticsearch) = engine?;
-        let services = Services::new(Parts {
+        let state = Arc::new(AppState {
             store: store?,
             elasticsearch,
             gate,
@@ -135,10 +136,12 @@ impl Application {
             audit_retention_days: config.audit_retention_days,
             clock,
             random,
+            background: Background::default(),
+            made_elsewhere: elsewhere::Cache::default(),
         });
         let tls = config.tls.is_some();
         let web = Web {
-            services: services.clone(),
+            state: state.clone(),
             tls,
             plain_http: !tls && !config.listen.ip().is_loopback(),
             trusted_proxies: config.trusted_proxies,
@@ -161,27 +164,27 @@ impl Application {
             Some(address) => {
                 let forwarding = forwarder.as_ref().map(Forwarder::forwarding);
                 let connections = listener.connections().clone();
-                let router = http::metrics::router(services.clone(), connections, forwarding);
+                let router = http::metrics::router(state.clone(), connections, forwarding);
                 let setting = "AGENT_KEYS_METRICS_LISTEN";
                 Some(http::listener::listen(setting, address, None, &config.limits, router).await?)
             }
             None => None,
         };
-        housekeeping::recover(&services).await?;
-        let housekeeping = tokio::spawn(housekeeping::keep(services.clone(), config.service));
-        let connection = tokio::spawn(housekeeping::connection::write_down(services.clone()));
+        housekeeping::recover(&state).await?;
+        let housekeeping = tokio::spawn(housekeeping::keep(state.clone(), config.service));
+        let connection = tokio::spawn(housekeeping::connection::write_down(state.clone()));
         let anchors = Anchors::new(&config.data_dir);
-        let anchoring = tokio::spawn(anchor::go_on(services.clone(), anchors.clone()));
+        let anchoring = tokio::spawn(anchor::go_on(state.clone(), anchors.clone()));
         let forwarding = forwarder.map(|forwarder| {
             let stop = CancellationToken::new();
-            let task = tokio::spawn(forwarder.run(services.clone(), stop.clone()));
+            let task = tokio::spawn(forwarder.run(state.clone(), stop.clone()));
             (stop, task)
         });
         Ok(Self {
             listener,
             metrics,
             tls,
-            services,
+            state,
             engine,
             housekeeping,
             connection,
@@ -214,7 +217,7 @@ impl Application {
 
     /// The URL of Elasticsearch.
     pub fn elasticsearch_url(&self) -> &str {
-        self.services.elasticsearch.address()
+        self.state.elasticsearch.address()
     }
 
     /// The first password of `elastic`, when the engine has just generated one.
@@ -231,8 +234,8 @@ impl Application {
 
     /// The use cases' own, for tests that look behind the pages.
     #[doc(hidden)]
-    pub fn services(&self) -> &Services {
-        &self.services
+    pub fn state(&self) -> &Arc<AppState> {
+        &self.state
     }
 
     /// Ends everything in peace: requests first, then the changes they left behind, then what those need.
@@ -244,13 +247,13 @@ impl Application {
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }
-        if timeout(DRAIN, self.services.drain()).await.is_err() {
+        if timeout(DRAIN, self.state.drain()).await.is_err() {
             tracing::error!("changes were still under way at the end");
         }
         if let Some(engine) = self.engine {
             engine.stop().await;
         }
-        anchor::anchor_the_end(&self.services, self.anchors).await;
+        anchor::anchor_the_end(&self.state, self.anchors).await;
         if let Some((stop, mut task)) = self.forwarding {
             stop.cancel();
             if timeout(LAST_LINES, &mut task).await.is_err() {
@@ -260,7 +263,7 @@ impl Application {
                 task.abort();
             }
         }
-        self.services.store.close().await;
+        self.state.store.close().await;
     }
 }
 

@@ -1,21 +1,13 @@
-//! The pages' backend for one request: names the person, calls the use case, and turns what went wrong into a
-//! [`Problem`].
+//! The pages' backend: hands each method on to its use case, and turns an [`Error`] into a [`Problem`].
 
 use crate::{
-    agent_keys, apm,
-    audit::{Origin, Stamp},
-    audit_log::{
-        self,
-        export::{Export, Format},
-    },
+    agent_keys, apm, audit_log,
+    context::RequestContext,
     elasticsearch,
-    failure::Failure,
-    problem::{is_expected, problem_kind},
+    error::{self, Error},
     role,
-    services::{Person, Services},
     sessions::{self, EndReason},
-    users,
-    visit::Visit,
+    users, viewer,
 };
 use app::{
     backend::{AgentKeyPreparation, Backend},
@@ -25,325 +17,221 @@ use app::{
         audit_query::{AuditPage, AuditQuery, SearchText},
         key_list::{KeyListPage, KeyListQuery},
         new_agent_key::{NewAgentKey, OperationId},
-        problem::{ElasticsearchFault, Problem},
+        problem::Problem,
         revocation::{FoundAgentKeys, KeyRevocation, KeySelection},
         role::AgentKeyRole,
         secret::Secret,
         session::{EndedSession, SessionId, SessionList},
         timestamp::Timestamp,
         user::{Credentials, NewPassword, NewUser, UserList, Username},
-        viewer::{Access, Cluster, ClusterAbout, LoginInfo, Viewer},
+        viewer::{LoginInfo, Viewer},
     },
 };
 use async_trait::async_trait;
 
-/// The backend of one request.
-#[derive(Debug)]
-pub struct RequestBackend {
-    services: Services,
-    visit: Visit,
-    /// `None` when nobody is signed in.
-    person: Option<Person>,
-    now: Timestamp,
-    /// As it was before this request signed anybody in or out.
-    origin: Origin,
-    plain_http: bool,
-}
-
-/// Calls a use case in the person's name.
-macro_rules! ask {
-    ($backend:ident, $use_case:path $(, $argument:expr)*) => {{
-        let result = match $backend.person() {
-            Ok(person) => $use_case(&$backend.services, person $(, $argument)*).await,
-            Err(failure) => Err(failure),
-        };
-        $backend.answer(result).await
-    }};
-}
-
-impl RequestBackend {
-    /// The backend of `visit`. `plain_http` says that passwords travel unprotected beyond this machine.
-    pub fn new(services: &Services, visit: &Visit, plain_http: bool) -> Self {
-        let person = visit
-            .session()
-            .map(|session| Person::new(services, session, visit));
-        Self {
-            services: services.clone(),
-            visit: visit.clone(),
-            origin: visit.origin(),
-            person,
-            now: services.clock.now(),
-            plain_http,
-        }
-    }
-
-    fn person(&self) -> Result<&Person, Failure> {
-        let why = || match self.visit.end_of_session() {
-            Some(end) => Failure::SessionEnded(end),
-            None => Failure::SignedOut,
-        };
-        self.person.as_ref().ok_or_else(why)
-    }
-
-    fn stamp(&self) -> Stamp {
-        Stamp {
-            at: self.now,
-            request_id: self.visit.request_id().clone(),
-            origin: self.origin.clone(),
-        }
-    }
-
-    /// The one place where a failure becomes a problem and is logged.
-    async fn answer<T>(&self, result: Result<T, Failure>) -> Result<T, Problem> {
-        let failure = match result {
+impl RequestContext {
+    /// Awaits a use case. The one place where an error becomes a problem and is logged.
+    pub async fn answer<T>(
+        &self,
+        use_case: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Problem> {
+        let error = match use_case.await {
             Ok(value) => return Ok(value),
-            Err(failure) => failure,
+            Err(error) => error,
         };
-        if let Failure::Elasticsearch(elasticsearch::Error::Unauthorized) = failure {
-            self.end_sign_in().await;
+        if let Error::Elasticsearch(elasticsearch::Error::Unauthorized) = error {
+            self.end_rejected_session().await;
         }
-        let kind = problem_kind(&failure);
-        let error: &dyn std::error::Error = &failure;
+        let kind = error::problem_kind(&error);
         let status = kind.status();
-        self.visit.met_problem(status);
-        if is_expected(&kind) {
+        self.note_problem_status(status);
+        let reason = error.reason().map(str::to_owned);
+        let error: &dyn std::error::Error = &error;
+        if error::is_expected(&kind) {
             tracing::info!(http.response.status_code = status, error, "refused");
         } else {
             tracing::error!(http.response.status_code = status, error, "failed");
         }
         Err(Problem {
             kind,
-            request_id: Some(self.visit.request_id().as_str().to_owned()),
-            reason: failure.reason().map(str::to_owned),
+            request_id: Some(self.request_id().as_str().to_owned()),
+            reason,
         })
     }
 
-    /// Elasticsearch no longer accepts this person's password, so the session is worth nothing.
-    async fn end_sign_in(&self) {
-        let Some(person) = &self.person else { return };
-        self.visit.ended();
-        let (session, stamp) = (person.session(), self.stamp());
-        let ended = sessions::end(&self.services, session, EndReason::NotAccepted, &stamp).await;
-        if let Err(error) = ended {
+    /// Ends the session, because Elasticsearch no longer accepts its password.
+    async fn end_rejected_session(&self) {
+        if let Err(error) = sessions::end(self, EndReason::NotAccepted).await {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, "a session that is not accepted could not be ended");
         }
     }
-
-    /// The audit log as a file. No page asks for it, so it is not in the trait.
-    pub async fn export_audit(&self, query: AuditQuery, format: Format) -> Result<Export, Problem> {
-        ask!(self, audit_log::export::export, query, format)
-    }
-
-    async fn view(&self) -> Result<Viewer, Failure> {
-        let person = self.person()?;
-        let (actor, info) =
-            tokio::join!(person.actor(&self.services), person.elasticsearch().info());
-        let actor = actor.map(|actor| actor.access().clone());
-        let (access, fault) = match actor {
-            Ok(access) => (access, None),
-            // The session is enough for the top bar, the user's own sessions and sign-out.
-            Err(Failure::Elasticsearch(elasticsearch::Error::Unreachable)) => {
-                (Access::none(), Some(ElasticsearchFault::Unreachable))
-            }
-            Err(Failure::Elasticsearch(elasticsearch::Error::TimedOut)) => {
-                (Access::none(), Some(ElasticsearchFault::TimedOut))
-            }
-            Err(failure) => return Err(failure),
-        };
-        // Who it is, the session knows.
-        let identity = &person.session().identity;
-        if let Err(error @ elasticsearch::Error::Fault { fault, .. }) = &info
-            && matches!(
-                fault,
-                ElasticsearchFault::TooOld { .. } | ElasticsearchFault::OpenSearch
-            )
-        {
-            return Err(error.clone().into());
-        }
-        // Agent key users lack the privilege to see name and version, and do not need it.
-        let about = info.ok().map(|info| ClusterAbout {
-            name: info.cluster_name,
-            version: info.version.number,
-        });
-        let needs_help = !access.list.is_granted() && fault.is_none();
-        let role_request = needs_help.then(|| role::request(self.services.gate.resource()));
-        Ok(Viewer {
-            role_request,
-            username: identity.username.clone(),
-            realm: identity.realm.clone(),
-            full_name: identity.full_name.clone(),
-            access,
-            cluster: Cluster {
-                url: self.services.elasticsearch.address().to_owned(),
-                embedded: self.services.elasticsearch.is_embedded(),
-                about,
-                fault,
-            },
-        })
-    }
 }
 
 #[async_trait]
-impl Backend for RequestBackend {
+impl Backend for RequestContext {
+    /// Answered by `viewer.rs`.
     async fn login_info(&self) -> LoginInfo {
-        let elasticsearch = &self.services.elasticsearch;
-        LoginInfo {
-            url: elasticsearch.address().to_owned(),
-            embedded: elasticsearch.is_embedded(),
-            reachable: elasticsearch.is_reachable().await,
-            plain_http: self.plain_http,
-        }
+        viewer::login_info(self).await
     }
 
+    /// Answered by `sessions/sign_in.rs`.
     async fn sign_in(&self, credentials: Credentials) -> Result<(), Problem> {
-        let before = self.visit.session().map(|session| session.id_hash);
-        let stamp = self.stamp();
-        let browser = self.visit.browser();
-        let (services, before) = (&self.services, before.as_deref());
-        let began = sessions::sign_in(services, &credentials, before, browser, &stamp).await;
-        self.visit.began(self.answer(began).await?);
-        Ok(())
+        self.answer(sessions::sign_in(self, &credentials)).await
     }
 
+    /// Answered by `sessions/sign_in.rs`.
     async fn reauthenticate(&self, password: Secret) -> Result<(), Problem> {
-        let (browser, stamp) = (self.visit.browser(), self.stamp());
-        let result = match self.person() {
-            Ok(person) => {
-                let session = person.session();
-                sessions::reauthenticate(&self.services, session, password, browser, &stamp).await
-            }
-            Err(failure) => Err(failure),
-        };
-        self.visit.began(self.answer(result).await?);
-        Ok(())
+        self.answer(sessions::reauthenticate(self, password)).await
     }
 
+    /// Answered by `sessions/manage.rs`.
     async fn sign_out(&self) -> Result<(), Problem> {
-        self.visit.signed_out();
-        let Some(person) = &self.person else {
-            return Ok(());
-        };
-        let (session, stamp) = (person.session(), self.stamp());
-        let ended = sessions::end(&self.services, session, EndReason::SignedOut, &stamp).await;
-        self.answer(ended.map_err(Failure::from)).await
+        self.answer(sessions::end(self, EndReason::SignedOut)).await
     }
 
+    /// Answered by `viewer.rs`.
     async fn viewer(&self) -> Result<Viewer, Problem> {
-        self.answer(self.view().await).await
+        self.answer(viewer::load_viewer(self)).await
     }
 
+    /// Answered by `sessions/manage.rs`.
     async fn list_own_sessions(&self) -> Result<SessionList, Problem> {
-        ask!(self, sessions::manage::own)
+        self.answer(sessions::manage::own(self)).await
     }
 
+    /// Answered by `sessions/manage.rs`.
     async fn list_others_sessions(&self, name: SearchText) -> Result<SessionList, Problem> {
-        ask!(self, sessions::manage::others, name)
+        self.answer(sessions::manage::others(self, name)).await
     }
 
+    /// Answered by `sessions/manage.rs`.
     async fn end_session(&self, id: SessionId) -> Result<EndedSession, Problem> {
-        let ended = ask!(self, sessions::manage::end_by_id, id)?;
-        if ended == EndedSession::This {
-            self.visit.signed_out();
-        }
-        Ok(ended)
+        self.answer(sessions::manage::end_by_id(self, id)).await
     }
 
+    /// Answered by `sessions/manage.rs`.
     async fn end_other_sessions(&self) -> Result<u64, Problem> {
-        ask!(self, sessions::manage::end_all_others)
+        self.answer(sessions::manage::end_all_others(self)).await
     }
 
+    /// Answered by `agent_keys/list.rs`.
     async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem> {
-        ask!(self, agent_keys::list::list, query)
+        self.answer(agent_keys::list::list(self, query)).await
     }
 
+    /// Answered by `agent_keys/find.rs`.
     async fn find_agent_key(&self, id: KeyId) -> Result<FoundAgentKey, Problem> {
-        ask!(self, agent_keys::find::look_at, &id)
+        self.answer(agent_keys::find::get(self, &id)).await
     }
 
+    /// Answered by `agent_keys/find_many.rs`.
     async fn find_agent_keys(&self, keys: KeySelection) -> Result<FoundAgentKeys, Problem> {
-        ask!(self, agent_keys::find_many::find_many, keys)
+        self.answer(agent_keys::find_many::find_many(self, keys))
+            .await
     }
 
+    /// Answered by `agent_keys/prepare.rs`.
     async fn prepare_agent_key(&self) -> Result<AgentKeyPreparation, Problem> {
-        ask!(self, agent_keys::prepare::prepare)
+        self.answer(agent_keys::prepare::prepare(self)).await
     }
 
+    /// Answered by `agent_keys/create.rs`.
     async fn create_agent_key(&self, new: NewAgentKey) -> Result<CreatedAgentKey, Problem> {
-        ask!(self, agent_keys::create::create, new)
+        self.answer(agent_keys::create::create(self, new)).await
     }
 
+    /// Answered by `agent_keys/acknowledge.rs`.
     async fn acknowledge_agent_key(&self, operation: OperationId) -> Result<(), Problem> {
-        ask!(self, agent_keys::acknowledge::acknowledge, operation)
+        self.answer(agent_keys::acknowledge::acknowledge(self, operation))
+            .await
     }
 
+    /// Answered by `agent_keys/revoke.rs`.
     async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem> {
-        let reason = agent_keys::revocation::Reason::Asked;
-        ask!(self, agent_keys::revoke::revoke, id, reason)
+        self.answer(agent_keys::revoke::revoke(
+            self,
+            id,
+            agent_keys::revocation::Reason::Asked,
+        ))
+        .await
     }
 
+    /// Answered by `agent_keys/revoke_many.rs`.
     async fn revoke_agent_keys(&self, keys: KeySelection) -> Result<Vec<KeyRevocation>, Problem> {
-        ask!(self, agent_keys::revoke_many::revoke_many, keys)
+        self.answer(agent_keys::revoke_many::revoke_many(self, keys))
+            .await
     }
 
+    /// Answered by `role/read.rs`.
     async fn agent_key_role(&self) -> Result<AgentKeyRole, Problem> {
-        ask!(self, role::read::read)
+        self.answer(role::read::read(self)).await
     }
 
+    /// Answered by `role/put.rs`.
     async fn put_agent_key_role(&self) -> Result<(), Problem> {
-        ask!(self, role::put::put)
+        self.answer(role::put::put(self)).await
     }
 
+    /// Answered by `users/list.rs`.
     async fn list_users(&self, search: SearchText) -> Result<UserList, Problem> {
-        ask!(self, users::list::list, search)
+        self.answer(users::list::list(self, search)).await
     }
 
+    /// Answered by `users/create.rs`.
     async fn create_user(&self, new: NewUser) -> Result<(), Problem> {
-        ask!(self, users::create::create, new)
+        self.answer(users::create::create(self, new)).await
     }
 
+    /// Answered by `users/assign_role.rs`.
     async fn assign_agent_key_role(
         &self,
         username: Username,
         assigned: bool,
     ) -> Result<(), Problem> {
-        ask!(self, users::assign_role::assign_role, username, assigned)
+        self.answer(users::assign_role::assign_role(self, username, assigned))
+            .await
     }
 
+    /// Answered by `users/set_enabled.rs`.
     async fn set_user_enabled(&self, username: Username, enabled: bool) -> Result<(), Problem> {
-        ask!(self, users::set_enabled::set_enabled, username, enabled)
+        self.answer(users::set_enabled::set_enabled(self, username, enabled))
+            .await
     }
 
+    /// Answered by `users/delete.rs`.
     async fn delete_user(&self, username: Username) -> Result<(), Problem> {
-        ask!(self, users::delete::delete, username)
+        self.answer(users::delete::delete(self, username)).await
     }
 
+    /// Answered by `users/reset_password.rs`.
     async fn reset_password(
         &self,
         username: Username,
         password: NewPassword,
     ) -> Result<(), Problem> {
-        ask!(
-            self,
-            users::reset_password::reset_password,
-            username,
-            password
-        )
+        self.answer(users::reset_password::reset_password(
+            self, username, password,
+        ))
+        .await
     }
 
+    /// Answered by `apm/read.rs`.
     async fn apm_integration(&self) -> Result<ApmIntegration, Problem> {
-        ask!(self, apm::read::read)
+        self.answer(apm::read::read(self)).await
     }
 
+    /// Answered by `apm/save.rs`.
     async fn save_apm_settings(&self, settings: ApmSettings) -> Result<(), Problem> {
-        ask!(self, apm::save::save, settings)
+        self.answer(apm::save::save(self, settings)).await
     }
 
+    /// Answered by `audit_log/list.rs`.
     async fn read_audit(&self, query: AuditQuery) -> Result<AuditPage, Problem> {
-        ask!(self, audit_log::list::list, query)
+        self.answer(audit_log::list::list(self, query)).await
     }
 
     fn now(&self) -> Timestamp {
-        self.now
+        self.received_at()
     }
 }

@@ -19,9 +19,8 @@ mod static_files;
 
 use crate::{
     config::{Limits, TrustedProxies},
-    services::Services,
+    context::{AppState, RequestContext},
     sessions::SessionLookup,
-    visit::Visit,
 };
 use app::model::base_path::BasePath;
 use axum::{
@@ -34,7 +33,7 @@ use axum::{
 use client_addr::ClientInfo;
 use http::{Response, StatusCode, Uri, uri::PathAndQuery};
 use limits::BODY_BYTES_MAX;
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 use tower_http::{
     catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
     timeout::TimeoutLayer,
@@ -45,7 +44,7 @@ const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 /// State of the handlers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Web {
-    pub services: Services,
+    pub state: Arc<AppState>,
     /// True if our own listener uses TLS.
     pub tls: bool,
     /// True if it receives passwords unencrypted from beyond this machine.
@@ -147,13 +146,21 @@ fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
     response
 }
 
-/// The request's visit: with a session, or without one.
-fn visit_of(parts: &http::request::Parts) -> Visit {
+/// Returns the request's context.
+fn context_of(web: &Web, parts: &http::request::Parts) -> RequestContext {
     // The session layer inserted it for every page and server function.
-    parts.extensions.get::<Visit>().cloned().unwrap_or_else(|| {
+    let known = parts.extensions.get::<RequestContext>().cloned();
+    known.unwrap_or_else(|| {
         let id = request_id::of(&parts.extensions);
         let caller = ClientInfo::of(&parts.extensions);
         let browser = identify::browser(&parts.headers, caller, &BasePath::default());
-        Visit::new(id, SessionLookup::Nothing, browser)
+        let state = Arc::clone(&web.state);
+        RequestContext::new(
+            state,
+            id,
+            SessionLookup::Nothing,
+            browser,
+            caller.plain_http,
+        )
     })
 }

@@ -2,13 +2,13 @@
 //!
 //! * [`config`]: the settings, read once.
 //! * [`application`]: everything put together, started and stopped.
-//! * [`http`] and [`backend`]: the web, and the pages' backend for one request. Both call
-//! * the use cases: [`agent_keys`], [`users`], [`role`], [`apm`], [`audit_log`], [`sessions`], which share [`services`], and use
-//! * [`access`] (who may), [`store`] (what is remembered), [`elasticsearch`] (what is asked there) and [`audit`]
-//!   (what is written down).
+//! * [`http`] and [`backend`]: the web, and the pages' backend. Both call
+//! * the use cases: [`agent_keys`], [`users`], [`role`], [`apm`], [`audit_log`], [`sessions`], [`viewer`]. Each takes a
+//!   [`context::RequestContext`], changes Elasticsearch through the ledger, and uses
+//! * [`access`] (permissions), [`store`] (SQL), [`elasticsearch`] (the client) and [`audit`] (the trail).
 //!
-//! Errors grow towards the browser: each of the lower modules has its own, the use cases have
-//! [`failure::Failure`], and [`problem`] says what a person learns of it.
+//! Each of the lower modules has its own error type; the use cases have [`error::Error`], which also decides what the
+//! browser learns.
 
 pub mod access;
 pub mod agent_keys;
@@ -20,19 +20,18 @@ pub mod backend;
 pub mod backup;
 pub mod clock;
 pub mod config;
+pub mod context;
 pub mod credential;
 pub mod elasticsearch;
-pub mod failure;
+pub mod error;
 pub mod housekeeping;
 pub mod http;
+mod ledger;
 pub mod metrics;
-mod operation;
-pub mod problem;
 pub mod random;
 pub mod request_id;
 pub mod role;
-pub mod services;
 pub mod sessions;
 pub mod store;
 pub mod users;
-pub mod visit;
+pub mod viewer;

@@ -26,7 +26,9 @@ pub use audit_forwarding::ForwardingLock;
 #[doc(hidden)]
 pub use open::OpenError;
 pub(crate) use open::{make_private_dir, sqlite_path};
-pub use operations::{Began, Ending, Intent, OpenOperation, OperationState};
+pub use operations::{
+    BeginResult, Intent, OpenOperation, OperationOutcome, OperationOwner, OperationState,
+};
 pub use secrets::{Acknowledged, Creation};
 pub use session_ends::{SessionFilter, StoredEnd};
 pub use sessions::{ActiveWindow, ListedSession, NewSession, RenewedSession, StoredSession};

@@ -2,7 +2,7 @@
 //!
 //! The one role that can be given to anybody here is the agent key role, as it is documented: [`assign_role`] and
 //! [`create`] know no other, so nobody becomes an administrator through this application. Whoever lets them assign
-//! another role makes them take a [`Fresh`](crate::access::Fresh) as well.
+//! another role makes them take a [`RecentPassword`](crate::access::RecentPassword) as well.
 
 pub mod assign_role;
 pub mod create;
@@ -14,27 +14,28 @@ pub mod set_enabled;
 use crate::{
     access::Grant,
     audit::{Action, Target},
-    elasticsearch::users::StoredUser,
-    failure::Failure,
-    operation::{self, Changed},
-    services::{Person, Services},
+    context::RequestContext,
+    elasticsearch::{Connection, users::StoredUser},
+    error::Error,
+    ledger,
 };
 use app::model::user::Username;
+use serde_json::Value;
 
 /// The user, who must exist and must not be one that Elasticsearch keeps for itself.
-async fn changeable(person: &Person, username: &Username) -> Result<StoredUser, Failure> {
-    let user = person.elasticsearch().get_user(username.as_str()).await?;
-    let user = user.ok_or(Failure::NotFound)?;
+async fn changeable(connection: &Connection, username: &Username) -> Result<StoredUser, Error> {
+    let user = connection.get_user(username.as_str()).await?;
+    let user = user.ok_or(Error::NotFound)?;
     if user.is_reserved() {
-        return Err(Failure::ReservedUser);
+        return Err(Error::ReservedUser);
     }
     Ok(user)
 }
 
 /// Refuses what would lock a person out of their own account.
-fn not_own_account(person: &Person, username: &Username) -> Result<(), Failure> {
-    if person.session().identity.username == username.as_str() {
-        return Err(Failure::OwnAccount);
+fn not_own_account(ctx: &RequestContext, username: &Username) -> Result<(), Error> {
+    if ctx.session()?.identity.username == username.as_str() {
+        return Err(Error::OwnAccount);
     }
     Ok(())
 }
@@ -46,25 +47,24 @@ fn not_own_account(person: &Person, username: &Username) -> Result<(), Failure> 
 /// This is the order within this process. Somebody who changes the user past it, in Kibana, is noticed when they do so
 /// after our write and before we have looked at it; between our last look and our write there is one request's time.
 async fn change<C, F>(
-    services: &Services,
-    person: &Person,
+    ctx: &RequestContext,
     grant: Grant,
     action: Action,
     username: &Username,
-    change: C,
-) -> Result<(), Failure>
+    call: C,
+) -> Result<(), Error>
 where
-    C: FnOnce(Person) -> F + Send + 'static,
-    F: Future<Output = Result<Changed<()>, Failure>> + Send,
+    C: FnOnce(Connection) -> F + Send + 'static,
+    F: Future<Output = Result<Value, Error>> + Send,
 {
     let target = Target {
         id: None,
         name: Some(username.as_str().to_owned()),
     };
-    let services_ = services.clone();
-    let in_turn = move |person| async move {
-        let _turn = services_.turn_to_change_a_user().await;
-        change(person).await
+    let (state, connection) = (ctx.state.clone(), ctx.elasticsearch()?.clone());
+    let locked = async move || {
+        let _guard = state.lock_user_writes().await;
+        call(connection).await
     };
-    operation::carry_out(services, person, grant, action, target, in_turn).await
+    ledger::run_one(ctx, grant, action, target, locked).await
 }

@@ -266,10 +266,10 @@ async fn a_cut_end_is_found_only_by_an_anchor_beyond_it() {
             .await
             .unwrap();
     }
-    let mut anchoring = Anchoring::resume(app.application.services(), anchors(&app))
+    let mut anchoring = Anchoring::resume(app.application.state(), anchors(&app))
         .await
         .unwrap();
-    assert!(anchoring.anchor(app.application.services()).await.unwrap());
+    assert!(anchoring.anchor(app.application.state()).await.unwrap());
     let mut attacker = Attacker::of(&app).await;
     attacker.drop_triggers().await;
     attacker
@@ -333,23 +333,23 @@ async fn events_from_before_the_chain_are_chained_once() {
 #[tokio::test]
 async fn the_log_is_anchored_every_so_often_and_at_the_end() {
     let app = App::start().await;
-    let services = app.application.services().clone();
-    let mut anchoring = Anchoring::resume(&services, anchors(&app)).await.unwrap();
+    let state = app.application.state().clone();
+    let mut anchoring = Anchoring::resume(&state, anchors(&app)).await.unwrap();
     app.as_admin().await;
-    assert!(!anchoring.anchor_if_due(&services).await.unwrap());
+    assert!(!anchoring.anchor_if_due(&state).await.unwrap());
     app.clock.advance(Duration::from_millis(EVERY_MS as u64));
-    assert!(anchoring.anchor_if_due(&services).await.unwrap());
-    assert!(!anchoring.anchor_if_due(&services).await.unwrap());
+    assert!(anchoring.anchor_if_due(&state).await.unwrap());
+    assert!(!anchoring.anchor_if_due(&state).await.unwrap());
     for number in 1..EVENTS {
-        services
+        state
             .store
             .record(&intent(number), &stamp(number))
             .await
             .unwrap();
     }
-    assert!(!anchoring.anchor_if_due(&services).await.unwrap());
-    services.store.record(&intent(0), &stamp(0)).await.unwrap();
-    assert!(anchoring.anchor_if_due(&services).await.unwrap());
+    assert!(!anchoring.anchor_if_due(&state).await.unwrap());
+    state.store.record(&intent(0), &stamp(0)).await.unwrap();
+    assert!(anchoring.anchor_if_due(&state).await.unwrap());
     app.nobody().sign_in("elastic", "wrong").await;
     let anchors = anchors(&app);
     let App {

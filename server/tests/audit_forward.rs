@@ -101,28 +101,28 @@ async fn a_restart_loses_nothing() {
     let file = directory.path().join("audit.jsonl");
     // Without the setting, as before it was switched on.
     let application = start(config(directory.path())).await;
-    record(&application.services().store, 0..events).await;
+    record(&application.state().store, 0..events).await;
     application.stop().await;
     assert!(!file.exists());
     // The oldest event comes first.
     let application = start(to_file(directory.path(), &file)).await;
     are_written(&file, events).await;
     // A stop writes what was committed just before.
-    record(&application.services().store, events..events + 30).await;
+    record(&application.state().store, events..events + 30).await;
     application.stop().await;
     let so_far = lines(&file);
     assert_eq!(sequences(&so_far), (1..=events + 30).collect::<Vec<_>>());
     // Switched off, and on again.
     let application = start(config(directory.path())).await;
-    record(&application.services().store, 0..10).await;
+    record(&application.state().store, 0..10).await;
     application.stop().await;
     assert_eq!(lines(&file).len(), so_far.len());
     let application = start(to_file(directory.path(), &file)).await;
     are_written(&file, events + 40).await;
 
-    let stored = application.services().store.audit_events(0, 100_000);
+    let stored = application.state().store.audit_events(0, 100_000);
     let stored = stored.await.unwrap();
-    let head = application.services().store.audit_head().await.unwrap();
+    let head = application.state().store.audit_head().await.unwrap();
     let mut previous = head.origin;
     let lines = lines(&file);
     assert_eq!(stored.len(), lines.len());
@@ -144,7 +144,7 @@ async fn rotation_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("audit.jsonl");
     let application = start(to_file(directory.path(), &file)).await;
-    let store = application.services().store.clone();
+    let store = application.state().store.clone();
     let recording = tokio::spawn(async move {
         record(&store, 0..rotations * events).await;
     });
@@ -171,7 +171,7 @@ async fn what_cannot_be_written_waits_and_is_counted() {
     let mut config = to_file(directory.path(), &file);
     config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
     let application = start(config).await;
-    let store = application.services().store.clone();
+    let store = application.state().store.clone();
     record(&store, 0..3).await;
     are_written(&file, 3).await;
     eventually("nothing waits", async || {
@@ -231,7 +231,7 @@ async fn a_position_that_cannot_be_noted_repeats_no_lines() {
              SELECT RAISE(ABORT, 'database or disk is full'); END",
         )
         .await;
-    record(&application.services().store, 0..3).await;
+    record(&application.state().store, 0..3).await;
     eventually("it fails", async || {
         metric(&application, FAILING).await == 1
     })
@@ -253,13 +253,13 @@ async fn half_a_line_from_a_power_cut_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("audit.jsonl");
     let application = start(to_file(directory.path(), &file)).await;
-    record(&application.services().store, 0..2).await;
+    record(&application.state().store, 0..2).await;
     application.stop().await;
     let half = format!("{{\"message\":\"{}", "x".repeat(10_000));
     let mut appended = OpenOptions::new().append(true).open(&file).unwrap();
     appended.write_all(half.as_bytes()).unwrap();
     let application = start(to_file(directory.path(), &file)).await;
-    record(&application.services().store, 2..4).await;
+    record(&application.state().store, 2..4).await;
     application.stop().await;
     assert_eq!(sequences(&lines(&file)), [1, 2, 3, 4]);
 }
@@ -394,7 +394,7 @@ async fn a_reader_that_stops_holds_up_only_lines() {
     let directory = tempfile::tempdir().unwrap();
     // More than a pipe holds.
     let application = start(config(directory.path())).await;
-    record(&application.services().store, 0..600).await;
+    record(&application.state().store, 0..600).await;
     application.stop().await;
     let mut process = ToStdout::start(directory.path());
     process.sign_in().await;
@@ -424,7 +424,7 @@ async fn processes_that_share_a_database_write_each_event_once() {
         applications.push(start(config).await);
     }
     let recording = applications.iter().map(|application| {
-        let store = application.services().store.clone();
+        let store = application.state().store.clone();
         tokio::spawn(async move { record(&store, 0..200).await })
     });
     let recording: Vec<_> = recording.collect();

@@ -45,7 +45,7 @@ fn days(count: u64) -> Duration {
 }
 
 async fn tidy(app: &App) -> Vec<StoredEvent> {
-    housekeeping::tidy(app.application.services(), None).await;
+    housekeeping::tidy(app.application.state(), None).await;
     app.events().await
 }
 

@@ -187,7 +187,7 @@ async fn a_person_without_a_script_is_refused_in_words() {
 async fn without_its_own_storage_the_application_says_so() {
     let app = App::start().await;
     let admin = app.as_admin().await;
-    app.application.services().store.close().await;
+    app.application.state().store.close().await;
     let answer = admin.create("nothing").await;
     assert_eq!(answer.problem(), ProblemKind::Storage);
     let page = admin.get("/settings/agent-keys").await;

@@ -272,9 +272,9 @@ async fn a_browser_that_goes_away_cancels_nothing() {
         let create = ada.create_as(&operation, "left alone");
         let _ = tokio::time::timeout(std::time::Duration::from_millis(number * 2), create).await;
     }
-    let store = app.application.services().store.clone();
+    let store = app.application.state().store.clone();
     let (engine, application) = (app.engine.clone(), app.application);
-    application.services().drain().await;
+    application.state().drain().await;
     let events = store.audit_events(0, 1_000).await.unwrap();
     let count = |outcome: &str| {
         let of_keys = events

@@ -229,7 +229,7 @@ async fn look_again(
             "a secret that was shown"
         );
     }
-    let head = verify(&application.services().store, &[]).await.unwrap();
+    let head = verify(&application.state().store, &[]).await.unwrap();
     assert!(head.rows > 0);
     application.stop().await;
     (forgotten, page.keys.len())

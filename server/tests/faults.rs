@@ -227,7 +227,7 @@ async fn a_key_that_may_have_been_made_is_not_asked_for_again() {
     }
     let events = app
         .application
-        .services()
+        .state()
         .store
         .audit_events(0, 1_000)
         .await

@@ -30,7 +30,7 @@ async fn keys_of(browser: &Browser) -> Vec<AgentKey> {
 }
 
 async fn actions(app: &App) -> Vec<String> {
-    let store = &app.application.services().store;
+    let store = &app.application.state().store;
     let events = store.audit_events(0, 10_000).await.unwrap();
     events
         .into_iter()
@@ -113,7 +113,7 @@ async fn a_secret_that_no_page_has_drawn_is_doubted_and_told_once() {
     let list = ada.get("/settings/agent-keys").await.text();
     assert!(list.contains("Secret may never have been seen"));
     for _ in 0..2 {
-        housekeeping::tidy(app.application.services(), None).await;
+        housekeeping::tidy(app.application.state(), None).await;
     }
     let told = actions(&app).await;
     let word = "agent_key_never_delivered failure";
@@ -209,7 +209,7 @@ async fn a_service_user_finds_it_when_nobody_looks() {
     let _ = ben.list(|_| {}).await;
     proxy.heal();
     let keeper = Credential::basic("keeper", PASSWORD).unwrap();
-    housekeeping::tidy(app.application.services(), Some(&keeper)).await;
+    housekeeping::tidy(app.application.state(), Some(&keeper)).await;
     assert_eq!(app.engine.keys().await[0]["invalidated"], true);
 }
 

@@ -17,7 +17,7 @@ const LIST: &str = "/settings/agent-keys";
 const SESSIONS: &str = "/settings/sessions";
 
 pub(crate) fn is_circuit_open(app: &App) -> bool {
-    app.application.services().elasticsearch.is_circuit_open()
+    app.application.state().elasticsearch.is_circuit_open()
 }
 
 /// How long it took to be told that there is no Elasticsearch.

@@ -6,7 +6,7 @@ use axum::{Router, routing::any};
 use http::{Method, StatusCode};
 use server::{
     config::{Limits, TrustedProxies},
-    failure::Failure,
+    error::Error,
     http::{Web, listener, with_middleware},
 };
 
@@ -25,15 +25,15 @@ async fn calm() -> &'static str {
 async fn a_panic_in_one_request_stays_there() {
     let panics = soak(30, 1_000);
     let app = App::start().await;
-    let services = app.application.services().clone();
+    let state = app.application.state().clone();
     // A change goes on in a task of its own: a panic there is another case.
     let in_a_task = {
-        let services = services.clone();
+        let state = state.clone();
         async move || {
             let change = async { panic!("{CANARY}") };
-            let ended: Result<(), Failure> = services.detached(change).await;
+            let ended: Result<(), Error> = state.run_to_completion(change).await;
             match ended {
-                Err(Failure::TaskEnded) => StatusCode::INTERNAL_SERVER_ERROR,
+                Err(Error::TaskEnded) => StatusCode::INTERNAL_SERVER_ERROR,
                 _ => StatusCode::OK,
             }
         }
@@ -45,7 +45,7 @@ async fn a_panic_in_one_request_stays_there() {
         .route("/calm", any(calm));
     let limits = Limits::default();
     let web = Web {
-        services,
+        state,
         tls: false,
         plain_http: false,
         trusted_proxies: TrustedProxies::default(),

@@ -266,9 +266,9 @@ async fn the_end_of_an_outage_is_noticed_without_traffic() {
     tokio::join!(ask(&ada), ask(&ada));
     assert!(crate::outage::is_circuit_open(&app));
     proxy.heal();
-    let services = app.application.services();
+    let state = app.application.state();
     eventually("a round of housekeeping notices it", async || {
-        server::housekeeping::tidy(services, None).await;
+        server::housekeeping::tidy(state, None).await;
         !crate::outage::is_circuit_open(&app)
     })
     .await;

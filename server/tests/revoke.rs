@@ -33,7 +33,7 @@ async fn a_key_of_ones_own_is_revoked_once() {
     assert_eq!(app.engine.keys().await[0]["invalidated"], true);
     let events = app
         .application
-        .services()
+        .state()
         .store
         .audit_events(0, 100)
         .await
@@ -225,7 +225,7 @@ async fn a_key_that_was_still_cached_is_shown_as_such_though_nobody_could_look_a
     };
     is_told().await;
     ada.list(|_| {}).await;
-    let store = &app.application.services().store;
+    let store = &app.application.state().store;
     let states = store.count_operations().await.unwrap();
     assert_eq!(states, [(OperationState::RevokedInCache, 1)]);
     is_told().await;

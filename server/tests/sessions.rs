@@ -300,9 +300,9 @@ async fn a_late_request_does_not_revive_a_session_that_was_ended_elsewhere() {
 async fn a_session_whose_time_is_over_is_written_down_once() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
-    let services = app.application.services();
+    let state = app.application.state();
     let ended = async || {
-        housekeeping::tidy(services, None).await;
+        housekeeping::tidy(state, None).await;
         let events = app.events().await;
         let ended = events
             .iter()

@@ -229,7 +229,7 @@ async fn what_happened_is_written_down_without_what_was_typed() {
     admin.post("sign_out", &[]).await;
     let events = app
         .application
-        .services()
+        .state()
         .store
         .audit_events(0, 10)
         .await

@@ -9,7 +9,9 @@ use app::model::{
 };
 use serde_json::json;
 use server::{
-    access::{Actor, Fresh, Gate, Grant, Identity, Permission, VerifiedPassword, identify},
+    access::{
+        Gate, Grant, Identity, Permission, Permissions, RecentPassword, VerifiedPassword, identify,
+    },
     audit::{Action, Event, Origin, Outcome, Stamp, Target},
     audit_log::verify::verify,
     config::{Access, KibanaFeature},
@@ -18,8 +20,9 @@ use server::{
     request_id::RequestId,
     sessions::Session,
     store::{
-        Acknowledged, ActiveWindow, Attempt, Began, Ending, Intent, LimitKeys, NewSession,
-        OperationState, RenewedSession, SessionFilter, Store, StoredEnd,
+        Acknowledged, ActiveWindow, Attempt, BeginResult, Intent, LimitKeys, NewSession,
+        OperationOutcome, OperationOwner, OperationState, RenewedSession, SessionFilter, Store,
+        StoredEnd,
     },
 };
 use std::path::Path;
@@ -165,8 +168,8 @@ async fn tell(store: Store) {
         id: id.map(str::to_owned),
         name: Some("é 🚀 \u{202e}".to_owned()),
     };
-    let intent = |action, operation: &'static str, fingerprint: &str| Intent {
-        operation,
+    let intent = |action, operation: &str, fingerprint: &str| Intent {
+        operation: operation.to_owned(),
         action,
         target: target(None),
         fingerprint: Some(fingerprint.to_owned()),
@@ -175,23 +178,29 @@ async fn tell(store: Store) {
     let begin = async || {
         let intent = intent(Action::AgentKeyCreate, "op", "one request");
         store
-            .begin_operation(&grant, intent, &stamp(6))
+            .begin_operations(&grant, &[intent], &stamp(6))
             .await
             .unwrap()
     };
     let end = async |state| {
-        let ending = Ending {
+        let outcome = OperationOutcome {
+            owner: OperationOwner::from(grant.identity()),
+            operation: "op".to_owned(),
+            action: Action::AgentKeyCreate,
             state,
             target: target(Some("id")),
             details: json!({ "n": 1 }),
         };
         store
-            .end_operation(&grant, "op", Action::AgentKeyCreate, ending, &stamp(7))
+            .finish_operations(&grant, vec![outcome], &stamp(7))
             .await
             .unwrap();
     };
-    assert_eq!(begin().await, Began::Now);
-    assert_eq!(begin().await, Began::Before(OperationState::Intended));
+    assert_eq!(begin().await, BeginResult::Started);
+    assert_eq!(
+        begin().await,
+        BeginResult::Duplicate(OperationState::Intended)
+    );
     end(OperationState::Rejected).await;
 
     // What happened is told in order and without gaps; what did not happen took no number.
@@ -215,16 +224,27 @@ async fn tell(store: Store) {
     // Many at once: one begins, the others are told so, and the trail has no gap and no repetition.
     let at_once = futures::future::join_all((0..20).map(|_| begin())).await;
     assert_eq!(
-        at_once.iter().filter(|began| **began == Began::Now).count(),
+        at_once
+            .iter()
+            .filter(|began| **began == BeginResult::Started)
+            .count(),
         1
     );
     end(OperationState::Created).await;
-    assert_eq!(begin().await, Began::Before(OperationState::Created));
+    assert_eq!(
+        begin().await,
+        BeginResult::Duplicate(OperationState::Created)
+    );
     let counted = store.count_operations().await.unwrap();
     assert_eq!(counted, [(OperationState::Created, 1)]);
     let otherwise = intent(Action::AgentKeyCreate, "op", "another request");
-    let began = store.begin_operation(&grant, otherwise, &stamp(7)).await;
-    assert_eq!(began.unwrap(), Began::Otherwise);
+    let new = intent(Action::AgentKeyCreate, "new", "one request");
+    let both = [new, otherwise];
+    let begun = store.begin_operations(&grant, &both, &stamp(7)).await;
+    assert_eq!(begun.unwrap(), BeginResult::Conflict);
+    // All or none: the other one has not begun.
+    let counted = store.count_operations().await.unwrap();
+    assert_eq!(counted, [(OperationState::Created, 1)]);
     let nobody = Event {
         actor: None,
         outcome: Outcome::Failure,
@@ -308,22 +328,25 @@ async fn tell_of_revocations_in_cache(store: &Store, grant: &Grant) {
     let action = Action::AgentKeyInvalidate;
     let operation = "another revocation";
     let intent = Intent {
-        operation,
+        operation: operation.to_owned(),
         action,
         target: target.clone(),
         fingerprint: None,
         details: json!({}),
     };
-    let began = store.begin_operation(grant, intent, &stamp(20)).await;
-    began.unwrap();
-    let ending = Ending {
+    let begun = store.begin_operations(grant, &[intent], &stamp(20)).await;
+    assert_eq!(begun.unwrap(), BeginResult::Started);
+    let outcome = OperationOutcome {
+        owner: OperationOwner::from(grant.identity()),
+        operation: operation.to_owned(),
+        action,
         state: OperationState::RevokedInCache,
         target,
         details: json!({}),
     };
     let at = stamp(21);
-    let ended = store.end_operation(grant, operation, action, ending, &at);
-    assert!(ended.await.unwrap());
+    let recorded = store.finish_operations(grant, vec![outcome], &at);
+    assert_eq!(recorded.await.unwrap(), [true]);
     for (key, after_ms, expected) in [
         ("revoked-here", 20, true),
         ("revoked-here", 21, false),
@@ -398,14 +421,14 @@ async fn tell_of_delivery(store: &Store, grant: &Grant) {
     }
     // A revocation whose end nobody saw is found, by its owner and by everybody, and settled once.
     let revocation = Intent {
-        operation: "revocation",
+        operation: "revocation".to_owned(),
         action: Action::AgentKeyInvalidate,
         target: Target::default(),
         fingerprint: None,
         details: json!({}),
     };
     store
-        .begin_operation(grant, revocation, &stamp(10))
+        .begin_operations(grant, &[revocation], &stamp(10))
         .await
         .unwrap();
     let stranger = Identity {
@@ -427,15 +450,17 @@ async fn tell_of_delivery(store: &Store, grant: &Grant) {
     assert_eq!(open, store.open_operations(None, later, 9).await.unwrap());
     assert_eq!((open.len(), open[0].id.as_str()), (1, "revocation"));
     for expected in [true, false] {
-        let ending = Ending {
+        let outcome = OperationOutcome {
+            owner: open[0].owner.clone(),
+            operation: open[0].id.clone(),
+            action: Action::AgentKeyInvalidate,
             state: OperationState::Revoked,
             target: Target::default(),
             details: json!({}),
         };
-        let action = Action::AgentKeyInvalidate;
         let stamp = stamp(11);
-        let settled = store.settle_operation(grant, &open[0], action, ending, &stamp);
-        assert_eq!(settled.await.unwrap(), expected);
+        let recorded = store.finish_operations(grant, vec![outcome], &stamp);
+        assert_eq!(recorded.await.unwrap(), [expected]);
     }
     for _ in 0..2 {
         let keys = [key("one"), key("two")];
@@ -571,7 +596,7 @@ async fn tell_of_sessions(store: Store) {
     assert_eq!(end(of(&stranger)).await, 0);
     assert_eq!(end(of(proof.identity())).await, 1);
     assert_eq!(end(of(proof.identity())).await, 0);
-    let fresh = Fresh::of(&session, NOW).unwrap();
+    let fresh = RecentPassword::of(&session, NOW).unwrap();
     let anybodys = SessionFilter::Any {
         grant: &grant,
         fresh: &fresh,
@@ -618,7 +643,7 @@ async fn proof_and_grant() -> (VerifiedPassword, Grant) {
         kibana_feature: KibanaFeature::Require,
         kibana_space: "default".to_owned(),
     });
-    let actor = Actor::ask(&connection, proof.identity().clone(), &gate)
+    let actor = Permissions::request(&connection, proof.identity().clone(), &gate)
         .await
         .unwrap();
     (proof, actor.grant(Permission::CreateAgentKey).unwrap())

@@ -195,7 +195,7 @@ impl App {
 
     /// What the application remembers.
     pub(crate) fn store(&self) -> &Store {
-        &self.application.services().store
+        &self.application.state().store
     }
 
     /// The audit log, from its beginning.

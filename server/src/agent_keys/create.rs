@@ -1,13 +1,14 @@
-//! Making an agent key.
+//! Creates an agent key.
 
 use super::reconcile;
 use crate::{
-    access::{self, APM, Grant, Permission},
+    access::{APM, Grant, Permission},
     audit::{Action, Target},
-    elasticsearch::{Error, keys::CreatedKey},
-    failure::Failure,
-    services::{Person, Services},
-    store::{Began, Ending, Intent, OpenOperation, OperationState},
+    context::RequestContext,
+    elasticsearch::{self, keys::CreatedKey},
+    error::Error,
+    ledger::{self, Changed, Plan, RunError},
+    store::{Intent, OpenOperation, OperationOwner},
 };
 use app::model::{
     agent_key::{CreatedAgentKey, KeyId},
@@ -19,134 +20,93 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// Makes a key and hands its secret out, once.
+/// Creates a key and returns its secret, once.
 ///
-/// The intent is durable before Elasticsearch is asked, and the outcome before the secret goes out. The same
-/// operation never makes a second key: it is refused while the first is under way, after it was done, and when
-/// nobody knows; only one that certainly did nothing may be tried again.
+/// The operation comes with the form, and never makes a second key: it is refused while the first attempt is in
+/// flight, after it succeeded, and while its outcome is unknown. Only an attempt that was rejected may be repeated.
 #[tracing::instrument(name = "agent_keys.key.create", skip_all)]
-pub async fn create(
-    services: &Services,
-    person: &Person,
-    new: NewAgentKey,
-) -> Result<CreatedAgentKey, Failure> {
-    let grant = person.grant(services, Permission::CreateAgentKey).await?;
+pub async fn create(ctx: &RequestContext, new: NewAgentKey) -> Result<CreatedAgentKey, Error> {
+    let grant = ctx.grant(Permission::CreateAgentKey).await?;
     let operation = new.operation.clone();
-    let change = {
-        let (services, person, grant) = (services.clone(), person.clone(), grant.clone());
-        async move { carry_out(&services, &person, &grant, new).await }
+    let task = {
+        let (ctx, grant) = (ctx.clone(), grant.clone());
+        async move { create_and_record(&ctx, &grant, new).await }
     };
-    let created = services.detached(change).await?;
-    // Only a browser that is still there gets this far.
-    let (services_, stamp) = (services.clone(), person.stamp(services));
-    services.in_background(async move {
-        let sent = services_
-            .store
-            .send_secret(&grant, operation.as_str(), &stamp);
+    let created = ctx.state.run_to_completion(task).await?;
+    // Reached only if the client is still connected.
+    let (state, stamp) = (ctx.state.clone(), ctx.stamp());
+    ctx.state.run_in_background(async move {
+        let sent = state.store.send_secret(&grant, operation.as_str(), &stamp);
         if let Err(error) = sent.await {
             let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "it could not be noted that a secret was sent");
+            tracing::warn!(error, "it could not be recorded that a secret was sent");
         }
     });
     Ok(created)
 }
 
-async fn carry_out(
-    services: &Services,
-    person: &Person,
+async fn create_and_record(
+    ctx: &RequestContext,
     grant: &Grant,
     new: NewAgentKey,
-) -> Result<CreatedAgentKey, Failure> {
-    let operation = new.operation.as_str();
-    let named = |id: Option<&KeyId>| Target {
-        id: id.map(|id| id.as_str().to_owned()),
+) -> Result<CreatedAgentKey, Error> {
+    let began_at = ctx.state.clock.now();
+    let target = Target {
+        id: None,
         name: Some(new.name.as_str().to_owned()),
     };
-    let began_at = services.clock.now();
     let intent = Intent {
-        operation,
+        operation: new.operation.as_str().to_owned(),
         action: Action::AgentKeyCreate,
-        target: named(None),
+        target: target.clone(),
         fingerprint: Some(fingerprint(&new)),
         details: json!({
             "privileges": new.privileges.names(),
             "expiration": new.expiration.time_value(),
         }),
     };
-    let began = services
-        .store
-        .begin_operation(grant, intent, &person.stamp(services))
-        .await?;
-    match began {
-        Began::Now => {}
-        Began::Before(OperationState::Unknown | OperationState::NeverDelivered) => {
-            return Err(Failure::StillUnconfirmed);
-        }
-        Began::Before(_) => return Err(Failure::AlreadyDone),
-        Began::Otherwise => return Err(Failure::OperationReused),
-    }
-    let end = async |state, target, details| {
-        let ending = Ending {
-            state,
-            target,
-            details,
-        };
-        let stamp = person.stamp(services);
-        services
-            .store
-            .end_operation(grant, operation, Action::AgentKeyCreate, ending, &stamp)
-            .await
+    let plan = Plan {
+        intents: vec![intent],
+        failure_details: json!({}),
+        must_record: true,
     };
-    let created = match ask(person, &new).await {
-        Ok(created) => created,
-        Err(failure) => {
-            let state = match &failure {
-                Failure::Unconfirmed(_) => OperationState::Unknown,
-                _ => OperationState::Rejected,
-            };
-            let details = json!({ "reason": failure.to_string() });
-            end(state, named(None), details).await?;
-            if state == OperationState::Unknown {
-                let identity = grant.identity();
-                let lost = OpenOperation {
-                    username: identity.username.clone(),
-                    realm: identity.realm.clone(),
-                    id: operation.to_owned(),
-                    action: Action::AgentKeyCreate,
-                    target: named(None),
-                    in_cache: false,
-                    began_at,
-                };
-                let (services_, person) = (services.clone(), person.clone());
-                services.in_background(async move {
-                    reconcile::follow_up(&services_, &person, lost).await;
-                });
+    let call = async || vec![call(ctx, &new).await];
+    let created = match ledger::run(ctx, grant, plan, call).await {
+        Ok(mut results) => results.pop().unwrap_or(Err(Error::TaskEnded)),
+        Err(RunError::NotRecorded { mut results, error }) => match results.pop() {
+            Some(Ok(created)) => {
+                undo(ctx, &created).await?;
+                Err(error.map_or(Error::GivenUp, Error::from))
             }
-            return Err(failure);
-        }
+            failed => {
+                let results = failed.into_iter().collect();
+                Err(RunError::NotRecorded { results, error }.into_error())
+            }
+        },
+        Err(error) => Err(error.into_error()),
     };
-    let details = json!({
-        "privileges": new.privileges.names(),
-        "expiration": created.expiration,
-    });
-    let recorded = end(OperationState::Created, named(Some(&created.id)), details).await;
-    if !matches!(recorded, Ok(true)) {
-        // Nobody has seen the secret, and nothing here remembers the key: better that it does not exist.
-        let undone = person
-            .elasticsearch()
-            .invalidate_api_keys(&[&created.id], true)
-            .await;
-        if let Err(error) = undone {
-            let error: &dyn std::error::Error = &error;
-            tracing::error!(key.id = %created.id, error, "a key that could not be recorded could not be revoked");
-        }
-        return Err(match recorded {
-            Err(error) => error.into(),
-            Ok(_) => Failure::GivenUp,
+    if let Err(Error::Unconfirmed(_)) = created {
+        let lost = OpenOperation {
+            owner: OperationOwner::from(grant.identity()),
+            id: new.operation.as_str().to_owned(),
+            action: Action::AgentKeyCreate,
+            target,
+            in_cache: false,
+            began_at,
+        };
+        let ctx_ = ctx.clone();
+        ctx.state.run_in_background(async move {
+            reconcile::follow_up(&ctx_, lost).await;
         });
     }
-    // The key exists: without the settings, the snippets only miss an address.
-    let settings = services.store.read_apm_settings().await.unwrap_or_default();
+    let created = created?;
+    // The key exists: without the settings, the snippets only lack an address.
+    let settings = ctx
+        .state
+        .store
+        .read_apm_settings()
+        .await
+        .unwrap_or_default();
     Ok(CreatedAgentKey {
         operation: new.operation,
         id: created.id,
@@ -159,16 +119,38 @@ async fn carry_out(
     })
 }
 
-async fn ask(person: &Person, new: &NewAgentKey) -> Result<Verified, Failure> {
-    let connection = person.elasticsearch();
-    let missing = access::missing_for_new_key(connection, &new.privileges).await?;
-    if !missing.is_empty() {
-        return Err(Failure::Missing(missing));
+/// Revokes a key that could not be recorded: its secret has not left the server.
+async fn undo(ctx: &RequestContext, created: &VerifiedKey) -> Result<(), Error> {
+    let undone = ctx
+        .elasticsearch()?
+        .invalidate_api_keys(&[&created.id], true)
+        .await;
+    if let Err(error) = undone {
+        let error: &dyn std::error::Error = &error;
+        tracing::error!(key.id = %created.id, error, "a key that could not be recorded could not be revoked");
     }
-    let created = connection.create_api_key(&request(new)).await;
-    created
+    Ok(())
+}
+
+async fn call(ctx: &RequestContext, new: &NewAgentKey) -> Result<Changed<VerifiedKey>, Error> {
+    // Elasticsearch would make a key whose owner lacks its privileges, and it would never work.
+    let missing = ctx.permissions().await?.missing_for(&new.privileges);
+    if !missing.is_empty() {
+        return Err(Error::Missing(missing));
+    }
+    let created = ctx.elasticsearch()?.create_api_key(&request(new)).await;
+    let created = created
         .and_then(|created| verify(created, new))
-        .map_err(Failure::of_write)
+        .map_err(Error::of_write)?;
+    let details = json!({
+        "privileges": new.privileges.names(),
+        "expiration": created.expiration,
+    });
+    let id = created.id.as_str().to_owned();
+    Ok(Changed {
+        id: Some(id),
+        ..Changed::new(created, details)
+    })
 }
 
 /// The request, as Kibana would send it, so that each shows the other's keys; and our own part of the metadata, by
@@ -210,29 +192,30 @@ fn fingerprint(new: &NewAgentKey) -> String {
     BASE64_STANDARD.encode(digest)
 }
 
-struct Verified {
+struct VerifiedKey {
     id: KeyId,
     expiration: Option<i64>,
     api_key: Secret,
     encoded: Secret,
 }
 
-/// Whether the answer is an answer to this request: a proxy that mixes up two of them must not show one person
-/// another's secret.
-fn verify(created: CreatedKey, new: &NewAgentKey) -> Result<Verified, Error> {
-    let id = KeyId::parse(&created.id).ok_or(Error::BadAnswer("key id"))?;
+/// Rejects an answer to another request: a proxy that mixes up two answers must not show one user another's secret.
+fn verify(created: CreatedKey, new: &NewAgentKey) -> Result<VerifiedKey, elasticsearch::Error> {
+    let id = KeyId::parse(&created.id).ok_or(elasticsearch::Error::BadAnswer("key id"))?;
     if created.name != new.name.as_str() {
-        return Err(Error::BadAnswer("the name is another"));
+        return Err(elasticsearch::Error::BadAnswer("the name is another"));
     }
     if created.api_key.expose().is_empty() {
-        return Err(Error::BadAnswer("no secret"));
+        return Err(elasticsearch::Error::BadAnswer("no secret"));
     }
     let pair = Secret::new(format!("{id}:{}", created.api_key.expose()));
     let computed = Secret::new(BASE64_STANDARD.encode(pair.expose()));
     if created.encoded.is_some_and(|encoded| encoded != computed) {
-        return Err(Error::BadAnswer("the encoded form is another"));
+        return Err(elasticsearch::Error::BadAnswer(
+            "the encoded form is another",
+        ));
     }
-    Ok(Verified {
+    Ok(VerifiedKey {
         id,
         expiration: created.expiration,
         api_key: created.api_key,

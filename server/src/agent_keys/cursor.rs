@@ -1,7 +1,7 @@
 //! A row's place in the list, as opaque text that travels in the address.
 
 use super::query::sort_fields;
-use crate::failure::Failure;
+use crate::error::Error;
 use app::model::key_list::{Cursor, SortField};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -19,14 +19,14 @@ pub(super) fn write(place: &[Value]) -> Option<Cursor> {
 
 /// The row's place. A cursor comes back from an address that anybody can write, so its shape is checked: as many
 /// values as the order has fields, numbers for times and texts for names.
-pub(super) fn read(cursor: &Cursor, sort: SortField) -> Result<Vec<Value>, Failure> {
+pub(super) fn read(cursor: &Cursor, sort: SortField) -> Result<Vec<Value>, Error> {
     if cursor.0.len() > CURSOR_CHARACTERS_MAX {
-        return Err(Failure::BadCursor);
+        return Err(Error::BadCursor);
     }
     let json = BASE64_URL_SAFE_NO_PAD
         .decode(&cursor.0)
-        .map_err(|_| Failure::BadCursor)?;
-    let place: Vec<Value> = serde_json::from_slice(&json).map_err(|_| Failure::BadCursor)?;
+        .map_err(|_| Error::BadCursor)?;
+    let place: Vec<Value> = serde_json::from_slice(&json).map_err(|_| Error::BadCursor)?;
     let fields = sort_fields(sort);
     let fits = |(field, value): (&&str, &Value)| match *field {
         "creation" => value.is_i64(),
@@ -34,7 +34,7 @@ pub(super) fn read(cursor: &Cursor, sort: SortField) -> Result<Vec<Value>, Failu
         _ => value.is_string() || value.is_null(),
     };
     if place.len() != fields.len() || !fields.iter().zip(&place).all(fits) {
-        return Err(Failure::BadCursor);
+        return Err(Error::BadCursor);
     }
     Ok(place)
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     access::{Grant, Permission},
-    failure::Failure,
-    services::{Person, Services},
+    context::RequestContext,
+    error::Error,
     store::OperationState,
 };
 use app::model::{
@@ -18,17 +18,16 @@ pub const ACKNOWLEDGE_MS_MAX: i64 = 10 * 60 * 1_000;
 /// Puts into each key the delivery state of its secret. A key that carries an operation of this application and is
 /// missing from the database gets an audit event: the database is older than the key.
 pub(super) async fn recall(
-    services: &Services,
-    person: &Person,
+    ctx: &RequestContext,
     keys: &mut [AgentKey],
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     let ours: Vec<_> = keys
         .iter()
         .filter(|key| key.delivery != Delivery::MadeElsewhere)
         .map(|key| key.id.clone())
         .collect();
-    let creations = services.store.creations(&ours).await?;
+    let creations = ctx.state.store.creations(&ours).await?;
     let creations: HashMap<_, _> = creations
         .iter()
         .map(|creation| (creation.key_id.as_str(), creation))
@@ -47,8 +46,8 @@ pub(super) async fn recall(
         };
     }
     if !unrecorded.is_empty() {
-        let grant = person.grant(services, Permission::ListAgentKeys).await?;
-        note_drift(services, person, &grant, &unrecorded).await;
+        let grant = ctx.grant(Permission::ListAgentKeys).await?;
+        note_drift(ctx, &grant, &unrecorded).await;
     }
     Ok(())
 }
@@ -62,9 +61,10 @@ fn delivery(state: OperationState, began_at: Timestamp, now: Timestamp) -> Deliv
     }
 }
 
-async fn note_drift(services: &Services, person: &Person, grant: &Grant, keys: &[KeyId]) {
-    let stamp = person.stamp(services);
-    let noted = services
+async fn note_drift(ctx: &RequestContext, grant: &Grant, keys: &[KeyId]) {
+    let stamp = ctx.stamp();
+    let noted = ctx
+        .state
         .store
         .note_drift(grant, keys, "unrecorded_ours", &stamp);
     if let Err(error) = noted.await {

@@ -6,10 +6,7 @@
 //! unrestricted key of an administrator would be taken for an agent's.
 
 use super::{query, read};
-use crate::{
-    failure::Failure,
-    services::{Person, Services},
-};
+use crate::{context::RequestContext, error::Error};
 use app::model::{
     agent_key::KeyId, apm_settings::MadeElsewhere, timestamp::Timestamp, viewer::KeyScope,
 };
@@ -56,21 +53,21 @@ impl Cache {
 
 /// The keys that this person may see, newest first.
 #[tracing::instrument(name = "agent_keys.elsewhere.find", skip_all)]
-pub(super) async fn find(services: &Services, person: &Person) -> Result<Found, Failure> {
-    let now = services.clock.now();
-    let reach = person.actor(services).await?.access().list_scope;
-    let viewer = &person.session().identity;
+pub(super) async fn find(ctx: &RequestContext) -> Result<Found, Error> {
+    let now = ctx.state.clock.now();
+    let reach = ctx.permissions().await?.access().list_scope;
+    let viewer = &ctx.session()?.identity;
     let name = (
         viewer.realm.clone(),
         viewer.username.clone(),
         reach == KeyScope::All,
     );
-    let cache = services.made_elsewhere();
+    let cache = &ctx.state.made_elsewhere;
     let known = cache.with(|known| known.get(&name).cloned());
     if let Some(found) = known.filter(|found| found.read_at.plus_ms(KEPT_MS_MAX) > now) {
         return Ok(found);
     }
-    let found = scan(person, now).await?;
+    let found = scan(ctx, now).await?;
     cache.with(|known| {
         if known.len() >= PEOPLE_MAX {
             known.clear();
@@ -81,8 +78,8 @@ pub(super) async fn find(services: &Services, person: &Person) -> Result<Found, 
 }
 
 /// How many there are. A failure here does not take the list away: the keys are not counted then.
-pub(super) async fn count(services: &Services, person: &Person) -> Result<MadeElsewhere, Failure> {
-    let found = match find(services, person).await {
+pub(super) async fn count(ctx: &RequestContext) -> Result<MadeElsewhere, Error> {
+    let found = match find(ctx).await {
         Ok(found) => found,
         Err(failure) if failure.is_outage() => return Err(failure),
         Err(failure) => {
@@ -94,7 +91,7 @@ pub(super) async fn count(services: &Services, person: &Person) -> Result<MadeEl
     if !found.told {
         return Ok(MadeElsewhere::NotTold);
     }
-    let now = services.clock.now();
+    let now = ctx.state.clock.now();
     let works = |end: &&Option<Timestamp>| end.is_none_or(|end| end > now);
     Ok(MadeElsewhere::Counted {
         total: found.ids.len() as u64,
@@ -103,12 +100,12 @@ pub(super) async fn count(services: &Services, person: &Person) -> Result<MadeEl
     })
 }
 
-async fn scan(person: &Person, now: Timestamp) -> Result<Found, Failure> {
+async fn scan(ctx: &RequestContext, now: Timestamp) -> Result<Found, Error> {
     let (mut ids, mut ends, mut told, mut read) = (Vec::new(), Vec::new(), true, 0);
     let mut after = None;
     let all_read = loop {
         let body = query::unmarked(PAGE, after.as_deref());
-        let mut page = person.elasticsearch().query_api_keys(&body).await?;
+        let mut page = ctx.elasticsearch()?.query_api_keys(&body).await?;
         read += page.api_keys.len();
         let is_last = page.api_keys.len() < PAGE || read as u64 >= page.total;
         after = page

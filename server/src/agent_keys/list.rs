@@ -1,4 +1,4 @@
-//! One page of the agent keys that a person may see.
+//! One page of the agent keys that a ctx may see.
 
 use super::{
     cursor, delivery, elsewhere,
@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     access::Permission,
+    context::RequestContext,
     elasticsearch::{self, capabilities::Capability, keys::FoundKeys},
-    failure::Failure,
-    services::{Person, Services},
+    error::Error,
 };
 use app::model::{
     agent_key::KeyId,
@@ -27,32 +27,27 @@ use serde_json::{Value, json};
 /// Returns one page. Elasticsearch decides whose keys are in it: a user who may only manage their own keys sees only
 /// those.
 #[tracing::instrument(name = "agent_keys.page.list", skip_all)]
-pub async fn list(
-    services: &Services,
-    person: &Person,
-    query: KeyListQuery,
-) -> Result<KeyListPage, Failure> {
+pub async fn list(ctx: &RequestContext, query: KeyListQuery) -> Result<KeyListPage, Error> {
     let query = &query;
     check_limits(query)?;
-    person.grant(services, Permission::ListAgentKeys).await?;
-    reconcile(services, person).await;
-    let access = person.actor(services).await?.access();
-    let now = services.clock.now();
+    ctx.grant(Permission::ListAgentKeys).await?;
+    reconcile(ctx).await;
+    let access = ctx.permissions().await?.access();
+    let now = ctx.state.clock.now();
     let elsewhere = if query.elsewhere {
-        Some(elsewhere::find(services, person).await?.ids)
+        Some(elsewhere::find(ctx).await?.ids)
     } else {
         None
     };
     let asked = Asked {
-        person,
+        ctx,
         elsewhere: elsewhere.as_deref(),
         now,
     };
-    let (found, mut counted, settings) = tokio::try_join!(
-        read_page(&asked, query),
-        count(services, person, now),
-        async { Ok(services.store.read_apm_settings().await?) },
-    )?;
+    let (found, mut counted, settings) =
+        tokio::try_join!(read_page(&asked, query), count(ctx, now), async {
+            Ok(ctx.state.store.read_apm_settings().await?)
+        },)?;
     counted.counts_everybody = access.list_scope == KeyScope::All;
     let total = found.total;
     let Rows {
@@ -68,12 +63,12 @@ pub async fn list(
     let has_previous = if backwards { more } else { !came_from_start };
     let next = has_next.then(|| place(stored.last())).flatten();
     let previous = has_previous.then(|| place(stored.first())).flatten();
-    let ownership = Ownership::of(person, access, &stored).await?;
+    let ownership = Ownership::of(ctx, access, &stored).await?;
     let mut keys = stored
         .drain(..)
         .map(|key| agent_key(key, &ownership, access, now))
         .collect::<Result<Vec<_>, _>>()?;
-    delivery::recall(services, person, &mut keys, now).await?;
+    delivery::recall(ctx, &mut keys, now).await?;
     Ok(KeyListPage {
         keys,
         total,
@@ -85,29 +80,25 @@ pub async fn list(
 }
 
 /// A page comes from an address, and an address from anybody.
-fn check_limits(query: &KeyListQuery) -> Result<(), Failure> {
+fn check_limits(query: &KeyListQuery) -> Result<(), Error> {
     let fits = ROWS_CHOICES.contains(&query.rows)
         && query.search.chars().count() <= SEARCH_CHARACTERS_MAX
         && query.status.len() <= FILTER_VALUES_MAX
         && query.owner.len() <= FILTER_VALUES_MAX
         && query.realm.len() <= FILTER_VALUES_MAX;
-    if fits {
-        Ok(())
-    } else {
-        Err(Failure::BadCursor)
-    }
+    if fits { Ok(()) } else { Err(Error::BadCursor) }
 }
 
 /// Who asks for a page, which keys made elsewhere it is of, and when.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
-    person: &'a Person,
+    ctx: &'a RequestContext,
     elsewhere: Option<&'a [KeyId]>,
     now: Timestamp,
 }
 
 /// The page's rows and one more, which tells whether there is another page.
-async fn read_page(asked: &Asked<'_>, list: &KeyListQuery) -> Result<FoundKeys, Failure> {
+async fn read_page(asked: &Asked<'_>, list: &KeyListQuery) -> Result<FoundKeys, Error> {
     let mut slice = Slice {
         rows: u32::from(list.rows) + 1,
         after: None,
@@ -142,7 +133,7 @@ async fn read_before(
     list: &KeyListQuery,
     slice: Slice<'_>,
     place: &[Value],
-) -> Result<FoundKeys, Failure> {
+) -> Result<FoundKeys, Error> {
     // What Elasticsearch shows in the place of an end that is not there.
     let no_end = match list.order {
         SortOrder::Ascending => json!(i64::MAX),
@@ -176,13 +167,13 @@ async fn read_slice(
     asked: &Asked<'_>,
     list: &KeyListQuery,
     slice: Slice<'_>,
-) -> Result<FoundKeys, Failure> {
+) -> Result<FoundKeys, Error> {
     let Asked {
-        person,
+        ctx,
         elsewhere,
         now,
     } = *asked;
-    let connection = person.elasticsearch();
+    let connection = ctx.elasticsearch()?;
     let anywhere = query::page(list, LabelSearch::Anywhere, slice, now, elsewhere);
     match connection.query_api_keys(&anywhere).await {
         Err(elasticsearch::Error::Invalid { .. }) if !list.search.trim().is_empty() => {
@@ -194,15 +185,8 @@ async fn read_slice(
 }
 
 /// Counts the keys, those made elsewhere apart.
-async fn count(
-    services: &Services,
-    person: &Person,
-    now: Timestamp,
-) -> Result<KeySummary, Failure> {
-    let (summary, elsewhere) = tokio::try_join!(
-        count_marked(person, now),
-        elsewhere::count(services, person)
-    )?;
+async fn count(ctx: &RequestContext, now: Timestamp) -> Result<KeySummary, Error> {
+    let (summary, elsewhere) = tokio::try_join!(count_marked(ctx, now), elsewhere::count(ctx))?;
     Ok(KeySummary {
         elsewhere,
         ..summary
@@ -211,8 +195,8 @@ async fn count(
 
 /// Counts the marked keys. Elasticsearch before 8.13 has no aggregations: there each status is counted by itself, and owners
 /// and realms are not listed.
-async fn count_marked(person: &Person, now: Timestamp) -> Result<KeySummary, Failure> {
-    let connection = person.elasticsearch();
+async fn count_marked(ctx: &RequestContext, now: Timestamp) -> Result<KeySummary, Error> {
+    let connection = ctx.elasticsearch()?;
     if !connection.lacks(Capability::Aggregations) {
         match connection.query_api_keys(&query::summary(now)).await {
             Ok(counted) => return Ok(summary(&counted)),
@@ -224,7 +208,7 @@ async fn count_marked(person: &Person, now: Timestamp) -> Result<KeySummary, Fai
         let found = connection
             .query_api_keys(&query::count(status, now))
             .await?;
-        Ok::<_, Failure>(found.total)
+        Ok::<_, Error>(found.total)
     };
     let (active, expires_soon, expired, revoked) = tokio::try_join!(
         count(StatusFilter::Active),

@@ -4,7 +4,9 @@
 //! users: a key that a person made when they signed in through another realm of the domain is theirs too. Only the name
 //! of the domain is told, not its realms, so Elasticsearch is asked about one key for each realm in question.
 
-use crate::{access::Identity, elasticsearch::keys::StoredKey, failure::Failure, services::Person};
+use crate::{
+    access::Identity, context::RequestContext, elasticsearch::keys::StoredKey, error::Error,
+};
 use app::model::{
     agent_key::KeyId,
     viewer::{Access, KeyScope},
@@ -25,11 +27,11 @@ impl<'a> Ownership<'a> {
     /// see everybody's keys and revoke their own, and only about keys of their user name in another realm. A realm that it
     /// cannot be asked about is not theirs, except in an outage.
     pub(super) async fn of(
-        person: &'a Person,
+        ctx: &'a RequestContext,
         access: &Access,
         keys: &[StoredKey],
-    ) -> Result<Self, Failure> {
-        let viewer = &person.session().identity;
+    ) -> Result<Self, Error> {
+        let viewer = &ctx.session()?.identity;
         let mut ownership = Self {
             viewer,
             sees_own_only: access.list_scope == KeyScope::Own,
@@ -48,11 +50,11 @@ impl<'a> Ownership<'a> {
             }
         }
         for (realm, id) in one_of_each {
-            match person.elasticsearch().owns_api_key(&id).await {
+            match ctx.elasticsearch()?.owns_api_key(&id).await {
                 Ok(true) => ownership.realms.push(realm.clone()),
                 Ok(false) => {}
                 Err(error) => {
-                    let failure = Failure::from(error);
+                    let failure = Error::from(error);
                     if failure.is_outage() {
                         return Err(failure);
                     }

@@ -8,10 +8,10 @@ use super::{query, revocation::Reason, revoke};
 use crate::{
     access::Permission,
     audit::{Action, Target},
+    context::RequestContext,
     elasticsearch::keys::StoredKey,
-    failure::Failure,
-    services::{Person, Services},
-    store::{Ending, OpenOperation, OperationState},
+    error::Error,
+    store::{OpenOperation, OperationOutcome, OperationState},
 };
 use app::model::{agent_key::KeyId, timestamp::DAY_MS, viewer::KeyScope};
 use serde_json::{Value, json};
@@ -30,34 +30,35 @@ const FOLLOW_UPS: [Duration; 3] = [
     Duration::from_secs(3),
 ];
 
-/// Looks into what this person may see: their own operations, or everybody's. Never fails: what cannot be found out
+/// Looks into what this ctx may see: their own operations, or everybody's. Never fails: what cannot be found out
 /// now is found out later.
 #[tracing::instrument(name = "agent_keys.operations.reconcile", skip_all)]
-pub async fn reconcile(services: &Services, person: &Person) {
-    if let Err(failure) = try_reconcile(services, person).await {
+pub async fn reconcile(ctx: &RequestContext) {
+    if let Err(failure) = try_reconcile(ctx).await {
         let error: &dyn std::error::Error = &failure;
         tracing::warn!(error, "open operations could not be looked into");
     }
 }
 
-async fn try_reconcile(services: &Services, person: &Person) -> Result<(), Failure> {
-    let before = services.clock.now().plus_ms(-UNDER_WAY_MS_MAX);
-    let reach = person.actor(services).await?.access().list_scope;
-    let owner = (reach == KeyScope::Own).then_some(&person.session().identity);
-    let open = services
+async fn try_reconcile(ctx: &RequestContext) -> Result<(), Error> {
+    let before = ctx.state.clock.now().plus_ms(-UNDER_WAY_MS_MAX);
+    let reach = ctx.permissions().await?.access().list_scope;
+    let owner = (reach == KeyScope::Own).then_some(&ctx.session()?.identity);
+    let open = ctx
+        .state
         .store
         .open_operations(owner, before, OPERATIONS_MAX)
         .await?;
-    look_into(services, person, &open).await?;
+    look_into(ctx, &open).await?;
     Ok(())
 }
 
 /// Looks for the key of a creation whose answer was lost, three times within five seconds.
-pub(super) async fn follow_up(services: &Services, person: &Person, operation: OpenOperation) {
+pub(super) async fn follow_up(ctx: &RequestContext, operation: OpenOperation) {
     let operation = [operation];
     for pause in FOLLOW_UPS {
         tokio::time::sleep(pause).await;
-        match look_into(services, person, &operation).await {
+        match look_into(ctx, &operation).await {
             Ok(0) => {}
             Ok(_) => return,
             Err(failure) => {
@@ -70,51 +71,43 @@ pub(super) async fn follow_up(services: &Services, person: &Person, operation: O
 
 /// Looks into operations with one search for the keys that were to be made, and one for those that were to be
 /// revoked. How many have found their end.
-async fn look_into(
-    services: &Services,
-    person: &Person,
-    open: &[OpenOperation],
-) -> Result<usize, Failure> {
+async fn look_into(ctx: &RequestContext, open: &[OpenOperation]) -> Result<usize, Error> {
     let (creations, revocations): (Vec<_>, Vec<_>) = open
         .iter()
         .partition(|operation| operation.action == Action::AgentKeyCreate);
     let mut ended = 0;
     if !creations.is_empty() {
         let ids = creations.iter().map(|operation| operation.id.as_str());
-        let keys = search(person, query::by_operations(ids.collect())).await?;
+        let keys = search(ctx, query::by_operations(ids.collect())).await?;
         for operation in creations {
             let made = keys.iter().find(|key| is_made_by(key, operation));
-            ended += usize::from(creation(services, person, operation, made).await?);
+            ended += usize::from(creation(ctx, operation, made).await?);
         }
     }
     if !revocations.is_empty() {
         let ids = revocations.iter().filter_map(|operation| key_id(operation));
         let ids: Vec<_> = ids.collect();
-        let keys = search(person, query::by_ids(&ids)).await?;
+        let keys = search(ctx, query::by_ids(&ids)).await?;
         for operation in revocations {
             let key = keys
                 .iter()
                 .find(|key| operation.target.id.as_ref() == Some(&key.id));
-            ended += usize::from(revocation(services, person, operation, key).await?);
+            ended += usize::from(revocation(ctx, operation, key).await?);
         }
     }
     Ok(ended)
 }
 
-async fn search(person: &Person, query: Value) -> Result<Vec<StoredKey>, Failure> {
-    Ok(person
-        .elasticsearch()
-        .query_api_keys(&query)
-        .await?
-        .api_keys)
+async fn search(ctx: &RequestContext, query: Value) -> Result<Vec<StoredKey>, Error> {
+    Ok(ctx.elasticsearch()?.query_api_keys(&query).await?.api_keys)
 }
 
 /// Two people may have begun operations of one name.
 fn is_made_by(key: &StoredKey, operation: &OpenOperation) -> bool {
     let by = key.metadata.pointer("/agent_keys/operation");
     by.and_then(Value::as_str) == Some(operation.id.as_str())
-        && key.username.as_deref() == Some(operation.username.as_str())
-        && key.realm.as_deref() == Some(operation.realm.as_str())
+        && key.username.as_deref() == Some(operation.owner.username.as_str())
+        && key.realm.as_deref() == Some(operation.owner.realm.as_str())
 }
 
 fn key_id(operation: &OpenOperation) -> Option<KeyId> {
@@ -123,36 +116,34 @@ fn key_id(operation: &OpenOperation) -> Option<KeyId> {
 
 /// Whether the creation has found its end.
 async fn creation(
-    services: &Services,
-    person: &Person,
+    ctx: &RequestContext,
     operation: &OpenOperation,
     made: Option<&StoredKey>,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let Some(key) = made else {
         let reason = "no key was found within a day";
-        return give_up(services, person, operation, reason).await;
+        return give_up(ctx, operation, reason).await;
     };
-    let ending = Ending {
-        state: OperationState::NeverDelivered,
+    let outcome = OperationOutcome {
+        action: Action::AgentKeyNeverDelivered,
         target: Target {
             id: Some(key.id.clone()),
             name: key.name.clone(),
         },
-        details: json!({ "reason": "lost_before_us" }),
+        ..outcome(operation, OperationState::NeverDelivered, "lost_before_us")
     };
-    let action = Action::AgentKeyNeverDelivered;
-    let settled = settle(services, person, operation, action, ending).await?;
+    let settled = settle(ctx, outcome).await?;
     if settled && !key.invalidated {
-        revoke_lost(services, person, &key.id).await;
+        revoke_lost(ctx, &key.id).await;
     }
     Ok(true)
 }
 
 /// Nobody has the secret of this key. One that cannot be revoked now is marked in the list, for somebody to do it.
-async fn revoke_lost(services: &Services, person: &Person, id: &str) {
+async fn revoke_lost(ctx: &RequestContext, id: &str) {
     let Some(id) = KeyId::parse(id) else { return };
     let reason = Reason::NeverDelivered;
-    if let Err(failure) = revoke::revoke(services, person, id, reason).await {
+    if let Err(failure) = revoke::revoke(ctx, id, reason).await {
         let error: &dyn std::error::Error = &failure;
         tracing::warn!(
             error,
@@ -163,66 +154,59 @@ async fn revoke_lost(services: &Services, person: &Person, id: &str) {
 
 /// Whether the revocation has found its end.
 async fn revocation(
-    services: &Services,
-    person: &Person,
+    ctx: &RequestContext,
     operation: &OpenOperation,
     key: Option<&StoredKey>,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let (state, reason) = match key {
         Some(key) if key.invalidated && operation.in_cache => {
             (OperationState::RevokedInCache, "found revoked afterwards")
         }
         Some(key) if key.invalidated => (OperationState::Revoked, "found revoked afterwards"),
         // Elasticsearch may still be at it, and its search a moment behind.
-        Some(_) if operation.began_at.plus_ms(2 * UNDER_WAY_MS_MAX) > services.clock.now() => {
+        Some(_) if operation.began_at.plus_ms(2 * UNDER_WAY_MS_MAX) > ctx.state.clock.now() => {
             return Ok(false);
         }
         Some(_) => (OperationState::Rejected, "the key still works"),
         None => {
             let reason = "the key was not found within a day";
-            return give_up(services, person, operation, reason).await;
+            return give_up(ctx, operation, reason).await;
         }
     };
-    let ending = Ending {
-        state,
-        target: operation.target.clone(),
-        details: json!({ "reason": reason }),
-    };
-    let action = Action::AgentKeyInvalidate;
-    settle(services, person, operation, action, ending).await?;
+    settle(ctx, outcome(operation, state, reason)).await?;
     Ok(true)
 }
 
 /// Nothing was found. After long enough, that is an answer.
 async fn give_up(
-    services: &Services,
-    person: &Person,
+    ctx: &RequestContext,
     operation: &OpenOperation,
     reason: &str,
-) -> Result<bool, Failure> {
-    if operation.began_at.plus_ms(SEARCH_MS_MAX) > services.clock.now() {
+) -> Result<bool, Error> {
+    if operation.began_at.plus_ms(SEARCH_MS_MAX) > ctx.state.clock.now() {
         return Ok(false);
     }
-    let ending = Ending {
-        state: OperationState::Rejected,
-        target: operation.target.clone(),
-        details: json!({ "reason": reason }),
-    };
-    settle(services, person, operation, operation.action, ending).await?;
+    settle(ctx, outcome(operation, OperationState::Rejected, reason)).await?;
     Ok(true)
 }
 
-async fn settle(
-    services: &Services,
-    person: &Person,
-    operation: &OpenOperation,
-    action: Action,
-    ending: Ending,
-) -> Result<bool, Failure> {
-    let grant = person.grant(services, Permission::ListAgentKeys).await?;
-    let stamp = person.stamp(services);
-    let settled = services
-        .store
-        .settle_operation(&grant, operation, action, ending, &stamp);
-    Ok(settled.await?)
+fn outcome(operation: &OpenOperation, state: OperationState, reason: &str) -> OperationOutcome {
+    OperationOutcome {
+        owner: operation.owner.clone(),
+        operation: operation.id.clone(),
+        action: operation.action,
+        state,
+        target: operation.target.clone(),
+        details: json!({ "reason": reason }),
+    }
+}
+
+/// Returns false if the operation had ended meanwhile.
+async fn settle(ctx: &RequestContext, outcome: OperationOutcome) -> Result<bool, Error> {
+    let grant = ctx.grant(Permission::ListAgentKeys).await?;
+    let store = &ctx.state.store;
+    let recorded = store
+        .finish_operations(&grant, vec![outcome], &ctx.stamp())
+        .await?;
+    Ok(recorded == [true])
 }

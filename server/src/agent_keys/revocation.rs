@@ -5,13 +5,13 @@ use super::query;
 use crate::{
     access::Grant,
     audit::{Action, Target},
+    context::RequestContext,
     elasticsearch::{
-        Error,
+        self, Connection,
         keys::{Invalidated, StoredKey},
     },
-    failure::Failure,
-    operation::{self, Changed, Targets},
-    services::{Person, Services},
+    error::Error,
+    ledger::{self, Changed, Plan, RunError},
     store::OperationState,
 };
 use app::model::{
@@ -54,53 +54,59 @@ pub(super) enum Gone {
     Before,
 }
 
-/// Revokes these keys. What became of each is told in their order.
-pub(super) async fn carry_out(
-    services: &Services,
-    person: &Person,
+/// Revokes these keys, and returns the result of each in their order.
+pub(super) async fn revoke_and_record(
+    ctx: &RequestContext,
     grant: Grant,
     keys: &[AgentKey],
     reason: Reason,
-) -> Result<Vec<Result<Gone, Failure>>, Failure> {
-    let reach = person.actor(services).await?.access().revoke_scope;
+) -> Result<Vec<Result<Gone, Error>>, Error> {
+    let reach = ctx.permissions().await?.access().revoke_scope;
     let target = |key: &AgentKey| Target {
         id: Some(key.id.as_str().to_owned()),
         name: Some(key.name.clone()),
     };
-    let targets = Targets {
-        targets: keys.iter().map(target).collect(),
-        details: json!({ "reason": reason.word() }),
-    };
+    let targets = keys.iter().map(target).collect();
+    let details = json!({ "reason": reason.word() });
+    let plan = Plan::new(ctx, Action::AgentKeyInvalidate, targets, details)?;
     let ids: Vec<KeyId> = keys.iter().map(|key| key.id.clone()).collect();
-    let any_elsewhere = keys.iter().any(|key| key.source == KeySource::Elsewhere);
-    let change = async move |person| {
-        let fates = ask(&person, &ids, reach).await;
+    let connection = ctx.elasticsearch()?.clone();
+    let call = async move || {
         let changed = |gone| Changed {
-            details: json!({ "already": gone == Gone::Before, "reason": reason.word() }),
-            value: gone,
             state: (gone == Gone::NowInCache).then_some(OperationState::RevokedInCache),
+            ..Changed::new(
+                gone,
+                json!({ "already": gone == Gone::Before, "reason": reason.word() }),
+            )
         };
-        fates.into_iter().map(|fate| fate.map(changed)).collect()
+        let results = call(&connection, &ids, reach).await;
+        results
+            .into_iter()
+            .map(|result| result.map(changed))
+            .collect()
     };
-    let action = Action::AgentKeyInvalidate;
-    let fates = operation::carry_out_each(services, person, grant, action, targets, change).await;
-    if any_elsewhere {
-        services.made_elsewhere().clear();
+    let task = {
+        let ctx = ctx.clone();
+        async move {
+            let results = ledger::run(&ctx, &grant, plan, call).await;
+            results.map_err(RunError::into_error)
+        }
+    };
+    let results = ctx.state.run_to_completion(task).await;
+    if keys.iter().any(|key| key.source == KeySource::Elsewhere) {
+        ctx.state.made_elsewhere.clear();
     }
-    fates
+    results
 }
 
-async fn ask(person: &Person, ids: &[KeyId], reach: KeyScope) -> Vec<Result<Gone, Failure>> {
-    let asked: Vec<&KeyId> = ids.iter().collect();
+async fn call(connection: &Connection, ids: &[KeyId], reach: KeyScope) -> Vec<Result<Gone, Error>> {
+    let refs: Vec<&KeyId> = ids.iter().collect();
     let only_own = reach == KeyScope::Own;
-    let answer = person
-        .elasticsearch()
-        .invalidate_api_keys(&asked, only_own)
-        .await;
+    let answer = connection.invalidate_api_keys(&refs, only_own).await;
     let answer = match answer {
         Ok(answer) => answer,
         // Elasticsearch sends this after it has revoked the keys. The state of each is looked up all the same.
-        Err(Error::Fault {
+        Err(elasticsearch::Error::Fault {
             fault: ElasticsearchFault::CacheNotCleared,
             reason,
             ..
@@ -109,9 +115,9 @@ async fn ask(person: &Person, ids: &[KeyId], reach: KeyScope) -> Vec<Result<Gone
                 reason,
                 "keys were revoked, and the key caches must be cleared by hand"
             );
-            return revoked_in_cache(person, ids).await;
+            return revoked_in_cache(connection, ids).await;
         }
-        Err(error) => return every(ids, || Failure::of_write(error.clone())),
+        Err(error) => return every(ids, || Error::of_write(error.clone())),
     };
     let now: HashSet<&str> = texts(&answer.invalidated_api_keys);
     let before: HashSet<&str> = texts(&answer.previously_invalidated_api_keys);
@@ -129,25 +135,25 @@ async fn ask(person: &Person, ids: &[KeyId], reach: KeyScope) -> Vec<Result<Gone
         .filter(|id| listed(id).is_none())
         .cloned()
         .collect();
-    let seen = look(person, &unlisted).await;
+    let seen = look(connection, &unlisted).await;
     let fates: Vec<_> = ids
         .iter()
         .map(|id| match (listed(id), &seen) {
             (Some(gone), _) => Ok(gone),
             (None, Ok(seen)) => match seen.get(id.as_str()) {
                 Some(KeyState::Revoked(_)) => Ok(Gone::Before),
-                Some(KeyState::Active) => Err(Failure::StillActive),
-                None => Err(Failure::NotFound),
+                Some(KeyState::Active) => Err(Error::StillActive),
+                None => Err(Error::NotFound),
             },
-            (None, Err(error)) => Err(Failure::Unconfirmed(error.clone())),
+            (None, Err(error)) => Err(Error::Unconfirmed(error.clone())),
         })
         .collect();
     report_contradictions(ids, &answer, &fates);
     fates
 }
 
-async fn revoked_in_cache(person: &Person, ids: &[KeyId]) -> Vec<Result<Gone, Failure>> {
-    match look(person, ids).await {
+async fn revoked_in_cache(connection: &Connection, ids: &[KeyId]) -> Vec<Result<Gone, Error>> {
+    match look(connection, ids).await {
         Ok(seen) => {
             // Keys that one question revokes are revoked at one moment. Those of an earlier one were before it.
             let moment = |state: &KeyState| match state {
@@ -159,16 +165,16 @@ async fn revoked_in_cache(person: &Person, ids: &[KeyId]) -> Vec<Result<Gone, Fa
                 .map(|id| match seen.get(id.as_str()) {
                     Some(KeyState::Revoked(at)) if at.is_some() && *at < last => Ok(Gone::Before),
                     Some(KeyState::Revoked(_)) => Ok(Gone::NowInCache),
-                    Some(KeyState::Active) => Err(Failure::StillActive),
-                    None => Err(Failure::NotFound),
+                    Some(KeyState::Active) => Err(Error::StillActive),
+                    None => Err(Error::NotFound),
                 })
                 .collect()
         }
-        Err(error) => every(ids, || Failure::CacheNotCleared(error.clone())),
+        Err(error) => every(ids, || Error::CacheNotCleared(error.clone())),
     }
 }
 
-fn every(ids: &[KeyId], failure: impl Fn() -> Failure) -> Vec<Result<Gone, Failure>> {
+fn every(ids: &[KeyId], failure: impl Fn() -> Error) -> Vec<Result<Gone, Error>> {
     ids.iter().map(|_| Err(failure())).collect()
 }
 
@@ -185,14 +191,14 @@ enum KeyState {
 
 /// Whether each of these keys is revoked, as far as it is found.
 async fn look(
-    person: &Person,
+    connection: &Connection,
     ids: &[KeyId],
 ) -> Result<HashMap<String, KeyState>, crate::elasticsearch::Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let query = query::by_ids(ids);
-    let found = person.elasticsearch().query_api_keys(&query).await?;
+    let found = connection.query_api_keys(&query).await?;
     let state = |key: StoredKey| {
         let state = if key.invalidated {
             KeyState::Revoked(key.invalidation)
@@ -206,7 +212,7 @@ async fn look(
 
 /// Writes into the log what does not fit together in Elasticsearch's answer. Nobody is told more than is certain, but
 /// somebody should know.
-fn report_contradictions(ids: &[KeyId], answer: &Invalidated, fates: &[Result<Gone, Failure>]) {
+fn report_contradictions(ids: &[KeyId], answer: &Invalidated, fates: &[Result<Gone, Error>]) {
     let asked: HashSet<&str> = ids.iter().map(KeyId::as_str).collect();
     let never_asked = answer
         .invalidated_api_keys
@@ -214,12 +220,12 @@ fn report_contradictions(ids: &[KeyId], answer: &Invalidated, fates: &[Result<Go
         .chain(&answer.previously_invalidated_api_keys)
         .filter(|id| !asked.contains(id.as_str()))
         .count();
-    let count = |is: fn(&Failure) -> bool| {
+    let count = |is: fn(&Error) -> bool| {
         let failures = fates.iter().filter_map(|fate| fate.as_ref().err());
         failures.filter(|failure| is(failure)).count()
     };
-    let still_active = count(|failure| matches!(failure, Failure::StillActive));
-    let not_seen = count(|failure| matches!(failure, Failure::Unconfirmed(_)));
+    let still_active = count(|failure| matches!(failure, Error::StillActive));
+    let not_seen = count(|failure| matches!(failure, Error::Unconfirmed(_)));
     let errors = answer.error_details.len();
     let agrees = answer.error_count == errors as u64 && (errors == still_active || not_seen > 0);
     if never_asked > 0 || !agrees {

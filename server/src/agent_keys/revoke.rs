@@ -4,11 +4,7 @@ use super::{
     find::find,
     revocation::{self, Gone, Reason},
 };
-use crate::{
-    access::Permission,
-    failure::Failure,
-    services::{Person, Services},
-};
+use crate::{access::Permission, context::RequestContext, error::Error};
 use app::model::agent_key::{AgentKey, KeyId, KeyStatus, RevokedAgentKey};
 
 /// Revokes a key. Revoking a revoked key succeeds: the caller wanted it gone, and it is.
@@ -17,22 +13,21 @@ use app::model::agent_key::{AgentKey, KeyId, KeyStatus, RevokedAgentKey};
 /// person's reach, are answered like keys that do not exist.
 #[tracing::instrument(name = "agent_keys.key.revoke", skip_all)]
 pub async fn revoke(
-    services: &Services,
-    person: &Person,
+    ctx: &RequestContext,
     id: KeyId,
     reason: Reason,
-) -> Result<RevokedAgentKey, Failure> {
-    let grant = person.grant(services, Permission::RevokeAgentKey).await?;
-    let key = find(services, person, &id).await?;
+) -> Result<RevokedAgentKey, Error> {
+    let grant = ctx.grant(Permission::RevokeAgentKey).await?;
+    let key = find(ctx, &id).await?;
     if matches!(key.status, KeyStatus::Revoked { .. }) {
         return Ok(revoked(key, Gone::Before));
     }
     if !key.revocable {
-        return Err(Failure::NotFound);
+        return Err(Error::NotFound);
     }
     let keys = [key];
-    let mut fates = revocation::carry_out(services, person, grant, &keys, reason).await?;
-    let gone = fates.pop().unwrap_or(Err(Failure::TaskEnded))?;
+    let mut fates = revocation::revoke_and_record(ctx, grant, &keys, reason).await?;
+    let gone = fates.pop().unwrap_or(Err(Error::TaskEnded))?;
     let [key] = keys;
     Ok(revoked(key, gone))
 }

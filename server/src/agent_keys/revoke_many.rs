@@ -4,11 +4,7 @@ use super::{
     find_many::look_up,
     revocation::{self, Gone, Reason},
 };
-use crate::{
-    access::Permission,
-    failure::Failure,
-    services::{Person, Services},
-};
+use crate::{access::Permission, context::RequestContext, error::Error};
 use app::model::{
     agent_key::{AgentKey, KeyId, KeyStatus},
     revocation::{KeyRevocation, KeySelection, RevocationEnding, is_many},
@@ -21,16 +17,15 @@ use app::model::{
 /// answered like keys that do not exist. It fails as a whole only when it is certain that nothing was changed.
 #[tracing::instrument(name = "agent_keys.keys.revoke", skip_all)]
 pub async fn revoke_many(
-    services: &Services,
-    person: &Person,
+    ctx: &RequestContext,
     chosen: KeySelection,
-) -> Result<Vec<KeyRevocation>, Failure> {
-    let grant = person.grant(services, Permission::RevokeAgentKey).await?;
+) -> Result<Vec<KeyRevocation>, Error> {
+    let grant = ctx.grant(Permission::RevokeAgentKey).await?;
     if is_many(chosen.ids().len()) {
-        person.fresh(services)?;
+        ctx.require_recent_password()?;
     }
     let (mut told, mut to_revoke) = (Vec::new(), Vec::new());
-    for (id, key) in look_up(services, person, &chosen).await? {
+    for (id, key) in look_up(ctx, &chosen).await? {
         match key {
             Some(key) if matches!(key.status, KeyStatus::Revoked { .. }) => {
                 told.push(ended(key, RevocationEnding::Already));
@@ -40,19 +35,18 @@ pub async fn revoke_many(
         }
     }
     if !to_revoke.is_empty() {
-        let fates =
-            revocation::carry_out(services, person, grant, &to_revoke, Reason::Bulk).await?;
+        let fates = revocation::revoke_and_record(ctx, grant, &to_revoke, Reason::Bulk).await?;
         for (key, fate) in to_revoke.into_iter().zip(fates) {
             told.push(match fate {
                 Ok(Gone::Now) => ended(key, RevocationEnding::Revoked),
                 // In the second case Elasticsearch said so, and could not be asked again.
-                Ok(Gone::NowInCache) | Err(Failure::CacheNotCleared(_)) => {
+                Ok(Gone::NowInCache) | Err(Error::CacheNotCleared(_)) => {
                     ended(key, RevocationEnding::RevokedInCache)
                 }
                 Ok(Gone::Before) => ended(key, RevocationEnding::Already),
-                Err(Failure::StillActive) => ended(key, RevocationEnding::StillActive),
-                Err(Failure::Unconfirmed(_)) => ended(key, RevocationEnding::Unconfirmed),
-                Err(Failure::NotFound) => unknown(key.id),
+                Err(Error::StillActive) => ended(key, RevocationEnding::StillActive),
+                Err(Error::Unconfirmed(_)) => ended(key, RevocationEnding::Unconfirmed),
+                Err(Error::NotFound) => unknown(key.id),
                 // What else can happen happens to the question as a whole, before anything is changed.
                 Err(failure) => return Err(failure),
             });

@@ -2,11 +2,11 @@
 
 use crate::{
     audit::anchor::{Anchors, AnchorsError},
-    services::Services,
+    context::AppState,
     store,
 };
 use app::model::timestamp::Timestamp;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Events after which the next is anchored.
 pub const EVENTS: i64 = 1_000;
@@ -36,14 +36,14 @@ pub struct Anchoring {
 
 impl Anchoring {
     /// Goes on where the file ends. A log that has become shorter is an alarm, and nothing of it is anchored.
-    pub async fn resume(services: &Services, anchors: Anchors) -> Result<Self, Error> {
+    pub async fn resume(state: &AppState, anchors: Anchors) -> Result<Self, Error> {
         let last = anchors.read()?.pop();
         let anchoring = Self {
             anchors,
             sequence: last.map_or(0, |last| last.sequence),
-            at: services.clock.now(),
+            at: state.clock.now(),
         };
-        let now = services.store.audit_head().await?.sequence;
+        let now = state.store.audit_head().await?.sequence;
         if now < anchoring.sequence {
             tracing::error!(
                 anchored = anchoring.sequence,
@@ -55,23 +55,23 @@ impl Anchoring {
     }
 
     /// Anchors the last event if it is time. Whether it was.
-    pub async fn anchor_if_due(&mut self, services: &Services) -> Result<bool, Error> {
-        let head = services.store.audit_head().await?;
+    pub async fn anchor_if_due(&mut self, state: &AppState) -> Result<bool, Error> {
+        let head = state.store.audit_head().await?;
         let new = head.sequence - self.sequence;
-        let late = services.clock.now() >= self.at.plus_ms(EVERY_MS);
+        let late = state.clock.now() >= self.at.plus_ms(EVERY_MS);
         if new >= EVENTS || (late && new > 0) {
-            return self.anchor(services).await;
+            return self.anchor(state).await;
         }
         Ok(false)
     }
 
     /// Anchors the last event, unless it is or there is none.
-    pub async fn anchor(&mut self, services: &Services) -> Result<bool, Error> {
-        let head = services.store.audit_head().await?;
+    pub async fn anchor(&mut self, state: &AppState) -> Result<bool, Error> {
+        let head = state.store.audit_head().await?;
         if head.sequence <= self.sequence {
             return Ok(false);
         }
-        let now = services.clock.now();
+        let now = state.clock.now();
         self.anchors.add(now, head.sequence, &head.mac)?;
         (self.sequence, self.at) = (head.sequence, now);
         Ok(true)
@@ -79,24 +79,24 @@ impl Anchoring {
 }
 
 /// Anchors for as long as the application runs.
-pub(crate) async fn go_on(services: Services, anchors: Anchors) {
-    let mut anchoring = match Anchoring::resume(&services, anchors).await {
+pub(crate) async fn go_on(state: Arc<AppState>, anchors: Anchors) {
+    let mut anchoring = match Anchoring::resume(&state, anchors).await {
         Ok(anchoring) => anchoring,
         Err(error) => return report(&error),
     };
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        if let Err(error) = anchoring.anchor_if_due(&services).await {
+        if let Err(error) = anchoring.anchor_if_due(&state).await {
             report(&error);
         }
     }
 }
 
 /// Anchors what nobody will add to any more.
-pub(crate) async fn anchor_the_end(services: &Services, anchors: Anchors) {
+pub(crate) async fn anchor_the_end(state: &AppState, anchors: Anchors) {
     let end = async {
-        let mut anchoring = Anchoring::resume(services, anchors).await?;
-        anchoring.anchor(services).await
+        let mut anchoring = Anchoring::resume(state, anchors).await?;
+        anchoring.anchor(state).await
     };
     if let Err(error) = end.await {
         report(&error);

@@ -1,11 +1,11 @@
 //! The log as a file: every line exactly as the chain protects it, or a table for a spreadsheet.
 
 use crate::{
-    access::{Fresh, Grant, Permission},
+    access::{Grant, Permission, RecentPassword},
     audit::{Action, Event, Outcome, Target},
-    failure::Failure,
-    services::{Person, Services},
-    store::{Error, Store, StoredEvent},
+    context::RequestContext,
+    error::Error,
+    store::{self, Store, StoredEvent},
 };
 use app::model::audit_query::{AuditPlace, AuditQuery, Period};
 use bytes::Bytes;
@@ -36,24 +36,23 @@ impl Format {
 }
 
 /// The file, as it is read.
-pub type Export = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
+pub type Export = Pin<Box<dyn Stream<Item = Result<Bytes, store::Error>> + Send>>;
 
 /// Writes down that the log is handed out, and hands it out, oldest first: that event is the file's last line, unless
 /// a filter leaves it out.
 #[tracing::instrument(name = "audit_log.file.export", skip_all)]
 pub async fn export(
-    services: &Services,
-    person: &Person,
+    ctx: &RequestContext,
     query: AuditQuery,
     format: Format,
-) -> Result<Export, Failure> {
-    let grant = person.grant(services, Permission::ReadAudit).await?;
-    let fresh = person.fresh(services)?;
+) -> Result<Export, Error> {
+    let grant = ctx.grant(Permission::ReadAudit).await?;
+    let fresh = ctx.require_recent_password()?;
     let query = query.at(AuditPlace::Newest);
-    let period = query.period().map_err(Failure::BadPeriod)?;
+    let period = query.period().map_err(Error::BadPeriod)?;
     let event = handed_out(&grant, &fresh, &query, format);
-    let store = services.store.clone();
-    store.record(&event, &person.stamp(services)).await?;
+    let store = ctx.state.store.clone();
+    store.record(&event, &ctx.stamp()).await?;
     let last = store.audit_head().await?.sequence;
     let reading = Reading {
         store,
@@ -84,7 +83,12 @@ pub async fn export(
 }
 
 /// The event without which nothing is handed out: only for who may, and has just shown that it is they.
-fn handed_out<'a>(grant: &'a Grant, _: &Fresh, query: &AuditQuery, format: Format) -> Event<'a> {
+fn handed_out<'a>(
+    grant: &'a Grant,
+    _: &RecentPassword,
+    query: &AuditQuery,
+    format: Format,
+) -> Event<'a> {
     let filters: serde_json::Map<_, _> = query
         .parameters()
         .into_iter()
@@ -111,7 +115,7 @@ struct Reading {
 }
 
 impl Reading {
-    async fn next(mut self) -> Result<Option<(Vec<StoredEvent>, Self)>, Error> {
+    async fn next(mut self) -> Result<Option<(Vec<StoredEvent>, Self)>, store::Error> {
         let query = self.query.at(AuditPlace::After(self.after));
         let mut events = self
             .store

@@ -12,7 +12,7 @@
 use crate::{
     audit::{destination::LineWriter, record::with_codes},
     config::AuditDestination,
-    services::Services,
+    context::AppState,
     store::{self, ForwardingLock},
 };
 use serde_json::Value;
@@ -131,11 +131,11 @@ impl Forwarder {
     }
 
     /// Forwards until `stop`, and then what is committed by that time, as far as the destination takes it.
-    pub(crate) async fn run(mut self, services: Services, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, state: Arc<AppState>, stop: CancellationToken) {
         let mut backoff = BACKOFF_MIN;
         loop {
             let is_last = stop.is_cancelled();
-            let result = self.forward_batch(&services).await;
+            let result = self.forward_batch(&state).await;
             if let Err(error) = &result {
                 self.failures.log(error);
             }
@@ -146,7 +146,7 @@ impl Forwarder {
                 match result {
                     Ok(true) => {}
                     Ok(false) => {
-                        let appended = services.store.trail().appended();
+                        let appended = state.store.trail().appended();
                         // Other processes' events do not wake this one.
                         let _ = timeout(POLL_INTERVAL, appended).await;
                     }
@@ -166,18 +166,18 @@ impl Forwarder {
     }
 
     /// Writes one batch, then notes the position. Returns false when nothing waits, or another process is writing.
-    async fn forward_batch(&mut self, services: &Services) -> Result<bool, Error> {
-        let store = &services.store;
+    async fn forward_batch(&mut self, state: &AppState) -> Result<bool, Error> {
+        let store = &state.store;
         let destination = self.forwarding().destination.clone();
         let Some(lock) = store.lock_forwarding(&destination).await? else {
             return Ok(false);
         };
         // A database that cannot be written for a while must not fill the file with the same lines.
         if let Some(last) = self.unnoted {
-            self.note(services, Some(lock), last).await?;
+            self.note(state, Some(lock), last).await?;
             return Ok(true);
         }
-        let Some(batch) = read_batch(services, lock.sequence).await? else {
+        let Some(batch) = read_batch(state, lock.sequence).await? else {
             self.failures.log_recovery();
             return Ok(false);
         };
@@ -195,20 +195,20 @@ impl Forwarder {
                 }
             }
         }
-        self.note(services, lock, batch.last).await?;
+        self.note(state, lock, batch.last).await?;
         Ok(true)
     }
 
     async fn note(
         &mut self,
-        services: &Services,
+        state: &AppState,
         lock: Option<ForwardingLock>,
         last: i64,
     ) -> Result<(), Error> {
         self.unnoted = Some(last);
         let destination = &self.failures.forwarding.destination;
-        let now = services.clock.now();
-        services
+        let now = state.clock.now();
+        state
             .store
             .note_forwarded(lock, destination, last, now)
             .await?;
@@ -225,9 +225,9 @@ struct Batch {
 }
 
 /// Reads the events after the position, as many as a batch holds.
-async fn read_batch(services: &Services, after: i64) -> Result<Option<Batch>, Error> {
+async fn read_batch(state: &AppState, after: i64) -> Result<Option<Batch>, Error> {
     // The first line needs the code of the event before it.
-    let mut events = services
+    let mut events = state
         .store
         .audit_events((after - 1).max(0), ROWS + 1)
         .await?
@@ -239,7 +239,7 @@ async fn read_batch(services: &Services, after: i64) -> Result<Option<Batch>, Er
     };
     let previous = match before {
         Some(event) => Some(event.mac),
-        None => code_before(services, first).await?,
+        None => code_before(state, first).await?,
     };
     // Old events were removed between the two reads: the next round sees one state.
     let Some(mut previous) = previous else {
@@ -271,10 +271,10 @@ async fn read_batch(services: &Services, after: i64) -> Result<Option<Batch>, Er
 }
 
 /// Returns the code that the first event of the log is tied to; `None` when that event was removed meanwhile.
-async fn code_before(services: &Services, first: i64) -> Result<Option<String>, Error> {
-    match services.store.audit_cut().await? {
+async fn code_before(state: &AppState, first: i64) -> Result<Option<String>, Error> {
+    match state.store.audit_cut().await? {
         Some(cut) if cut.sequence >= first => Ok(None),
         Some(cut) if cut.sequence + 1 == first => Ok(Some(cut.mac)),
-        _ => Ok(Some(services.store.audit_head().await?.origin)),
+        _ => Ok(Some(state.store.audit_head().await?.origin)),
     }
 }

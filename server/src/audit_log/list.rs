@@ -1,11 +1,6 @@
 //! One page of the log.
 
-use crate::{
-    access::Permission,
-    failure::Failure,
-    services::{Person, Services},
-    store::StoredEvent,
-};
+use crate::{access::Permission, context::RequestContext, error::Error, store::StoredEvent};
 use app::model::{
     audit::{Action, AuditEvent, Outcome},
     audit_query::{AuditPage, AuditPlace, AuditQuery, ROWS},
@@ -14,16 +9,13 @@ use serde_json::Value;
 
 /// The events that `query` asks for, newest first.
 #[tracing::instrument(name = "audit_log.page.list", skip_all)]
-pub async fn list(
-    services: &Services,
-    person: &Person,
-    query: AuditQuery,
-) -> Result<AuditPage, Failure> {
-    person.grant(services, Permission::ReadAudit).await?;
-    let period = query.period().map_err(Failure::BadPeriod)?;
+pub async fn list(ctx: &RequestContext, query: AuditQuery) -> Result<AuditPage, Error> {
+    ctx.grant(Permission::ReadAudit).await?;
+    let period = query.period().map_err(Error::BadPeriod)?;
     // One more than is shown tells whether there are more.
     let rows_max = i64::try_from(ROWS + 1).unwrap_or(i64::MAX);
-    let mut found = services
+    let mut found = ctx
+        .state
         .store
         .find_audit_events(&query, period, rows_max)
         .await?;
@@ -46,7 +38,7 @@ pub async fn list(
         newer: has_newer.then_some(newer),
         older: older.filter(|_| has_older),
         events: found.into_iter().map(event).collect(),
-        read_at: services.clock.now(),
+        read_at: ctx.state.clock.now(),
     })
 }
 

@@ -3,29 +3,30 @@
 use super::stamp;
 use crate::{
     audit::{Action, Event, Outcome, Target},
+    context::AppState,
     elasticsearch::breaker::Circuit,
-    failure::Failure,
-    services::Services,
+    error::Error,
 };
 use app::model::timestamp::Timestamp;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Writes down every change until it is aborted. A change that is taken back before it is written is none.
-pub async fn write_down(services: Services) {
-    let mut circuit = services.elasticsearch.watch();
+pub async fn write_down(state: Arc<AppState>) {
+    let mut circuit = state.elasticsearch.watch();
     let mut open_since = None;
     while circuit.changed().await.is_ok() {
         let now = *circuit.borrow_and_update();
         let (outcome, since) = match (now, open_since.take()) {
-            (Circuit::Open(since), _) => (Outcome::Failure, moment(&services, since)),
+            (Circuit::Open(since), _) => (Outcome::Failure, moment(&state, since)),
             (Circuit::Closed, Some(since)) => (Outcome::Success, since),
             (Circuit::Closed, None) => continue,
         };
         if outcome == Outcome::Failure {
             open_since = Some(since);
         }
-        if let Err(failure) = write(&services, outcome, since).await {
+        if let Err(failure) = write(&state, outcome, since).await {
             let error: &dyn std::error::Error = &failure;
             tracing::error!(
                 error,
@@ -35,15 +36,15 @@ pub async fn write_down(services: Services) {
     }
 }
 
-fn moment(services: &Services, then: Instant) -> Timestamp {
+fn moment(state: &AppState, then: Instant) -> Timestamp {
     let ms = i64::try_from(then.elapsed().as_millis()).unwrap_or(i64::MAX);
-    services.clock.now().plus_ms(-ms)
+    state.clock.now().plus_ms(-ms)
 }
 
 /// `since` is when the silence began, of which this is the beginning or the end.
-async fn write(services: &Services, outcome: Outcome, since: Timestamp) -> Result<(), Failure> {
-    let stamp = stamp(services)?;
-    let (state, reason) = match outcome {
+async fn write(state: &AppState, outcome: Outcome, since: Timestamp) -> Result<(), Error> {
+    let stamp = stamp(state)?;
+    let (circuit, reason) = match outcome {
         Outcome::Success => ("closed", "answered"),
         Outcome::Failure | Outcome::Unknown => ("open", "unreachable"),
     };
@@ -54,12 +55,12 @@ async fn write(services: &Services, outcome: Outcome, since: Timestamp) -> Resul
         target: Target::default(),
         operation: None,
         details: json!({
-            "url": services.elasticsearch.address(),
-            "state": state,
+            "url": state.elasticsearch.address(),
+            "state": circuit,
             "reason": reason,
             "since": since.iso_ms(),
         }),
     };
-    services.store.record(&event, &stamp).await?;
+    state.store.record(&event, &stamp).await?;
     Ok(())
 }

@@ -1,13 +1,11 @@
 //! The audit log as a file.
 
 use super::{
-    Web,
-    client_addr::ClientInfo,
+    Web, context_of,
     error_format::{problem_response, wants_page},
     pages::{reason, reauthenticate_for, render, to_login},
-    visit_of,
 };
-use crate::{audit_log::export::Format, backend::RequestBackend};
+use crate::audit_log::export::{Format, export};
 use app::{
     model::{audit_query::AuditQuery, problem::ProblemKind},
     urls::AUDIT,
@@ -33,7 +31,7 @@ pub(super) async fn csv(State(web): State<Web>, request: Request) -> Response {
 
 async fn answer(web: &Web, request: Request, format: Format) -> Response {
     let (mut parts, body) = request.into_parts();
-    let visit = visit_of(&parts);
+    let ctx = context_of(web, &parts);
     // The page with the same filters: there a person without a session, or without the privilege, is told.
     let page = parts.uri.query().map_or_else(
         || Uri::from_static(AUDIT),
@@ -43,21 +41,16 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
                 .unwrap_or_else(|_| Uri::from_static(AUDIT))
         },
     );
-    if visit.session().is_none() && wants_page(&parts.headers) {
+    if !ctx.is_signed_in() && wants_page(&parts.headers) {
         return to_login(web, &page, reason(web, &parts));
     }
-    let backend = RequestBackend::new(
-        &web.services,
-        &visit,
-        ClientInfo::of(&parts.extensions).plain_http,
-    );
     let parameters: Vec<_> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).collect();
     let pairs = parameters
         .iter()
         .map(|(name, value)| (name.as_ref(), value.as_ref()));
     let query = AuditQuery::from_parameters(pairs);
-    match backend.export_audit(query, format).await {
+    match ctx.answer(export(&ctx, query, format)).await {
         Ok(export) => file(Body::from_stream(export), format),
         Err(problem)
             if problem.kind == ProblemKind::ReauthRequired && wants_page(&parts.headers) =>

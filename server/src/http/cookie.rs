@@ -1,11 +1,11 @@
 //! The cookies: the session's, and the one by which a browser is known.
 
 use crate::{
+    context::CookieChange,
     sessions::{
         Token,
         known_device::{AGE_MS_MAX, DeviceToken},
     },
-    visit::CookieChange,
 };
 use app::model::base_path::BasePath;
 use cookie::Cookie;
@@ -74,28 +74,22 @@ pub(super) fn read_device(
     }
 }
 
-/// The `Set-Cookie` header. Without an age, the browser forgets the cookie when it is closed; the session itself
-/// ends by the server's clock.
-pub(super) fn write(change: &CookieChange, tls: bool, base_path: &BasePath) -> Option<HeaderValue> {
-    let name = name(SESSION, tls, base_path);
-    match change {
-        CookieChange::Set(token) => header(&name, token.text().as_str(), tls, None),
-        CookieChange::Remove | CookieChange::SignOut => header(&name, "", tls, Some(0)),
-    }
-}
-
-/// The `Set-Cookie` header by which the browser stays known after it is closed.
-pub(super) fn write_device(
-    token: &DeviceToken,
-    tls: bool,
-    base_path: &BasePath,
-) -> Option<HeaderValue> {
-    header(
-        &name(DEVICE, tls, base_path),
-        token.text(),
-        tls,
-        Some(AGE_MS_MAX / 1_000),
-    )
+/// The `Set-Cookie` headers. The session's has no age: the browser drops it when it is closed, and the session itself
+/// ends by the server's clock. The known browser's stays.
+pub(super) fn write(change: &CookieChange, tls: bool, base_path: &BasePath) -> Vec<HeaderValue> {
+    let session = name(SESSION, tls, base_path);
+    let headers = match change {
+        CookieChange::Set(issued) => {
+            let device = name(DEVICE, tls, base_path);
+            let age = Some(AGE_MS_MAX / 1_000);
+            [
+                header(&session, issued.token.text().as_str(), tls, None),
+                header(&device, issued.device.text(), tls, age),
+            ]
+        }
+        CookieChange::Remove | CookieChange::SignOut => [header(&session, "", tls, Some(0)), None],
+    };
+    headers.into_iter().flatten().collect()
 }
 
 fn header(name: &str, value: &str, tls: bool, age_s: Option<i64>) -> Option<HeaderValue> {

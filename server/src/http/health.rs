@@ -17,8 +17,8 @@ pub(super) async fn live() -> &'static str {
 /// Readiness: the database responds. Ready without Elasticsearch too: the pages then explain the outage.
 pub(super) async fn ready(State(web): State<Web>) -> impl IntoResponse {
     // Probes of orchestrators commonly have a timeout of one second.
-    let reachable = timeout(PROBE_TIMEOUT, web.services.elasticsearch.is_reachable());
-    let (stored, reachable) = tokio::join!(web.services.store.ping(), reachable);
+    let reachable = timeout(PROBE_TIMEOUT, web.state.elasticsearch.is_reachable());
+    let (stored, reachable) = tokio::join!(web.state.store.ping(), reachable);
     let reachable = reachable.unwrap_or(false);
     match (stored, reachable) {
         (Ok(()), true) => (StatusCode::OK, "ready"),

@@ -5,8 +5,8 @@ use super::{
     request_id,
 };
 use crate::{
+    context::{CookieChange, RequestContext},
     sessions::{self, BrowserInfo, SessionLookup},
-    visit::{CookieChange, Visit},
 };
 use app::model::{
     base_path::BasePath,
@@ -17,6 +17,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{SET_COOKIE, USER_AGENT},
 };
+use std::sync::Arc;
 
 /// What of a session might be left in a browser, besides its cookie.
 const CLEAR: (HeaderName, HeaderValue) = (
@@ -30,7 +31,7 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
     let caller = ClientInfo::of(request.extensions());
     let brought = cookie::read(request.headers(), caller.tls, &web.base_path);
     let found = match &brought {
-        Brought::Token(token) => sessions::lookup(&web.services, token).await,
+        Brought::Token(token) => sessions::lookup(&web.state, token).await,
         Brought::Nothing | Brought::Nonsense => Ok(SessionLookup::Nothing),
     };
     let found = match found {
@@ -49,25 +50,24 @@ pub(super) async fn identify(State(web): State<Web>, mut request: Request, next:
     // signs in; and one that was renewed, for in its place the browser has the new one by the time this answer comes.
     let useless = matches!(found, SessionLookup::Nothing) && !matches!(brought, Brought::Nothing);
     let browser = browser(request.headers(), caller, &web.base_path);
-    let visit = Visit::new(request_id, found, browser);
+    let state = Arc::clone(&web.state);
+    let ctx = RequestContext::new(state, request_id, found, browser, caller.plain_http);
     if useless {
-        visit.ended();
+        ctx.change_cookies(CookieChange::Remove);
     }
-    request.extensions_mut().insert(visit.clone());
+    request.extensions_mut().insert(ctx.clone());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    let change = visit.take_cookie_change();
+    let Some(change) = ctx.take_cookie_change() else {
+        return response;
+    };
     // The header concerns the whole host name. Below a path, that is other applications' as well.
     let own_host = web.base_path == BasePath::default();
-    if let (Some(CookieChange::SignOut), true) = (&change, own_host) {
+    if let (CookieChange::SignOut, true) = (&change, own_host) {
         let (name, value) = CLEAR;
         headers.insert(name, value);
     }
-    let session = change.and_then(|change| cookie::write(&change, caller.tls, &web.base_path));
-    let device = visit.take_device();
-    let device =
-        device.and_then(|device| cookie::write_device(&device, caller.tls, &web.base_path));
-    for value in session.into_iter().chain(device) {
+    for value in cookie::write(&change, caller.tls, &web.base_path) {
         headers.append(SET_COOKIE, value);
     }
     response

@@ -3,7 +3,7 @@
 use super::connection_limit::ConnectionLimiter;
 use crate::{
     audit_log::forward::Forwarding,
-    services::Services,
+    context::AppState,
     sessions::{IDLE_MS_MAX, LIFE_MS_MAX},
     store,
 };
@@ -31,7 +31,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// State that is read for each scrape.
 #[derive(Clone, Debug)]
 struct Watched {
-    services: Services,
+    state: Arc<AppState>,
     /// Connections of the listener for browsers.
     connections: ConnectionLimiter,
     /// The lines of the audit log, if they are written anywhere.
@@ -40,12 +40,12 @@ struct Watched {
 
 /// The one address of this listener.
 pub(crate) fn router(
-    services: Services,
+    state: Arc<AppState>,
     connections: ConnectionLimiter,
     forwarding: Option<Arc<Forwarding>>,
 ) -> Router {
     let watched = Watched {
-        services,
+        state,
         connections,
         forwarding,
     };
@@ -56,16 +56,12 @@ pub(crate) fn router(
 
 async fn answer(State(watched): State<Watched>) -> Response {
     let mut registry = Registry::with_prefix("agent_keys");
-    watched.services.metrics.register(&mut registry);
-    watched
-        .services
-        .elasticsearch
-        .calls()
-        .register(&mut registry);
+    watched.state.metrics.register(&mut registry);
+    watched.state.elasticsearch.calls().register(&mut registry);
     registry.register(
         "elasticsearch_given_up",
         "Whether calls of Elasticsearch fail at once, because it cannot be reached",
-        ConstGauge::new(i64::from(watched.services.elasticsearch.is_circuit_open())),
+        ConstGauge::new(i64::from(watched.state.elasticsearch.is_circuit_open())),
     );
     register_process(&mut registry, &watched.connections);
     let forwarding = watched.forwarding.as_deref();
@@ -76,7 +72,7 @@ async fn answer(State(watched): State<Watched>) -> Response {
             ConstGauge::new(i64::from(forwarding.is_failing())),
         );
     }
-    let known = register_stored(&mut registry, &watched.services, forwarding).await;
+    let known = register_stored(&mut registry, &watched.state, forwarding).await;
     if let Err(error) = &known {
         let error: &dyn std::error::Error = error;
         tracing::error!(error, "the database could not be counted");
@@ -111,23 +107,23 @@ fn register_process(registry: &mut Registry, connections: &ConnectionLimiter) {
 /// What the database knows. Nothing is registered when it does not answer.
 async fn register_stored(
     registry: &mut Registry,
-    services: &Services,
+    state: &AppState,
     forwarding: Option<&Forwarding>,
 ) -> Result<(), store::Error> {
-    let now = services.clock.now();
-    let head = services.store.audit_head().await?;
+    let now = state.clock.now();
+    let head = state.store.audit_head().await?;
     let waiting = match forwarding {
         Some(forwarding) => {
-            let written = services.store.forwarded_events(&forwarding.destination);
+            let written = state.store.forwarded_events(&forwarding.destination);
             Some((head.sequence - written.await?).max(0))
         }
         None => None,
     };
-    let sessions = services
+    let sessions = state
         .store
         .count_sessions(now.plus_ms(-IDLE_MS_MAX), now.plus_ms(-LIFE_MS_MAX))
         .await?;
-    let counted = services.store.count_operations().await?;
+    let counted = state.store.count_operations().await?;
     let operations = Family::<[(&str, &str); 1], Gauge>::default();
     for (state, count) in counted {
         let label = [("state", state.name())];

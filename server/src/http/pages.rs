@@ -1,7 +1,6 @@
 //! Pages: rendered whole, for browsers with and without JavaScript.
 
-use super::{Web, client_addr::ClientInfo, cookie, static_files::Site, visit_of};
-use crate::backend::RequestBackend;
+use super::{Web, context_of, cookie, static_files::Site};
 use app::{
     backend::Backend,
     components::form::PostedForm,
@@ -24,7 +23,7 @@ pub(super) async fn to_the_list(State(web): State<Web>) -> Redirect {
 
 pub(super) async fn login(State(web): State<Web>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if visit_of(&parts).session().is_some() {
+    if context_of(&web, &parts).is_signed_in() {
         return to_the_list(State(web)).await.into_response();
     }
     render(&web, Request::from_parts(parts, body), None).await
@@ -32,7 +31,7 @@ pub(super) async fn login(State(web): State<Web>, request: Request) -> Response 
 
 pub(super) async fn settings(State(web): State<Web>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if visit_of(&parts).session().is_none() {
+    if !context_of(&web, &parts).is_signed_in() {
         return to_login(&web, &parts.uri, reason(&web, &parts));
     }
     render(&web, Request::from_parts(parts, body), None).await
@@ -41,7 +40,7 @@ pub(super) async fn settings(State(web): State<Web>, request: Request) -> Respon
 /// The page that asks for the password again. A browser without a session is sent to sign in instead, which counts.
 pub(super) async fn reauthenticate(State(web): State<Web>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if visit_of(&parts).session().is_none() {
+    if !context_of(&web, &parts).is_signed_in() {
         let query = parts.uri.query().unwrap_or_default();
         let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
         let next = next.and_then(|(_, next)| web.base_path.strip(&next)?.parse().ok());
@@ -60,7 +59,7 @@ pub(super) async fn not_found(State(web): State<Web>, request: Request) -> Respo
 
 /// Why nobody is signed in, for a person who was and wonders why they are not.
 pub(super) fn reason(web: &Web, parts: &Parts) -> Option<&'static str> {
-    match visit_of(parts).end_of_session() {
+    match context_of(web, parts).session_end() {
         Some(end) => Some(end.name()),
         None => cookie::is_brought(&parts.headers, &web.base_path).then_some("ended"),
     }
@@ -100,12 +99,12 @@ pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedFor
     if let Ok(uri) = in_browser(web, &parts.uri).parse() {
         parts.uri = uri;
     }
-    let visit = visit_of(&parts);
-    let backend: Arc<dyn Backend> = Arc::new(RequestBackend::new(
-        &web.services,
-        &visit,
-        ClientInfo::of(&parts.extensions).plain_http,
-    ));
+    let mut ctx = context_of(web, &parts);
+    if posted.is_some() {
+        // The form may have changed what the user may do.
+        ctx = ctx.with_new_permissions();
+    }
+    let backend: Arc<dyn Backend> = Arc::new(ctx.clone());
     let nonce = parts.extensions.get::<Nonce>().cloned();
     let site = Site::embedded().files(&web.base_path);
     let for_context = site.clone();
@@ -126,7 +125,7 @@ pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedFor
     let page = leptos_axum::render_app_async_with_context(context, app);
     let mut response = page(Request::from_parts(parts, Body::empty())).await;
     // A page that shows a problem says so in its status; one that has a status of its own keeps it.
-    let problem = visit
+    let problem = ctx
         .problem_status()
         .and_then(|status| StatusCode::from_u16(status).ok());
     if let (StatusCode::OK, Some(status)) = (response.status(), problem) {

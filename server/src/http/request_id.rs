@@ -21,9 +21,9 @@ pub(super) async fn assign_and_log(
     next: Next,
 ) -> Response {
     let id = web
-        .services
+        .state
         .random
-        .identifier(&web.services.clock)
+        .identifier(&web.state.clock)
         .unwrap_or_default();
     let id = RequestId::new(&id);
     request.extensions_mut().insert(id.clone());
@@ -39,9 +39,7 @@ pub(super) async fn assign_and_log(
         let began = Instant::now();
         let mut response = next.run(request).await;
         let took = began.elapsed();
-        web.services
-            .metrics
-            .answered(&route, response.status(), took);
+        web.state.metrics.answered(&route, response.status(), took);
         tracing::info!(
             http.response.status_code = response.status().as_u16(),
             duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

@@ -34,7 +34,7 @@ const FIXED: [(HeaderName, HeaderValue); 5] = [
 
 /// Sets the headers, with a new nonce for each response. Only scripts and styles with that nonce run.
 pub(super) async fn set(State(web): State<Web>, mut request: Request, next: Next) -> Response {
-    let Ok(bytes) = web.services.random.bytes::<16>() else {
+    let Ok(bytes) = web.state.random.bytes::<16>() else {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         return response;

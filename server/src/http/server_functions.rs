@@ -6,14 +6,12 @@
 //! is, and is never stored on the way.
 
 use super::{
-    Web,
-    client_addr::ClientInfo,
+    Web, context_of,
     error_format::{is_problem, problem_response, status_of, wants_page},
     limits::BODY_BYTES_MAX,
     pages::{reauthenticate_for, render, to_login},
-    request_id, visit_of,
+    request_id,
 };
-use crate::backend::RequestBackend;
 use app::{
     backend::Backend,
     components::form::{PAGE_FIELD, PostedForm},
@@ -145,12 +143,8 @@ impl IntoResponse for Answered {
 }
 
 async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
-    let visit = visit_of(parts);
-    let backend: Arc<dyn Backend> = Arc::new(RequestBackend::new(
-        &web.services,
-        &visit,
-        ClientInfo::of(&parts.extensions).plain_http,
-    ));
+    let ctx = context_of(web, parts);
+    let backend: Arc<dyn Backend> = Arc::new(ctx.clone());
     let mut request = Request::new(Body::from(input.clone()));
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = parts.uri.clone();

@@ -4,19 +4,19 @@ use super::{ABOUT, recipe, unknown};
 use crate::{
     access::Permission,
     audit::{Action, Target},
-    failure::Failure,
-    operation::{self, Changed},
-    services::{Person, Services},
+    context::RequestContext,
+    error::Error,
+    ledger,
 };
 use app::model::role::AGENT_KEY_ROLE;
 
 /// Makes the role grant exactly what is documented. What people wrote about it stays, and so do the fields of a later
 /// version of Elasticsearch.
 #[tracing::instrument(name = "role.role.put", skip_all)]
-pub async fn put(services: &Services, person: &Person) -> Result<(), Failure> {
-    let grant = person.grant(services, Permission::ManageSecurity).await?;
-    let mut descriptor = recipe(services.gate.resource());
-    let stored = person.elasticsearch().get_role(AGENT_KEY_ROLE).await?;
+pub async fn put(ctx: &RequestContext) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let mut descriptor = recipe(ctx.state.gate.resource());
+    let stored = ctx.elasticsearch()?.get_role(AGENT_KEY_ROLE).await?;
     if let Some(stored) = stored {
         for field in ABOUT {
             if let Some(value) = stored.get(field) {
@@ -31,13 +31,13 @@ pub async fn put(services: &Services, person: &Person) -> Result<(), Failure> {
         id: None,
         name: Some(AGENT_KEY_ROLE.to_owned()),
     };
-    let change = move |person: Person| async move {
-        person
-            .elasticsearch()
+    let connection = ctx.elasticsearch()?.clone();
+    let put = async move || {
+        connection
             .put_role(AGENT_KEY_ROLE, &descriptor)
             .await
-            .map_err(Failure::of_write)?;
-        Ok(Changed::with_details((), descriptor))
+            .map_err(Error::of_write)?;
+        Ok(descriptor)
     };
-    operation::carry_out(services, person, grant, Action::RoleUpdate, target, change).await
+    ledger::run_one(ctx, grant, Action::RoleUpdate, target, put).await
 }

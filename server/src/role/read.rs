@@ -1,20 +1,16 @@
 //! How the role stands.
 
 use super::{diff, normalised, recipe, request, unknown};
-use crate::{
-    elasticsearch,
-    failure::Failure,
-    services::{Person, Services},
-};
+use crate::{context::RequestContext, elasticsearch, error::Error};
 use app::model::role::{AGENT_KEY_ROLE, AgentKeyRole, RoleState};
 use serde_json::Value;
 
 /// How the role stands, or that this person may not see it: the request is worth showing to them, too.
 #[tracing::instrument(name = "role.role.read", skip_all)]
-pub async fn read(services: &Services, person: &Person) -> Result<AgentKeyRole, Failure> {
-    let resource = services.gate.resource();
+pub async fn read(ctx: &RequestContext) -> Result<AgentKeyRole, Error> {
+    let resource = ctx.state.gate.resource();
     let mut unknown_fields = None;
-    let state = match person.elasticsearch().get_role(AGENT_KEY_ROLE).await {
+    let state = match ctx.elasticsearch()?.get_role(AGENT_KEY_ROLE).await {
         Err(elasticsearch::Error::Forbidden { .. }) => RoleState::Unknown,
         Err(error) => return Err(error.into()),
         Ok(None) => RoleState::Missing,

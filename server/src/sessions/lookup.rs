@@ -2,7 +2,7 @@
 
 use super::{IDLE_MS_MAX, LIFE_MS_MAX, Session, SessionLookup, Token, seal};
 use crate::{
-    services::Services,
+    context::AppState,
     store::{self, StoredEnd},
 };
 
@@ -11,11 +11,11 @@ const TOUCH_MS_MIN: i64 = 60 * 1_000;
 
 /// Looks up a token, and records that a live session is in use. The owner of an ended session learns why it ended.
 /// Every other token gives the same result, so that the answer does not reveal which tokens exist.
-pub async fn lookup(services: &Services, token: &Token) -> Result<SessionLookup, store::Error> {
+pub async fn lookup(state: &AppState, token: &Token) -> Result<SessionLookup, store::Error> {
     let id_hash = token.id_hash();
-    let now = services.clock.now();
-    let Some(stored) = services.store.find_session(&id_hash).await? else {
-        let ended = services.store.find_ended_session(&id_hash).await?;
+    let now = state.clock.now();
+    let Some(stored) = state.store.find_session(&id_hash).await? else {
+        let ended = state.store.find_ended_session(&id_hash).await?;
         return Ok(match ended {
             Some(StoredEnd::Ended(end)) => SessionLookup::Ended(end),
             Some(StoredEnd::Renewed) => SessionLookup::Renewed,
@@ -27,13 +27,12 @@ pub async fn lookup(services: &Services, token: &Token) -> Result<SessionLookup,
     if idle || over {
         return Ok(SessionLookup::Nothing);
     }
-    let Some((identity, credential)) = seal::open(&services.server_key, token, &stored.sealed)
-    else {
+    let Some((identity, credential)) = seal::open(&state.server_key, token, &stored.sealed) else {
         return Ok(SessionLookup::Nothing);
     };
     if now >= stored.touched_at.plus_ms(TOUCH_MS_MIN) {
         // A disk that takes no writes must not keep users from reading; the session only ends earlier.
-        if let Err(error) = services.store.touch_session(&id_hash, now).await {
+        if let Err(error) = state.store.touch_session(&id_hash, now).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "cannot record that a session is in use"

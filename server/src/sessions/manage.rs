@@ -3,10 +3,10 @@
 use super::{IDLE_MS_MAX, LIFE_MS_MAX, Session};
 use crate::{
     access::Permission,
-    audit::{Action, Event, Outcome, Stamp, Target},
-    failure::Failure,
-    services::{Person, Services},
-    store::{self, ActiveWindow, ListedSession, SessionFilter},
+    audit::{Action, Event, Outcome, Target},
+    context::{CookieChange, RequestContext},
+    error::Error,
+    store::{ActiveWindow, ListedSession, SessionFilter},
 };
 use app::model::{
     audit_query::SearchText,
@@ -28,40 +28,50 @@ pub enum EndReason {
 
 /// Lists the user's own sessions. Elasticsearch is not called: they must be found, and ended, also while it is down.
 #[tracing::instrument(name = "session.list.own", skip_all)]
-pub async fn own(services: &Services, person: &Person) -> Result<SessionList, Failure> {
-    let now = services.clock.now();
-    let identity = &person.session().identity;
-    let found = services
+pub async fn own(ctx: &RequestContext) -> Result<SessionList, Error> {
+    let now = ctx.state.clock.now();
+    let session = ctx.session()?;
+    let found = ctx
+        .state
         .store
-        .own_sessions(identity, active_at(now))
+        .own_sessions(&session.identity, active_at(now))
         .await?;
-    Ok(list(person, found, now))
+    Ok(list(&session.id, found, now))
 }
 
 /// Lists the sessions of other users whose user name contains `name`.
 #[tracing::instrument(name = "session.list.others", skip_all)]
-pub async fn others(
-    services: &Services,
-    person: &Person,
-    name: SearchText,
-) -> Result<SessionList, Failure> {
-    let grant = person.grant(services, Permission::ManageSecurity).await?;
-    let now = services.clock.now();
+pub async fn others(ctx: &RequestContext, name: SearchText) -> Result<SessionList, Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let now = ctx.state.clock.now();
     // One more than is shown reveals that there are more.
-    let found = services
+    let found = ctx
+        .state
         .store
         .others_sessions(&grant, &name, active_at(now), SESSIONS_MAX + 1)
         .await?;
-    Ok(list(person, found, now))
+    Ok(list(&ctx.session()?.id, found, now))
 }
 
-/// Ends the session in use for good. Ending an ended session does nothing.
-pub async fn end(
-    services: &Services,
+/// Ends the session in use for good, if there is one. Its cookie goes even if the database cannot be written.
+pub async fn end(ctx: &RequestContext, reason: EndReason) -> Result<(), Error> {
+    let session = ctx.session().ok();
+    if reason == EndReason::SignedOut {
+        ctx.change_cookies(CookieChange::SignOut);
+    } else if session.is_some() {
+        ctx.change_cookies(CookieChange::Remove);
+    }
+    match session {
+        Some(session) => record_end(ctx, session, reason).await,
+        None => Ok(()),
+    }
+}
+
+async fn record_end(
+    ctx: &RequestContext,
     session: &Session,
     reason: EndReason,
-    stamp: &Stamp,
-) -> Result<(), store::Error> {
+) -> Result<(), Error> {
     let (action, reason) = match reason {
         EndReason::SignedOut => (Action::UserLogout, "signed_out"),
         EndReason::NotAccepted => (Action::SessionEnded, "es_401"),
@@ -74,9 +84,9 @@ pub async fn end(
         operation: None,
         details: json!({ "reason": reason }),
     };
-    services
-        .store
-        .end_session(&session.id_hash, &event, stamp)
+    let store = &ctx.state.store;
+    store
+        .end_session(&session.id_hash, &event, &ctx.stamp())
         .await?;
     Ok(())
 }
@@ -86,15 +96,12 @@ pub async fn end(
 ///
 /// One's own needs no recent password, so that a user who finds a stranger in their account is rid of them at once.
 #[tracing::instrument(name = "session.end_one", skip_all)]
-pub async fn end_by_id(
-    services: &Services,
-    person: &Person,
-    id: SessionId,
-) -> Result<EndedSession, Failure> {
-    let stamp = person.stamp(services);
-    let session = person.session();
+pub async fn end_by_id(ctx: &RequestContext, id: SessionId) -> Result<EndedSession, Error> {
+    let stamp = ctx.stamp();
+    let session = ctx.session()?;
     if id == session.id {
-        end(services, session, EndReason::SignedOut, &stamp).await?;
+        record_end(ctx, session, EndReason::SignedOut).await?;
+        ctx.change_cookies(CookieChange::SignOut);
         return Ok(EndedSession::This);
     }
     let active = active_at(stamp.at);
@@ -102,36 +109,37 @@ pub async fn end_by_id(
         identity: &session.identity,
         id: &id,
     };
-    if services.store.end_sessions(own, active, &stamp).await? > 0 {
+    if ctx.state.store.end_sessions(own, active, &stamp).await? > 0 {
         return Ok(EndedSession::Another);
     }
-    let grant = match person.grant(services, Permission::ManageSecurity).await {
+    let grant = match ctx.grant(Permission::ManageSecurity).await {
         Ok(grant) => grant,
-        Err(Failure::Missing(_)) => return Err(Failure::NotFound),
+        Err(Error::Missing(_)) => return Err(Error::NotFound),
         Err(failure) => return Err(failure),
     };
-    let fresh = person.fresh(services)?;
+    let fresh = ctx.require_recent_password()?;
     let any = SessionFilter::Any {
         grant: &grant,
         fresh: &fresh,
         id: &id,
     };
-    match services.store.end_sessions(any, active, &stamp).await? {
-        0 => Err(Failure::NotFound),
+    match ctx.state.store.end_sessions(any, active, &stamp).await? {
+        0 => Err(Error::NotFound),
         _ => Ok(EndedSession::Another),
     }
 }
 
 /// Ends all of the user's sessions but the one in use, and returns their number.
 #[tracing::instrument(name = "session.end_others", skip_all)]
-pub async fn end_all_others(services: &Services, person: &Person) -> Result<u64, Failure> {
-    let stamp = person.stamp(services);
-    let session = person.session();
+pub async fn end_all_others(ctx: &RequestContext) -> Result<u64, Error> {
+    let stamp = ctx.stamp();
+    let session = ctx.session()?;
     let others = SessionFilter::OwnExcept {
         identity: &session.identity,
         except: &session.id,
     };
-    let ended = services
+    let ended = ctx
+        .state
         .store
         .end_sessions(others, active_at(stamp.at), &stamp)
         .await?;
@@ -145,8 +153,7 @@ fn active_at(now: Timestamp) -> ActiveWindow {
     }
 }
 
-fn list(person: &Person, found: Vec<ListedSession>, now: Timestamp) -> SessionList {
-    let this = &person.session().id;
+fn list(this: &SessionId, found: Vec<ListedSession>, now: Timestamp) -> SessionList {
     let more = found.len() > SESSIONS_MAX;
     let sessions = found
         .into_iter()

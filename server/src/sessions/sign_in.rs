@@ -1,45 +1,38 @@
 //! Signs in, and verifies the password again.
 
-use super::{
-    BrowserInfo, IssuedCookies, Session, Token, known_device::DeviceToken, rate_limit, seal,
-    user_agent,
-};
+use super::{IssuedCookies, Token, known_device::DeviceToken, rate_limit, seal, user_agent};
 use crate::{
     access::{self, Identity, VerifiedPassword},
     audit::{Action, Event, Origin, Outcome, Stamp, Target},
+    context::{CookieChange, RequestContext},
     credential::Credential,
     elasticsearch::{self, cannot_check},
-    failure::Failure,
+    error::Error,
     metrics::SignIn,
-    services::Services,
     store::{Attempt, NewSession, RenewedSession},
 };
 use app::model::{secret::Secret, user::Credentials};
 use serde_json::json;
 
-/// Verifies user name and password with Elasticsearch, and begins a session. `replaces` is the session that this
-/// browser had: it ends, so that a cookie planted before sign-in is worth nothing after it.
-pub async fn sign_in(
-    services: &Services,
-    credentials: &Credentials,
-    replaces: Option<&str>,
-    browser: &BrowserInfo,
-    stamp: &Stamp,
-) -> Result<IssuedCookies, Failure> {
+/// Verifies user name and password with Elasticsearch, and begins a session. The session that this browser had
+/// before ends, so that a cookie planted before sign-in is worth nothing after it.
+pub async fn sign_in(ctx: &RequestContext, credentials: &Credentials) -> Result<(), Error> {
+    let (state, stamp) = (&ctx.state, &ctx.stamp());
+    let replaces = ctx.session().ok().map(|session| session.id_hash.as_str());
     let purpose = PasswordCheck::SignIn;
-    let verified = verify(services, credentials, purpose, browser, stamp).await?;
+    let verified = verify(ctx, credentials, purpose, stamp).await?;
     let Verified {
         proof,
         credential,
         device,
     } = verified;
-    let token = Token::new(&services.random)?;
+    let token = Token::new(&state.random)?;
     let sealed = seal::seal(
-        &services.server_key,
+        &state.server_key,
         &token,
         proof.identity(),
         &credential,
-        &services.random,
+        &state.random,
     )??;
     let id_hash = token.id_hash();
     let stamp = &Stamp {
@@ -51,58 +44,59 @@ pub async fn sign_in(
     };
     let new = NewSession {
         id_hash: &id_hash,
-        id: &services.random.identifier_at(stamp.at)?,
+        id: &state.random.identifier_at(stamp.at)?,
         sealed: &sealed,
-        browser: browser.user_agent.as_deref().and_then(user_agent::describe),
+        browser: ctx
+            .client()
+            .user_agent
+            .as_deref()
+            .and_then(user_agent::describe),
     };
-    services
+    state
         .store
         .begin_session(&proof, new, replaces, stamp)
         .await?;
-    Ok(IssuedCookies { token, device })
+    ctx.change_cookies(CookieChange::Set(IssuedCookies { token, device }));
+    Ok(())
 }
 
 /// Verifies the password once more, records the time, and gives the session another token. The token before opens
 /// nothing any more. The session's lifetime is not extended.
 ///
 /// A password that was changed elsewhere meanwhile replaces the stored one.
-pub async fn reauthenticate(
-    services: &Services,
-    session: &Session,
-    password: Secret,
-    browser: &BrowserInfo,
-    stamp: &Stamp,
-) -> Result<IssuedCookies, Failure> {
+pub async fn reauthenticate(ctx: &RequestContext, password: Secret) -> Result<(), Error> {
+    let (state, stamp, session) = (&ctx.state, &ctx.stamp(), ctx.session()?);
     let credentials = Credentials {
         username: session.credential.username().to_owned(),
         password,
     };
     let purpose = PasswordCheck::Reauthenticate(&session.identity);
-    let verified = verify(services, &credentials, purpose, browser, stamp).await?;
-    let token = Token::new(&services.random)?;
+    let verified = verify(ctx, &credentials, purpose, stamp).await?;
+    let token = Token::new(&state.random)?;
     let sealed = seal::seal(
-        &services.server_key,
+        &state.server_key,
         &token,
         verified.proof.identity(),
         &verified.credential,
-        &services.random,
+        &state.random,
     )??;
     let renewed = RenewedSession {
         before: &session.id_hash,
         id_hash: &token.id_hash(),
         sealed: &sealed,
     };
-    let is_live = services
+    let is_live = state
         .store
         .renew_session(&verified.proof, renewed, stamp)
         .await?;
     if !is_live {
-        return Err(Failure::SignedOut);
+        return Err(Error::SignedOut);
     }
-    Ok(IssuedCookies {
+    ctx.change_cookies(CookieChange::Set(IssuedCookies {
         token,
         device: verified.device,
-    })
+    }));
+    Ok(())
 }
 
 /// Purpose of a password check.
@@ -123,10 +117,10 @@ struct Verified {
 enum Refusal {
     Rejected,
     Paused,
-    Failed(Failure),
+    Failed(Error),
 }
 
-impl<E: Into<Failure>> From<E> for Refusal {
+impl<E: Into<Error>> From<E> for Refusal {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
@@ -135,46 +129,45 @@ impl<E: Into<Failure>> From<E> for Refusal {
 /// Verifies a user name and password with Elasticsearch, within the sign-in rate limits. A rate-limited caller gets
 /// the same error as for a wrong password, so that the answer does not reveal which it was.
 async fn verify(
-    services: &Services,
+    ctx: &RequestContext,
     credentials: &Credentials,
     purpose: PasswordCheck<'_>,
-    browser: &BrowserInfo,
     stamp: &Stamp,
-) -> Result<Verified, Failure> {
-    let verified = try_to_verify(services, credentials, purpose, browser, stamp).await;
-    services.metrics.sign_in(match &verified {
+) -> Result<Verified, Error> {
+    let verified = try_to_verify(ctx, credentials, purpose, stamp).await;
+    ctx.state.metrics.sign_in(match &verified {
         Ok(_) => SignIn::Accepted,
         Err(Refusal::Rejected) => SignIn::Rejected,
         Err(Refusal::Paused) => SignIn::Paused,
         Err(Refusal::Failed(_)) => SignIn::Failed,
     });
     verified.map_err(|refusal| match refusal {
-        Refusal::Rejected | Refusal::Paused => Failure::SignInRejected,
+        Refusal::Rejected | Refusal::Paused => Error::SignInRejected,
         Refusal::Failed(failure) => failure,
     })
 }
 
 async fn try_to_verify(
-    services: &Services,
+    ctx: &RequestContext,
     credentials: &Credentials,
     purpose: PasswordCheck<'_>,
-    browser: &BrowserInfo,
     stamp: &Stamp,
 ) -> Result<Verified, Refusal> {
+    let (state, client) = (&ctx.state, ctx.client());
     let username = &credentials.username;
     let Some(credential) = Credential::basic(username, credentials.password.expose()) else {
-        return Err(reject(services, purpose, stamp, "cannot be a user").await);
+        return Err(reject(ctx, purpose, stamp, "cannot be a user").await);
     };
-    let devices = services.server_key.device_key()?;
-    let presented = browser.device.as_ref();
+    let devices = state.server_key.device_key()?;
+    let presented = client.device.as_ref();
     let known = presented.and_then(|token| devices.recognise(token, username, stamp.at));
-    let keys = rate_limit::limit_keys(username, browser.address, known.as_ref());
-    let _permit = services.sign_in_queue.wait(&keys).await;
-    let attempt = services.store.attempt_sign_in(&keys, stamp.at).await?;
+    let keys = rate_limit::limit_keys(username, client.address, known.as_ref());
+    let _permit = state.sign_in_queue.wait(&keys).await;
+    let attempt = state.store.attempt_sign_in(&keys, stamp.at).await?;
     if let Attempt::Paused { refusals } = attempt {
-        return Err(refuse_paused(services, purpose, stamp, refusals).await);
+        return Err(refuse_paused(ctx, purpose, stamp, refusals).await);
     }
-    let connection = services
+    let connection = state
         .elasticsearch
         .connect(credential.clone(), stamp.request_id.clone());
     let accepted = access::identify(&connection).await;
@@ -189,14 +182,14 @@ async fn try_to_verify(
         }
         (Ok(_), PasswordCheck::Reauthenticate(_))
         | (Err(elasticsearch::Error::Unauthorized), _) => {
-            services.store.count_failed_sign_in(&keys, stamp.at).await?;
-            return Err(reject(services, purpose, stamp, "not accepted").await);
+            state.store.count_failed_sign_in(&keys, stamp.at).await?;
+            return Err(reject(ctx, purpose, stamp, "not accepted").await);
         }
         (Err(error), _) => return Err(error.into()),
     };
-    services.store.forgive_account(&keys).await?;
+    state.store.forgive_account(&keys).await?;
     Ok(Verified {
-        device: devices.issue(username, stamp.at, &services.random)?,
+        device: devices.issue(username, stamp.at, &state.random)?,
         proof,
         credential,
     })
@@ -204,7 +197,7 @@ async fn try_to_verify(
 
 /// Records the first refusal in a row and then every tenth, so that a flood does not fill the audit log.
 async fn refuse_paused(
-    services: &Services,
+    ctx: &RequestContext,
     purpose: PasswordCheck<'_>,
     stamp: &Stamp,
     refusals: i64,
@@ -214,7 +207,7 @@ async fn refuse_paused(
     }
     let details = json!({ "refusals": refusals });
     let event = failure_event(purpose, Action::LoginThrottled, details);
-    match services.store.record(&event, stamp).await {
+    match ctx.state.store.record(&event, stamp).await {
         Ok(()) => Refusal::Paused,
         Err(error) => error.into(),
     }
@@ -222,7 +215,7 @@ async fn refuse_paused(
 
 /// Records a rejected attempt without the name that was typed: users type passwords into the wrong field.
 async fn reject(
-    services: &Services,
+    ctx: &RequestContext,
     purpose: PasswordCheck<'_>,
     stamp: &Stamp,
     reason: &str,
@@ -232,7 +225,7 @@ async fn reject(
         PasswordCheck::Reauthenticate(_) => Action::Reauth,
     };
     let event = failure_event(purpose, action, json!({ "reason": reason }));
-    match services.store.record(&event, stamp).await {
+    match ctx.state.store.record(&event, stamp).await {
         Ok(()) => Refusal::Rejected,
         Err(error) => error.into(),
     }

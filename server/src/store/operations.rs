@@ -119,157 +119,117 @@ impl OperationState {
     }
 }
 
-/// Whether an operation may go on.
+/// Whether operations have begun.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Began {
-    /// Nobody has begun it before.
-    Now,
-    /// The same person has begun it before, and this is how far it came.
-    Before(OperationState),
-    /// The same person has begun it before, and asked for something else.
-    Otherwise,
+pub enum BeginResult {
+    Started,
+    /// The same user began the same operation before, and it is in this state.
+    Duplicate(OperationState),
+    /// The same user began the same operation before, with another request.
+    Conflict,
 }
 
-/// What is about to be tried.
-#[derive(Debug)]
-pub struct Intent<'a> {
-    /// Identifies it: one person never carries out the same one twice.
-    pub operation: &'a str,
-    /// What.
+/// A change that is about to be sent.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// Identifies the operation: a user never runs the same one twice.
+    pub operation: String,
     pub action: Action,
-    /// To what.
     pub target: Target,
-    /// A digest of the request, where the same operation could come with another one.
+    /// Digest of the request, where the same operation could come with another one.
     pub fingerprint: Option<String>,
-    /// Whatever else is known, without secrets.
+    /// Details for the audit event; no secrets.
     pub details: Value,
+}
+
+/// The user who began an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationOwner {
+    pub username: String,
+    pub realm: String,
+}
+
+impl From<&Identity> for OperationOwner {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            username: identity.username.clone(),
+            realm: identity.realm.clone(),
+        }
+    }
 }
 
 /// How an operation ended.
 #[derive(Debug)]
-pub struct Ending {
-    /// How far it came.
+pub struct OperationOutcome {
+    pub owner: OperationOwner,
+    pub operation: String,
+    /// Action of the event. For a key that was found afterwards it is not the operation's own.
+    pub action: Action,
     pub state: OperationState,
-    /// What it was done to, as far as it is known now.
+    /// What was changed, as far as it is known now.
     pub target: Target,
-    /// Whatever else is known, without secrets.
+    /// Details for the audit event; no secrets.
     pub details: Value,
 }
 
-/// An operation whose end nobody saw.
+/// An operation without a known outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenOperation {
-    /// Whose it is.
-    pub username: String,
-    /// Whose it is.
-    pub realm: String,
-    /// Identifies it, within its person's.
+    pub owner: OperationOwner,
+    /// Identifies it, among the owner's.
     pub id: String,
     /// A creation or a revocation.
     pub action: Action,
-    /// What it was done to, as far as it was known.
+    /// What was to be changed, as far as it was known.
     pub target: Target,
-    /// When it began.
     pub began_at: Timestamp,
-    /// Elasticsearch answered that it could not clear the caches of revoked keys.
+    /// True if Elasticsearch answered that it could not clear the caches of revoked keys.
     pub in_cache: bool,
 }
 
-impl OpenOperation {
-    fn owner(&self) -> (&str, &str) {
-        (&self.username, &self.realm)
-    }
-}
-
 impl Store {
-    /// Writes down that something is about to be tried, once per person and operation. One that certainly did
-    /// nothing the last time may be tried again.
+    /// Records intents in one transaction: all of them, or none if one was begun before. An operation whose last
+    /// attempt was rejected may begin again.
     #[tracing::instrument(name = "store.operation.begin", skip_all)]
-    pub async fn begin_operation(
-        &self,
-        grant: &Grant,
-        intent: Intent<'_>,
-        stamp: &Stamp,
-    ) -> Result<Began, Error> {
-        let mut write = self.write().await?;
-        let began = begin(&mut write, grant, intent, stamp).await?;
-        if began == Began::Now {
-            write.commit().await?;
-        }
-        Ok(began)
-    }
-
-    /// The same for many new operations, all in one transaction: either all of them have begun, or none.
-    #[tracing::instrument(name = "store.operation.begin_many", skip_all)]
     pub async fn begin_operations(
         &self,
         grant: &Grant,
-        intents: Vec<Intent<'_>>,
+        intents: &[Intent],
         stamp: &Stamp,
-    ) -> Result<(), Error> {
+    ) -> Result<BeginResult, Error> {
         let mut write = self.write().await?;
         for intent in intents {
-            begin(&mut write, grant, intent, stamp).await?;
-        }
-        write.commit().await
-    }
-
-    /// Writes down how it ended. `false` when somebody else has written that down meanwhile: then theirs counts.
-    #[tracing::instrument(name = "store.operation.end", skip_all)]
-    pub async fn end_operation(
-        &self,
-        grant: &Grant,
-        id: &str,
-        action: Action,
-        ending: Ending,
-        stamp: &Stamp,
-    ) -> Result<bool, Error> {
-        let mut write = self.write().await?;
-        let owner = owner(grant);
-        let ended = finish(&mut write, grant, owner, id, action, ending, stamp).await?;
-        write.commit().await?;
-        Ok(ended)
-    }
-
-    /// The same for many operations, each with its own end, all in one transaction.
-    #[tracing::instrument(name = "store.operation.end_many", skip_all)]
-    pub async fn end_operations(
-        &self,
-        grant: &Grant,
-        action: Action,
-        endings: Vec<(String, Ending)>,
-        stamp: &Stamp,
-    ) -> Result<(), Error> {
-        let mut write = self.write().await?;
-        let owner = owner(grant);
-        // First all operations, then all events: everybody locks them in this order, and the head of the log last.
-        let mut ended = Vec::with_capacity(endings.len());
-        for (id, ending) in endings {
-            if close(&mut write, owner, &id, &ending, stamp).await? {
-                ended.push((id, ending));
+            let begun = insert_intent(&mut write, grant, intent, stamp).await?;
+            if begun != BeginResult::Started {
+                return Ok(begun);
             }
         }
-        for (id, ending) in ended {
-            tell(&mut write, grant, &id, action, ending, stamp).await?;
-        }
-        write.commit().await
+        write.commit().await?;
+        Ok(BeginResult::Started)
     }
 
-    /// Writes down the end of somebody's operation, found out afterwards. `false` when it had ended meanwhile.
-    #[tracing::instrument(name = "store.operation.settle", skip_all)]
-    pub async fn settle_operation(
+    /// Records outcomes in one transaction. For each, returns false if the operation had ended before: that outcome
+    /// counts. The operations may be other users': then they were found out afterwards.
+    #[tracing::instrument(name = "store.operation.end", skip_all)]
+    pub async fn finish_operations(
         &self,
         grant: &Grant,
-        operation: &OpenOperation,
-        action: Action,
-        ending: Ending,
+        outcomes: Vec<OperationOutcome>,
         stamp: &Stamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<Vec<bool>, Error> {
         let mut write = self.write().await?;
-        let (id, owner) = (&operation.id, operation.owner());
-        let ended = finish(&mut write, grant, owner, id, action, ending, stamp).await?;
+        // All rows before all events: every transaction locks them in this order, and the head of the log last.
+        let mut recorded = Vec::with_capacity(outcomes.len());
+        for outcome in &outcomes {
+            recorded.push(close_row(&mut write, outcome, stamp).await?);
+        }
+        for (outcome, recorded) in outcomes.into_iter().zip(&recorded) {
+            if *recorded {
+                append_event(&mut write, grant, outcome, stamp).await?;
+            }
+        }
         write.commit().await?;
-        Ok(ended)
+        Ok(recorded)
     }
 
     /// Marks what an earlier process left under way as unknown. Only where no other process can carry it out. How many.
@@ -361,19 +321,13 @@ impl Store {
     }
 }
 
-/// Whose operations a grant carries out.
-fn owner(grant: &Grant) -> (&str, &str) {
-    let identity = grant.identity();
-    (&identity.username, &identity.realm)
-}
-
 /// Adds an operation and its event in a transaction that may do more.
-async fn begin(
+async fn insert_intent(
     write: &mut Write,
     grant: &Grant,
-    intent: Intent<'_>,
+    intent: &Intent,
     stamp: &Stamp,
-) -> Result<Began, Error> {
+) -> Result<BeginResult, Error> {
     let identity = grant.identity();
     let inserted = sqlx::query(
         "INSERT INTO operations (username, realm, id, action, state, target_id, target_name, \
@@ -385,7 +339,7 @@ async fn begin(
     )
     .bind(identity.username.as_str())
     .bind(identity.realm.as_str())
-    .bind(intent.operation)
+    .bind(intent.operation.as_str())
     .bind(intent.action.name())
     .bind(OperationState::intent(intent.action).name())
     .bind(intent.target.id.as_deref())
@@ -402,65 +356,45 @@ async fn begin(
         )
         .bind(identity.username.as_str())
         .bind(identity.realm.as_str())
-        .bind(intent.operation)
+        .bind(intent.operation.as_str())
         .fetch_one(&mut **write)
         .await?;
         let fingerprint: Option<String> = row.try_get("fingerprint")?;
         return Ok(if fingerprint == intent.fingerprint {
-            Began::Before(state(&row)?)
+            BeginResult::Duplicate(state(&row)?)
         } else {
-            Began::Otherwise
+            BeginResult::Conflict
         });
     }
     let event = Event {
         actor: Some(identity),
         action: intent.action,
         outcome: Outcome::Unknown,
-        target: intent.target,
-        operation: Some(intent.operation),
-        details: intent.details,
+        target: intent.target.clone(),
+        operation: Some(&intent.operation),
+        details: intent.details.clone(),
     };
     super::audit::append(write, &event, stamp).await?;
-    Ok(Began::Now)
+    Ok(BeginResult::Started)
 }
 
-/// Writes an end and its event in a transaction that may do more. `action` is the event's: for a key that was found
-/// afterwards, it is not the operation's own. `false` when it had ended before.
-async fn finish(
+/// Returns false if the operation had ended before.
+async fn close_row(
     write: &mut Write,
-    grant: &Grant,
-    owner: (&str, &str),
-    id: &str,
-    action: Action,
-    ending: Ending,
-    stamp: &Stamp,
-) -> Result<bool, Error> {
-    let closed = close(write, owner, id, &ending, stamp).await?;
-    if closed {
-        tell(write, grant, id, action, ending, stamp).await?;
-    }
-    Ok(closed)
-}
-
-/// The row. `false` when it had ended before.
-async fn close(
-    write: &mut Write,
-    (username, realm): (&str, &str),
-    id: &str,
-    ending: &Ending,
+    outcome: &OperationOutcome,
     stamp: &Stamp,
 ) -> Result<bool, Error> {
     let changed = sqlx::query(
         "UPDATE operations SET state = $1, target_id = $2, target_name = $3, ended_at = $4 \
          WHERE username = $5 AND realm = $6 AND id = $7 AND state IN ($8, $9, $10, $11)",
     )
-    .bind(ending.state.name())
-    .bind(ending.target.id.as_deref())
-    .bind(ending.target.name.as_deref())
+    .bind(outcome.state.name())
+    .bind(outcome.target.id.as_deref())
+    .bind(outcome.target.name.as_deref())
     .bind(stamp.at.0)
-    .bind(username)
-    .bind(realm)
-    .bind(id)
+    .bind(outcome.owner.username.as_str())
+    .bind(outcome.owner.realm.as_str())
+    .bind(outcome.operation.as_str())
     .bind(OperationState::Intended.name())
     .bind(OperationState::Revoking.name())
     .bind(OperationState::Unknown.name())
@@ -470,22 +404,19 @@ async fn close(
     Ok(changed.rows_affected() > 0)
 }
 
-/// The event.
-async fn tell(
+async fn append_event(
     write: &mut Write,
     grant: &Grant,
-    id: &str,
-    action: Action,
-    ending: Ending,
+    outcome: OperationOutcome,
     stamp: &Stamp,
 ) -> Result<(), Error> {
     let event = Event {
         actor: Some(grant.identity()),
-        action,
-        outcome: ending.state.outcome(),
-        target: ending.target,
-        operation: Some(id),
-        details: ending.details,
+        action: outcome.action,
+        outcome: outcome.state.outcome(),
+        target: outcome.target,
+        operation: Some(&outcome.operation),
+        details: outcome.details,
     };
     super::audit::append(write, &event, stamp).await
 }
@@ -515,8 +446,10 @@ fn open_operation(row: &AnyRow) -> Result<OpenOperation, Error> {
             column: "action",
         })?;
     Ok(OpenOperation {
-        username: row.try_get("username")?,
-        realm: row.try_get("realm")?,
+        owner: OperationOwner {
+            username: row.try_get("username")?,
+            realm: row.try_get("realm")?,
+        },
         id: row.try_get("id")?,
         action,
         target: target(row)?,

@@ -2,7 +2,7 @@
 
 use super::{ActiveWindow, Error, Store, write::Write};
 use crate::{
-    access::{Fresh, Grant, Identity},
+    access::{Grant, Identity, RecentPassword},
     audit::{Action, Event, Outcome, Stamp, Target},
 };
 use app::model::{
@@ -41,7 +41,7 @@ pub enum SessionFilter<'a> {
     /// One of any user.
     Any {
         grant: &'a Grant,
-        fresh: &'a Fresh,
+        fresh: &'a RecentPassword,
         id: &'a SessionId,
     },
 }

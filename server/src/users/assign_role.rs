@@ -4,33 +4,34 @@ use super::{change, changeable};
 use crate::{
     access::Permission,
     audit::Action,
-    elasticsearch::users::{StoredUser, UserBody},
-    failure::Failure,
-    operation::Changed,
-    services::{Person, Services},
+    context::RequestContext,
+    elasticsearch::{
+        Connection,
+        users::{StoredUser, UserBody},
+    },
+    error::Error,
 };
 use app::model::{role::AGENT_KEY_ROLE, user::Username};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Changes this one role and nothing else. Elasticsearch only knows how to replace a whole user, so everything is
 /// read when it is this change's turn, written back, and read again: if it is not what was written, somebody else
 /// wrote too.
 #[tracing::instrument(name = "users.user.assign_role", skip_all)]
 pub async fn assign_role(
-    services: &Services,
-    person: &Person,
+    ctx: &RequestContext,
     username: Username,
     assigned: bool,
-) -> Result<(), Failure> {
-    let grant = person.grant(services, Permission::ManageSecurity).await?;
-    let user = changeable(person, &username).await?;
+) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let user = changeable(ctx.elasticsearch()?, &username).await?;
     if holds_role(&user) == assigned {
         return Ok(());
     }
     let action = Action::UserRolesChange;
     let name = username.clone();
-    let replace = move |person| replace_roles(person, name, assigned);
-    change(services, person, grant, action, &username, replace).await
+    let replace = move |connection| replace_roles(connection, name, assigned);
+    change(ctx, grant, action, &username, replace).await
 }
 
 fn holds_role(user: &StoredUser) -> bool {
@@ -38,11 +39,11 @@ fn holds_role(user: &StoredUser) -> bool {
 }
 
 async fn replace_roles(
-    person: Person,
+    connection: Connection,
     username: Username,
     assigned: bool,
-) -> Result<Changed<()>, Failure> {
-    let before = changeable(&person, &username).await?;
+) -> Result<Value, Error> {
+    let before = changeable(&connection, &username).await?;
     let mut wanted = before.clone();
     wanted.roles.retain(|role| role != AGENT_KEY_ROLE);
     if assigned {
@@ -56,20 +57,19 @@ async fn replace_roles(
         metadata: &wanted.metadata,
         enabled: wanted.enabled,
     };
-    let connection = person.elasticsearch();
     connection
         .put_user(&wanted.username, &body)
         .await
-        .map_err(Failure::of_write)?;
+        .map_err(Error::of_write)?;
     let after = connection
         .get_user(&wanted.username)
         .await
-        .map_err(Failure::Unconfirmed)?;
+        .map_err(Error::Unconfirmed)?;
     if after.map(in_order) != Some(in_order(wanted.clone())) {
-        return Err(Failure::ChangedMeanwhile);
+        return Err(Error::ChangedMeanwhile);
     }
     let details = json!({ "before": before.roles, "after": wanted.roles });
-    Ok(Changed::with_details((), details))
+    Ok(details)
 }
 
 /// Elasticsearch keeps a set of roles, and may list it in another order.

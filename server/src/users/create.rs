@@ -4,28 +4,27 @@ use super::change;
 use crate::{
     access::Permission,
     audit::Action,
-    elasticsearch::users::UserBody,
-    failure::Failure,
-    operation::Changed,
-    services::{Person, Services},
+    context::RequestContext,
+    elasticsearch::{Connection, users::UserBody},
+    error::Error,
 };
 use app::model::{role::AGENT_KEY_ROLE, user::NewUser};
 use serde_json::{Map, json};
 
 /// Creates a user. Elasticsearch would replace one of the same name, so it is asked first whether there is one.
 #[tracing::instrument(name = "users.user.create", skip_all)]
-pub async fn create(services: &Services, person: &Person, new: NewUser) -> Result<(), Failure> {
-    let grant = person.grant(services, Permission::ManageSecurity).await?;
+pub async fn create(ctx: &RequestContext, new: NewUser) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
     let name = new.username.as_str();
-    if person.elasticsearch().get_user(name).await?.is_some() {
-        return Err(Failure::UsernameTaken);
+    if ctx.elasticsearch()?.get_user(name).await?.is_some() {
+        return Err(Error::UsernameTaken);
     }
     let username = new.username.clone();
-    let create = move |person: Person| async move {
+    let create = move |connection: Connection| async move {
         // Somebody may have made one of this name while this change waited for its turn.
         let name = new.username.as_str();
-        if person.elasticsearch().get_user(name).await?.is_some() {
-            return Err(Failure::UsernameTaken);
+        if connection.get_user(name).await?.is_some() {
+            return Err(Error::UsernameTaken);
         }
         let roles: Vec<_> = new
             .agent_key_role
@@ -40,16 +39,15 @@ pub async fn create(services: &Services, person: &Person, new: NewUser) -> Resul
             metadata: &Map::new(),
             enabled: true,
         };
-        let created = person
-            .elasticsearch()
+        let created = connection
             .put_user(name, &body)
             .await
-            .map_err(Failure::of_write)?;
+            .map_err(Error::of_write)?;
         if !created {
-            return Err(Failure::ChangedMeanwhile);
+            return Err(Error::ChangedMeanwhile);
         }
-        Ok(Changed::with_details((), json!({ "roles": roles })))
+        Ok(json!({ "roles": roles }))
     };
     let action = Action::UserCreate;
-    change(services, person, grant, action, &username, create).await
+    change(ctx, grant, action, &username, create).await
 }

@@ -2,36 +2,29 @@
 
 use super::{change, changeable, not_own_account};
 use crate::{
-    access::Permission,
-    audit::Action,
-    failure::Failure,
-    operation::Changed,
-    services::{Person, Services},
+    access::Permission, audit::Action, context::RequestContext, elasticsearch::Connection,
+    error::Error,
 };
 use app::model::user::Username;
+use serde_json::json;
 
 /// Deletes a user. Their keys keep working: a key does not need its owner. Nobody deletes themselves.
 #[tracing::instrument(name = "users.user.delete", skip_all)]
-pub async fn delete(
-    services: &Services,
-    person: &Person,
-    username: Username,
-) -> Result<(), Failure> {
-    let grant = person.grant(services, Permission::ManageSecurity).await?;
-    not_own_account(person, &username)?;
-    changeable(person, &username).await?;
+pub async fn delete(ctx: &RequestContext, username: Username) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    not_own_account(ctx, &username)?;
+    changeable(ctx.elasticsearch()?, &username).await?;
     let name = username.clone();
-    let delete = move |person: Person| async move {
-        let found = person
-            .elasticsearch()
+    let delete = move |connection: Connection| async move {
+        let found = connection
             .delete_user(name.as_str())
             .await
-            .map_err(Failure::of_write)?;
+            .map_err(Error::of_write)?;
         if !found {
-            return Err(Failure::NotFound);
+            return Err(Error::NotFound);
         }
-        Ok(Changed::plain(()))
+        Ok(json!({}))
     };
     let action = Action::UserDelete;
-    change(services, person, grant, action, &username, delete).await
+    change(ctx, grant, action, &username, delete).await
 }

@@ -3,12 +3,13 @@
 use crate::{
     access::Permission,
     agent_keys,
-    elasticsearch::{capabilities::Capability, users::StoredUser},
-    failure::Failure,
-    services::{Person, Services},
+    context::RequestContext,
+    elasticsearch::{Connection, capabilities::Capability, users::StoredUser},
+    error::Error,
 };
 use app::model::{
     audit_query::SearchText,
+    timestamp::Timestamp,
     user::{USERS_MAX, User, UserList},
 };
 use std::collections::BTreeMap;
@@ -16,14 +17,13 @@ use std::collections::BTreeMap;
 /// The users that match the search, by name, each with the number of their keys that work now. Elasticsearch answers
 /// with all of them at once; no more than [`USERS_MAX`] are passed on.
 #[tracing::instrument(name = "users.page.list", skip_all)]
-pub async fn list(
-    services: &Services,
-    person: &Person,
-    search: SearchText,
-) -> Result<UserList, Failure> {
-    person.grant(services, Permission::ManageSecurity).await?;
-    let connection = person.elasticsearch();
-    let (users, counts) = tokio::join!(connection.get_users(), count_keys(services, person));
+pub async fn list(ctx: &RequestContext, search: SearchText) -> Result<UserList, Error> {
+    ctx.grant(Permission::ManageSecurity).await?;
+    let connection = ctx.elasticsearch()?;
+    let (users, counts) = tokio::join!(
+        connection.get_users(),
+        count_keys(connection, ctx.state.clock.now())
+    );
     let users = users?;
     let total = users.len();
     let needle = search.as_str().to_lowercase();
@@ -68,12 +68,11 @@ fn matches(user: &StoredUser, needle: &str) -> bool {
 
 /// The keys that work now, by owner. `None` where they cannot be counted, as before Elasticsearch 8.13: the users are
 /// still worth showing.
-async fn count_keys(services: &Services, person: &Person) -> Option<BTreeMap<String, u64>> {
-    let connection = person.elasticsearch();
+async fn count_keys(connection: &Connection, now: Timestamp) -> Option<BTreeMap<String, u64>> {
     if connection.lacks(Capability::Aggregations) {
         return None;
     }
-    let query = agent_keys::active_keys_by_owner(services.clock.now());
+    let query = agent_keys::active_keys_by_owner(now);
     let counted = match connection.query_api_keys(&query).await {
         Ok(counted) => counted,
         Err(error) => {

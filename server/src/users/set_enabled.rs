@@ -2,40 +2,36 @@
 
 use super::{change, changeable, not_own_account};
 use crate::{
-    access::Permission,
-    audit::Action,
-    failure::Failure,
-    operation::Changed,
-    services::{Person, Services},
+    access::Permission, audit::Action, context::RequestContext, elasticsearch::Connection,
+    error::Error,
 };
 use app::model::user::Username;
+use serde_json::json;
 
 /// Enables or disables a user. Nobody disables themselves.
 #[tracing::instrument(name = "users.user.set_enabled", skip_all)]
 pub async fn set_enabled(
-    services: &Services,
-    person: &Person,
+    ctx: &RequestContext,
     username: Username,
     enabled: bool,
-) -> Result<(), Failure> {
-    let grant = person.grant(services, Permission::ManageSecurity).await?;
+) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
     if !enabled {
-        not_own_account(person, &username)?;
+        not_own_account(ctx, &username)?;
     }
-    changeable(person, &username).await?;
+    changeable(ctx.elasticsearch()?, &username).await?;
     let name = username.clone();
-    let set = move |person: Person| async move {
-        person
-            .elasticsearch()
+    let set = move |connection: Connection| async move {
+        connection
             .set_user_enabled(name.as_str(), enabled)
             .await
-            .map_err(Failure::of_write)?;
-        Ok(Changed::plain(()))
+            .map_err(Error::of_write)?;
+        Ok(json!({}))
     };
     let action = if enabled {
         Action::UserEnable
     } else {
         Action::UserDisable
     };
-    change(services, person, grant, action, &username, set).await
+    change(ctx, grant, action, &username, set).await
 }

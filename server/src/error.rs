@@ -1,11 +1,17 @@
-//! Why a use case did not do what was asked: the error of that layer.
+//! The error type of every use case, and what the browser learns of each error.
 
 use crate::{elasticsearch, random::RandomError, sessions::SealError, store};
-use app::model::{audit_query::PeriodError, session::SessionEnd, viewer::MissingPrivilege};
+use app::model::{
+    audit_query::PeriodError,
+    problem::{ElasticsearchFault, ProblemKind},
+    session::SessionEnd,
+    user::NewUserErrors,
+    viewer::MissingPrivilege,
+};
 
-/// A refusal or a fault. `problem.rs` decides what the browser learns of it.
+/// A refusal or a fault. [`problem_kind`] decides what the browser learns of it.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum Error {
     /// Nobody is signed in.
     #[error("nobody is signed in")]
     SignedOut,
@@ -83,7 +89,7 @@ pub enum Failure {
     TaskEnded,
 }
 
-impl Failure {
+impl Error {
     /// A fault of a call that changes something: unless it is sure that nothing happened, it is unconfirmed.
     pub fn of_write(error: elasticsearch::Error) -> Self {
         if error.is_definitely_not_applied() {
@@ -108,4 +114,60 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// Returns what the browser learns of an error. The matches are exhaustive, so that every new error is decided here.
+pub fn problem_kind(error: &Error) -> ProblemKind {
+    match error {
+        Error::SignedOut => ProblemKind::SignedOut,
+        Error::SessionEnded(end) => ProblemKind::SessionEnded(*end),
+        Error::SignInRejected => ProblemKind::SignInRejected,
+        Error::Missing(missing) => ProblemKind::Forbidden(missing.clone()),
+        Error::ReauthRequired => ProblemKind::ReauthRequired,
+        Error::NotFound => ProblemKind::NotFound,
+        Error::StillActive => ElasticsearchFault::BadAnswer.into(),
+        Error::AlreadyDone => ProblemKind::AlreadyDone,
+        Error::ChangedMeanwhile => ProblemKind::ChangedMeanwhile,
+        Error::OwnAccount => ProblemKind::OwnAccount,
+        Error::ReservedUser => ProblemKind::ReservedUser,
+        Error::UsernameTaken => ProblemKind::NewUser(NewUserErrors {
+            username_taken: true,
+            ..NewUserErrors::default()
+        }),
+        Error::BadPeriod(error) => ProblemKind::AuditPeriod(*error),
+        Error::BadCursor | Error::OperationReused => ProblemKind::BadForm,
+        Error::Unconfirmed(_) | Error::StillUnconfirmed | Error::GivenUp => {
+            ProblemKind::Unconfirmed
+        }
+        Error::CacheNotCleared(_) => ElasticsearchFault::CacheNotCleared.into(),
+        Error::Elasticsearch(error) => of_elasticsearch(error),
+        Error::Store(_) => ProblemKind::Storage,
+        Error::Seal(_) | Error::Random(_) | Error::TaskEnded => ProblemKind::Internal,
+    }
+}
+
+fn of_elasticsearch(error: &elasticsearch::Error) -> ProblemKind {
+    use ElasticsearchFault as Fault;
+    use elasticsearch::Error;
+    match error {
+        Error::Unreachable => Fault::Unreachable.into(),
+        Error::Tls => Fault::Tls.into(),
+        Error::TimedOut => Fault::TimedOut.into(),
+        // The answer broke off: for a question, that is no more than an answer that cannot be read.
+        Error::Interrupted | Error::BadAnswer(_) => Fault::BadAnswer.into(),
+        Error::Busy => Fault::Busy.into(),
+        Error::Gateway(status) => Fault::Gateway(status.as_u16()).into(),
+        Error::WrongProduct => Fault::WrongProduct.into(),
+        Error::Fault { fault, .. } => (*fault).into(),
+        Error::Unauthorized => ProblemKind::SignInEnded,
+        // Elasticsearch refused what it had just allowed: which privilege went missing, it does not say.
+        Error::Forbidden { .. } => ProblemKind::Forbidden(Vec::new()),
+        Error::Invalid { .. } => ProblemKind::Refused,
+        Error::NotFound => ProblemKind::NotFound,
+    }
+}
+
+/// Returns true if the user can solve it. Such problems are logged as information, all others as errors.
+pub fn is_expected(kind: &ProblemKind) -> bool {
+    kind.status() < 500
 }

@@ -2,20 +2,20 @@
 //!
 //! A browser that is left open is everybody's who passes by. What would do most harm there asks for the password once
 //! more: handing out the audit log, revoking many keys at once, and ending other people's sessions. Such an operation
-//! takes a [`Fresh`], as it takes a grant. When the password was entered stands in the session's row, by the server's
+//! takes a [`RecentPassword`], as it takes a grant. When the password was entered stands in the session's row, by the server's
 //! clock; the browser has no say in it. Signing in counts.
 
 use crate::sessions::Session;
 use app::model::timestamp::Timestamp;
 
 /// How long after the password was entered it need not be entered again.
-pub const FRESH_MS_MAX: i64 = 5 * 60 * 1_000;
+pub const REAUTH_WINDOW_MS: i64 = 5 * 60 * 1_000;
 
-/// Proof that the person entered the password at most [`FRESH_MS_MAX`] ago. Only this module makes one.
+/// Proof that the person entered the password at most [`REAUTH_WINDOW_MS`] ago. Only this module makes one.
 #[derive(Debug)]
-pub struct Fresh(());
+pub struct RecentPassword(());
 
-impl Fresh {
+impl RecentPassword {
     /// The proof that a session as it is stored gives.
     pub fn of(session: &Session, now: Timestamp) -> Option<Self> {
         is_recent(session.authenticated_at, now).then_some(Self(()))
@@ -25,7 +25,7 @@ impl Fresh {
 /// The distance counts, in both directions: the clocks of two processes differ a little, and one that was set back
 /// must not keep a proof alive for longer.
 fn is_recent(authenticated_at: Timestamp, now: Timestamp) -> bool {
-    now.0.abs_diff(authenticated_at.0) <= FRESH_MS_MAX.unsigned_abs()
+    now.0.abs_diff(authenticated_at.0) <= REAUTH_WINDOW_MS.unsigned_abs()
 }
 
 #[cfg(test)]
@@ -38,8 +38,8 @@ mod tests {
     fn a_proof_is_good_for_five_minutes() {
         for (after_ms, good) in [
             (0, true),
-            (FRESH_MS_MAX, true),
-            (FRESH_MS_MAX + 1, false),
+            (REAUTH_WINDOW_MS, true),
+            (REAUTH_WINDOW_MS + 1, false),
             (i64::MAX - NOW.0, false),
             // The clock was set back: a little, and by hours.
             (-1_000, true),

@@ -1,0 +1,290 @@
+//! The one context argument of every use case: process-wide state, the request, and who sends it.
+
+use crate::{
+    access::{Gate, Grant, Permission, Permissions, RecentPassword},
+    agent_keys::elsewhere,
+    audit::{Origin, Stamp},
+    clock::Clock,
+    elasticsearch::{self, Connection, Elasticsearch},
+    error::Error,
+    metrics::Metrics,
+    random::Random,
+    request_id::RequestId,
+    sessions::{
+        BrowserInfo, IssuedCookies, ServerKey, Session, SessionLookup, rate_limit::SignInQueue,
+    },
+    store::Store,
+};
+use app::model::{session::SessionEnd, timestamp::Timestamp};
+use std::{
+    fmt,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio_util::task::TaskTracker;
+
+/// Process-wide state.
+pub struct AppState {
+    /// The application's own database.
+    pub store: Store,
+    /// The client of Elasticsearch.
+    pub elasticsearch: Elasticsearch,
+    /// Decides whether Kibana's feature privileges count.
+    pub gate: Gate,
+    /// The server's half of every session's key.
+    pub server_key: ServerKey,
+    /// Admits sign-ins one after another per account and address.
+    pub sign_in_queue: SignInQueue,
+    pub metrics: Metrics,
+    /// Age in days at which audit events are removed.
+    pub audit_retention_days: u32,
+    pub clock: Clock,
+    pub random: Random,
+    pub background: Background,
+    /// Keys made elsewhere, as they were found lately.
+    pub made_elsewhere: elsewhere::Cache,
+}
+
+/// Work that outlives its request.
+#[derive(Debug, Default)]
+pub struct Background {
+    tasks: TaskTracker,
+    user_writes: Mutex<()>,
+}
+
+impl fmt::Debug for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AppState")
+    }
+}
+
+impl AppState {
+    /// Runs a change to its end in a task of its own: a client that disconnects, or a handler that times out, cancels
+    /// nothing.
+    pub async fn run_to_completion<T, F>(&self, change: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        use tracing::Instrument;
+        let task = self.background.tasks.spawn(change.in_current_span());
+        task.await.unwrap_or(Err(Error::TaskEnded))
+    }
+
+    /// Runs work for which no request waits; the application does not stop before its end.
+    pub fn run_in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        use tracing::Instrument;
+        self.background.tasks.spawn(work.in_current_span());
+    }
+
+    /// Waits until no other user is being changed, and holds off other changes of users until the guard is dropped.
+    pub(crate) async fn lock_user_writes(&self) -> MutexGuard<'_, ()> {
+        self.background.user_writes.lock().await
+    }
+
+    /// Waits for the end of every background task.
+    pub async fn drain(&self) {
+        self.background.tasks.close();
+        self.background.tasks.wait().await;
+    }
+}
+
+/// One request. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    pub(crate) state: Arc<AppState>,
+    request: Arc<Request>,
+    /// The signed-in user, or why the session that the cookie once opened has ended.
+    user: Result<Arc<User>, Option<SessionEnd>>,
+}
+
+#[derive(Debug)]
+struct Request {
+    id: RequestId,
+    client: BrowserInfo,
+    plain_http: bool,
+    received_at: Timestamp,
+    response: StdMutex<ResponseState>,
+}
+
+#[derive(Debug, Default)]
+struct ResponseState {
+    cookie: Option<CookieChange>,
+    problem_status: Option<u16>,
+}
+
+/// What the response does to the browser's cookies.
+#[derive(Debug)]
+pub enum CookieChange {
+    /// A session began, or its token changed.
+    Set(IssuedCookies),
+    /// The cookie opens nothing any more.
+    Remove,
+    /// The user signed out: nothing of the session may stay in the browser.
+    SignOut,
+}
+
+#[derive(Debug)]
+struct User {
+    session: Session,
+    connection: Connection,
+    /// Requested once for each request, by whichever use case comes first.
+    permissions: OnceCell<Result<Permissions, elasticsearch::Error>>,
+}
+
+impl RequestContext {
+    /// The context of a request whose cookie opens `found`. `plain_http` is true if passwords travel unencrypted
+    /// beyond this machine.
+    pub fn new(
+        state: Arc<AppState>,
+        id: RequestId,
+        found: SessionLookup,
+        client: BrowserInfo,
+        plain_http: bool,
+    ) -> Self {
+        let user = match found {
+            SessionLookup::Live(session) => Ok(Arc::new(User::new(&state, *session, &id))),
+            SessionLookup::Ended(end) => Err(Some(end)),
+            SessionLookup::Renewed | SessionLookup::Nothing => Err(None),
+        };
+        let request = Request {
+            id,
+            client,
+            plain_http,
+            received_at: state.clock.now(),
+            response: StdMutex::default(),
+        };
+        Self {
+            state,
+            request: Arc::new(request),
+            user,
+        }
+    }
+
+    /// The same request with permissions that are requested anew, as after a change.
+    pub fn with_new_permissions(mut self) -> Self {
+        if let Ok(user) = &self.user {
+            let session = user.session.clone();
+            self.user = Ok(Arc::new(User::new(&self.state, session, &self.request.id)));
+        }
+        self
+    }
+
+    pub fn request_id(&self) -> &RequestId {
+        &self.request.id
+    }
+
+    pub fn client(&self) -> &BrowserInfo {
+        &self.request.client
+    }
+
+    pub fn plain_http(&self) -> bool {
+        self.request.plain_http
+    }
+
+    /// When the request was received.
+    pub fn received_at(&self) -> Timestamp {
+        self.request.received_at
+    }
+
+    pub fn is_signed_in(&self) -> bool {
+        self.user.is_ok()
+    }
+
+    /// Why the session that the cookie once opened has ended, where that is known.
+    pub fn session_end(&self) -> Option<SessionEnd> {
+        self.user.as_ref().err().copied().flatten()
+    }
+
+    fn user(&self) -> Result<&User, Error> {
+        self.user.as_deref().map_err(|end| match end {
+            Some(end) => Error::SessionEnded(*end),
+            None => Error::SignedOut,
+        })
+    }
+
+    /// The session as it was when the request began.
+    pub fn session(&self) -> Result<&Session, Error> {
+        Ok(&self.user()?.session)
+    }
+
+    /// Elasticsearch with the user's own credential.
+    pub fn elasticsearch(&self) -> Result<&Connection, Error> {
+        Ok(&self.user()?.connection)
+    }
+
+    /// Time and origin of an audit event of this request.
+    pub fn stamp(&self) -> Stamp {
+        Stamp {
+            at: self.state.clock.now(),
+            request_id: self.request.id.clone(),
+            origin: Origin {
+                address: self.request.client.address,
+                session: self.session().ok().map(|session| session.id_hash.clone()),
+            },
+        }
+    }
+
+    /// The user's permissions.
+    pub async fn permissions(&self) -> Result<&Permissions, Error> {
+        let user = self.user()?;
+        let identity = &user.session.identity;
+        let request = || Permissions::request(&user.connection, identity.clone(), &self.state.gate);
+        let permissions = user.permissions.get_or_init(request).await;
+        Ok(permissions.as_ref().map_err(elasticsearch::Error::clone)?)
+    }
+
+    /// The grant for a permission, or the error that names the missing privileges.
+    pub async fn grant(&self, permission: Permission) -> Result<Grant, Error> {
+        let permissions = self.permissions().await?;
+        permissions.grant(permission).map_err(Error::Missing)
+    }
+
+    /// Proof that the user entered the password recently.
+    pub fn require_recent_password(&self) -> Result<RecentPassword, Error> {
+        let now = self.state.clock.now();
+        RecentPassword::of(self.session()?, now).ok_or(Error::ReauthRequired)
+    }
+
+    /// Decides what the response does to the cookies. The last call counts.
+    pub fn change_cookies(&self, change: CookieChange) {
+        self.with_response(|response| response.cookie = Some(change));
+    }
+
+    /// Takes the cookie change, when the response is ready.
+    pub fn take_cookie_change(&self) -> Option<CookieChange> {
+        self.with_response(|response| response.cookie.take())
+    }
+
+    /// Notes the status of a problem that the response shows. The highest status counts.
+    pub fn note_problem_status(&self, status: u16) {
+        self.with_response(|response| {
+            response.problem_status = response.problem_status.max(Some(status));
+        });
+    }
+
+    /// The highest status of the problems so far.
+    pub fn problem_status(&self) -> Option<u16> {
+        self.with_response(|response| response.problem_status)
+    }
+
+    fn with_response<T>(&self, change: impl FnOnce(&mut ResponseState) -> T) -> T {
+        let response = &self.request.response;
+        change(&mut response.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl User {
+    fn new(state: &AppState, session: Session, request_id: &RequestId) -> Self {
+        let connection = state.elasticsearch.connect_session(
+            session.credential.clone(),
+            &session.identity.realm,
+            request_id.clone(),
+        );
+        Self {
+            session,
+            connection,
+            permissions: OnceCell::new(),
+        }
+    }
+}
