@@ -11,15 +11,15 @@ use std::{
 };
 
 use axum_server::Handle;
+use platform::{Clock, Random};
 use secrecy::SecretString;
 use tokio::{sync::watch, task::JoinHandle};
 use tower::service_fn;
 
 use crate::{
-    clock::Clock,
     error::ApiError,
+    generate,
     passwords::{PasswordHashing, Passwords},
-    random::Random,
     roles::has_privileges_cache::HasPrivilegesCache,
     serve::serve,
     state::AppState,
@@ -223,7 +223,7 @@ async fn set_first_password(
     }
     let (password, generated) = match given {
         Some(password) => (password, false),
-        None => (state.random.password()?, true),
+        None => (generate::password(state.random)?, true),
     };
     let hash = state.passwords.hash(&password).await?;
     let first = state.store.set_first_password("elastic", &hash).await?;

@@ -3,7 +3,9 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::{random::RandomError, version::Version};
+use platform::RandomError;
+
+use crate::version::Version;
 
 /// The error of a request.
 ///

@@ -2,7 +2,6 @@
 
 mod auth;
 mod cache;
-mod clock;
 mod compatibility;
 mod date;
 mod engine;
@@ -10,6 +9,7 @@ mod error;
 mod fields;
 #[cfg(test)]
 mod fuzz;
+mod generate;
 mod handlers;
 mod http;
 mod identity;
@@ -17,7 +17,6 @@ mod passwords;
 mod pattern;
 mod privileges;
 mod query;
-mod random;
 mod reset_password;
 mod roles;
 mod routes;
@@ -27,7 +26,6 @@ mod store;
 mod time_value;
 mod version;
 
-pub use clock::Clock;
 pub use engine::{Config, Engine, StartError};
 pub use passwords::PasswordHashing;
 pub use reset_password::{ResetPasswordError, reset_password};

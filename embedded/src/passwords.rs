@@ -9,15 +9,12 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::phc::PasswordHash,
 };
+use platform::{Clock, Random, RandomError};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::{
-    clock::Clock,
-    error::ApiError,
-    random::{Random, RandomError},
-};
+use crate::{error::ApiError, generate};
 
 /// Hashes computed concurrently. Each takes 46 MiB and a core.
 const CONCURRENT_MAX: usize = 2;
@@ -85,7 +82,7 @@ impl Passwords {
         random: Random,
     ) -> Result<Self, HashError> {
         let hasher = hasher(hashing)?;
-        let decoy_hash = random.password()?;
+        let decoy_hash = generate::password(random)?;
         Ok(Self {
             decoy_hash: hash(&hasher, &decoy_hash, &random.bytes::<16>()?)?,
             hasher,

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use platform::{Clock, Random};
+
 use crate::{
-    clock::Clock, passwords::Passwords, random::Random,
-    roles::has_privileges_cache::HasPrivilegesCache, store::Store, version::Version,
+    passwords::Passwords, roles::has_privileges_cache::HasPrivilegesCache, store::Store,
+    version::Version,
 };
 
 /// State that all requests share.

@@ -16,14 +16,21 @@ use std::{
     time::Duration,
 };
 
+use platform::{
+    Random, private_files,
+    sql::{MigrationError, has_no_open_transaction, migrate, pool_options},
+};
 use sqlx::{
     Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
 use crate::{
-    error::ApiError, privileges::application::Registered, random::Random,
-    roles::descriptor::RoleMap, store::key_cache::KeyCache,
+    error::ApiError,
+    generate,
+    privileges::application::Registered,
+    roles::descriptor::RoleMap,
+    store::{key_cache::KeyCache, migrations::MIGRATIONS},
 };
 
 /// Reading connections, which work concurrently with each other and with the writer.
@@ -53,13 +60,8 @@ pub(crate) enum OpenError {
     File(#[from] std::io::Error),
     #[error("{0}")]
     Database(#[from] sqlx::Error),
-    #[error(
-        "a newer version wrote it, which has its migration {0}: start that version, or put a backup back from before \
-         the update"
-    )]
-    Newer(i64),
     #[error("{0}")]
-    Migration(sqlx::migrate::MigrateError),
+    Migration(#[from] MigrationError),
     #[error("what is stored cannot be read: {0}")]
     Content(String),
 }
@@ -67,24 +69,14 @@ pub(crate) enum OpenError {
 impl Store {
     /// Opens the file, creates it if it is missing, and migrates it.
     pub(crate) async fn open(file: &Path, random: Random) -> Result<Self, OpenError> {
-        let options = create_file(file)?;
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(CONNECTION_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
+        private_files::create_file(file)?;
+        let options = connect_options(file);
+        let writer = pool_options(1, CONNECTION_TIMEOUT)
             .after_release(|connection, _| Box::pin(has_no_open_transaction(connection)))
             .connect_with(options.clone())
             .await?;
-        migrations::migrator()
-            .run(&writer)
-            .await
-            .map_err(migration_error)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(CONNECTION_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
+        migrate(&writer, &MIGRATIONS).await?;
+        let readers = pool_options(READERS, CONNECTION_TIMEOUT)
             .connect_with(options.pragma("query_only", "ON"))
             .await?;
         let cluster_uuid = cluster_uuid(&writer, random).await?;
@@ -121,21 +113,6 @@ impl Store {
     }
 }
 
-/// Returns false for a connection with an open transaction. On a full disk SQLite rolls back by
-/// itself, and sqlx never resets its transaction depth.
-async fn has_no_open_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // The ping waits for earlier statements.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
-}
-
-fn migration_error(error: sqlx::migrate::MigrateError) -> OpenError {
-    match error {
-        sqlx::migrate::MigrateError::VersionMissing(version) => OpenError::Newer(version),
-        error => OpenError::Migration(error),
-    }
-}
-
 /// Opens one connection to a file that an engine may have open.
 pub(crate) async fn connect(file: &Path) -> Result<SqliteConnection, OpenError> {
     if !file.exists() {
@@ -155,32 +132,9 @@ fn connect_options(file: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", "67108864")
 }
 
-/// Creates the file before SQLite does, with permissions for its owner only.
-fn create_file(file: &Path) -> Result<SqliteConnectOptions, OpenError> {
-    if let Some(folder) = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut open = std::fs::OpenOptions::new();
-    open.create(true).append(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-        open.mode(0o600);
-        let opened = open.open(file)?;
-        opened.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-    }
-    #[cfg(not(unix))]
-    open.open(file)?;
-    Ok(connect_options(file))
-}
-
 async fn cluster_uuid(writer: &SqlitePool, random: Random) -> Result<String, OpenError> {
-    let fresh = random
-        .uuid()
-        .map_err(|error| OpenError::Content(error.to_string()))?;
+    let fresh =
+        generate::cluster_uuid(random).map_err(|error| OpenError::Content(error.to_string()))?;
     sqlx::query(
         "INSERT INTO facts (name, value) VALUES ('cluster_uuid', ?) ON CONFLICT DO NOTHING",
     )

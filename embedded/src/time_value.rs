@@ -1,6 +1,6 @@
 //! Durations in Elasticsearch's notation: `30d`, `12h`, `0`.
 
-use crate::error::ApiError;
+use crate::{date::DAY_MS, error::ApiError};
 
 /// A duration in milliseconds, rounded down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl TimeValue {
             ("s", 1_000, 1),
             ("m", 60_000, 1),
             ("h", 3_600_000, 1),
-            ("d", 86_400_000, 1),
+            ("d", DAY_MS, 1),
         ];
         let refuse = |why: &str| {
             ApiError::illegal(format!(

@@ -13,13 +13,13 @@ pub enum Clock {
     #[default]
     System,
     /// A clock that only tests move. The engine's own type, so that both sides of a test live at the same time.
-    Manual(embedded::Clock),
+    Manual(platform::Clock),
 }
 
 impl Clock {
     /// A clock that stands at `now` until it is moved.
     pub fn manual(now: Timestamp) -> Self {
-        Self::Manual(embedded::Clock::manual(now.0))
+        Self::Manual(platform::Clock::manual(now.0))
     }
 
     /// This moment. A machine whose clock stands before 1970 is answered with 1970.
@@ -43,9 +43,9 @@ impl Clock {
     }
 
     /// The same clock, for the embedded engine.
-    pub(crate) fn for_engine(&self) -> embedded::Clock {
+    pub(crate) fn for_engine(&self) -> platform::Clock {
         match self {
-            Self::System => embedded::Clock::system(),
+            Self::System => platform::Clock::system(),
             Self::Manual(clock) => clock.clone(),
         }
     }

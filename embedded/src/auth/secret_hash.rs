@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::random::{Random, RandomError};
+use platform::{Random, RandomError};
 
 const SALT_BYTES: usize = 16;
 

@@ -17,6 +17,7 @@ use crate::{
     },
     error::ApiError,
     fields::{ErrorStyle, Fields},
+    generate,
     http::{request::ApiRequest, response::ApiResponse},
     identity::Subject,
     roles::descriptor::RoleDescriptor,
@@ -113,7 +114,7 @@ async fn create(
 ) -> Result<ApiResponse, ApiError> {
     check_restrictions(&input.role_descriptors)?;
     let now_ms = state.clock.now_ms();
-    let id = state.random.api_key_id(now_ms)?;
+    let id = generate::api_key_id(state.random, now_ms)?;
     let secret = state.random.secret()?;
     let expiration = input
         .expiration

@@ -5,9 +5,10 @@ use super::{
     field::Field,
     sql::{Column, SqlContext},
 };
-use crate::store::{metadata_values::DIMENSIONS, sql::Sql};
-
-const DAY_MS: i64 = 86_400_000;
+use crate::{
+    date::DAY_MS,
+    store::{metadata_values::DIMENSIONS, sql::Sql},
+};
 
 /// A `SELECT value, weight` over the keys that match `query`. The sum of weights by value counts
 /// the keys with that value of `field`. Without a field the value is always 1.

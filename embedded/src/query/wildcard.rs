@@ -1,5 +1,7 @@
 //! Patterns of the wildcard query.
 
+use platform::sql::push_like_literal;
+
 use crate::error::ApiError;
 
 /// Limits on characters and stars. They bound the time of a match.
@@ -62,8 +64,7 @@ impl Wildcard {
             match token {
                 Token::Any => pattern.push('%'),
                 Token::One => pattern.push('_'),
-                Token::Literal(special @ ('%' | '_' | '\\')) => pattern.extend(['\\', *special]),
-                Token::Literal(character) => pattern.push(*character),
+                Token::Literal(character) => push_like_literal(&mut pattern, *character),
             }
         }
         pattern

@@ -5,10 +5,10 @@ use sha2::{Digest, Sha256};
 use sqlx::SqliteConnection;
 
 use super::{Store, api_keys::Key, metadata_values::MetadataValues};
-use crate::{error::ApiError, identity::Realm};
+use crate::{date::DAY_MS, error::ApiError, identity::Realm};
 
 /// Retention of invalidated and expired keys: seven days, in milliseconds.
-pub(crate) const RETENTION_MS: i64 = 7 * 86_400_000;
+pub(crate) const RETENTION_MS: i64 = 7 * DAY_MS;
 /// Keys deleted in one transaction, so that other writes can run in between.
 const BATCH: i64 = 1_000;
 

@@ -1,26 +1,12 @@
 //! Migrations, in order.
-//!
-//! A list instead of sqlx's macro, which would compile SQLite a second time for the build.
 
-use sqlx::{
-    SqlStr,
-    migrate::{Migration, MigrationType, Migrator},
-};
+use platform::sql::MigrationText;
 
-/// Version, name and SQL. A released migration never changes.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
+pub(super) const MIGRATIONS: [MigrationText; 1] = [(
     1,
     "engine",
     include_str!("../../migrations/0001_engine.sql"),
 )];
-
-pub(super) fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.map(|(version, about, sql)| {
-        let sql = SqlStr::from_static(sql);
-        Migration::new(version, about.into(), MigrationType::Simple, sql, false)
-    });
-    Migrator::with_migrations(migrations.into())
-}
 
 #[cfg(test)]
 mod tests {

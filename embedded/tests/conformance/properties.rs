@@ -16,7 +16,7 @@ fn samples<S: Strategy>(strategy: S, few: usize) -> impl Iterator<Item = S::Valu
     let count = soak(few, few * 100);
     let mut seed = [7; 32];
     if count > few {
-        getrandom::fill(&mut seed).unwrap();
+        seed = platform::Random.bytes().unwrap();
         println!("seed={seed:?}");
     }
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);

@@ -6,7 +6,8 @@
 
 use std::{env, fs, process::Command};
 
-use embedded::{Clock, Version};
+use embedded::Version;
+use platform::{Clock, Random};
 
 use crate::support::{
     namespace::PREFIX,
@@ -239,8 +240,7 @@ async fn run(variables: &[(&'static str, String)]) -> Result<Report, String> {
             leftovers: leftovers(&cluster, PREFIX).await?,
         });
     }
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
+    let bytes = Random.bytes::<4>().map_err(|error| error.to_string())?;
     let run = format!("{:08x}", u32::from_be_bytes(bytes));
     println!(
         "This run creates users, roles, role mappings, application privileges and API keys whose names begin with\n\

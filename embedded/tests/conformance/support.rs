@@ -7,9 +7,10 @@ pub(crate) mod remote;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use embedded::{Clock, Config, Engine, PasswordHashing, Version};
+use embedded::{Config, Engine, PasswordHashing, Version};
 pub(crate) use http::Response;
 use http::Target;
+use platform::Clock;
 use remote::Remote;
 pub(crate) use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -33,11 +33,7 @@ pub(crate) const PASSWORD: &str = "password of theirs";
 
 fn own_password() -> &'static str {
     static OWN: OnceLock<String> = OnceLock::new();
-    OWN.get_or_init(|| {
-        let mut bytes = [0; 24];
-        getrandom::fill(&mut bytes).unwrap();
-        URL_SAFE_NO_PAD.encode(bytes)
-    })
+    OWN.get_or_init(|| URL_SAFE_NO_PAD.encode(platform::Random.bytes::<24>().unwrap()))
 }
 
 /// The namespace of one test in a remote cluster.
