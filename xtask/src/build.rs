@@ -20,12 +20,13 @@ use crate::workspace::Workspace;
 pub(crate) use site::Manifest;
 
 /// What the build reads of the checkout, besides what every stamp begins with.
-const INPUTS: [&str; 7] = [
+const INPUTS: [&str; 8] = [
     ".cargo",
     "Cargo.toml",
     "app",
     "embedded",
     "migrations",
+    "platform",
     "server",
     "style",
 ];

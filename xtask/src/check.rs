@@ -11,7 +11,9 @@ use crate::command;
 use crate::workspace::Workspace;
 
 /// Crates that belong to the server alone.
-const SERVER_CRATES: [&str; 6] = ["argon2", "axum", "hyper", "reqwest", "sqlx", "tokio"];
+const SERVER_CRATES: [&str; 7] = [
+    "argon2", "axum", "hyper", "platform", "reqwest", "sqlx", "tokio",
+];
 
 /// The most that the first load of the list may take over the wire.
 const FIRST_LOAD_BYTES_MAX: u64 = 300_000;
