@@ -1,10 +1,13 @@
-//! Everything put together, started and stopped.
+//! Start and shutdown of the application.
 
 use crate::{
     access::Gate,
     agent_keys::elsewhere,
-    audit::{Trail, anchor::Anchors},
-    audit_log::{anchor, forward::Forwarder},
+    audit::{
+        AuditWriter,
+        anchors::{self, Anchors},
+        forward::Forwarder,
+    },
     clock::Clock,
     config::{self, Config},
     context::{AppState, Background},
@@ -27,52 +30,36 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// Changes that are still under way when the listener has ended get this long.
-const DRAIN: Duration = Duration::from_secs(20);
-/// The last lines of the audit log get this long. What is not written by then is at the next start.
-const LAST_LINES: Duration = Duration::from_secs(5);
+/// Limit for changes that still run after the listener has stopped.
+const CHANGES_TIMEOUT: Duration = Duration::from_secs(20);
+/// Limit for the last lines of the audit log. The rest is written at the next start.
+const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The application cannot start.
+/// Failed start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The data directory cannot be made.
     #[error("AGENT_KEYS_DATA_DIR: cannot make {path}: {source}", path = path.display())]
-    DataDir {
-        /// Which directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The embedded engine cannot start.
+    DataDir { path: PathBuf, source: io::Error },
     #[error("the embedded engine cannot start: {source}")]
-    Engine {
-        /// Why.
-        source: embedded::StartError,
-    },
-    /// The client of Elasticsearch cannot be made.
+    Engine { source: embedded::StartError },
     #[error(transparent)]
     Elasticsearch(#[from] elasticsearch::ClientError),
-    /// The engine's own address makes no URL: a mistake of ours.
     #[error("the embedded engine's address makes no URL")]
     EngineAddress(#[from] url::ParseError),
-    /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// What an earlier process left open cannot be taken up.
+    /// Operations of an earlier process cannot be recovered.
     #[error(transparent)]
     Recovery(#[from] Error),
-    /// The lines of the audit log have nowhere to go.
     #[error("AGENT_KEYS_AUDIT_LOG: cannot write there: {0}")]
     AuditLog(#[source] io::Error),
-    /// The server's key cannot be had.
     #[error(transparent)]
     ServerKey(#[from] ServerKeyError),
-    /// The listener cannot be had.
     #[error(transparent)]
     Listen(#[from] ListenError),
 }
 
-/// The application, running.
+/// A running application.
 pub struct Application {
     listener: Listener,
     metrics: Option<Listener>,
@@ -87,19 +74,19 @@ pub struct Application {
 }
 
 impl Application {
-    /// Starts everything. When this returns, requests are answered.
+    /// Starts the application. When this returns, requests are answered.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         Self::start_with(config, clock, PasswordHashing::Standard).await
     }
 
-    /// The same, with the engine's passwords hashed as a test wants it.
+    /// The same with another password hashing of the engine, for tests.
     #[doc(hidden)]
     pub async fn start_with(
         config: Config,
         clock: Clock,
         hashing: PasswordHashing,
     ) -> Result<Self, StartError> {
-        // Both fail only when they were done before: another application runs in this process, as in tests.
+        // Both fail only if another application runs in this process, as in tests.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let _ = any_spawner::Executor::init_tokio();
         make_private_dir(&config.data_dir).map_err(|source| StartError::DataDir {
@@ -115,13 +102,13 @@ impl Application {
         };
         let forwarder = config.audit_log.map(Forwarder::new).transpose();
         let forwarder = forwarder.map_err(StartError::AuditLog)?;
-        let trail = Trail::new(server_key.audit_key()?, random);
+        let audit_writer = AuditWriter::new(server_key.audit_key()?, random);
         let (engine, store) = tokio::join!(
             connect(config.elasticsearch, engine_file, &clock, hashing),
             Store::open_with(
                 config.database_url.as_ref(),
                 &config.data_dir,
-                trail,
+                audit_writer,
                 config.durability
             ),
         );
@@ -174,7 +161,7 @@ impl Application {
         let housekeeping = tokio::spawn(housekeeping::keep(state.clone(), config.service));
         let connection = tokio::spawn(housekeeping::connection::write_down(state.clone()));
         let anchors = Anchors::new(&config.data_dir);
-        let anchoring = tokio::spawn(anchor::go_on(state.clone(), anchors.clone()));
+        let anchoring = tokio::spawn(anchors::run(state.clone(), anchors.clone()));
         let forwarding = forwarder.map(|forwarder| {
             let stop = CancellationToken::new();
             let task = tokio::spawn(forwarder.run(state.clone(), stop.clone()));
@@ -194,51 +181,49 @@ impl Application {
         })
     }
 
-    /// Where browsers connect.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
     }
 
-    /// The same as a URL.
     pub fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         format!("{scheme}://{}", self.address())
     }
 
-    /// Where `/metrics` is, if anywhere.
+    /// Address of `/metrics`, if configured.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(Listener::address)
     }
 
-    /// Where the embedded engine listens; `None` with a cluster.
+    /// Address of the embedded engine; `None` with a cluster.
     pub fn engine_address(&self) -> Option<SocketAddr> {
         self.engine.as_ref().map(embedded::Engine::address)
     }
 
-    /// The URL of Elasticsearch.
+    /// All addresses of Elasticsearch, separated by commas.
     pub fn elasticsearch_url(&self) -> &str {
         self.state.elasticsearch.address()
     }
 
-    /// The first password of `elastic`, when the engine has just generated one.
+    /// The first password of `elastic`, if the engine has just generated one.
     pub fn first_password(&self) -> Option<&SecretString> {
         self.engine
             .as_ref()
             .and_then(embedded::Engine::first_password)
     }
 
-    /// Connections of browsers that are open.
+    /// Number of open connections of browsers.
     pub fn connections(&self) -> usize {
         self.listener.connections().open()
     }
 
-    /// The use cases' own, for tests that look behind the pages.
+    /// For tests.
     #[doc(hidden)]
     pub fn state(&self) -> &Arc<AppState> {
         &self.state
     }
 
-    /// Ends everything in peace: requests first, then the changes they left behind, then what those need.
+    /// Graceful shutdown: first requests, then running changes, then the services that they need.
     pub async fn stop(self) {
         self.housekeeping.abort();
         self.connection.abort();
@@ -247,16 +232,16 @@ impl Application {
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
         }
-        if timeout(DRAIN, self.state.drain()).await.is_err() {
+        if timeout(CHANGES_TIMEOUT, self.state.drain()).await.is_err() {
             tracing::error!("changes were still under way at the end");
         }
         if let Some(engine) = self.engine {
             engine.stop().await;
         }
-        anchor::anchor_the_end(&self.state, self.anchors).await;
+        anchors::anchor_at_shutdown(&self.state, self.anchors).await;
         if let Some((stop, mut task)) = self.forwarding {
             stop.cancel();
-            if timeout(LAST_LINES, &mut task).await.is_err() {
+            if timeout(FORWARD_TIMEOUT, &mut task).await.is_err() {
                 tracing::warn!(
                     "AGENT_KEYS_AUDIT_LOG: the last lines are written at the next start"
                 );
@@ -293,7 +278,7 @@ async fn connect(
     }
 }
 
-/// An address that listens everywhere is reached on this machine.
+/// Replaces an unspecified address by the loopback address.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {

@@ -1,7 +1,7 @@
 //! The pages' backend: hands each method on to its use case, and turns an [`Error`] into a [`Problem`].
 
 use crate::{
-    agent_keys, apm, audit_log,
+    agent_keys, apm, audit,
     context::RequestContext,
     elasticsearch,
     error::{self, Error},
@@ -226,9 +226,9 @@ impl Backend for RequestContext {
         self.answer(apm::save::save(self, settings)).await
     }
 
-    /// Answered by `audit_log/list.rs`.
+    /// Answered by `audit/query.rs`.
     async fn read_audit(&self, query: AuditQuery) -> Result<AuditPage, Problem> {
-        self.answer(audit_log::list::list(self, query)).await
+        self.answer(audit::query::list(self, query)).await
     }
 
     fn now(&self) -> Timestamp {

@@ -1,7 +1,7 @@
-//! Copies of the databases, made while the application runs, and put back while it does not.
+//! Backup of the databases while the application runs, and restore while it does not.
 //!
 //! `FILE` holds the application's own database; with the embedded engine, `FILE.engine` beside it holds the
-//! engine's. The server's key is not in a backup: whoever finds one opens no session with it. A cluster's keys and a
+//! engine's. The server key is not in a backup, so a stolen backup opens no session. A cluster's keys and a
 //! PostgreSQL database are backed up with their own tools.
 
 use crate::{
@@ -17,48 +17,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A backup was not made, or not put back.
+/// Failed backup or restore.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The database is PostgreSQL's.
     #[error(
         "AGENT_KEYS_DATABASE_URL names PostgreSQL: back it up with its own tools, such as pg_dump"
     )]
     Postgres,
-    /// Something is where the copy should go.
     #[error("{path} exists; remove it or choose another name", path = .0.display())]
     Exists(PathBuf),
-    /// There is nothing to copy.
     #[error("{path} does not exist", path = .0.display())]
     Missing(PathBuf),
-    /// The file is not a whole database.
     #[error("{path} is damaged: {found}", path = path.display())]
     Damaged {
-        /// Which file.
         path: PathBuf,
-        /// SQLite's own words.
+        /// SQLite's message.
         found: String,
     },
-    /// The database cannot be read or written.
     #[error("{path} cannot be read or written", path = path.display())]
-    Database {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: sqlx::Error,
-    },
-    /// A file cannot be made or moved.
+    Database { path: PathBuf, source: sqlx::Error },
+    /// A file cannot be created or moved.
     #[error("{path}: {source}", path = path.display())]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
 }
 
-/// Writes a copy of each database and checks it. The application may run meanwhile; each copy is one moment of its
-/// database. Returns the files that were written.
+/// Writes a consistent copy of each database and checks it. The application may run meanwhile. Returns the written
+/// files.
 pub async fn back_up(config: &Config, to: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let mut written = Vec::new();
     let pairs = pairs(config, to)?;
@@ -75,8 +59,8 @@ pub async fn back_up(config: &Config, to: &Path) -> Result<Vec<PathBuf>, BackupE
     Ok(written)
 }
 
-/// Puts the copies back where the databases were. The application must not run. What was there is kept beside it,
-/// with `.before-restore` at its name's end. Returns the files that were put back.
+/// Replaces the databases with the copies. The application must not run. The old files are kept, with the suffix
+/// `.before-restore`. Returns the restored files.
 pub async fn restore(config: &Config, from: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let pairs = pairs(config, from)?;
     for Pair { copy, database } in &pairs {
@@ -95,7 +79,7 @@ pub async fn restore(config: &Config, from: &Path) -> Result<Vec<PathBuf>, Backu
     })?;
     let mut restored = Vec::new();
     for Pair { database, copy } in pairs {
-        // Beside the database may lie changes that belong to it, and not to the copy.
+        // The WAL belongs to the old database, not to the copy.
         for suffix in ["", "-wal", "-shm"] {
             let old = with_suffix(&database, suffix);
             if old.exists() {
@@ -164,7 +148,7 @@ async fn copy_database(from: &Path, to: &Path) -> Result<(), BackupError> {
         source,
     };
     fs::set_permissions(to, fs::Permissions::from_mode(0o600)).map_err(file)?;
-    // A copy that a power cut takes away is none.
+    // So that the copy survives a power cut.
     fs::File::open(to)
         .and_then(|file| file.sync_all())
         .map_err(file)

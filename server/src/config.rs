@@ -1,9 +1,9 @@
-//! The settings, read once, in one place.
+//! Settings, from a file and the environment.
 //!
 //! A setting has one name: `elasticsearch.url` in the file `agent-keys.toml` is
 //! `AGENT_KEYS_ELASTICSEARCH_URL` in the environment, and the environment wins. A secret may also come from a
-//! file: add `_FILE` (or `_file`) to its name. A name that nobody knows is an error, so that a typing mistake
-//! never silently means the default. Errors name the setting and never print its value.
+//! file: add `_FILE` (or `_file`) to its name. An unknown name is an error, so that a typing mistake never silently
+//! means the default. Errors name the setting and never print its value.
 
 mod cluster;
 mod network;
@@ -24,15 +24,15 @@ pub use cluster::{Cluster, Trust};
 pub use network::{Limits, TrustedProxies};
 pub use source::Environment;
 
-/// The file that is read when it exists and `--config` names no other.
+/// The settings file without `--config`, if it exists.
 pub const FILE_DEFAULT: &str = "agent-keys.toml";
-/// How long an event of the audit log is kept: a year, and some weeks to look at the same month of the year before.
+/// Default retention of audit events: a year, and some weeks to compare with the same month of the year before.
 pub const AUDIT_RETENTION_DAYS: u32 = 400;
 
-/// Everything the application is told from outside.
+/// All settings.
 #[derive(Debug)]
 pub struct Config {
-    /// `listen`, `AGENT_KEYS_LISTEN`: where browsers connect. Default `127.0.0.1:5680`; port 0 picks a free one.
+    /// `listen`, `AGENT_KEYS_LISTEN`: address for browsers. Default `127.0.0.1:5680`; port 0 picks a free one.
     pub listen: SocketAddr,
     /// `tls.cert_file` and `tls.key_file`, `AGENT_KEYS_TLS_CERT_FILE` and `AGENT_KEYS_TLS_KEY_FILE`:
     /// PEM files; both or neither. Default: plain HTTP.
@@ -51,34 +51,32 @@ pub struct Config {
     /// `connections_max`, `AGENT_KEYS_CONNECTIONS_MAX`: connections of browsers that may be open at once. Default 512.
     /// The other limits are no settings.
     pub limits: Limits,
-    /// `metrics.listen`, `AGENT_KEYS_METRICS_LISTEN`: an address of its own where `/metrics` is answered. It asks
-    /// nobody who they are. Default: nowhere.
+    /// `metrics.listen`, `AGENT_KEYS_METRICS_LISTEN`: address of a listener for `/metrics`, without authentication.
+    /// Default: none.
     pub metrics_listen: Option<SocketAddr>,
-    /// `data_dir`, `AGENT_KEYS_DATA_DIR`: databases and keys. Default `./data`; made if missing.
+    /// `data_dir`, `AGENT_KEYS_DATA_DIR`: databases and keys. Default `./data`; created if missing.
     pub data_dir: PathBuf,
     /// `database_url`, `AGENT_KEYS_DATABASE_URL` (a secret): `sqlite://…` or `postgres://…`.
     /// Default: `agent-keys.db` in the data directory.
     pub database_url: Option<SecretString>,
     /// `server_key`, `AGENT_KEYS_SERVER_KEY` (a secret): at least 32 characters that seal sessions; processes that
-    /// share a database share it. Default: made on the first start, in `server.key` in the data directory.
+    /// share a database share it. Default: generated on the first start, in `server.key` in the data directory.
     pub server_key: Option<SecretString>,
-    /// Which Elasticsearch.
     pub elasticsearch: Elasticsearch,
     /// `service.username` and `service.password`, `AGENT_KEYS_SERVICE_USERNAME` and `AGENT_KEYS_SERVICE_PASSWORD`
-    /// (a secret): a user with `manage_api_key` in whose name keys that nobody has the secret of are found and
-    /// revoked every minute. Default: none; that waits for the next person who opens the list.
+    /// (a secret): a user with `manage_api_key`, as which keys whose secret was lost are found and revoked every
+    /// minute. Default: none; then this happens when a user opens the list.
     pub service: Option<Credential>,
-    /// No setting: only tests take it away.
+    /// Not a setting; only for tests.
     #[doc(hidden)]
     pub durability: Durability,
-    /// How rights are judged.
     pub access: Access,
     /// `log`, `AGENT_KEYS_LOG`: what is logged, as in `info` or `server=debug,info`. Default `info`.
     pub log: String,
     /// `log_format`, `AGENT_KEYS_LOG_FORMAT`: `text` or `json`. Default `text`.
     pub log_format: LogFormat,
-    /// `audit_log`, `AGENT_KEYS_AUDIT_LOG`: where each event of the audit log is also written as a line of JSON, for
-    /// a collector: `stdout`, or the path of a file that is appended to. Default: nowhere.
+    /// `audit_log`, `AGENT_KEYS_AUDIT_LOG`: output of each audit event as a line of JSON, for a collector:
+    /// `stdout`, or the path of a file that is appended to. Default: none.
     pub audit_log: Option<AuditDestination>,
     /// `audit_retention_days`, `AGENT_KEYS_AUDIT_RETENTION_DAYS`: the age at which events of the audit log are
     /// removed. Default [`AUDIT_RETENTION_DAYS`].
@@ -94,34 +92,31 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// Which Elasticsearch.
+/// The embedded engine, or a cluster.
 #[derive(Debug)]
 pub enum Elasticsearch {
-    /// Our own engine.
     Embedded {
-        /// `embedded.listen`, `AGENT_KEYS_EMBEDDED_LISTEN`: where APM Server finds it. Default `127.0.0.1:9200`;
+        /// `embedded.listen`, `AGENT_KEYS_EMBEDDED_LISTEN`: address for APM Server. Default `127.0.0.1:9200`;
         /// port 0 picks a free one.
         listen: SocketAddr,
         /// `ELASTIC_PASSWORD` (a secret, only from the environment): the first password of `elastic`.
         /// Default: generated, and printed once.
         elastic_password: Option<SecretString>,
     },
-    /// A cluster.
     Cluster(Box<Cluster>),
 }
 
-/// How rights are judged.
+/// Additional privileges of Kibana.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// `access.kibana_feature`, `AGENT_KEYS_ACCESS_KIBANA_FEATURE`: `require` or `ignore`. Default `require`.
     pub kibana_feature: KibanaFeature,
-    /// `access.kibana_space`, `AGENT_KEYS_ACCESS_KIBANA_SPACE`: the space the Kibana privilege is asked for, or
-    /// `*` for any space that the person's roles name.
-    /// Default `default`.
+    /// `access.kibana_space`, `AGENT_KEYS_ACCESS_KIBANA_SPACE`: the space for which the Kibana privilege is checked,
+    /// or `*` for any space that the user's roles name. Default `default`.
     pub kibana_space: String,
 }
 
-/// Whether Kibana's own gate counts here as well.
+/// Check of Kibana's own feature privilege.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KibanaFeature {
     /// Reading needs `feature_apm.read` or better, changing `feature_apm.all`, as in Kibana.
@@ -130,10 +125,9 @@ pub enum KibanaFeature {
     Ignore,
 }
 
-/// How log lines are written.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
     Text,
     /// One JSON object a line.
     Json,
@@ -158,56 +152,43 @@ pub enum Durability {
     MissedByTests,
 }
 
-/// Settings that cannot be used. Each names the setting.
+/// Invalid settings. Each error names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The settings file cannot be read.
     #[error("cannot read the settings file {path}: {source}", path = path.display())]
     File {
-        /// Which file.
         path: PathBuf,
-        /// Why.
         source: std::io::Error,
     },
-    /// The settings file is not TOML.
     #[error("the settings file {path} is not TOML: line {line}", path = path.display())]
     NotToml {
-        /// Which file.
         path: PathBuf,
-        /// Where; the text itself may be a secret.
+        /// The text itself may be a secret, so only the line is shown.
         line: usize,
     },
-    /// Nobody knows this setting.
     #[error("unknown setting: {0}")]
     Unknown(String),
-    /// The setting cannot be used.
     #[error("{name}: {reason}")]
     Invalid {
-        /// The setting, as it was given.
+        /// The setting as it was given.
         name: String,
-        /// What it should be.
+        /// The expected form.
         reason: &'static str,
     },
-    /// A secret's file cannot be read.
     #[error("{name}: cannot read the file it names: {source}")]
     SecretFile {
-        /// The setting, as it was given.
+        /// The setting as it was given.
         name: String,
-        /// Why.
         source: std::io::Error,
     },
-    /// A secret was given twice, as a value and as a file.
     #[error("{0} is given both as a value and as a file; give one")]
     Twice(String),
-    /// One of two settings that need each other.
     #[error("{given} is set and {missing} is not; give both or neither")]
     Half {
-        /// What is there.
         given: &'static str,
-        /// What is not.
         missing: &'static str,
     },
-    /// Plain HTTP where others could listen in.
+    /// Plain HTTP on an address beyond this machine.
     #[error(
         "AGENT_KEYS_LISTEN is {0}: plain HTTP beyond this machine would show passwords and keys to anyone on the \
          way. Set AGENT_KEYS_TLS_CERT_FILE and AGENT_KEYS_TLS_KEY_FILE, or AGENT_KEYS_INSECURE_HTTP=true if \
@@ -217,7 +198,7 @@ pub enum Error {
 }
 
 impl Config {
-    /// Reads the settings. `file` must exist if it is named; otherwise [`FILE_DEFAULT`] is read when it is there.
+    /// Reads the settings. A named `file` must exist; otherwise [`FILE_DEFAULT`] is read if it exists.
     pub fn read(file: Option<&Path>, environment: &Environment) -> Result<Self, Error> {
         let mut values = Values::read(file, environment)?;
         let config = Self {
@@ -255,7 +236,7 @@ impl Config {
         Ok(config)
     }
 
-    /// The embedded engine's own database.
+    /// Database file of the embedded engine.
     pub fn engine_file(&self) -> PathBuf {
         self.data_dir.join("engine.db")
     }
@@ -275,7 +256,7 @@ fn tls_files(values: &mut Values) -> Result<Option<TlsFiles>, Error> {
     )
 }
 
-/// A certificate and its key, each as it was given and with the name of its setting: both or neither.
+/// Certificate and key, each with the name of its setting: both or neither.
 fn pair_of_files(
     (cert, cert_setting): (Option<(String, String)>, &'static str),
     (key, key_setting): (Option<(String, String)>, &'static str),
@@ -338,7 +319,7 @@ fn public_url(values: &mut Values) -> Result<Option<Url>, Error> {
 }
 
 fn limits(values: &mut Values) -> Result<Limits, Error> {
-    /// Fewer would lock out one person with two browsers; no machine has files for more.
+    /// Fewer would lock out a user with two browsers; more would exceed the file descriptors of any machine.
     const RANGE: RangeInclusive<usize> = 16..=100_000;
     let limits = Limits::default();
     let Some((name, text)) = values.named_text("connections_max") else {
@@ -356,7 +337,7 @@ fn limits(values: &mut Values) -> Result<Limits, Error> {
 }
 
 fn audit_retention_days(values: &mut Values) -> Result<u32, Error> {
-    /// Less than a month tells nothing of an incident by the time it is found; a hundred years are as good as ever.
+    /// Incidents are often found after weeks, so less than a month is rejected. A hundred years are as good as forever.
     const RANGE: RangeInclusive<u32> = 30..=36_500;
     let Some((name, text)) = values.named_text("audit_retention_days") else {
         return Ok(AUDIT_RETENTION_DAYS);
@@ -408,7 +389,7 @@ fn elasticsearch(values: &mut Values) -> Result<Elasticsearch, Error> {
     })
 }
 
-/// The address of an Elasticsearch, with a slash at its end. `no_user` says why it holds no user.
+/// Parses a URL of Elasticsearch and appends a slash. `no_user` is the error for a URL with user or password.
 fn elasticsearch_url(name: String, text: &str, no_user: &'static str) -> Result<Url, Error> {
     let invalid = |reason| Error::Invalid {
         name: name.clone(),
@@ -426,7 +407,7 @@ fn elasticsearch_url(name: String, text: &str, no_user: &'static str) -> Result<
     if url.query().is_some() || url.fragment().is_some() {
         return Err(invalid("leave out ? and #"));
     }
-    // With a slash at its end, the path is kept when an operation's path is joined to it.
+    // With the slash, the path is kept when the path of an operation is joined to it.
     if !url.path().ends_with('/') {
         let path = format!("{}/", url.path());
         url.set_path(&path);

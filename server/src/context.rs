@@ -3,7 +3,7 @@
 use crate::{
     access::{Gate, Grant, Permission, Permissions, RecentPassword},
     agent_keys::elsewhere,
-    audit::{Origin, Stamp},
+    audit::{EventContext, EventSource},
     clock::Clock,
     elasticsearch::{self, Connection, Elasticsearch},
     error::Error,
@@ -214,11 +214,11 @@ impl RequestContext {
     }
 
     /// Time and origin of an audit event of this request.
-    pub fn stamp(&self) -> Stamp {
-        Stamp {
+    pub fn stamp(&self) -> EventContext {
+        EventContext {
             at: self.state.clock.now(),
             request_id: self.request.id.clone(),
-            origin: Origin {
+            origin: EventSource {
                 address: self.request.client.address,
                 session: self.session().ok().map(|session| session.id_hash.clone()),
             },

@@ -4,7 +4,7 @@ pub mod connection;
 
 use crate::{
     access, agent_keys,
-    audit::{Origin, Stamp},
+    audit::{self, EventContext, EventSource},
     context::{AppState, RequestContext},
     credential::Credential,
     error::Error,
@@ -47,7 +47,7 @@ pub async fn tidy(state: &Arc<AppState>, service: Option<&Credential>) {
     report("sessions", expire_sessions(state).await);
     report("attempts to sign in", forget_attempts(state).await);
     report("unseen secrets", note_unseen_secrets(state).await);
-    report("old events", cut_old_events(state).await);
+    report("old events", delete_expired_events(state).await);
     if let Some(credential) = service {
         report("open operations", reconcile(state, credential).await);
     }
@@ -80,17 +80,8 @@ async fn note_unseen_secrets(state: &AppState) -> Result<(), Error> {
     Ok(())
 }
 
-/// Once a day, some at a time, so that nobody waits long for a writer.
-async fn cut_old_events(state: &AppState) -> Result<(), Error> {
-    const ROWS_MAX: i64 = 10_000;
-    let stamp = stamp(state)?;
-    let kept_ms = i64::from(state.audit_retention_days) * DAY_MS;
-    let before = stamp.at.plus_ms(-kept_ms);
-    let due = before.plus_ms(-DAY_MS);
-    state
-        .store
-        .cut_audit_events(due, before, ROWS_MAX, &stamp)
-        .await?;
+async fn delete_expired_events(state: &AppState) -> Result<(), Error> {
+    audit::retention::delete_expired(state, &stamp(state)?).await?;
     Ok(())
 }
 
@@ -119,12 +110,12 @@ async fn reconcile(state: &Arc<AppState>, credential: &Credential) -> Result<(),
     Ok(())
 }
 
-pub(crate) fn stamp(state: &AppState) -> Result<Stamp, Error> {
+pub(crate) fn stamp(state: &AppState) -> Result<EventContext, Error> {
     let name = state.random.identifier(&state.clock)?;
-    Ok(Stamp {
+    Ok(EventContext {
         at: state.clock.now(),
         request_id: RequestId::new(&name),
-        origin: Origin::default(),
+        origin: EventSource::default(),
     })
 }
 

@@ -3,9 +3,9 @@
 //! * [`config`]: the settings, read once.
 //! * [`application`]: everything put together, started and stopped.
 //! * [`http`] and [`backend`]: the web, and the pages' backend. Both call
-//! * the use cases: [`agent_keys`], [`users`], [`role`], [`apm`], [`audit_log`], [`sessions`], [`viewer`]. Each takes a
+//! * the use cases: [`agent_keys`], [`users`], [`role`], [`apm`], [`audit`], [`sessions`], [`viewer`]. Each takes a
 //!   [`context::RequestContext`], changes Elasticsearch through the ledger, and uses
-//! * [`access`] (permissions), [`store`] (SQL), [`elasticsearch`] (the client) and [`audit`] (the trail).
+//! * [`access`] (permissions), [`store`] (SQL), [`elasticsearch`] (the client) and [`audit`] (the audit log).
 //!
 //! Each of the lower modules has its own error type; the use cases have [`error::Error`], which also decides what the
 //! browser learns.
@@ -15,7 +15,6 @@ pub mod agent_keys;
 pub mod apm;
 pub mod application;
 pub mod audit;
-pub mod audit_log;
 pub mod backend;
 pub mod backup;
 pub mod clock;

@@ -5,8 +5,11 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use secrecy::ExposeSecret;
 use server::{
     application::Application,
-    audit::{Trail, anchor::Anchors},
-    audit_log::verify::{Verified, verify},
+    audit::{
+        AuditWriter,
+        anchors::Anchors,
+        verify::{Verified, verify},
+    },
     backup,
     clock::Clock,
     config::{AuditDestination, Config, Elasticsearch, Environment, LogFormat},
@@ -77,7 +80,7 @@ async fn main() -> ExitCode {
             eprintln!("agent-keys: {error}");
             let mut cause = error.source();
             while let Some(inner) = cause {
-                // Many sentences already end with their cause.
+                // Many messages already end with their cause.
                 if !error.to_string().contains(&inner.to_string()) {
                     eprintln!("  because: {inner}");
                 }
@@ -113,12 +116,12 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     begin_logging(&config)?;
-    leave_no_core_dump();
+    disable_core_dumps();
     // Before anything is started, so that a signal in the first moments is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let base_path = config.base_path.clone();
-    // Standard output then holds the lines of the audit log alone, and its reader may be slow or gone.
+    // With the audit log on standard output, it holds only those lines, and its reader may be slow or gone.
     let mut announce: Box<dyn Write> = match config.audit_log {
         Some(AuditDestination::Stdout) => Box::new(io::stderr()),
         _ => Box::new(io::stdout()),
@@ -150,15 +153,15 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     tracing::info!("stopping");
     tokio::select! {
         () = application.stop() => {}
-        // Whoever asks twice does not want to wait.
+        // A second signal ends the process at once.
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     Ok(())
 }
 
-/// A core dump would hold passwords and new keys. Where the kernel does not let us forbid it, it is only said.
-fn leave_no_core_dump() {
+/// Disables core dumps, which would hold passwords and new keys.
+fn disable_core_dumps() {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -184,9 +187,9 @@ async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {
         Some(key) => ServerKey::given(key),
         None => ServerKey::load(&config.data_dir)?,
     };
-    let trail = Trail::new(key.audit_key()?, Random::default());
+    let audit_writer = AuditWriter::new(key.audit_key()?, Random::default());
     let url = config.database_url.as_ref();
-    let store = Store::open_to_read(url, &config.data_dir, trail).await?;
+    let store = Store::open_to_read(url, &config.data_dir, audit_writer).await?;
     let anchors = Anchors::new(&config.data_dir).read()?;
     let verified = verify(&store, &anchors).await;
     store.close().await;

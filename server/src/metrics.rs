@@ -1,8 +1,7 @@
-//! What this process counts, for whoever watches it.
+//! Counters and histograms of this process.
 //!
-//! Labels come from closed sets: a route's template, a status, an operation, an outcome. No name of a person or a
-//! key, no id and no address is ever among them: there are as many series after a year as on the first day, and
-//! nobody learns from them who did what.
+//! Labels come from closed sets: route template, status, operation, outcome. They never hold a user, key, id or address.
+//! So the number of series stays constant, and metrics reveal no user's actions.
 
 use http::StatusCode;
 use prometheus_client::{
@@ -11,7 +10,7 @@ use prometheus_client::{
 };
 use std::time::Duration;
 
-/// Where durations are told apart, in seconds.
+/// Upper bounds of the histogram buckets.
 const BUCKETS_SECONDS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0,
 ];
@@ -22,16 +21,14 @@ fn durations<L: Clone + std::hash::Hash + Eq>() -> Durations<L> {
     Family::new_with_constructor(|| Histogram::new(BUCKETS_SECONDS))
 }
 
-/// How an attempt to sign in ended.
+/// Outcome of a sign-in attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignIn {
-    /// Name and password are right.
     Accepted,
-    /// Name or password is wrong.
     Rejected,
-    /// Too many attempts before it.
+    /// Too many attempts before.
     Paused,
-    /// Elasticsearch or our own storage could not be asked.
+    /// Elasticsearch or the database failed.
     Failed,
 }
 
@@ -46,7 +43,7 @@ impl SignIn {
     }
 }
 
-/// Requests and sign-ins. Clones share what they count.
+/// Counters of requests and sign-ins. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     requests: Family<[(&'static str, String); 2], Counter>,
@@ -65,7 +62,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A request was answered. `route` is the template, never the address itself.
+    /// Counts a response. `route` is the template, never the path itself.
     pub fn answered(&self, route: &str, status: StatusCode, took: Duration) {
         let route = ("route", route.to_owned());
         self.request_durations
@@ -75,13 +72,12 @@ impl Metrics {
         self.requests.get_or_create(&[route, status]).inc();
     }
 
-    /// Somebody tried to sign in.
+    /// Counts a sign-in attempt.
     pub fn sign_in(&self, outcome: SignIn) {
         let label = [("outcome", outcome.label())];
         self.sign_ins.get_or_create(&label).inc();
     }
 
-    /// Names what is counted here.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "http_requests",
@@ -101,7 +97,7 @@ impl Metrics {
     }
 }
 
-/// Calls of Elasticsearch. Clones share what they count.
+/// Counters of Elasticsearch calls. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Calls {
     calls: Family<[(&'static str, &'static str); 2], Counter>,
@@ -118,7 +114,7 @@ impl Default for Calls {
 }
 
 impl Calls {
-    /// Elasticsearch was asked.
+    /// Counts a call.
     pub fn ended(&self, operation: &'static str, outcome: &'static str, took: Duration) {
         let operation = ("operation", operation);
         self.durations
@@ -128,7 +124,6 @@ impl Calls {
         self.calls.get_or_create(&labels).inc();
     }
 
-    /// Names what is counted here.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "elasticsearch_calls",

@@ -8,7 +8,6 @@
 
 mod apm_settings;
 mod audit;
-mod audit_forwarding;
 mod migrations;
 mod open;
 mod operations;
@@ -18,11 +17,10 @@ mod sessions;
 mod sign_in_attempts;
 mod write;
 
-use crate::{audit::Trail, random::RandomError};
+use crate::{audit::AuditWriter, random::RandomError};
 use sqlx::AnyPool;
 
-pub use audit::{AuditCut, AuditHead, StoredEvent};
-pub use audit_forwarding::ForwardingLock;
+pub use audit::{AuditHead, ForwardingLock, RetentionMark, StoredEvent};
 #[doc(hidden)]
 pub use open::OpenError;
 pub(crate) use open::{make_private_dir, sqlite_path};
@@ -40,7 +38,7 @@ pub struct Store {
     readers: AnyPool,
     writer: AnyPool,
     engine: Engine,
-    trail: Trail,
+    audit_writer: AuditWriter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +78,8 @@ impl Store {
     }
 
     /// What events are written down with.
-    pub fn trail(&self) -> &Trail {
-        &self.trail
+    pub fn audit_writer(&self) -> &AuditWriter {
+        &self.audit_writer
     }
 
     /// Waits for what is running, and closes every connection.

@@ -15,7 +15,7 @@ use app::model::{
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use server::audit_log::verify::verify;
+use server::audit::verify::verify;
 use std::collections::BTreeSet;
 
 const HOSTILE: &str = "a\r\nb\u{1b}[31m\",\"outcome\":\"success";
@@ -436,7 +436,7 @@ async fn an_exports_lines_are_the_bytes_that_the_chain_covers() {
             .and_then(|line| line.rsplit_once(",\"mac\":\""))
             .unwrap();
         assert_eq!(record, event.record);
-        assert_eq!(mac, app.store().trail().key().mac(&previous, record));
+        assert_eq!(mac, app.store().audit_writer().key().mac(&previous, record));
         previous = mac.to_owned();
     }
     let last = events.last().unwrap();

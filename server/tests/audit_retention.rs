@@ -8,8 +8,10 @@ use crate::support::{
 };
 use app::model::timestamp::DAY_MS;
 use server::{
-    audit::anchor::Anchor,
-    audit_log::verify::{Error, Wrong, verify},
+    audit::{
+        anchors::Anchor,
+        verify::{Error, Wrong, verify},
+    },
     housekeeping,
     store::StoredEvent,
 };

@@ -6,7 +6,7 @@ use crate::support::{
     events::{intent, stamp},
     requirement, soak,
 };
-use server::audit_log::verify::verify;
+use server::audit::verify::verify;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},

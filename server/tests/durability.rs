@@ -18,7 +18,7 @@ use app::model::{
 use http::StatusCode;
 use server::{
     application::Application,
-    audit_log::verify::verify,
+    audit::verify::verify,
     clock::Clock,
     config::{Config, Durability, Elasticsearch},
     store::Store,
@@ -309,7 +309,7 @@ async fn migrations_done(database: &Path) -> i64 {
 }
 
 #[tokio::test]
-async fn an_update_that_was_killed_in_its_middle_is_completed_by_the_next_start() {
+async fn killed_migration_is_completed_by_the_next_start() {
     let rounds = soak(8, 200);
     let mut random = seeded();
     let directory = tempfile::tempdir().unwrap();
@@ -332,6 +332,14 @@ async fn an_update_that_was_killed_in_its_middle_is_completed_by_the_next_start(
         }
         let _ = child.kill();
         let _ = child.wait();
+        // The kill comes late. The log is only appended to, so its first bytes are what a kill at `moment` leaves.
+        let written = std::fs::OpenOptions::new()
+            .write(true)
+            .open(data_dir.join(format!("{DATABASE}-wal")));
+        if let Ok(written) = written {
+            let length = written.metadata().unwrap().len();
+            written.set_len(length.min(moment)).unwrap();
+        }
         let done = migrations_done(&data_dir.join(DATABASE)).await;
         in_the_middle += usize::from(done < all);
         assert!(starts(&data_dir), "round {round}, {}", random.get_seed());

@@ -12,8 +12,7 @@ use server::{
     access::{
         Gate, Grant, Identity, Permission, Permissions, RecentPassword, VerifiedPassword, identify,
     },
-    audit::{Action, Event, Origin, Outcome, Stamp, Target},
-    audit_log::verify::verify,
+    audit::{Action, Event, EventContext, EventSource, Outcome, Target, verify::verify},
     config::{Access, KibanaFeature},
     credential::Credential,
     elasticsearch::Elasticsearch,
@@ -62,10 +61,10 @@ async fn the_story_on_postgresql() {
 
 async fn tell(store: Store) {
     let (proof, grant) = proof_and_grant().await;
-    let stamp = |after_ms: i64| Stamp {
+    let stamp = |after_ms: i64| EventContext {
         at: NOW.plus_ms(after_ms),
         request_id: RequestId::new("request-1"),
-        origin: Origin::default(),
+        origin: EventSource::default(),
     };
     store.ping().await.unwrap();
 
@@ -107,14 +106,9 @@ async fn tell(store: Store) {
             .touched_at,
         NOW.plus_ms(500)
     );
-    let event = Event {
-        actor: Some(proof.identity()),
-        action: Action::UserLogout,
-        outcome: Outcome::Success,
-        target: Target::default(),
-        operation: None,
-        details: json!({ "reason": "signed_out" }),
-    };
+    let event = Event::new(Action::UserLogout)
+        .by(proof.identity())
+        .details(json!({ "reason": "signed_out" }));
     let count = async |touched| {
         store
             .count_sessions(NOW.plus_ms(touched), NOW)
@@ -316,10 +310,10 @@ async fn tell(store: Store) {
 
 /// A revocation that Elasticsearch could not pass to its caches is found until `since` passes it. Two events.
 async fn tell_of_revocations_in_cache(store: &Store, grant: &Grant) {
-    let stamp = |after_ms: i64| Stamp {
+    let stamp = |after_ms: i64| EventContext {
         at: NOW.plus_ms(after_ms),
         request_id: RequestId::new("request-3"),
-        origin: Origin::default(),
+        origin: EventSource::default(),
     };
     let target = Target {
         id: Some("revoked-here".to_owned()),
@@ -360,15 +354,15 @@ async fn tell_of_revocations_in_cache(store: &Store, grant: &Grant) {
 
 /// What is too old goes, and what is left verifies. Without it, nothing may be removed.
 async fn tell_of_old_events(store: &Store) {
-    let stamp = Stamp {
+    let stamp = EventContext {
         at: NOW.plus_ms(1_000_000),
         request_id: RequestId::new("request-3"),
-        origin: Origin::default(),
+        origin: EventSource::default(),
     };
-    assert_eq!(store.audit_cut().await.unwrap(), None);
+    assert_eq!(store.retention_mark().await.unwrap(), None);
     let cut = async |before| {
         store
-            .cut_audit_events(before, before, 5, &stamp)
+            .delete_expired_events(before, before, 5, &stamp)
             .await
             .unwrap()
     };
@@ -377,7 +371,7 @@ async fn tell_of_old_events(store: &Store) {
     let before = verify(store, &[]).await.unwrap();
     assert_eq!(cut(first.plus_ms(1)).await, 1);
     assert_eq!(cut(stamp.at).await, 5);
-    assert_eq!(store.audit_cut().await.unwrap().unwrap().sequence, 6);
+    assert_eq!(store.retention_mark().await.unwrap().unwrap().sequence, 6);
     let after = verify(store, &[]).await.unwrap();
     // Two events about it.
     assert_eq!(
@@ -388,10 +382,10 @@ async fn tell_of_old_events(store: &Store) {
 
 /// A key's secret on its way, and operations whose end nobody saw. Seven events.
 async fn tell_of_delivery(store: &Store, grant: &Grant) {
-    let stamp = |after_ms: i64| Stamp {
+    let stamp = |after_ms: i64| EventContext {
         at: NOW.plus_ms(after_ms),
         request_id: RequestId::new("request-2"),
-        origin: Origin::default(),
+        origin: EventSource::default(),
     };
     let key = |id: &str| KeyId::parse(id).unwrap();
     // The key of the story so far was made; it is sent once, seen once.
@@ -514,10 +508,10 @@ async fn tell_of_failed_sign_ins(store: &Store) {
 /// The session that stayed, and others: renewed, listed, ended from elsewhere, and over.
 async fn tell_of_sessions(store: Store) {
     let (proof, grant) = proof_and_grant().await;
-    let stamp = |after_ms: i64| Stamp {
+    let stamp = |after_ms: i64| EventContext {
         at: NOW.plus_ms(after_ms),
         request_id: RequestId::new("request-2"),
-        origin: Origin::default(),
+        origin: EventSource::default(),
     };
     let new = |id_hash| NewSession {
         id_hash,

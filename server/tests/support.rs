@@ -22,7 +22,7 @@ use reqwest::redirect;
 use serde::de::DeserializeOwned;
 use server::{
     application::Application,
-    audit::Trail,
+    audit::AuditWriter,
     clock::Clock,
     config::{
         Access, AuditDestination, Config, Durability, Elasticsearch, KibanaFeature, Limits,
@@ -78,9 +78,9 @@ pub(crate) struct Setup {
 }
 
 /// What events are written down with where no application does it.
-pub(crate) fn trail() -> Trail {
+pub(crate) fn trail() -> AuditWriter {
     let key = ServerKey::given("a key for tests, with enough characters".into());
-    Trail::new(key.audit_key().unwrap(), Random::default())
+    AuditWriter::new(key.audit_key().unwrap(), Random::default())
 }
 
 impl App {

@@ -1,21 +1,21 @@
-//! The code that ties an event to the one before it.
+//! The MAC that ties an event to the event before.
 //!
 //! `mac = HMAC-SHA256(key, len‖version ‖ len‖previous ‖ len‖record)`: `len` is the length in bytes as 64 bits, big
-//! end first; `version` is `1`; `previous` is the code of the event before, as it is stored (64 hexadecimal digits),
-//! or what the chain begins with; `record` is the event's line as it is stored. The lengths are there so that no two
-//! triples have the same bytes. The key is derived from the server's key and is never in the database.
+//! endian; `version` is `1`; `previous` is the stored MAC of the event before (64 hexadecimal digits), or empty for the
+//! first; `record` is the stored line. With the lengths, no two triples have the same bytes. The key is derived from the
+//! server key and is never in the database.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt::{self, Write};
 use zeroize::Zeroizing;
 
-/// The bytes of the key: those of one block of SHA-256.
+/// Length of the key: one block of SHA-256.
 pub const KEY_BYTES: usize = 64;
 const VERSION: &str = "1";
 const SESSION_DIGITS: usize = 16;
 
-/// The key of the chain. Does not print.
+/// The key of the chain. `Debug` does not print it.
 #[derive(Clone)]
 pub struct AuditKey(Zeroizing<[u8; KEY_BYTES]>);
 
@@ -26,22 +26,22 @@ impl fmt::Debug for AuditKey {
 }
 
 impl AuditKey {
-    /// The key of these bytes.
     pub fn new(bytes: Zeroizing<[u8; KEY_BYTES]>) -> Self {
         Self(bytes)
     }
 
-    /// The code of an event, in hexadecimal digits.
+    /// The MAC of an event, in hexadecimal digits.
     pub fn mac(&self, previous: &str, record: &str) -> String {
         self.code(&[VERSION, previous, record])
     }
 
-    /// The code of a cut after this event, in hexadecimal digits: that the beginning is gone was our own doing.
-    pub fn cut_code(&self, sequence: i64, mac: &str) -> String {
+    /// The code of a retention mark after this event, in hexadecimal digits. It proves that the application removed the
+    /// events up to it.
+    pub fn retention_code(&self, sequence: i64, mac: &str) -> String {
         self.code(&["cut", &sequence.to_string(), mac])
     }
 
-    /// A name for a session that tells its events apart and nothing else.
+    /// A pseudonym of a session, by which its events belong together.
     pub fn session_ref(&self, id_hash: &str) -> String {
         let mut code = self.code(&["session", id_hash]);
         code.truncate(SESSION_DIGITS);
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_splits_of_the_same_bytes_have_the_same_code() {
+    fn code_depends_on_key_and_on_each_part() {
         let key = AuditKey::new(Zeroizing::new([7; KEY_BYTES]));
         let code = key.mac("ab", "c");
         assert_eq!(code.len(), 64);
@@ -77,7 +77,7 @@ mod tests {
         assert_ne!(code, key.mac("", "abc"));
         let other = AuditKey::new(Zeroizing::new([8; KEY_BYTES]));
         assert_ne!(code, other.mac("ab", "c"));
-        assert_ne!(key.cut_code(1, "ab"), key.cut_code(2, "ab"));
-        assert_ne!(key.cut_code(1, "ab"), key.mac("1", "ab"));
+        assert_ne!(key.retention_code(1, "ab"), key.retention_code(2, "ab"));
+        assert_ne!(key.retention_code(1, "ab"), key.mac("1", "ab"));
     }
 }

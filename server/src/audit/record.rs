@@ -1,142 +1,138 @@
-//! An event as the line that is written down: JSON in the names of the Elastic Common Schema.
+//! An event as a line of JSON in the names of the Elastic Common Schema, and the columns that index it.
 
-use super::{Action, Event, Stamp};
+use super::{Action, Event, EventContext, Target};
 use app::model::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
+use std::ops::Range;
+use time::{Date, Month, Time};
 
 const ECS_VERSION: &str = "8.17.0";
 
-/// What of an event is also in columns of its own, to search by.
+/// JSON pointers of the target, by kind: user, API key, role.
+const TARGETS: [&str; 3] = ["/user/target", "/agent_keys/api_key", "/agent_keys/role"];
+
+/// Columns of an event, copied from its record to search by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Columns {
-    /// Its place: 1, 2, 3, without gaps.
+pub struct EventIndex {
+    /// 1, 2, 3 … without gaps.
     pub sequence: i64,
-    /// When.
     pub at: Timestamp,
-    /// Who; `None` when nobody was signed in.
+    /// User name of the actor.
     pub actor: Option<String>,
-    /// The realm of who did it.
     pub actor_realm: Option<String>,
-    /// What.
     pub action: String,
-    /// How it ended.
     pub outcome: String,
-    /// Elasticsearch's id of what it was done to.
+    /// Elasticsearch's id of the target.
     pub target_id: Option<String>,
-    /// The name of what it was done to.
     pub target_name: Option<String>,
-    /// The operation that links an intent with its outcome.
+    /// Id of the operation, which the events of intent and outcome share.
     pub operation: Option<String>,
-    /// In which request.
     pub request_id: String,
-    /// Whatever else is known, as JSON.
+    /// Details as JSON.
     pub details: String,
 }
 
-impl Columns {
-    /// The columns of an event.
-    pub fn of(sequence: i64, event: &Event<'_>, stamp: &Stamp) -> Self {
-        Self {
-            sequence,
-            at: stamp.at,
-            actor: event.actor.map(|actor| actor.username.clone()),
-            actor_realm: event.actor.map(|actor| actor.realm.clone()),
-            action: event.action.name().to_owned(),
-            outcome: event.outcome.name().to_owned(),
-            target_id: event.target.id.clone(),
-            target_name: event.target.name.clone(),
-            operation: event.operation.map(str::to_owned),
-            request_id: stamp.request_id.as_str().to_owned(),
-            details: event.details.to_string(),
-        }
-    }
-
-    /// Whether this line says the same as the columns. The line is what the chain protects; the columns are what
-    /// people search.
-    pub fn agree_with(&self, record: &Value) -> bool {
-        let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+impl EventIndex {
+    /// Reads the columns from a record. `None` if the record is not one of ours.
+    ///
+    /// The chain protects the record, and users search the columns, so both must agree.
+    pub fn from_record(record: &Value) -> Option<Self> {
+        let text = |pointer: &str| Some(record.pointer(pointer)?.as_str()?.to_owned());
         let target = |part: &str| {
             TARGETS
                 .iter()
-                .find_map(|place| text(&format!("{place}/{part}")))
+                .find_map(|pointer| text(&format!("{pointer}/{part}")))
         };
-        let details: Option<Value> = serde_json::from_str(&self.details).ok();
-        record.pointer("/event/sequence") == Some(&json!(self.sequence))
-            && text("/@timestamp") == Some(self.at.iso_ms().as_str())
-            && text("/user/name") == self.actor.as_deref()
-            && text("/agent_keys/authn/realm") == self.actor_realm.as_deref()
-            && text("/event/action") == Some(self.action.as_str())
-            && text("/event/outcome") == Some(self.outcome.as_str())
-            && target("id") == self.target_id.as_deref()
-            && target("name") == self.target_name.as_deref()
-            && text("/agent_keys/op/id") == self.operation.as_deref()
-            && text("/trace/id") == Some(self.request_id.as_str())
-            && record.pointer("/agent_keys/details") == details.as_ref()
+        Some(Self {
+            sequence: record.pointer("/event/sequence")?.as_i64()?,
+            at: parse_timestamp(&text("/@timestamp")?)?,
+            actor: text("/user/name"),
+            actor_realm: text("/agent_keys/authn/realm"),
+            action: text("/event/action")?,
+            outcome: text("/event/outcome")?,
+            target_id: target("id"),
+            target_name: target("name"),
+            operation: text("/agent_keys/op/id"),
+            request_id: text("/trace/id")?,
+            details: record.pointer("/agent_keys/details")?.to_string(),
+        })
     }
 }
 
-/// What is known beyond the columns.
+/// Reads exactly the form of [`Timestamp::iso_ms`], such as `2026-12-14T10:42:07.042Z`.
+fn parse_timestamp(text: &str) -> Option<Timestamp> {
+    let number = |range: Range<usize>| text.get(range)?.parse::<u16>().ok();
+    let small = |range: Range<usize>| u8::try_from(number(range)?).ok();
+    let month = Month::try_from(small(5..7)?).ok()?;
+    let date = Date::from_calendar_date(number(0..4)?.into(), month, small(8..10)?).ok()?;
+    let time = Time::from_hms_milli(
+        small(11..13)?,
+        small(14..16)?,
+        small(17..19)?,
+        number(20..23)?,
+    );
+    let utc = date.with_time(time.ok()?).assume_utc();
+    let at = Timestamp(utc.unix_timestamp() * 1_000 + i64::from(utc.millisecond()));
+    (at.iso_ms() == text).then_some(at)
+}
+
+/// Parts of a record that no column holds.
 #[derive(Debug, Default)]
-pub struct More {
-    /// The event's own identifier.
+pub struct EventExtras {
+    /// The event's own id.
     pub id: Option<String>,
-    /// The other end of the connection.
+    /// Address of the client.
     pub source: Option<String>,
-    /// A name for the session.
+    /// Code of the session.
     pub session: Option<String>,
 }
 
-/// Where the target stands, by what kind of thing it is.
-const TARGETS: [&str; 3] = ["/user/target", "/agent_keys/api_key", "/agent_keys/role"];
-
-/// The line, as a value. What is not known is left out.
-pub fn compose(columns: &Columns, more: More) -> Value {
-    let action = Action::parse(&columns.action);
-    let details: Value = serde_json::from_str(&columns.details).unwrap_or_default();
-    let (category, kind, target_at) = action.map_or((&[][..], &[][..], TARGETS[1]), schema);
+/// The record of an event. Unknown values are left out.
+pub fn to_record(
+    sequence: i64,
+    event: &Event<'_>,
+    context: &EventContext,
+    extras: EventExtras,
+) -> Value {
+    let (category, kind, target_at) = schema(event.action);
     let mut record = json!({
-        "@timestamp": columns.at.iso_ms(),
+        "@timestamp": context.at.iso_ms(),
         "ecs": { "version": ECS_VERSION },
         "event": {
             "kind": "event",
             "dataset": "agent_keys.audit",
-            "sequence": columns.sequence,
-            "action": columns.action,
+            "sequence": sequence,
+            "action": event.action.name(),
             "category": category,
             "type": kind,
-            "outcome": columns.outcome,
+            "outcome": event.outcome.name(),
         },
-        "message": message(columns, action),
+        "message": message(event),
         "service": { "name": "agent-keys", "version": env!("CARGO_PKG_VERSION") },
-        "trace": { "id": columns.request_id },
+        "trace": { "id": context.request_id.as_str() },
     });
-    put(&mut record, "/event/id", more.id);
-    let reason = details.get("reason").and_then(Value::as_str);
-    put(&mut record, "/event/reason", reason.map(str::to_owned));
-    put(&mut record, "/source/ip", more.source);
-    put(&mut record, "/user/name", columns.actor.clone());
-    put(
-        &mut record,
-        "/agent_keys/authn/realm",
-        columns.actor_realm.clone(),
+    put(&mut record, "/event/id", extras.id);
+    let reason = event.details.get("reason").and_then(Value::as_str);
+    put(&mut record, "/event/reason", reason);
+    put(&mut record, "/source/ip", extras.source);
+    let actor = event.actor;
+    let (name, realm) = (
+        actor.map(|actor| actor.username.as_str()),
+        actor.map(|actor| actor.realm.as_str()),
     );
-    put(&mut record, "/agent_keys/session/ref", more.session);
-    put(&mut record, "/agent_keys/op/id", columns.operation.clone());
-    put(
-        &mut record,
-        &format!("{target_at}/id"),
-        columns.target_id.clone(),
-    );
-    put(
-        &mut record,
-        &format!("{target_at}/name"),
-        columns.target_name.clone(),
-    );
-    put(&mut record, "/agent_keys/details", Some(details));
+    put(&mut record, "/user/name", name);
+    put(&mut record, "/agent_keys/authn/realm", realm);
+    put(&mut record, "/agent_keys/session/ref", extras.session);
+    put(&mut record, "/agent_keys/op/id", event.operation);
+    let Target { id, name } = &event.target;
+    put(&mut record, &format!("{target_at}/id"), id.as_deref());
+    put(&mut record, &format!("{target_at}/name"), name.as_deref());
+    let details = Some(event.details.clone());
+    put(&mut record, "/agent_keys/details", details);
     record
 }
 
-/// Puts what is known into its place, and makes the objects on the way.
+/// Sets a known value, and creates the objects on the way.
 fn put(record: &mut Value, pointer: &str, value: Option<impl Into<Value>>) {
     let Some(value) = value else { return };
     let mut place = record;
@@ -149,26 +145,24 @@ fn put(record: &mut Value, pointer: &str, value: Option<impl Into<Value>>) {
     *place = value.into();
 }
 
-/// The line for whatever collects lines: the same, with its code and the one before it.
+/// The record for a collector: with its own MAC and the MAC of the event before.
 pub fn with_codes(mut record: Value, previous: &str, mac: &str) -> Value {
     put(&mut record, "/event/hash", Some(mac));
     put(&mut record, "/agent_keys/audit/prev_hash", Some(previous));
     record
 }
 
-/// What happened, as a sentence for people who read lines.
-fn message(columns: &Columns, action: Option<Action>) -> String {
-    let who = columns.actor.as_deref().unwrap_or("Nobody");
-    let what = action.map_or(columns.action.as_str(), |action| action.label());
-    let target = columns
-        .target_name
-        .as_deref()
-        .or(columns.target_id.as_deref());
+/// The event as a sentence.
+fn message(event: &Event<'_>) -> String {
+    let actor = event.actor.map_or("Nobody", |actor| &actor.username);
+    let Target { id, name } = &event.target;
+    let target = name.as_deref().or(id.as_deref());
     let target = target.map(|name| format!(" {name}")).unwrap_or_default();
-    format!("{who}: {what}{target}: {}", columns.outcome)
+    let (action, outcome) = (event.action.label(), event.outcome.name());
+    format!("{actor}: {action}{target}: {outcome}")
 }
 
-/// Category and types in the schema's words, and where the target stands.
+/// ECS category and types, and the pointer of the target.
 fn schema(
     action: Action,
 ) -> (
@@ -207,56 +201,142 @@ fn schema(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        access::Identity,
+        audit::{
+            Outcome,
+            chain::{AuditKey, KEY_BYTES},
+        },
+        request_id::RequestId,
+    };
+    use zeroize::Zeroizing;
 
-    fn columns() -> Columns {
-        Columns {
-            sequence: 7,
+    const SEQUENCE: i64 = 7;
+
+    fn ada() -> Identity {
+        Identity {
+            username: "ada".to_owned(),
+            realm: "native1".to_owned(),
+            full_name: None,
+        }
+    }
+
+    fn event(actor: &Identity) -> Event<'_> {
+        Event::new(Action::UserRolesChange)
+            .outcome(Outcome::Failure)
+            .by(actor)
+            .on(Target {
+                id: None,
+                name: Some("ben\r\n\u{1b}[31m\",\"outcome\":\"success".to_owned()),
+            })
+            .operation("op")
+            .details(json!({ "reason": "it\nbroke", "n": [1, 2] }))
+    }
+
+    fn context() -> EventContext {
+        EventContext {
             at: Timestamp(1_797_244_927_042),
+            request_id: RequestId::new("request"),
+            origin: super::super::EventSource::default(),
+        }
+    }
+
+    /// The record as the chain protects it: databases hold these bytes.
+    const GOLDEN: &str = r##"{"@timestamp":"2026-12-14T10:42:07.042Z","agent_keys":{"authn":{"realm":"native1"},"details":{"n":[1,2],"reason":"it\nbroke"},"op":{"id":"op"},"session":{"ref":"0123456789abcdef"}},"ecs":{"version":"8.17.0"},"event":{"action":"user_roles_change","category":["iam"],"dataset":"agent_keys.audit","id":"01993f6e-0000-7000-8000-000000000001","kind":"event","outcome":"failure","reason":"it\nbroke","sequence":7,"type":["change","user"]},"message":"ada: Change roles of user ben\r\n\u001b[31m\",\"outcome\":\"success: failure","service":{"name":"agent-keys","version":"0.1.0"},"source":{"ip":"192.0.2.7"},"trace":{"id":"request"},"user":{"name":"ada","target":{"name":"ben\r\n\u001b[31m\",\"outcome\":\"success"}}}"##;
+
+    #[test]
+    fn record_and_codes_keep_their_bytes() {
+        let extras = EventExtras {
+            id: Some("01993f6e-0000-7000-8000-000000000001".to_owned()),
+            source: Some("192.0.2.7".to_owned()),
+            session: Some("0123456789abcdef".to_owned()),
+        };
+        let version = format!(r#""version":"{}""#, env!("CARGO_PKG_VERSION"));
+        let record = to_record(SEQUENCE, &event(&ada()), &context(), extras).to_string();
+        let record = record.replace(&version, r#""version":"0.1.0""#);
+        assert_eq!(record, GOLDEN);
+        let key = AuditKey::new(Zeroizing::new([7; KEY_BYTES]));
+        let mac = key.mac("", GOLDEN);
+        assert_eq!(
+            mac,
+            "98918d2d05bd0077be495689b4a983bd7af748fa830278bda26503a01cbf0011"
+        );
+        assert_eq!(
+            key.retention_code(SEQUENCE, &mac),
+            "11ec817e4cb24a8494ea89a164175d8e5b4000d2ed0b9115d8588748f850e636"
+        );
+        assert_eq!(key.session_ref("ab"), "e3b92d4a63e5466f");
+    }
+
+    #[test]
+    fn columns_are_read_from_the_record() {
+        let record = to_record(SEQUENCE, &event(&ada()), &context(), EventExtras::default());
+        let read: Value = serde_json::from_str(&record.to_string()).unwrap();
+        let expected = EventIndex {
+            sequence: SEQUENCE,
+            at: context().at,
             actor: Some("ada".to_owned()),
             actor_realm: Some("native1".to_owned()),
             action: "user_roles_change".to_owned(),
             outcome: "failure".to_owned(),
             target_id: None,
-            target_name: Some("ben\r\n\u{1b}[31m\",\"outcome\":\"success".to_owned()),
+            target_name: event(&ada()).target.name,
             operation: Some("op".to_owned()),
             request_id: "request".to_owned(),
-            details: json!({ "reason": "it\nbroke", "n": [1, 2] }).to_string(),
-        }
-    }
-
-    #[test]
-    fn a_line_agrees_with_its_columns_and_with_no_others() {
-        let record = compose(&columns(), More::default());
-        assert!(columns().agree_with(&record));
-        let changes: [fn(&mut Columns); 11] = [
-            |columns| columns.sequence = 8,
-            |columns| columns.at = Timestamp(0),
-            |columns| columns.actor = None,
-            |columns| columns.actor_realm = Some("file1".to_owned()),
-            |columns| columns.action = "user_delete".to_owned(),
-            |columns| columns.outcome = "success".to_owned(),
-            |columns| columns.target_id = Some("id".to_owned()),
-            |columns| columns.target_name = None,
-            |columns| columns.operation = None,
-            |columns| columns.request_id = "another".to_owned(),
-            |columns| columns.details = "{}".to_owned(),
+            details: event(&ada()).details.to_string(),
+        };
+        assert_eq!(EventIndex::from_record(&read), Some(expected));
+        let pointers = [
+            "/event/sequence",
+            "/@timestamp",
+            "/event/action",
+            "/event/outcome",
+            "/trace/id",
+            "/agent_keys/details",
         ];
-        for change in changes {
-            let mut changed = columns();
-            change(&mut changed);
-            assert!(!changed.agree_with(&record), "{changed:?}");
+        for pointer in pointers {
+            let mut without = read.clone();
+            *without.pointer_mut(pointer).unwrap() = Value::Null;
+            if pointer == "/agent_keys/details" {
+                without["agent_keys"]
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("details");
+            }
+            assert_eq!(EventIndex::from_record(&without), None, "{pointer}");
         }
     }
 
     #[test]
-    fn a_hostile_name_stays_inside_its_line() {
-        let line = compose(&columns(), More::default()).to_string();
+    fn timestamps_are_read_in_one_form_only() {
+        for ms in [0, 1, 1_797_244_927_042, 4_102_444_799_999] {
+            assert_eq!(
+                parse_timestamp(&Timestamp(ms).iso_ms()),
+                Some(Timestamp(ms))
+            );
+        }
+        for text in [
+            "",
+            "2026-12-14",
+            "2026-12-14T10:42:07Z",
+            "2026-12-14T10:42:07.042+00:00",
+            "2026-13-14T10:42:07.042Z",
+            "2026-12-14 10:42:07.042Z",
+        ] {
+            assert_eq!(parse_timestamp(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn hostile_name_stays_inside_its_line() {
+        let line = to_record(SEQUENCE, &event(&ada()), &context(), EventExtras::default());
+        let line = line.to_string();
         assert!(!line.contains(['\r', '\n', '\u{1b}']), "{line}");
         let read: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(read["event"]["outcome"], "failure");
         assert_eq!(
             read["user"]["target"]["name"].as_str(),
-            columns().target_name.as_deref()
+            event(&ada()).target.name.as_deref()
         );
         assert_eq!(read["event"]["reason"], "it\nbroke");
     }

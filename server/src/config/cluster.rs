@@ -1,11 +1,11 @@
-//! How a cluster is reached: addresses, TLS, HTTP proxy.
+//! Settings of a cluster: addresses, TLS, HTTP proxy.
 
 use super::{Error, TlsFiles, elasticsearch_url, pair_of_files, source::Values};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 use url::Url;
 
-/// A cluster, and how it is reached.
+/// Addresses of a cluster and the settings of its client.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     /// The first of `elasticsearch.url`, `AGENT_KEYS_ELASTICSEARCH_URL`: `http` or `https`, without user and password.
@@ -14,7 +14,6 @@ pub struct Cluster {
     /// The further addresses in the same setting, separated by commas. Each is used while those before it cannot be
     /// reached.
     pub fallback_urls: Vec<Url>,
-    /// Which certificates are trusted.
     pub trust: Trust,
     /// `elasticsearch.client_cert_file` and `elasticsearch.client_key_file`,
     /// `AGENT_KEYS_ELASTICSEARCH_CLIENT_CERT_FILE` and `AGENT_KEYS_ELASTICSEARCH_CLIENT_KEY_FILE`: PEM files; both or
@@ -25,10 +24,10 @@ pub struct Cluster {
     pub proxy: Option<SecretString>,
 }
 
-/// Which certificates of Elasticsearch are trusted.
+/// Trusted certificates of Elasticsearch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Those that the operating system trusts.
+    /// Certificate authorities of the operating system.
     System,
     /// `elasticsearch.ca_file`, `AGENT_KEYS_ELASTICSEARCH_CA_FILE`: only those issued by a certificate in this PEM file.
     CaFile(PathBuf),

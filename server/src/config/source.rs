@@ -1,4 +1,4 @@
-//! Where settings come from: the file and the environment, brought to one set of names.
+//! Sources of settings: the file and the environment, under one set of names.
 
 use super::{Error, FILE_DEFAULT};
 use secrecy::SecretString;
@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Every setting's name in the file.
+/// Names of the settings in the file.
 const NAMES: [&str; 23] = [
     "listen",
     "insecure_http",
@@ -36,24 +36,24 @@ const NAMES: [&str; 23] = [
     "access.kibana_feature",
     "access.kibana_space",
 ];
-/// Those that are secrets, and may come from a file.
+/// Secrets, which may also come from a file.
 const SECRETS: [&str; 4] = [
     "database_url",
     "server_key",
     "service.password",
     "elasticsearch.proxy",
 ];
-/// The one secret with a name of its own, which people know from Elasticsearch's container image.
+/// The one secret with another name, known from Elasticsearch's container image.
 const ELASTIC_PASSWORD: &str = "ELASTIC_PASSWORD";
-/// A settings file or a secret's file beyond this is a mistake.
+/// A larger settings file or secret file is a mistake.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// The process's environment, or a test's.
+/// Environment variables, of the process or of a test.
 #[derive(Clone, Debug, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// The environment of this process. The one place where it is read.
+    /// The environment of this process, which is read only here.
     pub fn of_process() -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -69,7 +69,7 @@ impl<N: Into<String>, V: Into<String>, const COUNT: usize> From<[(N, V); COUNT]>
     }
 }
 
-/// What was given, by the setting's name in the file. Reading a value takes it out.
+/// The given values, by their names in the file. Reading a value removes it.
 pub(super) struct Values(BTreeMap<String, Given>);
 
 /// A value, and the name under which it was given, for errors.
@@ -92,7 +92,7 @@ impl Values {
         for (name, value) in &environment.0 {
             let Some(key) = key_of(name) else { continue };
             let key = key.ok_or_else(|| Error::Unknown(name.clone()))?;
-            // A secret's file in the environment also stands above a value in the settings file.
+            // A secret file in the environment also overrides a value in the settings file.
             let other = match key.strip_suffix("_file") {
                 Some(plain) if is_secret(plain) => plain.to_owned(),
                 _ => format!("{key}_file"),
@@ -111,11 +111,11 @@ impl Values {
 
     pub(super) fn named_text(&mut self, key: &str) -> Option<(String, String)> {
         let given = self.0.remove(key)?;
-        // An empty variable is how people unset one in compose files.
+        // Compose files unset a variable by an empty value.
         (!given.value.is_empty()).then_some((given.name, given.value))
     }
 
-    /// A value and the name under which it was given. An empty one is an error: a variable that was meant to be filled
+    /// A value and the name under which it was given. An empty value is an error: a variable that a template left empty
     /// would otherwise silently mean the default.
     pub(super) fn given(&mut self, key: &str) -> Result<Option<(String, String)>, Error> {
         self.refuse_empty(key)?;
@@ -177,7 +177,7 @@ impl Values {
         }
     }
 
-    /// One of the words in `choices`, of which the first is the default.
+    /// One of the words in `choices`. The first is the default.
     pub(super) fn choice<T: Copy>(
         &mut self,
         key: &str,
@@ -207,7 +207,7 @@ impl Values {
                     name: name.clone(),
                     source,
                 })?;
-                // Editors and `echo` end a file with a line break, which is not part of the secret.
+                // The line break at the end of the file is not part of the secret.
                 let secret = text.strip_suffix('\n').unwrap_or(&text);
                 let secret = secret.strip_suffix('\r').unwrap_or(secret);
                 Ok(Some((name, secret.to_owned().into())))
@@ -226,7 +226,7 @@ fn is_known(key: &str) -> bool {
     NAMES.contains(&key) || is_secret(key) || secret_file
 }
 
-/// The setting that an environment variable means: `None` if it is not ours, `Some(None)` if it looks like ours and is not.
+/// The setting of an environment variable: `None` without our prefix, `Some(None)` for an unknown name with it.
 fn key_of(variable: &str) -> Option<Option<String>> {
     match variable.strip_prefix(ELASTIC_PASSWORD) {
         Some("") => return Some(Some("embedded.elastic_password".to_owned())),
@@ -234,7 +234,7 @@ fn key_of(variable: &str) -> Option<Option<String>> {
         _ => {}
     }
     let rest = variable.strip_prefix("AGENT_KEYS_")?;
-    // Variables of the project's own tests share the prefix and mean nothing here.
+    // The tests' own variables share the prefix and are ignored.
     if rest.starts_with("TEST_") {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use super::stamp;
 use crate::{
-    audit::{Action, Event, Outcome, Target},
+    audit::{Action, Event, Outcome},
     context::AppState,
     elasticsearch::breaker::Circuit,
     error::Error,
@@ -48,19 +48,14 @@ async fn write(state: &AppState, outcome: Outcome, since: Timestamp) -> Result<(
         Outcome::Success => ("closed", "answered"),
         Outcome::Failure | Outcome::Unknown => ("open", "unreachable"),
     };
-    let event = Event {
-        actor: None,
-        action: Action::EsConnectionState,
-        outcome,
-        target: Target::default(),
-        operation: None,
-        details: json!({
+    let event = Event::new(Action::EsConnectionState)
+        .outcome(outcome)
+        .details(json!({
             "url": state.elasticsearch.address(),
             "state": circuit,
             "reason": reason,
             "since": since.iso_ms(),
-        }),
-    };
+        }));
     state.store.record(&event, &stamp).await?;
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! The audit log as a file.
+//! Download of the audit log.
 
 use super::{
     Web, context_of,
     error_format::{problem_response, wants_page},
     pages::{reason, reauthenticate_for, render, to_login},
 };
-use crate::audit_log::export::{Format, export};
+use crate::audit::export::{Format, export};
 use app::{
     model::{audit_query::AuditQuery, problem::ProblemKind},
     urls::AUDIT,
@@ -32,7 +32,7 @@ pub(super) async fn csv(State(web): State<Web>, request: Request) -> Response {
 async fn answer(web: &Web, request: Request, format: Format) -> Response {
     let (mut parts, body) = request.into_parts();
     let ctx = context_of(web, &parts);
-    // The page with the same filters: there a person without a session, or without the privilege, is told.
+    // The page with the same filters, which explains a missing session or privilege.
     let page = parts.uri.query().map_or_else(
         || Uri::from_static(AUDIT),
         |query| {
@@ -55,7 +55,7 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
         Err(problem)
             if problem.kind == ProblemKind::ReauthRequired && wants_page(&parts.headers) =>
         {
-            // Back to the page, not to the file: the browser would seem to stay where the password was entered.
+            // Returns to the page, not to the file: a download would leave the browser on the password form.
             Redirect::to(&reauthenticate_for(web, &page)).into_response()
         }
         Err(problem) if wants_page(&parts.headers) => {

@@ -158,8 +158,10 @@ impl Listener {
             reloading.abort();
         }
         if let Ok(Err(error)) = self.serving.await {
-            let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "the listener failed");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the listener failed"
+            );
         }
     }
 }
@@ -189,9 +191,8 @@ async fn reload_when_changed(files: TlsFiles, config: RustlsConfig) {
                 seen = now;
             }
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
                 tracing::warn!(
-                    error,
+                    error = &error as &dyn std::error::Error,
                     "the new certificate and key cannot be used; the old ones stay"
                 );
             }

@@ -1,8 +1,8 @@
-//! What is counted, as text that Prometheus reads, on a listener of its own.
+//! Metrics in the Prometheus text format, on a listener of their own.
 
 use super::connection_limit::ConnectionLimiter;
 use crate::{
-    audit_log::forward::Forwarding,
+    audit::forward::Forwarding,
     context::AppState,
     sessions::{IDLE_MS_MAX, LIFE_MS_MAX},
     store,
@@ -34,11 +34,11 @@ struct Watched {
     state: Arc<AppState>,
     /// Connections of the listener for browsers.
     connections: ConnectionLimiter,
-    /// The lines of the audit log, if they are written anywhere.
+    /// State of audit log forwarding, if configured.
     forwarding: Option<Arc<Forwarding>>,
 }
 
-/// The one address of this listener.
+/// The one route of this listener.
 pub(crate) fn router(
     state: Arc<AppState>,
     connections: ConnectionLimiter,
@@ -74,8 +74,10 @@ async fn answer(State(watched): State<Watched>) -> Response {
     }
     let known = register_stored(&mut registry, &watched.state, forwarding).await;
     if let Err(error) = &known {
-        let error: &dyn std::error::Error = error;
-        tracing::error!(error, "the database could not be counted");
+        tracing::error!(
+            error = error as &dyn std::error::Error,
+            "the database could not be counted"
+        );
     }
     registry.register(
         "database_up",
@@ -104,7 +106,7 @@ fn register_process(registry: &mut Registry, connections: &ConnectionLimiter) {
     );
 }
 
-/// What the database knows. Nothing is registered when it does not answer.
+/// Registers counts from the database. Registers nothing if the database fails.
 async fn register_stored(
     registry: &mut Registry,
     state: &AppState,

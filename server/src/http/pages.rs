@@ -1,4 +1,4 @@
-//! Pages: rendered whole, for browsers with and without JavaScript.
+//! Server-side rendering of pages, for browsers with and without JavaScript.
 
 use super::{Web, context_of, cookie, static_files::Site};
 use app::{
@@ -37,7 +37,7 @@ pub(super) async fn settings(State(web): State<Web>, request: Request) -> Respon
     render(&web, Request::from_parts(parts, body), None).await
 }
 
-/// The page that asks for the password again. A browser without a session is sent to sign in instead, which counts.
+/// The reauthentication page. Without a session, redirects to sign-in, which also counts as entering the password.
 pub(super) async fn reauthenticate(State(web): State<Web>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if !context_of(&web, &parts).is_signed_in() {
@@ -57,7 +57,7 @@ pub(super) async fn not_found(State(web): State<Web>, request: Request) -> Respo
     render(&web, request, None).await
 }
 
-/// Why nobody is signed in, for a person who was and wonders why they are not.
+/// Reason for which the browser's session ended, if it had one.
 pub(super) fn reason(web: &Web, parts: &Parts) -> Option<&'static str> {
     match context_of(web, parts).session_end() {
         Some(end) => Some(end.name()),
@@ -65,7 +65,7 @@ pub(super) fn reason(web: &Web, parts: &Parts) -> Option<&'static str> {
     }
 }
 
-/// The sign-in page, and back from there.
+/// Redirect to the sign-in page, which returns to this page.
 pub(super) fn to_login(web: &Web, next: &Uri, reason: Option<&str>) -> Response {
     let mut query = form_urlencoded::Serializer::new(String::new());
     if let Some(reason) = reason {
@@ -76,7 +76,7 @@ pub(super) fn to_login(web: &Web, next: &Uri, reason: Option<&str>) -> Response 
     Redirect::to(&web.base_path.join(&to)).into_response()
 }
 
-/// Where the password is entered again, and back from there.
+/// URL of the reauthentication page, which returns to this page.
 pub(super) fn reauthenticate_for(web: &Web, next: &Uri) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("next", &in_browser(web, next));
@@ -84,7 +84,7 @@ pub(super) fn reauthenticate_for(web: &Web, next: &Uri) -> String {
     web.base_path.join(&to)
 }
 
-/// The address of a page in the browser, without the origin.
+/// Path and query of a page, with the base path.
 fn in_browser(web: &Web, page: &Uri) -> String {
     let path = page
         .path_and_query()
@@ -92,8 +92,7 @@ fn in_browser(web: &Web, page: &Uri) -> String {
     web.base_path.join(path)
 }
 
-/// Draws the page at the request's address. With `posted` it is the answer to a form that the browser posted by
-/// itself, and is drawn with its outcome.
+/// Renders the page of the request. `posted` is the outcome of a form that was posted without script.
 pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedForm>) -> Response {
     let (mut parts, _) = request.into_parts();
     if let Ok(uri) = in_browser(web, &parts.uri).parse() {
@@ -114,7 +113,7 @@ pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedFor
         provide_context(base_path.clone());
         provide_context::<Option<SiteFiles>>(for_context.clone());
         if let Some(nonce) = nonce.clone() {
-            // In place of the one that Leptos has just made: the policy in the header names this one.
+            // Replaces the nonce of Leptos by the one in the Content-Security-Policy header.
             provide_context(nonce);
         }
         if let Some(posted) = posted.clone() {
@@ -124,7 +123,7 @@ pub(super) async fn render(web: &Web, request: Request, posted: Option<PostedFor
     let app = move || shell(site.clone());
     let page = leptos_axum::render_app_async_with_context(context, app);
     let mut response = page(Request::from_parts(parts, Body::empty())).await;
-    // A page that shows a problem says so in its status; one that has a status of its own keeps it.
+    // A page that shows a problem gets its status, unless the page has set one.
     let problem = ctx
         .problem_status()
         .and_then(|status| StatusCode::from_u16(status).ok());

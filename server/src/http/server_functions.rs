@@ -1,9 +1,8 @@
-//! Server functions, for two kinds of browsers.
+//! Server functions, called by the script or by a form without script.
 //!
-//! The script gets the bare answer, with the status that the problem deserves. A browser without JavaScript
-//! posts a form and wants a page: the same server function runs, and the answer is either the redirect it asked
-//! for or the page the form stood on, drawn with the outcome. That page is the only place where a new key's secret
-//! is, and is never stored on the way.
+//! The script receives the serialized result, with the HTTP status of a problem. For a form without script, the same
+//! server function runs, and the response is its redirect or the page of the form with the outcome. That page is the only
+//! place of a new key's secret, which is never stored on the way.
 
 use super::{
     Web, context_of,
@@ -38,10 +37,10 @@ use leptos::{
 };
 use std::sync::Arc;
 
-/// Marks the answer of a server function that asks the browser half to go elsewhere.
+/// Header of a response that redirects the client of server functions.
 const REDIRECT_HEADER: &str = "serverfnredirect";
 
-/// For a person who asks for the answer to a form by its address: it was sent once and is kept nowhere.
+/// Page for a `GET` of a form's URL, for example after a reload. The response to the form is not stored.
 fn forms_only(web: &Web) -> Html<String> {
     let list = web.base_path.join(AGENT_KEYS);
     Html(format!(
@@ -51,7 +50,7 @@ fn forms_only(web: &Web) -> Html<String> {
     ))
 }
 
-/// Runs the server function of this address.
+/// Runs the server function of the request.
 pub(super) async fn answer(State(web): State<Web>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     match known(&parts) {
@@ -115,7 +114,7 @@ fn known(parts: &Parts) -> Known {
     }
 }
 
-/// What a server function answered.
+/// Result of a server function.
 struct Answered {
     response: http::response::Parts,
     body: Bytes,
@@ -136,7 +135,7 @@ impl IntoResponse for Answered {
         let status = self.status();
         let mut response = Response::from_parts(self.response, Body::from(self.body));
         *response.status_mut() = status;
-        // The body may be another than the one that was measured.
+        // The body may have another length.
         response.headers_mut().remove(CONTENT_LENGTH);
         response
     }
@@ -149,7 +148,7 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = parts.uri.clone();
     *request.headers_mut() = parts.headers.clone();
-    // Asked for a page, a server function would answer with a redirect and put its error into the address.
+    // With `Accept: text/html`, server_fn would redirect and put the error into the URL.
     let bare = HeaderValue::from_static(PostcardEncoding::CONTENT_TYPE);
     request.headers_mut().insert(ACCEPT, bare);
     let base_path = web.base_path.clone();
@@ -159,7 +158,7 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     };
     let answered = leptos_axum::handle_server_fns_with_context(context, request).await;
     let (mut response, body) = answered.into_response().into_parts();
-    // Our own answer: as large as a page of the list, at most.
+    // Our own response: at most as large as a page of the list.
     let mut body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let page = || page_of_form(web, parts, &input);
     let problem = is_problem(&response.headers).then(|| Problem {
@@ -169,7 +168,7 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     if let Some(problem) = &problem {
         body = problem.ser();
         if problem.kind == ProblemKind::ReauthRequired {
-            // Both kinds of browsers go there, and come back to the page they were on.
+            // With and without script, the browser goes there and returns to its page.
             let to = HeaderValue::from_str(&reauthenticate_for(web, &page()));
             response.headers.extend(to.ok().map(|to| (LOCATION, to)));
             let mark = HeaderValue::from_static("");
@@ -193,12 +192,12 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     }
 }
 
-/// The page a form stood on: the one it names, else the one the browser came from, else the list.
+/// The page of a form: the page field, otherwise the `Referer`, otherwise the list.
 fn page_of_form(web: &Web, parts: &Parts, input: &[u8]) -> Uri {
     let named = url::form_urlencoded::parse(input)
         .find(|(name, _)| name == PAGE_FIELD)
         .and_then(|(_, page)| own_page(&web.base_path, &page));
-    // That the referring page is of the same origin, the browser says: our policy tells it to send nothing else's.
+    // The referrer policy `same-origin` makes browsers send only pages of our origin.
     let came_from = || {
         let referer = parts.headers.get(REFERER)?.to_str().ok()?;
         own_page(&web.base_path, referer)
@@ -208,7 +207,7 @@ fn page_of_form(web: &Web, parts: &Parts, input: &[u8]) -> Uri {
         .unwrap_or_else(|| Uri::from_static(AGENT_KEYS))
 }
 
-/// Path and query of an address, below the base path, if it is a page of ours.
+/// Path and query below the base path, if the URL is one of our pages.
 fn own_page(base_path: &BasePath, address: &str) -> Option<Uri> {
     let uri: Uri = address.parse().ok()?;
     let page: Uri = base_path

@@ -1,7 +1,7 @@
-//! The built site: style sheet, script and module, out of the binary.
+//! Static files: style sheet, script and WebAssembly module, embedded in the binary.
 //!
-//! Names change with the content, so browsers may cache a file for ever. Files are
-//! compressed when the site is built; here the form that the browser understands is picked.
+//! Names change with the content, so browsers may cache a file forever. Files are compressed at build time, and the
+//! encoding is chosen from `Accept-Encoding`.
 
 use app::{model::base_path::BasePath, shell::SiteFiles};
 use axum::extract::Path;
@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 static EMBEDDED: &[Asset] = include!(concat!(env!("OUT_DIR"), "/site_assets.rs"));
 
-/// A file of the site, in every form that it can be sent in.
+/// A file with its encodings.
 #[derive(Debug)]
 struct Asset {
     /// Below `/pkg/`.
@@ -25,20 +25,20 @@ struct Asset {
     gzip: Option<&'static [u8]>,
 }
 
-/// The site that was built into this binary.
+/// The files in this binary.
 #[derive(Clone, Copy, Debug)]
 pub struct Site {
     assets: &'static [Asset],
 }
 
 impl Site {
-    /// The site in this binary, which is empty when only cargo built it.
+    /// The files in this binary; none if only cargo built it.
     #[must_use]
     pub fn embedded() -> Self {
         Self { assets: EMBEDDED }
     }
 
-    /// Where the browser finds what every page needs; nothing when no site was built.
+    /// URLs of the files that every page needs; `None` without files.
     #[must_use]
     pub fn files(self, base_path: &BasePath) -> Option<SiteFiles> {
         let path = |is_it: &dyn Fn(&str) -> bool| Some(base_path.join(&self.path(is_it)?));
@@ -97,7 +97,7 @@ pub async fn serve(Path(path): Path<String>, headers: HeaderMap) -> Response {
     Site::embedded().answer(&path, &headers)
 }
 
-/// The form in which a file is sent.
+/// Content encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
     Brotli,
@@ -106,7 +106,7 @@ enum Encoding {
 }
 
 impl Encoding {
-    /// The name for it in headers; a file sent as it is has none.
+    /// Value of `Content-Encoding`, if any.
     fn name(self) -> Option<&'static str> {
         match self {
             Self::Brotli => Some("br"),
@@ -115,7 +115,7 @@ impl Encoding {
         }
     }
 
-    /// The path carries the content's digest; each form of the content needs a tag of its own.
+    /// The path holds the digest of the content; each encoding needs its own tag.
     fn etag(self, path: &str) -> String {
         match self.name() {
             Some(name) => format!("\"{path}.{name}\""),
@@ -125,17 +125,17 @@ impl Encoding {
 }
 
 impl Asset {
-    /// The form with the highest quality, the smaller one among equals.
+    /// Returns the encoding with the highest quality, the smallest among equals.
     ///
-    /// A client that accepts none of the forms gets the file uncompressed, rather than an error that
-    /// leaves a page without style.
+    /// A client that accepts none of them gets the file uncompressed, not an error, which would leave the page without
+    /// style.
     fn pick(&self, accepted: &Accepted) -> (Encoding, &'static [u8]) {
         let compressed = [
             (accepted.brotli, Encoding::Brotli, self.brotli),
             (accepted.gzip, Encoding::Gzip, self.gzip),
         ];
         let mut best = (accepted.identity, Encoding::Identity, self.identity);
-        // From the largest form to the smallest, so that the smaller wins a tie.
+        // From the largest to the smallest, so that the smaller one wins a tie.
         for (quality, encoding, body) in compressed.into_iter().rev() {
             if let Some(body) = body
                 && quality > 0
@@ -148,7 +148,7 @@ impl Asset {
     }
 }
 
-/// What `Accept-Encoding` says of each form, in thousandths.
+/// Quality of each encoding in `Accept-Encoding`, in thousandths.
 #[derive(Debug, PartialEq, Eq)]
 struct Accepted {
     brotli: u16,
@@ -178,13 +178,13 @@ impl Accepted {
         Self {
             brotli: named[0].or(others).unwrap_or(0),
             gzip: named[1].or(others).unwrap_or(0),
-            // Unless refused, a file as it is is always acceptable, if not preferred.
+            // The identity encoding is acceptable unless excluded, but not preferred.
             identity: named[2].or(others).unwrap_or(1),
         }
     }
 }
 
-/// The `q` among an item's parameters; 1 when there is none, 0 when it is no number.
+/// The parameter `q`: 1 if absent, 0 if not a number.
 fn quality(parameters: &str) -> u16 {
     let value = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;

@@ -3,7 +3,7 @@
 use super::{IDLE_MS_MAX, LIFE_MS_MAX, Session};
 use crate::{
     access::Permission,
-    audit::{Action, Event, Outcome, Target},
+    audit::{Action, Event},
     context::{CookieChange, RequestContext},
     error::Error,
     store::{ActiveWindow, ListedSession, SessionFilter},
@@ -76,14 +76,9 @@ async fn record_end(
         EndReason::SignedOut => (Action::UserLogout, "signed_out"),
         EndReason::NotAccepted => (Action::SessionEnded, "es_401"),
     };
-    let event = Event {
-        actor: Some(&session.identity),
-        action,
-        outcome: Outcome::Success,
-        target: Target::default(),
-        operation: None,
-        details: json!({ "reason": reason }),
-    };
+    let event = Event::new(action)
+        .by(&session.identity)
+        .details(json!({ "reason": reason }));
     let store = &ctx.state.store;
     store
         .end_session(&session.id_hash, &event, &ctx.stamp())

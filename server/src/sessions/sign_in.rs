@@ -3,7 +3,7 @@
 use super::{IssuedCookies, Token, known_device::DeviceToken, rate_limit, seal, user_agent};
 use crate::{
     access::{self, Identity, VerifiedPassword},
-    audit::{Action, Event, Origin, Outcome, Stamp, Target},
+    audit::{Action, Event, EventContext, EventSource, Outcome},
     context::{CookieChange, RequestContext},
     credential::Credential,
     elasticsearch::{self, cannot_check},
@@ -35,8 +35,8 @@ pub async fn sign_in(ctx: &RequestContext, credentials: &Credentials) -> Result<
         &state.random,
     )??;
     let id_hash = token.id_hash();
-    let stamp = &Stamp {
-        origin: Origin {
+    let stamp = &EventContext {
+        origin: EventSource {
             session: Some(id_hash.clone()),
             ..stamp.origin.clone()
         },
@@ -132,7 +132,7 @@ async fn verify(
     ctx: &RequestContext,
     credentials: &Credentials,
     purpose: PasswordCheck<'_>,
-    stamp: &Stamp,
+    stamp: &EventContext,
 ) -> Result<Verified, Error> {
     let verified = try_to_verify(ctx, credentials, purpose, stamp).await;
     ctx.state.metrics.sign_in(match &verified {
@@ -151,7 +151,7 @@ async fn try_to_verify(
     ctx: &RequestContext,
     credentials: &Credentials,
     purpose: PasswordCheck<'_>,
-    stamp: &Stamp,
+    stamp: &EventContext,
 ) -> Result<Verified, Refusal> {
     let (state, client) = (&ctx.state, ctx.client());
     let username = &credentials.username;
@@ -199,7 +199,7 @@ async fn try_to_verify(
 async fn refuse_paused(
     ctx: &RequestContext,
     purpose: PasswordCheck<'_>,
-    stamp: &Stamp,
+    stamp: &EventContext,
     refusals: i64,
 ) -> Refusal {
     if refusals > 1 && refusals % 10 != 0 {
@@ -217,7 +217,7 @@ async fn refuse_paused(
 async fn reject(
     ctx: &RequestContext,
     purpose: PasswordCheck<'_>,
-    stamp: &Stamp,
+    stamp: &EventContext,
     reason: &str,
 ) -> Refusal {
     let action = match purpose {
@@ -240,12 +240,8 @@ fn failure_event(
         PasswordCheck::SignIn => None,
         PasswordCheck::Reauthenticate(identity) => Some(identity),
     };
-    Event {
-        actor,
-        action,
-        outcome: Outcome::Failure,
-        target: Target::default(),
-        operation: None,
-        details,
-    }
+    Event::new(action)
+        .outcome(Outcome::Failure)
+        .by(actor)
+        .details(details)
 }

@@ -3,7 +3,7 @@
 use super::{Error, Store};
 use crate::{
     access::Grant,
-    audit::{Action, Event, Outcome, Stamp, Target},
+    audit::{Action, Event, EventContext},
 };
 use app::model::apm_settings::{ApmSettings, ServerUrl};
 use serde_json::json;
@@ -47,7 +47,7 @@ impl Store {
         &self,
         grant: &Grant,
         settings: &ApmSettings,
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<(), Error> {
         let identity = grant.identity();
         let server_url = settings.server_url.as_ref().map(ServerUrl::as_str);
@@ -67,18 +67,13 @@ impl Store {
         .bind(identity.username.as_str())
         .execute(&mut *write)
         .await?;
-        let event = Event {
-            actor: Some(identity),
-            action: Action::ApmSettingsChange,
-            outcome: Outcome::Success,
-            target: Target::default(),
-            operation: None,
-            details: json!({
+        let event = Event::new(Action::ApmSettingsChange)
+            .by(identity)
+            .details(json!({
                 "server_url": server_url,
                 "api_key_enabled": settings.api_key_enabled,
                 "api_key_limit": settings.api_key_limit,
-            }),
-        };
+            }));
         super::audit::append(&mut write, &event, stamp).await?;
         write.commit().await?;
         Ok(())

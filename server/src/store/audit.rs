@@ -1,23 +1,21 @@
-//! What happened, in order.
+//! SQL of the audit log: events, chain, retention, and the position of forwarding.
 
-mod cut;
-
-use super::{Error, Store, write::Write};
-use crate::audit::{
-    Event, Stamp,
-    record::{self, Columns},
-};
+use super::{Engine, Error, Store, write::Write};
+use crate::audit::{Event, EventContext, record::EventIndex};
 use app::model::{
     audit::{Action, Outcome},
     audit_query::{AuditPlace, AuditQuery, Period},
     timestamp::Timestamp,
 };
-use sqlx::{Row, any::AnyRow};
+use serde_json::json;
+use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 use std::ops::Deref;
 
-pub use cut::AuditCut;
+const SAVE_POSITION: &str = "INSERT INTO audit_forwarding (destination, sequence, written_at) \
+     VALUES ($1, $2, $3) ON CONFLICT (destination) DO UPDATE SET sequence = excluded.sequence, \
+     written_at = excluded.written_at WHERE audit_forwarding.sequence < excluded.sequence";
 
-/// Every column of the events that the rest of the statement chooses.
+/// Selects all columns of events.
 macro_rules! select {
     ($rest:expr) => {
         concat!(
@@ -28,8 +26,8 @@ macro_rules! select {
     };
 }
 
-/// One text for every combination of filters: what is not asked for lets everything through. Texts are compared as
-/// they were typed and in lower case, because SQLite lowers only the letters of ASCII.
+/// One statement for every combination of filters: an empty filter matches everything. Texts are compared as typed and
+/// in lower case, because `LOWER` of SQLite changes only ASCII letters.
 macro_rules! find {
     ($order:literal) => {
         select!(concat!(
@@ -45,47 +43,64 @@ macro_rules! find {
     };
 }
 
-/// An event as it was written.
+/// An event as it is stored.
 #[derive(Clone, Debug)]
 pub struct StoredEvent {
-    /// The columns that it is found by.
-    pub columns: Columns,
-    /// The line that was written down.
+    pub index: EventIndex,
+    /// The event as JSON.
     pub record: String,
-    /// The code that ties it to the event before.
+    /// MAC over the record and the MAC of the event before.
     pub mac: String,
 }
 
 impl Deref for StoredEvent {
-    type Target = Columns;
+    type Target = EventIndex;
 
-    fn deref(&self) -> &Columns {
-        &self.columns
+    fn deref(&self) -> &EventIndex {
+        &self.index
     }
 }
 
-/// The end of the chain, and what it begins with.
+/// The end of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditHead {
-    /// The number of the last event; 0 without one.
+    /// Number of the last event; 0 without events.
     pub sequence: i64,
-    /// Its code.
+    /// MAC of the last event; empty without events.
     pub mac: String,
-    /// What the first event is tied to.
-    pub origin: String,
+}
+
+/// End of the events that were removed because of their age.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionMark {
+    /// Number of the last removed event.
+    pub sequence: i64,
+    /// MAC of that event, to which the first remaining event is chained.
+    pub mac: String,
+    /// Code over both, which needs the key.
+    pub code: String,
+}
+
+/// Position of a destination, locked against other processes until this value is dropped. SQLite has only one process
+/// and no lock.
+#[derive(Debug)]
+pub struct ForwardingLock {
+    /// Every event up to this number was written; 0 before the first.
+    pub sequence: i64,
+    transaction: Option<Transaction<'static, Any>>,
 }
 
 impl Store {
-    /// Writes down something that is not part of a change here, such as a refused sign-in.
+    /// Writes an event in a transaction of its own, such as a rejected sign-in.
     #[tracing::instrument(name = "store.audit.record", skip_all)]
-    pub async fn record(&self, event: &Event<'_>, stamp: &Stamp) -> Result<(), Error> {
+    pub async fn record(&self, event: &Event<'_>, context: &EventContext) -> Result<(), Error> {
         let mut write = self.write().await?;
-        append(&mut write, event, stamp).await?;
+        append(&mut write, event, context).await?;
         write.commit().await?;
         Ok(())
     }
 
-    /// The events after `sequence`, oldest first, at most `rows_max`.
+    /// Reads the events after `after_sequence`, oldest first, at most `rows_max`.
     #[tracing::instrument(name = "store.audit.read", skip_all)]
     pub async fn audit_events(
         &self,
@@ -100,7 +115,7 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// The events that `query` asks for within `period`, at most `rows_max`: oldest first after a number, else
+    /// Reads the events that match `query` within `period`, at most `rows_max`: oldest first after a number, otherwise
     /// newest first.
     #[tracing::instrument(name = "store.audit.find", skip_all)]
     pub async fn find_audit_events(
@@ -133,65 +148,177 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// The end of the chain.
     #[tracing::instrument(name = "store.audit.head", skip_all)]
     pub async fn audit_head(&self) -> Result<AuditHead, Error> {
-        let row = sqlx::query("SELECT sequence, mac, origin FROM audit_head WHERE id = $1")
+        let row = sqlx::query("SELECT sequence, mac FROM audit_head WHERE id = $1")
             .bind(1_i64)
             .fetch_one(&self.readers)
             .await?;
         Ok(AuditHead {
             sequence: row.try_get("sequence")?,
             mac: row.try_get("mac")?,
-            origin: row.try_get("origin")?,
         })
     }
 
-    /// Writes out and chains the events from before there was a chain, once. What the first of them is tied to names
-    /// the last of them, so that a chain that is made again has other codes, and disagrees with its anchors.
-    pub(super) async fn chain_events_without_code(&self) -> Result<(), Error> {
-        let mut write = self.write().await?;
-        let row = sqlx::query("SELECT sequence, mac FROM audit_head WHERE id = $1")
+    /// The latest retention mark, if any.
+    #[tracing::instrument(name = "store.audit.find_cut", skip_all)]
+    pub async fn retention_mark(&self) -> Result<Option<RetentionMark>, Error> {
+        let row = sqlx::query("SELECT sequence, mac, code FROM audit_cut WHERE id = $1")
             .bind(1_i64)
-            .fetch_one(&mut *write)
+            .fetch_optional(&self.readers)
             .await?;
-        let (last, mac): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-        if last == 0 || !mac.is_empty() {
-            return Ok(());
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(RetentionMark {
+            sequence: row.try_get("sequence")?,
+            mac: row.try_get("mac")?,
+            code: row.try_get("code")?,
+        }))
+    }
+
+    /// Removes the first events, if older than `before`, at most `rows_max`, and writes an event about it. Returns the
+    /// number of removed events. A younger event keeps those that follow it, in case the clock was set back.
+    ///
+    /// Removes nothing unless the first event is older than `due`. A removal is an event too, so a log that loses one
+    /// event for each new one would never become shorter.
+    #[tracing::instrument(name = "store.audit.cut", skip_all)]
+    pub async fn delete_expired_events(
+        &self,
+        due: Timestamp,
+        before: Timestamp,
+        rows_max: i64,
+        context: &EventContext,
+    ) -> Result<u64, Error> {
+        const OLDEST: &str =
+            "SELECT sequence, at, mac FROM audit_events ORDER BY sequence LIMIT $1";
+        let is_old = |at: i64| Timestamp(at) < before;
+        // Usually there is nothing to remove; then no write lock is taken.
+        let first = sqlx::query(OLDEST)
+            .bind(1_i64)
+            .fetch_optional(&self.readers)
+            .await?;
+        let Some(first) = first else { return Ok(0) };
+        if Timestamp(first.try_get("at")?) >= due {
+            return Ok(0);
         }
-        let origin = format!("chained at {last}");
-        let mut previous = origin.clone();
-        let rows = sqlx::query(select!("ORDER BY sequence"))
+        let mut write = self.write().await?;
+        let oldest = sqlx::query(OLDEST)
+            .bind(rows_max)
             .fetch_all(&mut *write)
             .await?;
-        for row in &rows {
-            let event = read(row)?;
-            let record = record::compose(&event.columns, record::More::default()).to_string();
-            let mac = write.trail.key().mac(&previous, &record);
-            sqlx::query("UPDATE audit_events SET record = $1, mac = $2 WHERE sequence = $3")
-                .bind(record)
-                .bind(mac.as_str())
-                .bind(event.sequence)
-                .execute(&mut *write)
-                .await?;
-            previous = mac;
+        let mut last = None;
+        for row in &oldest {
+            if !is_old(row.try_get("at")?) {
+                break;
+            }
+            last = Some((row.try_get("sequence")?, row.try_get("mac")?));
         }
-        sqlx::query("UPDATE audit_head SET mac = $1, origin = $2 WHERE id = $3")
-            .bind(previous)
-            .bind(origin)
-            .bind(1_i64)
+        // Another process may have removed them.
+        let Some((sequence, mac)): Option<(i64, String)> = last else {
+            return Ok(0);
+        };
+        let code = write.audit_writer.key().retention_code(sequence, &mac);
+        let moved = sqlx::query(
+            "INSERT INTO audit_cut (id, sequence, mac, code) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac, \
+             code = excluded.code WHERE audit_cut.sequence < excluded.sequence",
+        )
+        .bind(1_i64)
+        .bind(sequence)
+        .bind(mac.as_str())
+        .bind(code)
+        .execute(&mut *write)
+        .await?
+        .rows_affected();
+        // On PostgreSQL, another process may also do so after the read above.
+        if moved == 0 {
+            return Ok(0);
+        }
+        // The triggers allow removals up to the retention mark.
+        let rows = sqlx::query("DELETE FROM audit_events WHERE sequence <= $1")
+            .bind(sequence)
             .execute(&mut *write)
+            .await?
+            .rows_affected();
+        let event = Event::new(Action::AuditRetentionCut).details(json!({
+            "rows": rows, "last": sequence, "hash": mac, "older_than": before.iso_ms(),
+        }));
+        append(&mut write, &event, context).await?;
+        write.commit().await?;
+        Ok(rows)
+    }
+
+    /// Returns the position of a destination and locks it; `None` while another process has it.
+    #[tracing::instrument(name = "store.audit_forwarding.lock", skip_all)]
+    pub async fn lock_forwarding(
+        &self,
+        destination: &str,
+    ) -> Result<Option<ForwardingLock>, Error> {
+        let mut transaction = match self.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(self.writer.begin().await?),
+        };
+        if let Some(transaction) = &mut transaction {
+            let row = sqlx::query(
+                "SELECT pg_try_advisory_xact_lock(hashtextextended('audit_forwarding ' || $1, 0))",
+            )
+            .bind(destination)
+            .fetch_one(&mut **transaction)
             .await?;
-        write.commit().await
+            if !row.try_get::<bool, _>(0)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(ForwardingLock {
+            sequence: self.forwarded_events(destination).await?,
+            transaction,
+        }))
+    }
+
+    /// Returns the number up to which every event was written to `destination`; 0 before the first.
+    #[tracing::instrument(name = "store.audit_forwarding.read", skip_all)]
+    pub async fn forwarded_events(&self, destination: &str) -> Result<i64, Error> {
+        let row = sqlx::query("SELECT sequence FROM audit_forwarding WHERE destination = $1")
+            .bind(destination)
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(row.map_or(Ok(0), |row| row.try_get("sequence"))?)
+    }
+
+    /// Stores that every event up to `sequence` was written, and releases the lock. The position never decreases:
+    /// another process may be further.
+    #[tracing::instrument(name = "store.audit_forwarding.note", skip_all)]
+    pub async fn note_forwarded(
+        &self,
+        lock: Option<ForwardingLock>,
+        destination: &str,
+        sequence: i64,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let note = sqlx::query(SAVE_POSITION)
+            .bind(destination)
+            .bind(sequence)
+            .bind(at.0);
+        match lock.and_then(|lock| lock.transaction) {
+            Some(mut transaction) => {
+                transaction.execute(note).await?;
+                transaction.commit().await?;
+            }
+            None => {
+                let mut write = self.write().await?;
+                write.execute(note).await?;
+                write.commit().await?;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Adds an event in a transaction that may do more. The update of `audit_head` also makes writers take turns, so
-/// that the event before is known and stays it.
+/// Appends an event in the caller's transaction. The update of `audit_head` also serializes the writers, so that the
+/// event before is known and stays the same.
 pub(super) async fn append(
     write: &mut Write,
     event: &Event<'_>,
-    stamp: &Stamp,
+    context: &EventContext,
 ) -> Result<(), Error> {
     let row = sqlx::query(
         "UPDATE audit_head SET sequence = sequence + 1 WHERE id = $1 RETURNING sequence, mac",
@@ -200,25 +327,29 @@ pub(super) async fn append(
     .fetch_one(&mut **write)
     .await?;
     let (sequence, previous): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-    let columns = Columns::of(sequence, event, stamp);
-    let record = write.trail.compose(&columns, stamp)?.to_string();
-    let mac = write.trail.key().mac(&previous, &record);
+    let record = write.audit_writer.to_record(sequence, event, context)?;
+    let index = EventIndex::from_record(&record).ok_or(Error::Row {
+        table: "audit_events",
+        column: "record",
+    })?;
+    let record = record.to_string();
+    let mac = write.audit_writer.key().mac(&previous, &record);
     sqlx::query(
         "INSERT INTO audit_events (sequence, at, actor, actor_realm, action, outcome, target_id, \
          target_name, operation, request_id, details, record, mac) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
-    .bind(columns.sequence)
-    .bind(columns.at.0)
-    .bind(columns.actor)
-    .bind(columns.actor_realm)
-    .bind(columns.action)
-    .bind(columns.outcome)
-    .bind(columns.target_id)
-    .bind(columns.target_name)
-    .bind(columns.operation)
-    .bind(columns.request_id)
-    .bind(columns.details)
+    .bind(index.sequence)
+    .bind(index.at.0)
+    .bind(index.actor)
+    .bind(index.actor_realm)
+    .bind(index.action)
+    .bind(index.outcome)
+    .bind(index.target_id)
+    .bind(index.target_name)
+    .bind(index.operation)
+    .bind(index.request_id)
+    .bind(index.details)
     .bind(record)
     .bind(mac.as_str())
     .execute(&mut **write)
@@ -234,7 +365,7 @@ pub(super) async fn append(
 
 fn read(row: &AnyRow) -> Result<StoredEvent, Error> {
     Ok(StoredEvent {
-        columns: Columns {
+        index: EventIndex {
             sequence: row.try_get("sequence")?,
             at: Timestamp(row.try_get("at")?),
             actor: row.try_get("actor")?,
@@ -252,7 +383,7 @@ fn read(row: &AnyRow) -> Result<StoredEvent, Error> {
     })
 }
 
-/// A pattern that finds `text` anywhere; nothing is searched for as the empty pattern.
+/// A `LIKE` pattern that finds `text` anywhere; empty for an empty text.
 pub(super) fn pattern(text: &str) -> String {
     if text.is_empty() {
         return String::new();

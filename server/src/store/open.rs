@@ -1,7 +1,7 @@
-//! Opening the database, and bringing its tables up to date.
+//! Opening and migrating the database.
 
 use super::{Engine, Error, Store, migrations};
-use crate::{audit::Trail, config::Durability};
+use crate::{audit::AuditWriter, config::Durability};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     AnyConnection, AnyPool, Connection, Executor,
@@ -20,19 +20,18 @@ use std::{
 const SQLITE_READERS_MAX: u32 = 4;
 const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// WAL lets readers go on while one writes; FULL makes a commit survive a power cut.
+/// WAL lets readers continue during a write; FULL makes a commit survive a power cut.
 const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF";
 
-/// Events are only ever added, until the log is cut there because of their age. In words that SQLite knows.
+/// Audit events cannot be changed, and are removed only up to the retention mark. For SQLite.
 const SQLITE_TRIGGERS: &str = "\
     CREATE TRIGGER IF NOT EXISTS audit_events_stay BEFORE UPDATE ON audit_events \
     BEGIN SELECT RAISE(ABORT, 'audit events are only ever added'); END; \
-    DROP TRIGGER IF EXISTS audit_events_remain; \
     CREATE TRIGGER IF NOT EXISTS audit_events_remain_until_cut BEFORE DELETE ON audit_events \
     WHEN OLD.sequence > COALESCE((SELECT sequence FROM audit_cut WHERE id = 1), 0) \
     BEGIN SELECT RAISE(ABORT, 'audit events are only ever added'); END";
-/// The same for PostgreSQL. The lock makes processes that start together take turns.
+/// The same for PostgreSQL. The lock serializes processes that start together.
 const POSTGRES_TRIGGERS: &str = "\
     LOCK TABLE audit_head IN EXCLUSIVE MODE; \
     CREATE OR REPLACE FUNCTION audit_events_stay() RETURNS trigger LANGUAGE plpgsql AS \
@@ -49,10 +48,10 @@ const POSTGRES_TRIGGERS: &str = "\
     CREATE OR REPLACE TRIGGER audit_events_remain_until_cut BEFORE DELETE ON audit_events \
     FOR EACH ROW EXECUTE FUNCTION audit_events_remain_until_cut()";
 
-/// What a test takes away to see that it is missed.
+/// For the negative control of the durability tests.
 const SQLITE_WITHOUT_SYNC: &str = "PRAGMA synchronous = NORMAL";
 
-/// What a database is opened for.
+/// Purpose of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Serve(Durability),
@@ -71,33 +70,27 @@ impl Purpose {
 /// The database cannot be used. None of these prints the address: it may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory or the file cannot be made.
+    /// The directory or the file cannot be created.
     #[error("cannot make {path}: {source}", path = path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The address is none, or the database behind it does not answer.
+    File { path: PathBuf, source: io::Error },
+    /// The URL is invalid, or the database does not respond.
     #[error("AGENT_KEYS_DATABASE_URL: the database cannot be opened")]
     Connect(#[source] sqlx::Error),
-    /// The file is not a whole database.
+    /// The file is damaged.
     #[error(
         "the database is damaged: {0}. Nothing of it was changed. Put a backup back with `agent-keys restore FILE`, \
          which keeps what is there"
     )]
     Damaged(String),
-    /// A version of ours that does not exist yet wrote it.
+    /// A newer version wrote the database.
     #[error(
         "the database was written by a newer version of Agent Keys, which has its migration {0}: start that version, \
          or put a backup back from before the update"
     )]
     Newer(i64),
-    /// The tables cannot be brought up to date.
     #[error("the database's tables cannot be brought up to date")]
     Migrate(#[source] MigrateError),
-    /// The audit log cannot be chained or protected.
+    /// The append-only triggers cannot be installed.
     #[error("the database's audit log cannot be protected")]
     Protect(#[from] Error),
 }
@@ -107,59 +100,56 @@ impl Store {
     pub async fn open(
         url: Option<&SecretString>,
         data_dir: &Path,
-        trail: Trail,
+        audit_writer: AuditWriter,
     ) -> Result<Self, OpenError> {
-        Self::open_with(url, data_dir, trail, Durability::Full).await
+        Self::open_with(url, data_dir, audit_writer, Durability::Full).await
     }
 
-    /// The same, as durable as a test wants it.
+    /// The same with another durability, for tests.
     #[doc(hidden)]
     pub async fn open_with(
         url: Option<&SecretString>,
         data_dir: &Path,
-        trail: Trail,
+        audit_writer: AuditWriter,
         durability: Durability,
     ) -> Result<Self, OpenError> {
-        let store = Self::connect(url, data_dir, trail, Purpose::Serve(durability)).await?;
+        let store = Self::connect(url, data_dir, audit_writer, Purpose::Serve(durability)).await?;
         migrations::migrator()
             .run(&store.writer)
             .await
             .map_err(of_migration)?;
-        store.chain_events_without_code().await?;
-        store.let_events_only_be_added().await?;
+        store.install_append_only_triggers().await?;
         Ok(store)
     }
 
-    /// Opens the same database to read it, while the application may be running. It must be there and up to date.
+    /// Opens the database read-only, while the application may be running. It must exist and be migrated.
     pub async fn open_to_read(
         url: Option<&SecretString>,
         data_dir: &Path,
-        trail: Trail,
+        audit_writer: AuditWriter,
     ) -> Result<Self, OpenError> {
-        Self::connect(url, data_dir, trail, Purpose::Read).await
+        Self::connect(url, data_dir, audit_writer, Purpose::Read).await
     }
 
     async fn connect(
         url: Option<&SecretString>,
         data_dir: &Path,
-        trail: Trail,
+        audit_writer: AuditWriter,
         purpose: Purpose,
     ) -> Result<Self, OpenError> {
         sqlx::any::install_default_drivers();
         match url.map(ExposeSecret::expose_secret) {
-            Some(url) if url.starts_with("postgres") => Self::open_postgres(url, trail).await,
-            Some(url) => {
-                let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-                let path = path.split('?').next().unwrap_or(path);
-                Self::open_sqlite(Path::new(path), trail, purpose).await
+            Some(url) if url.starts_with("postgres") => {
+                Self::open_postgres(url, audit_writer).await
             }
-            None => Self::open_sqlite(&data_dir.join("agent-keys.db"), trail, purpose).await,
+            Some(url) => Self::open_sqlite(sqlite_path(url), audit_writer, purpose).await,
+            None => Self::open_sqlite(&data_dir.join("agent-keys.db"), audit_writer, purpose).await,
         }
     }
 
-    /// Makes the database refuse to change or remove an event. Whoever owns the database can take that away again;
-    /// the chain then shows what they did.
-    async fn let_events_only_be_added(&self) -> Result<(), Error> {
+    /// Installs triggers that reject changes and removals of events. The owner of the database can drop them; the chain
+    /// then shows the change.
+    async fn install_append_only_triggers(&self) -> Result<(), Error> {
         let statements = match self.engine {
             Engine::Sqlite => SQLITE_TRIGGERS,
             Engine::Postgres => POSTGRES_TRIGGERS,
@@ -169,7 +159,11 @@ impl Store {
         write.commit().await
     }
 
-    async fn open_sqlite(path: &Path, trail: Trail, purpose: Purpose) -> Result<Self, OpenError> {
+    async fn open_sqlite(
+        path: &Path,
+        audit_writer: AuditWriter,
+        purpose: Purpose,
+    ) -> Result<Self, OpenError> {
         if purpose != Purpose::Read {
             make_private_file(path)?;
         }
@@ -181,7 +175,7 @@ impl Store {
             path: absolute,
             source: io::Error::from(io::ErrorKind::InvalidInput),
         })?;
-        // A file address has the encoding that a path needs, and the same shape.
+        // A file URL has the percent-encoding that a path needs, and the same shape.
         let _ = url.set_scheme("sqlite");
         if purpose == Purpose::Read {
             url.set_query(Some("mode=ro"));
@@ -197,11 +191,11 @@ impl Store {
             readers,
             writer,
             engine: Engine::Sqlite,
-            trail,
+            audit_writer,
         })
     }
 
-    async fn open_postgres(url: &str, trail: Trail) -> Result<Self, OpenError> {
+    async fn open_postgres(url: &str, audit_writer: AuditWriter) -> Result<Self, OpenError> {
         let options = AnyConnectOptions::from_str(url).map_err(OpenError::Connect)?;
         let pool = AnyPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS_MAX)
@@ -213,12 +207,12 @@ impl Store {
             readers: pool.clone(),
             writer: pool,
             engine: Engine::Postgres,
-            trail,
+            audit_writer,
         })
     }
 }
 
-/// The file in an address such as `sqlite:///var/lib/agent-keys.db`.
+/// The file in a URL such as `sqlite:///var/lib/agent-keys.db`.
 pub(crate) fn sqlite_path(url: &str) -> &Path {
     let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
     Path::new(path.split('?').next().unwrap_or(path))
@@ -244,21 +238,21 @@ async fn sqlite_pool(
                 Ok(())
             })
         })
-        .after_release(|connection, _| Box::pin(is_at_rest(connection)))
+        .after_release(|connection, _| Box::pin(has_no_open_transaction(connection)))
         .connect_with(options)
         .await
         .map_err(OpenError::Connect)
 }
 
-/// Whether a connection may be used again. When the disk is full, SQLite gives a transaction up by itself; the driver
-/// then fails to, and would believe for ever that one is under way.
-async fn is_at_rest(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
-    // What was asked of it before is done by then.
+/// Returns false for a connection with an open transaction. On a full disk SQLite rolls back by itself, and sqlx never
+/// resets its transaction depth.
+async fn has_no_open_transaction(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    // Waits for the statements before.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
 }
 
-/// Looks at every page of the file: what is damaged must not be found out years later, row by row.
+/// Checks every page of the file, so that damage is found at the start and not row by row.
 async fn check_file(options: &AnyConnectOptions) -> Result<(), OpenError> {
     let mut connection = AnyConnection::connect_with(options)
         .await
@@ -275,7 +269,7 @@ async fn check_file(options: &AnyConnectOptions) -> Result<(), OpenError> {
     }
 }
 
-/// SQLite has two ways to say that a file is not what it was.
+/// Maps both of SQLite's error codes for a damaged file.
 fn of_connection(error: sqlx::Error) -> OpenError {
     const CORRUPT: &str = "11";
     const NOT_A_DATABASE: &str = "26";
@@ -293,8 +287,8 @@ fn of_migration(error: MigrateError) -> OpenError {
     }
 }
 
-/// Makes the directory (only for this user) and the file (likewise), unless they are there. SQLite gives the files
-/// beside it the same mode.
+/// Creates the directory and the file, accessible only to this user, unless they exist. SQLite gives the files beside
+/// it the same mode.
 fn make_private_file(path: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::File {
         path: path.to_owned(),
@@ -315,7 +309,7 @@ fn make_private_file(path: &Path) -> Result<(), OpenError> {
         .map_err(failed)
 }
 
-/// Makes a directory that only this user can enter. One that exists keeps its mode: it may be shared on purpose.
+/// Creates a directory that only this user can enter. An existing one keeps its mode: it may be shared on purpose.
 pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)

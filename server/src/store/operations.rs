@@ -13,7 +13,7 @@
 use super::{Engine, Error, Store, write::Write};
 use crate::{
     access::{Grant, Identity},
-    audit::{Action, Event, Outcome, Stamp, Target},
+    audit::{Action, Event, EventContext, Outcome, Target},
 };
 use app::model::{agent_key::KeyId, timestamp::Timestamp};
 use serde_json::{Value, json};
@@ -195,7 +195,7 @@ impl Store {
         &self,
         grant: &Grant,
         intents: &[Intent],
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<BeginResult, Error> {
         let mut write = self.write().await?;
         for intent in intents {
@@ -215,7 +215,7 @@ impl Store {
         &self,
         grant: &Grant,
         outcomes: Vec<OperationOutcome>,
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<Vec<bool>, Error> {
         let mut write = self.write().await?;
         // All rows before all events: every transaction locks them in this order, and the head of the log last.
@@ -234,7 +234,7 @@ impl Store {
 
     /// Marks what an earlier process left under way as unknown. Only where no other process can carry it out. How many.
     #[tracing::instrument(name = "store.operation.abandon", skip_all)]
-    pub async fn abandon_operations(&self, stamp: &Stamp) -> Result<u64, Error> {
+    pub async fn abandon_operations(&self, stamp: &EventContext) -> Result<u64, Error> {
         if self.engine != Engine::Sqlite {
             return Ok(0);
         }
@@ -247,14 +247,8 @@ impl Store {
             .await?
             .rows_affected();
         if open > 0 {
-            let event = Event {
-                actor: None,
-                action: Action::AppRecovered,
-                outcome: Outcome::Success,
-                target: Target::default(),
-                operation: None,
-                details: json!({ "open_operations": open }),
-            };
+            let event =
+                Event::new(Action::AppRecovered).details(json!({ "open_operations": open }));
             super::audit::append(&mut write, &event, stamp).await?;
         }
         write.commit().await?;
@@ -326,7 +320,7 @@ async fn insert_intent(
     write: &mut Write,
     grant: &Grant,
     intent: &Intent,
-    stamp: &Stamp,
+    stamp: &EventContext,
 ) -> Result<BeginResult, Error> {
     let identity = grant.identity();
     let inserted = sqlx::query(
@@ -366,14 +360,12 @@ async fn insert_intent(
             BeginResult::Conflict
         });
     }
-    let event = Event {
-        actor: Some(identity),
-        action: intent.action,
-        outcome: Outcome::Unknown,
-        target: intent.target.clone(),
-        operation: Some(&intent.operation),
-        details: intent.details.clone(),
-    };
+    let event = Event::new(intent.action)
+        .outcome(Outcome::Unknown)
+        .by(identity)
+        .on(intent.target.clone())
+        .operation(&intent.operation)
+        .details(intent.details.clone());
     super::audit::append(write, &event, stamp).await?;
     Ok(BeginResult::Started)
 }
@@ -382,7 +374,7 @@ async fn insert_intent(
 async fn close_row(
     write: &mut Write,
     outcome: &OperationOutcome,
-    stamp: &Stamp,
+    stamp: &EventContext,
 ) -> Result<bool, Error> {
     let changed = sqlx::query(
         "UPDATE operations SET state = $1, target_id = $2, target_name = $3, ended_at = $4 \
@@ -408,16 +400,14 @@ async fn append_event(
     write: &mut Write,
     grant: &Grant,
     outcome: OperationOutcome,
-    stamp: &Stamp,
+    stamp: &EventContext,
 ) -> Result<(), Error> {
-    let event = Event {
-        actor: Some(grant.identity()),
-        action: outcome.action,
-        outcome: outcome.state.outcome(),
-        target: outcome.target,
-        operation: Some(&outcome.operation),
-        details: outcome.details,
-    };
+    let event = Event::new(outcome.action)
+        .outcome(outcome.state.outcome())
+        .by(grant.identity())
+        .on(outcome.target)
+        .operation(&outcome.operation)
+        .details(outcome.details);
     super::audit::append(write, &event, stamp).await
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     access::Grant,
-    audit::{Action, Event, Outcome, Stamp, Target},
+    audit::{Action, Event, EventContext, Outcome, Target},
 };
 use app::model::{agent_key::KeyId, timestamp::Timestamp};
 use serde_json::json;
@@ -39,7 +39,12 @@ pub struct Creation {
 impl Store {
     /// Writes down that a new key's secret was handed to the connection.
     #[tracing::instrument(name = "store.operation.send", skip_all)]
-    pub async fn send_secret(&self, grant: &Grant, id: &str, stamp: &Stamp) -> Result<(), Error> {
+    pub async fn send_secret(
+        &self,
+        grant: &Grant,
+        id: &str,
+        stamp: &EventContext,
+    ) -> Result<(), Error> {
         let mut write = self.write().await?;
         let action = Action::AgentKeySecretSent;
         advance(&mut write, grant, id, OperationState::Sent, action, stamp).await?;
@@ -53,7 +58,7 @@ impl Store {
         &self,
         grant: &Grant,
         id: &str,
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<Acknowledged, Error> {
         let identity = grant.identity();
         let mut write = self.write().await?;
@@ -111,13 +116,13 @@ impl Store {
             .collect()
     }
 
-    /// Tells the audit trail, once for each, of keys made before `before` whose secret no page has confirmed to have
+    /// Tells the audit log, once for each, of keys made before `before` whose secret no page has confirmed to have
     /// drawn. Returns how many there were.
     #[tracing::instrument(name = "store.operation.note_unseen", skip_all)]
     pub async fn note_unseen_secrets(
         &self,
         before: Timestamp,
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<usize, Error> {
         let mut write = self.write().await?;
         let rows = sqlx::query(
@@ -135,28 +140,25 @@ impl Store {
             let id: String = row.try_get("id")?;
             let owner: String = row.try_get("username")?;
             let realm: String = row.try_get("realm")?;
-            let event = Event {
-                actor: None,
-                action: Action::AgentKeyNeverDelivered,
-                outcome: Outcome::Failure,
-                target: target(row)?,
-                operation: Some(&id),
-                details: json!({ "reason": "lost_after_us", "owner": owner, "realm": realm }),
-            };
+            let event = Event::new(Action::AgentKeyNeverDelivered)
+                .outcome(Outcome::Failure)
+                .on(target(row)?)
+                .operation(&id)
+                .details(json!({ "reason": "lost_after_us", "owner": owner, "realm": realm }));
             super::audit::append(&mut write, &event, stamp).await?;
         }
         write.commit().await?;
         Ok(rows.len())
     }
 
-    /// Tells the audit trail, once for each key and kind, that Elasticsearch and this database contradict each other.
+    /// Tells the audit log, once for each key and kind, that Elasticsearch and this database contradict each other.
     #[tracing::instrument(name = "store.drift.note", skip_all)]
     pub async fn note_drift(
         &self,
         grant: &Grant,
         keys: &[KeyId],
         kind: &str,
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<(), Error> {
         let mut write = self.write().await?;
         for key in keys {
@@ -172,17 +174,13 @@ impl Store {
             if inserted.rows_affected() == 0 {
                 continue;
             }
-            let event = Event {
-                actor: Some(grant.identity()),
-                action: Action::AgentKeyDrift,
-                outcome: Outcome::Success,
-                target: Target {
+            let event = Event::new(Action::AgentKeyDrift)
+                .by(grant.identity())
+                .on(Target {
                     id: Some(key.as_str().to_owned()),
                     name: None,
-                },
-                operation: None,
-                details: json!({ "kind": kind }),
-            };
+                })
+                .details(json!({ "kind": kind }));
             super::audit::append(&mut write, &event, stamp).await?;
         }
         write.commit().await?;
@@ -197,7 +195,7 @@ async fn advance(
     id: &str,
     to: OperationState,
     action: Action,
-    stamp: &Stamp,
+    stamp: &EventContext,
 ) -> Result<bool, Error> {
     let identity = grant.identity();
     let row = sqlx::query(
@@ -216,14 +214,10 @@ async fn advance(
     let Some(row) = row else {
         return Ok(false);
     };
-    let event = Event {
-        actor: Some(identity),
-        action,
-        outcome: Outcome::Success,
-        target: target(&row)?,
-        operation: Some(id),
-        details: json!({}),
-    };
+    let event = Event::new(action)
+        .by(identity)
+        .on(target(&row)?)
+        .operation(id);
     super::audit::append(write, &event, stamp).await?;
     Ok(true)
 }

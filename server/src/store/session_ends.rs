@@ -3,7 +3,7 @@
 use super::{ActiveWindow, Error, Store, write::Write};
 use crate::{
     access::{Grant, Identity, RecentPassword},
-    audit::{Action, Event, Outcome, Stamp, Target},
+    audit::{Action, Event, EventContext, Target},
 };
 use app::model::{
     session::{SessionEnd, SessionId},
@@ -71,7 +71,7 @@ impl Store {
         &self,
         id_hash: &str,
         event: &Event<'_>,
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<bool, Error> {
         let mut write = self.write().await?;
         let ended = sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
@@ -93,7 +93,7 @@ impl Store {
         &self,
         filter: SessionFilter<'_>,
         window: ActiveWindow,
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<u64, Error> {
         let (actor, end, reason) = match filter {
             SessionFilter::Own { identity, .. } | SessionFilter::OwnExcept { identity, .. } => {
@@ -112,20 +112,16 @@ impl Store {
             let details = json!({
                 "reason": reason,
                 "realm": row.try_get::<String, _>("realm")?,
-                "session": write.trail.key().session_ref(&id_hash),
+                "session": write.audit_writer.key().session_ref(&id_hash),
             });
             end_row(&mut write, &id_hash, end, stamp).await?;
-            let event = Event {
-                actor: Some(actor),
-                action: Action::SessionEnded,
-                outcome: Outcome::Success,
-                target: Target {
+            let event = Event::new(Action::SessionEnded)
+                .by(actor)
+                .on(Target {
                     id: None,
                     name: Some(username),
-                },
-                operation: None,
-                details,
-            };
+                })
+                .details(details);
             super::audit::append(&mut write, &event, stamp).await?;
             ended += 1;
         }
@@ -140,7 +136,7 @@ impl Store {
         &self,
         touched_before: Timestamp,
         created_before: Timestamp,
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<u64, Error> {
         sqlx::query("DELETE FROM ended_sessions WHERE ended_at <= $1")
             .bind(created_before.0)
@@ -175,21 +171,16 @@ impl Store {
                 continue;
             }
             let lived_long = row.try_get::<i64, _>("created_at")? <= created_before.0;
-            let event = Event {
-                actor: None,
-                action: Action::SessionEnded,
-                outcome: Outcome::Success,
-                target: Target {
+            let event = Event::new(Action::SessionEnded)
+                .on(Target {
                     id: None,
                     name: Some(row.try_get("username")?),
-                },
-                operation: None,
-                details: json!({
+                })
+                .details(json!({
                     "reason": if lived_long { "lifespan" } else { "idle" },
                     "realm": row.try_get::<String, _>("realm")?,
-                    "session": write.trail.key().session_ref(&id_hash),
-                }),
-            };
+                    "session": write.audit_writer.key().session_ref(&id_hash),
+                }));
             super::audit::append(&mut write, &event, stamp).await?;
             expired += 1;
         }
@@ -240,7 +231,7 @@ pub(super) async fn end_row(
     write: &mut Write,
     id_hash: &str,
     end: SessionEnd,
-    stamp: &Stamp,
+    stamp: &EventContext,
 ) -> Result<(), Error> {
     sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
         .bind(id_hash)
@@ -254,7 +245,7 @@ pub(super) async fn keep_end(
     write: &mut Write,
     id_hash: &str,
     reason: &str,
-    stamp: &Stamp,
+    stamp: &EventContext,
 ) -> Result<(), Error> {
     sqlx::query("INSERT INTO ended_sessions (id_hash, reason, ended_at) VALUES ($1, $2, $3)")
         .bind(id_hash)

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     access::{Grant, Identity, VerifiedPassword},
-    audit::{Action, Event, Outcome, Stamp, Target},
+    audit::{Action, Event, EventContext},
 };
 use app::model::{
     audit_query::SearchText,
@@ -89,7 +89,7 @@ impl Store {
         proof: &VerifiedPassword,
         new: NewSession<'_>,
         replaces: Option<&str>,
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<(), Error> {
         let identity = proof.identity();
         let mut write = self.write().await?;
@@ -120,14 +120,7 @@ impl Store {
         .execute(&mut *write)
         .await?;
         end_oldest_sessions(&mut write, identity, new.id_hash, stamp).await?;
-        let event = Event {
-            actor: Some(identity),
-            action: Action::UserLogin,
-            outcome: Outcome::Success,
-            target: Target::default(),
-            operation: None,
-            details: json!({}),
-        };
+        let event = Event::new(Action::UserLogin).by(identity);
         super::audit::append(&mut write, &event, stamp).await?;
         write.commit().await?;
         Ok(())
@@ -173,7 +166,7 @@ impl Store {
         &self,
         proof: &VerifiedPassword,
         renewed: RenewedSession<'_>,
-        stamp: &Stamp,
+        stamp: &EventContext,
     ) -> Result<bool, Error> {
         let identity = proof.identity();
         let mut write = self.write().await?;
@@ -194,15 +187,10 @@ impl Store {
             > 0;
         if is_live {
             keep_end(&mut write, renewed.before, RENEWED, stamp).await?;
-            let renewed_as = write.trail.key().session_ref(renewed.id_hash);
-            let event = Event {
-                actor: Some(identity),
-                action: Action::Reauth,
-                outcome: Outcome::Success,
-                target: Target::default(),
-                operation: None,
-                details: json!({ "renewed_as": renewed_as }),
-            };
+            let renewed_as = write.audit_writer.key().session_ref(renewed.id_hash);
+            let event = Event::new(Action::Reauth)
+                .by(identity)
+                .details(json!({ "renewed_as": renewed_as }));
             super::audit::append(&mut write, &event, stamp).await?;
         }
         write.commit().await?;
@@ -282,7 +270,7 @@ async fn end_oldest_sessions(
     write: &mut Write,
     identity: &Identity,
     new: &str,
-    stamp: &Stamp,
+    stamp: &EventContext,
 ) -> Result<(), Error> {
     let others = sqlx::query(
         "SELECT id_hash FROM sessions WHERE username = $1 AND realm = $2 AND id_hash <> $3 \
@@ -296,14 +284,9 @@ async fn end_oldest_sessions(
     for row in others.iter().skip(SESSIONS_MAX - 1) {
         let id_hash: String = row.try_get("id_hash")?;
         end_row(write, &id_hash, SessionEnd::TooMany, stamp).await?;
-        let event = Event {
-            actor: Some(identity),
-            action: Action::SessionEnded,
-            outcome: Outcome::Success,
-            target: Target::default(),
-            operation: None,
-            details: json!({ "reason": "concurrent_limit" }),
-        };
+        let event = Event::new(Action::SessionEnded)
+            .by(identity)
+            .details(json!({ "reason": "concurrent_limit" }));
         super::audit::append(write, &event, stamp).await?;
     }
     Ok(())

@@ -1,14 +1,14 @@
 //! A transaction that writes, and the events that it adds.
 
 use super::{Engine, Error, Store};
-use crate::audit::Trail;
+use crate::audit::AuditWriter;
 use sqlx::{Any, AnyConnection, Transaction};
 use std::ops::{Deref, DerefMut};
 
 /// A transaction that will write. The forwarder is woken when events are committed, not before.
 pub(super) struct Write {
     transaction: Transaction<'static, Any>,
-    pub(super) trail: Trail,
+    pub(super) audit_writer: AuditWriter,
     pub(super) has_events: bool,
 }
 
@@ -22,7 +22,7 @@ impl Store {
         };
         Ok(Write {
             transaction,
-            trail: self.trail.clone(),
+            audit_writer: self.audit_writer.clone(),
             has_events: false,
         })
     }
@@ -32,7 +32,7 @@ impl Write {
     pub(super) async fn commit(self) -> Result<(), Error> {
         self.transaction.commit().await?;
         if self.has_events {
-            self.trail.notify_appended();
+            self.audit_writer.notify_appended();
         }
         Ok(())
     }

@@ -4,30 +4,27 @@ use super::NOW;
 use app::model::audit::Action;
 use serde_json::json;
 use server::{
-    audit::{Event, Origin, Outcome, Stamp, Target},
+    audit::{Event, EventContext, EventSource, Outcome, Target},
     request_id::RequestId,
 };
 
 /// When the event of this number happened.
-pub(crate) fn stamp(number: i64) -> Stamp {
-    Stamp {
+pub(crate) fn stamp(number: i64) -> EventContext {
+    EventContext {
         at: NOW.plus_ms(number),
         request_id: RequestId::new("request"),
-        origin: Origin::default(),
+        origin: EventSource::default(),
     }
 }
 
 /// Somebody wants to create the key of this number.
 pub(crate) fn intent(number: i64) -> Event<'static> {
-    Event {
-        actor: None,
-        action: Action::AgentKeyCreate,
-        outcome: Outcome::Unknown,
-        target: Target {
+    Event::new(Action::AgentKeyCreate)
+        .outcome(Outcome::Unknown)
+        .on(Target {
             id: None,
             name: Some(format!("k-{number}")),
-        },
-        operation: Some("operation"),
-        details: json!({ "n": number }),
-    }
+        })
+        .operation("operation")
+        .details(json!({ "n": number }))
 }

@@ -1,4 +1,4 @@
-//! One page of the log.
+//! Pages of the audit log.
 
 use crate::{access::Permission, context::RequestContext, error::Error, store::StoredEvent};
 use app::model::{
@@ -7,12 +7,12 @@ use app::model::{
 };
 use serde_json::Value;
 
-/// The events that `query` asks for, newest first.
+/// Reads one page of the events that match `query`, newest first.
 #[tracing::instrument(name = "audit_log.page.list", skip_all)]
 pub async fn list(ctx: &RequestContext, query: AuditQuery) -> Result<AuditPage, Error> {
     ctx.grant(Permission::ReadAudit).await?;
     let period = query.period().map_err(Error::BadPeriod)?;
-    // One more than is shown tells whether there are more.
+    // One more than a page, to find out whether there is a next page.
     let rows_max = i64::try_from(ROWS + 1).unwrap_or(i64::MAX);
     let mut found = ctx
         .state
@@ -29,7 +29,7 @@ pub async fn list(ctx: &RequestContext, query: AuditQuery) -> Result<AuditPage, 
             (more, true)
         }
     };
-    // A page without rows has no number to go on from: the way back is the newest page.
+    // An empty page has no number to continue from, so it links to the newest page.
     let newer = found.first().map_or(AuditPlace::Newest, |first| {
         AuditPlace::After(first.sequence)
     });
@@ -43,26 +43,22 @@ pub async fn list(ctx: &RequestContext, query: AuditQuery) -> Result<AuditPage, 
 }
 
 fn event(stored: StoredEvent) -> AuditEvent {
-    let StoredEvent {
-        columns,
-        record,
-        mac,
-    } = stored;
-    // A line that is no JSON was edited; it is shown as it stands.
+    let StoredEvent { index, record, mac } = stored;
+    // A record that is not JSON was edited. It is shown as it is.
     let readable = serde_json::from_str::<Value>(&record)
         .and_then(|record| serde_json::to_string_pretty(&record))
         .unwrap_or(record);
     AuditEvent {
-        sequence: columns.sequence,
-        at: columns.at,
-        person: columns.actor,
-        realm: columns.actor_realm,
-        action: Action::parse(&columns.action)
-            .map_or(columns.action, |action| action.label().to_owned()),
-        outcome: Outcome::parse(&columns.outcome).unwrap_or(Outcome::Unknown),
-        target_name: columns.target_name,
-        target_id: columns.target_id,
-        request_id: columns.request_id,
+        sequence: index.sequence,
+        at: index.at,
+        person: index.actor,
+        realm: index.actor_realm,
+        action: Action::parse(&index.action)
+            .map_or(index.action, |action| action.label().to_owned()),
+        outcome: Outcome::parse(&index.outcome).unwrap_or(Outcome::Unknown),
+        target_name: index.target_name,
+        target_id: index.target_id,
+        request_id: index.request_id,
         record: readable,
         mac,
     }

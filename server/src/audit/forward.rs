@@ -1,16 +1,16 @@
 //! Forwards the audit log to `AGENT_KEYS_AUDIT_LOG`, one line of JSON an event: every event at least once, in order.
 //!
-//! The log is its own outbox. An event is committed before anybody learns of what happened, and how far it was written
-//! is noted in the same database, after the write. So no restart, rotation or full disk loses an event; a crash between
-//! the write and the note repeats lines, each with the same `event.id` and `event.sequence`. A destination without a
-//! position begins with the oldest event, so that a setting that is added later still gets the whole log.
+//! The log is its own outbox: the position of the last written event is stored in the same database, after the write. So
+//! no restart, rotation or full disk loses an event. A crash between the write and the position repeats lines, each with
+//! the same `event.id` and `event.sequence`. A destination without a position begins with the oldest event, so that a
+//! setting that is added later still gets the whole log.
 //!
 //! Processes that share a PostgreSQL and a destination share the position, and write one at a time, under a lock of the
 //! database: each event is then in one of their files, and a collector that reads them all gets it once. A position for
 //! each process would need a name for it that survives a restart, and two containers often have the same directory.
 
+use super::{line_writer::LineWriter, record::with_codes};
 use crate::{
-    audit::{destination::LineWriter, record::with_codes},
     config::AuditDestination,
     context::AppState,
     store::{self, ForwardingLock},
@@ -33,14 +33,14 @@ use tokio_util::sync::CancellationToken;
 const ROWS: i64 = 500;
 /// Bytes in one batch, unless a single event is larger.
 const BYTES_MAX: usize = 1024 * 1024;
-/// When other processes' events are looked for; those of this one wake the forwarder.
+/// Interval of checks for events of other processes. Events of this process wake the forwarder.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Between two batches: each waits for the disk twice, and so do requests.
+/// Pause between batches, so that forwarding does not starve other queries.
 const BATCH_PAUSE: Duration = Duration::from_millis(100);
-/// After a failure. Doubled after each.
+/// Pause after a failure. Doubles with each further one.
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// A write that takes longer counts as failing, and gives the lock back to other processes.
+/// A write that takes longer counts as failing, and releases the lock for other processes.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Events could not be written. They wait.
@@ -53,7 +53,7 @@ enum Error {
 }
 
 impl Error {
-    /// What makes two failures the same one in the log; `None` is the database.
+    /// Kind of failure, by which repeated failures are logged once; `None` is the database.
     fn kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Store(_) => None,
@@ -76,7 +76,7 @@ impl Forwarding {
     }
 }
 
-/// Logs a kind of failure once, and once that it is over.
+/// Logs each kind of failure once, and then the recovery.
 struct Failures {
     forwarding: Arc<Forwarding>,
     logged: HashSet<Option<io::ErrorKind>>,
@@ -86,8 +86,10 @@ impl Failures {
     fn log(&mut self, error: &Error) {
         self.forwarding.failing.store(true, Ordering::Relaxed);
         if self.logged.insert(error.kind()) {
-            let error: &dyn std::error::Error = error;
-            tracing::error!(error, "AGENT_KEYS_AUDIT_LOG: lines wait to be written");
+            tracing::error!(
+                error = error as &dyn std::error::Error,
+                "AGENT_KEYS_AUDIT_LOG: lines wait to be written"
+            );
         }
     }
 
@@ -146,7 +148,7 @@ impl Forwarder {
                 match result {
                     Ok(true) => {}
                     Ok(false) => {
-                        let appended = state.store.trail().appended();
+                        let appended = state.store.audit_writer().appended();
                         // Other processes' events do not wake this one.
                         let _ = timeout(POLL_INTERVAL, appended).await;
                     }
@@ -272,9 +274,9 @@ async fn read_batch(state: &AppState, after: i64) -> Result<Option<Batch>, Error
 
 /// Returns the code that the first event of the log is tied to; `None` when that event was removed meanwhile.
 async fn code_before(state: &AppState, first: i64) -> Result<Option<String>, Error> {
-    match state.store.audit_cut().await? {
+    match state.store.retention_mark().await? {
         Some(cut) if cut.sequence >= first => Ok(None),
         Some(cut) if cut.sequence + 1 == first => Ok(Some(cut.mac)),
-        _ => Ok(Some(state.store.audit_head().await?.origin)),
+        _ => Ok(Some(String::new())),
     }
 }

@@ -1,25 +1,24 @@
-//! What the store needs to write events down.
+//! Key, random ids and wake-up signal for writing events.
 
 use super::{
-    Stamp,
+    Event, EventContext,
     chain::AuditKey,
-    record::{self, Columns, More},
+    record::{self, EventExtras},
 };
 use crate::random::{Random, RandomError};
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// Key, randomness, and a signal after each commit. Cheap to clone.
+/// Writes records, and signals each commit to the forwarder. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Trail {
+pub struct AuditWriter {
     key: AuditKey,
     random: Random,
     appended: Arc<Notify>,
 }
 
-impl Trail {
-    /// Puts the parts together.
+impl AuditWriter {
     pub fn new(key: AuditKey, random: Random) -> Self {
         Self {
             key,
@@ -33,18 +32,23 @@ impl Trail {
         &self.key
     }
 
-    /// The line of an event that happens now.
-    pub(crate) fn compose(&self, columns: &Columns, stamp: &Stamp) -> Result<Value, RandomError> {
-        let origin = &stamp.origin;
-        let more = More {
-            id: Some(self.random.identifier_at(stamp.at)?),
-            source: origin.address.map(|address| address.to_string()),
-            session: origin
+    /// The record of an event that happens now.
+    pub(crate) fn to_record(
+        &self,
+        sequence: i64,
+        event: &Event<'_>,
+        context: &EventContext,
+    ) -> Result<Value, RandomError> {
+        let source = &context.origin;
+        let extras = EventExtras {
+            id: Some(self.random.identifier_at(context.at)?),
+            source: source.address.map(|address| address.to_string()),
+            session: source
                 .session
                 .as_deref()
                 .map(|session| self.key.session_ref(session)),
         };
-        Ok(record::compose(columns, more))
+        Ok(record::to_record(sequence, event, context, extras))
     }
 
     /// Wakes the forwarder: events were committed.

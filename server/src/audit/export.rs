@@ -1,8 +1,8 @@
-//! The log as a file: every line exactly as the chain protects it, or a table for a spreadsheet.
+//! Export of the audit log: JSON lines exactly as the chain protects them, or CSV for a spreadsheet.
 
+use super::{Action, Event};
 use crate::{
     access::{Grant, Permission, RecentPassword},
-    audit::{Action, Event, Outcome, Target},
     context::RequestContext,
     error::Error,
     store::{self, Store, StoredEvent},
@@ -13,20 +13,18 @@ use futures::{Stream, stream};
 use serde_json::json;
 use std::{fmt::Write, pin::Pin};
 
-/// Events that are in memory at the same time.
+/// Events per read.
 const ROWS: i64 = 500;
 
-/// What a file is made of.
+/// Format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// A line of JSON for each event.
     Lines,
-    /// Comma-separated values.
     Csv,
 }
 
 impl Format {
-    /// The end of the file's name.
+    /// File name extension.
     pub fn name(self) -> &'static str {
         match self {
             Self::Lines => "jsonl",
@@ -35,11 +33,10 @@ impl Format {
     }
 }
 
-/// The file, as it is read.
+/// The content of the file.
 pub type Export = Pin<Box<dyn Stream<Item = Result<Bytes, store::Error>> + Send>>;
 
-/// Writes down that the log is handed out, and hands it out, oldest first: that event is the file's last line, unless
-/// a filter leaves it out.
+/// Writes an event about the export, then exports the events up to it, oldest first.
 #[tracing::instrument(name = "audit_log.file.export", skip_all)]
 pub async fn export(
     ctx: &RequestContext,
@@ -50,7 +47,7 @@ pub async fn export(
     let fresh = ctx.require_recent_password()?;
     let query = query.at(AuditPlace::Newest);
     let period = query.period().map_err(Error::BadPeriod)?;
-    let event = handed_out(&grant, &fresh, &query, format);
+    let event = export_event(&grant, &fresh, &query, format);
     let store = ctx.state.store.clone();
     store.record(&event, &ctx.stamp()).await?;
     let last = store.audit_head().await?.sequence;
@@ -82,8 +79,8 @@ pub async fn export(
     Ok(Box::pin(futures::StreamExt::chain(head, rest)))
 }
 
-/// The event without which nothing is handed out: only for who may, and has just shown that it is they.
-fn handed_out<'a>(
+/// The event about an export, which needs the permission and a recent password.
+fn export_event<'a>(
     grant: &'a Grant,
     _: &RecentPassword,
     query: &AuditQuery,
@@ -94,23 +91,18 @@ fn handed_out<'a>(
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
-    Event {
-        actor: Some(grant.identity()),
-        action: Action::AuditExport,
-        outcome: Outcome::Success,
-        target: Target::default(),
-        operation: None,
-        details: json!({ "format": format.name(), "filters": filters }),
-    }
+    Event::new(Action::AuditExport)
+        .by(grant.identity())
+        .details(json!({ "format": format.name(), "filters": filters }))
 }
 
-/// How far the log is read.
+/// State of the reading.
 struct Reading {
     store: Store,
     query: AuditQuery,
     period: Period,
     after: i64,
-    /// What is written while the file is on its way is not part of it.
+    /// Number of the last exported event: later events are not part of the file.
     last: i64,
 }
 
@@ -130,7 +122,7 @@ impl Reading {
     }
 }
 
-/// The record is not parsed and written again: these are the bytes that the code covers.
+/// The record is not parsed and serialized again: these are the bytes that the MAC covers.
 fn write_line(text: &mut String, event: &StoredEvent) {
     let StoredEvent { record, mac, .. } = event;
     // Writing to a text cannot fail.
@@ -161,7 +153,7 @@ fn write_row(text: &mut String, event: &StoredEvent) {
     text.push_str("\r\n");
 }
 
-/// A cell. What a spreadsheet would take for a formula gets an apostrophe in front, which it shows as text.
+/// A CSV cell. Text that a spreadsheet would read as a formula gets an apostrophe in front.
 fn cell(value: &str) -> String {
     let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     let apostrophe = if formula { "'" } else { "" };
@@ -173,7 +165,7 @@ mod tests {
     use super::cell;
 
     #[test]
-    fn a_formula_is_text() {
+    fn formula_is_exported_as_text() {
         assert_eq!(cell("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
         for start in ["=", "+", "-", "@", "\t", "\r", "\n"] {
             assert!(cell(&format!("{start}1")).starts_with("\"'"), "{start:?}");

@@ -1,52 +1,48 @@
-//! Proving that the log is whole: nothing edited, removed, moved or added, and nothing cut off before an anchor.
+//! Verification of the audit log: nothing edited, removed, moved or added, and no end removed before an anchor.
 
-use crate::{
-    audit::{anchor::Anchor, chain::AuditKey},
-    store::{self, AuditCut, Store, StoredEvent},
-};
+use super::{anchors::Anchor, chain::AuditKey, record::EventIndex};
+use crate::store::{self, RetentionMark, Store, StoredEvent};
 use serde_json::Value;
 use std::collections::HashMap;
 
 const ROWS: i64 = 1_000;
 
-/// A log that is whole.
+/// Result for an intact log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// How many events were read.
+    /// Number of events.
     pub rows: i64,
-    /// The number of the last one.
+    /// Number of the last event.
     pub last: i64,
-    /// How many anchors agree.
+    /// Number of anchors that agree.
     pub anchors: usize,
 }
 
-/// The first event that is not as it was written.
+/// The first manipulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wrong {
-    /// It is not there.
     #[error("row {0} is missing")]
     Missing(i64),
-    /// It is not what was written.
+    /// The record, its columns or its MAC differ from what was written.
     #[error("row {0} was edited, or Agent Keys did not write it")]
     Edited(i64),
-    /// Another event stands in its place.
+    /// Another event is in its row.
     #[error("row {row} holds what was written as row {was}: rows were swapped, moved or inserted")]
     Moved {
-        /// Where it stands.
         row: i64,
-        /// Where it belongs.
+        /// The row in which it was written.
         was: i64,
     },
-    /// It and everything after it is gone.
+    /// The event and everything after it was removed.
     #[error("row {0} and everything after it was cut off")]
     Cut(i64),
-    /// The chain was written anew.
+    /// The chain was recomputed.
     #[error("row {0} is another than the one that was anchored: the log was written anew")]
     NotAnchored(i64),
-    /// The beginning was removed, and not because of its age.
+    /// The retention mark is forged.
     #[error("the log says that it was cut after row {0}, and Agent Keys did not do that")]
     FalseCut(i64),
-    /// What the next event would be tied to is not the last one.
+    /// The stored end of the chain is not the last event.
     #[error(
         "the end of the chain was edited: the next row would not follow the last one, but row {0}"
     )]
@@ -54,7 +50,6 @@ pub enum Wrong {
 }
 
 impl Wrong {
-    /// The row.
     pub fn row(self) -> i64 {
         match self {
             Self::Missing(row)
@@ -68,25 +63,22 @@ impl Wrong {
     }
 }
 
-/// The log is not whole, or that could not be found out.
+/// Failed verification.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is not whole.
     #[error("the audit log is not as it was written: {0}")]
     Wrong(#[from] Wrong),
-    /// It cannot be read.
     #[error("the audit log cannot be read")]
     Store(#[from] store::Error),
 }
 
-/// Walks the whole chain. Events that are written meanwhile are part of it, or not yet; when old ones are removed
-/// meanwhile, it begins anew.
+/// Verifies the whole chain. Starts again if events are removed by retention meanwhile.
 #[tracing::instrument(name = "audit_log.chain.verify", skip_all)]
 pub async fn verify(store: &Store, anchors: &[Anchor]) -> Result<Verified, Error> {
     loop {
-        let cut = store.audit_cut().await?;
-        let walked = walk(store, anchors, cut.as_ref()).await;
-        if walked.is_ok() || store.audit_cut().await? == cut {
+        let mark = store.retention_mark().await?;
+        let walked = walk(store, anchors, mark.as_ref()).await;
+        if walked.is_ok() || store.retention_mark().await? == mark {
             return walked;
         }
     }
@@ -95,27 +87,27 @@ pub async fn verify(store: &Store, anchors: &[Anchor]) -> Result<Verified, Error
 async fn walk(
     store: &Store,
     anchors: &[Anchor],
-    cut: Option<&AuditCut>,
+    mark: Option<&RetentionMark>,
 ) -> Result<Verified, Error> {
-    // Read first: what comes later only makes the log longer.
+    // Read first: later events only make the log longer.
     let head = store.audit_head().await?;
     let anchored: HashMap<_, _> = anchors
         .iter()
         .map(|anchor| (anchor.sequence, anchor.mac.as_str()))
         .collect();
-    let key = store.trail().key();
-    let (mut last, mut previous) = match cut {
-        None => (0, head.origin),
-        Some(cut) if cut.code != key.cut_code(cut.sequence, &cut.mac) => {
-            return Err(Wrong::FalseCut(cut.sequence).into());
+    let key = store.audit_writer().key();
+    let (mut last, mut previous) = match mark {
+        None => (0, String::new()),
+        Some(mark) if mark.code != key.retention_code(mark.sequence, &mark.mac) => {
+            return Err(Wrong::FalseCut(mark.sequence).into());
         }
-        Some(cut) => (cut.sequence, cut.mac.clone()),
+        Some(mark) => (mark.sequence, mark.mac.clone()),
     };
     let begins_after = last;
     if anchored.get(&last).is_some_and(|mac| *mac != previous) {
         return Err(Wrong::NotAnchored(last).into());
     }
-    // Before the first number, in case somebody has put something there.
+    // Below the first number, to find inserted rows.
     let mut after = i64::MIN;
     loop {
         let events = store.audit_events(after, ROWS).await?;
@@ -137,7 +129,7 @@ async fn walk(
     if last < head.sequence.max(known.unwrap_or(0)) {
         return Err(Wrong::Cut(last + 1).into());
     }
-    // Read again, the head can only be further than the rows that were read before it.
+    // When read again, the head can only be at or after the rows that were read before.
     let end = store.audit_head().await?.sequence;
     if end < last {
         return Err(Wrong::End(end).into());
@@ -167,8 +159,8 @@ fn verify_one(
     }
     let record: Option<Value> = serde_json::from_str(&event.record).ok();
     let chained = key.mac(previous, &event.record) == event.mac;
-    let agrees = |record: &Value| event.columns.agree_with(record);
-    if chained && record.as_ref().is_some_and(agrees) {
+    let index = record.as_ref().and_then(EventIndex::from_record);
+    if chained && index.as_ref() == Some(&event.index) {
         return Ok(());
     }
     let was = record

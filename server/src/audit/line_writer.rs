@@ -1,5 +1,4 @@
-//! Where the lines of the audit log go, and how a batch of them is written: whole lines, on the disk before it is
-//! reported.
+//! Output of the audit log's lines to a file or stream: whole lines, synchronized before a batch is reported as written.
 
 use crate::config::AuditDestination;
 use std::{
@@ -16,7 +15,7 @@ use tokio::sync::oneshot;
 const TAIL_BYTES: usize = 4096;
 
 impl AuditDestination {
-    /// The name under which the position is noted: the setting's own text.
+    /// Key under which the position is stored: the text of the setting.
     pub fn name(&self) -> String {
         match self {
             Self::Stdout => "stdout".to_owned(),
@@ -24,7 +23,7 @@ impl AuditDestination {
         }
     }
 
-    /// Opens the file once, so that a wrong path stops the start. A full disk does not: it is waited for.
+    /// Opens the file once, so that a wrong path stops the start. A full disk does not: writes are retried.
     pub fn check(&self) -> io::Result<()> {
         match self {
             // To open a named pipe waits for a reader.
@@ -37,8 +36,8 @@ impl AuditDestination {
     }
 }
 
-/// Writes batches on a thread of its own. A reader of standard output or of a named pipe may block it for as long as
-/// it likes: neither a request nor the end of the process waits for that thread.
+/// Writes batches on a thread of its own. A slow reader of standard output or of a named pipe blocks only that thread, and
+/// neither a request nor the shutdown waits for it.
 #[derive(Debug)]
 pub struct LineWriter {
     batches: Sender<Batch>,
@@ -151,7 +150,7 @@ fn end_of_last_line(file: &mut File) -> io::Result<u64> {
     Ok(0)
 }
 
-/// What a pipe or a device has taken cannot be taken back: half a line is ended by a line break before the next batch.
+/// Writes to a pipe or device. A partial write cannot be undone, so half a line is ended before the next batch.
 fn write_to_stream(stream: &mut File, lines: &str, unfinished: &mut bool) -> io::Result<()> {
     if *unfinished {
         stream.write_all(b"\n")?;
@@ -183,7 +182,7 @@ mod tests {
     use std::os::{fd::OwnedFd, unix::net::UnixStream};
 
     #[test]
-    fn half_a_line_in_a_stream_is_ended_before_the_next() {
+    fn partial_line_in_a_stream_is_ended_before_the_next() {
         let (writer, mut reader) = UnixStream::pair().unwrap();
         writer.set_nonblocking(true).unwrap();
         let mut stream = File::from(OwnedFd::from(writer));
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_last_line_is_found_in_files_of_every_length() {
+    fn end_of_last_line_is_found_in_files_of_every_length() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lines");
         let end = |text: &str| {
