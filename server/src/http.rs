@@ -3,11 +3,9 @@
 mod audit_export;
 mod client_addr;
 pub mod connection_limit;
-mod cookie;
 mod csrf;
 mod error_format;
 mod health;
-mod identify;
 mod limits;
 pub mod listener;
 pub(crate) mod metrics;
@@ -15,6 +13,7 @@ mod pages;
 mod request_id;
 mod security_headers;
 mod server_functions;
+mod session_layer;
 mod static_files;
 
 use crate::{
@@ -71,7 +70,10 @@ pub fn router(web: Web) -> Router {
         )
         .route("/api/{*function}", any(server_functions::answer))
         .fallback(pages::not_found)
-        .layer(from_fn_with_state(web.clone(), identify::identify));
+        .layer(from_fn_with_state(
+            web.clone(),
+            session_layer::manage_session,
+        ));
     let rest = Router::new()
         .route("/pkg/{*path}", get(static_files::serve))
         .route("/health/live", get(health::live))
@@ -153,7 +155,7 @@ fn context_of(web: &Web, parts: &http::request::Parts) -> RequestContext {
     known.unwrap_or_else(|| {
         let id = request_id::of(&parts.extensions);
         let caller = ClientInfo::of(&parts.extensions);
-        let browser = identify::browser(&parts.headers, caller, &BasePath::default());
+        let browser = session_layer::browser(&parts.headers, caller, &BasePath::default());
         let state = Arc::clone(&web.state);
         RequestContext::new(
             state,

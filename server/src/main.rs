@@ -206,7 +206,9 @@ async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {
 }
 
 fn begin_logging(config: &Config) -> Result<(), Box<dyn Error>> {
-    let filter = EnvFilter::try_new(&config.log).map_err(
+    // tower-sessions warns of each cookie whose session has ended. A directive of the setting may say otherwise.
+    let directives = format!("tower_sessions=error,{}", config.log);
+    let filter = EnvFilter::try_new(directives).map_err(
         |_| "AGENT_KEYS_LOG: use a level, or targets with levels, such as server=debug,info",
     )?;
     let logs = tracing_subscriber::fmt()

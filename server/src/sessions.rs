@@ -1,6 +1,6 @@
 //! Sign-in sessions.
 //!
-//! The cookie holds a random token of 256 bits. The database holds a digest of it, under which the row is found, and
+//! The cookie holds a random token of 128 bits. The database holds a digest of it, under which the row is found, and
 //! the user's identity and credential. These are sealed with a key derived from the token *and* the server key, so
 //! that the database together with the server key still reveals no password.
 //!
@@ -28,7 +28,7 @@ use app::model::{
 use known_device::DeviceToken;
 use std::net::IpAddr;
 
-pub use lookup::lookup;
+pub use lookup::{FoundSession, find, open};
 pub use manage::{EndReason, end};
 pub use seal::{SealError, Token};
 pub use server_key::{ServerKey, ServerKeyError};

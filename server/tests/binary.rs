@@ -169,6 +169,9 @@ async fn the_logs_tell_no_secret_however_much_they_tell() {
         .await;
     let cookie = admin.cookie.clone().unwrap();
     let token = cookie.split_once('=').unwrap().1;
+    // As a library would print it: as a number.
+    let token_number = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, token);
+    let token_number = i128::from_le_bytes(token_number.unwrap().try_into().unwrap()).to_string();
     running.stop();
     let log = log.join().unwrap();
     assert!(
@@ -184,6 +187,7 @@ async fn the_logs_tell_no_secret_however_much_they_tell() {
         &PASSWORD.replace(' ', "+"),
         "hunter2",
         token,
+        &token_number,
         created.api_key.expose(),
         created.encoded.expose(),
         basic.as_str(),
@@ -216,6 +220,12 @@ async fn refused_origin_is_logged_with_what_was_compared_and_no_field_of_the_for
         .env("ELASTIC_PASSWORD", PASSWORD)
         .env("AGENT_KEYS_LOG_FORMAT", "json");
     let running = Running::start(&mut command);
+    // A session that is over, and a cookie that opens nothing, are no reason for a warning.
+    for cookie in ["agent-keys=AAAAAAAAAAAAAAAAAAAAAA", "agent-keys=x"] {
+        let mut browser = running.browser();
+        browser.cookie = Some(cookie.to_owned());
+        assert_eq!(browser.get("/settings/agent-keys").await.status, 303);
+    }
     for (origin, status) in [("http://backend:5680", 200), ("https://evil.example", 403)] {
         let request = running
             .browser()

@@ -237,11 +237,11 @@ async fn with_tls_the_cookie_is_secure() {
     let answer = browser.sign_in("elastic", PASSWORD).await;
     let cookie = answer.header("set-cookie").unwrap();
     assert!(cookie.starts_with("__Host-agent-keys="));
-    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"));
+    assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/"));
     let all = answer.headers.get_all("set-cookie");
     let mut all = all.iter().map(|value| value.to_str().unwrap());
     let device = all.find(|cookie| cookie.starts_with("__Host-agent-keys-device="));
-    let flags = "; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=31536000";
+    let flags = "; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=31536000";
     assert!(device.unwrap().ends_with(flags));
     let expected = "max-age=31536000; includeSubDomains";
     assert_eq!(answer.header("strict-transport-security"), Some(expected));
@@ -249,6 +249,11 @@ async fn with_tls_the_cookie_is_secure() {
         browser.post("read_viewer", &[]).await.status,
         StatusCode::OK
     );
+    // Browsers refuse a cookie with this prefix, also one that removes, without these attributes.
+    let answer = browser.post("sign_out", &[]).await;
+    let removal = answer.header("set-cookie").unwrap();
+    let flags = "__Host-agent-keys=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0";
+    assert!(removal.starts_with(flags), "{removal}");
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ async fn the_cookie_is_out_of_reach_and_opens_nothing() {
         .find(|cookie| cookie.contains("-device="))
         .unwrap();
     let flags = device.split_once("; ").unwrap().1;
-    assert_eq!(flags, "Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000");
+    assert_eq!(flags, "HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000");
     assert!(!device.contains("elastic"));
     let device = answer.device_cookie();
     let only_known = Browser {

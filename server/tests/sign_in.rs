@@ -66,9 +66,9 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
     let answer = app.nobody().sign_in("elastic", PASSWORD).await;
     let cookie = answer.header("set-cookie").unwrap();
     let (pair, flags) = cookie.split_once("; ").unwrap();
-    assert_eq!(flags, "Path=/; HttpOnly; SameSite=Lax");
+    assert_eq!(flags, "HttpOnly; SameSite=Lax; Path=/");
     let token = pair.strip_prefix("agent-keys=").unwrap();
-    assert_eq!(token.len(), 43, "256 bits");
+    assert_eq!(token.len(), 22, "128 bits");
     // Signing in goes to the list, and nowhere else.
     assert_eq!(answer.header("location"), Some("/settings/agent-keys"));
     // Neither the token nor the password is on the disk.
@@ -174,6 +174,7 @@ async fn a_cookie_that_is_none_opens_nothing() {
     let hostile = [
         String::from_utf8(flipped).unwrap(),
         String::new(),
+        "A".repeat(22),
         "A".repeat(43),
         "A".repeat(8_000),
         "%00".to_owned(),
@@ -185,7 +186,18 @@ async fn a_cookie_that_is_none_opens_nothing() {
         browser.cookie = Some(format!("agent-keys={token}"));
         let answer = browser.post("read_viewer", &[]).await;
         assert_eq!(answer.problem(), ProblemKind::SignedOut, "{token}");
+        let removal = answer.header("set-cookie").unwrap();
+        assert!(removal.contains("Max-Age=0"), "{token}");
     }
+    // A name that only reads like ours once its percent signs are decoded: no rule of browsers protects it.
+    let mut browser = app.nobody();
+    browser.cookie = Some(format!("%61gent-keys={token}"));
+    let answer = browser.post("read_viewer", &[]).await;
+    assert_eq!(answer.problem(), ProblemKind::SignedOut);
+    // The control.
+    browser.cookie = Some(format!("agent-keys={token}"));
+    let answer = browser.post("read_viewer", &[]).await;
+    assert_eq!(answer.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Protection against cross-site request forgery, for every server function and form.
 
-use super::{Web, cookie, error_format::problem_response, request_id};
+use super::{Web, error_format::problem_response, request_id, session_layer};
 use app::model::problem::{Problem, ProblemKind};
 use axum::{
     body::Body,
@@ -72,7 +72,7 @@ pub(super) async fn refuse_unmarked(
 ) -> Response {
     let headers = request.headers();
     let unmarked = !headers.contains_key(ORIGIN) && !headers.contains_key("sec-fetch-site");
-    let with_session = cookie::is_brought(headers, &web.base_path);
+    let with_session = session_layer::is_brought(headers, &web.base_path);
     if !request.method().is_safe() && unmarked && with_session {
         tracing::warn!("a form that does not say where it comes from was refused");
         return problem_response(&Problem {

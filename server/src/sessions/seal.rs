@@ -18,10 +18,10 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
 
-const TOKEN_BYTES: usize = 32;
+const TOKEN_BYTES: usize = 16;
 const NONCE_BYTES: usize = 24;
 
-/// Session token: 256 random bits, the cookie's value. Does not print.
+/// Session token: 128 random bits, the cookie's value. Does not print.
 pub struct Token(Zeroizing<[u8; TOKEN_BYTES]>);
 
 impl fmt::Debug for Token {
@@ -35,15 +35,14 @@ impl Token {
         Ok(Self(Zeroizing::new(random.bytes()?)))
     }
 
-    /// Parses a cookie's value.
-    pub fn parse(text: &str) -> Option<Self> {
-        let bytes = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?);
-        Some(Self(Zeroizing::new(bytes.as_slice().try_into().ok()?)))
+    /// Wraps the bytes of a cookie.
+    pub fn of(bytes: [u8; TOKEN_BYTES]) -> Self {
+        Self(Zeroizing::new(bytes))
     }
 
-    /// Formats the cookie's value.
-    pub fn text(&self) -> Zeroizing<String> {
-        Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(self.0.as_slice()))
+    /// Returns the bytes for a cookie.
+    pub fn expose(&self) -> &[u8; TOKEN_BYTES] {
+        &self.0
     }
 
     /// Returns the digest under which the session is stored. The token cannot be computed from it.

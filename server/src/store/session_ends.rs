@@ -9,6 +9,7 @@ use app::model::{
     session::{SessionEnd, SessionId},
     timestamp::Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Row, any::AnyRow};
 
@@ -18,7 +19,7 @@ pub(super) const RENEWED: &str = "renewed";
 const EXPIRED_MAX: i64 = 1_000;
 
 /// Reason why a token opens nothing any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StoredEnd {
     Ended(SessionEnd),
     /// Its browser has another token.

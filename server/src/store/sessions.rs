@@ -15,6 +15,7 @@ use app::model::{
     session::{SessionEnd, SessionId},
     timestamp::Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Row, any::AnyRow};
 
@@ -33,7 +34,7 @@ pub struct NewSession<'a> {
     pub browser: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct StoredSession {
     /// Public id.
     pub id: SessionId,
