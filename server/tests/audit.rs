@@ -175,12 +175,6 @@ async fn everything_that_can_happen_is_written_down_with_what_every_event_has() 
         }
     }
     assert!(!shipped.contains(PASSWORD) && !shipped.contains("another good one here"));
-    println!(
-        "R36 pass {}/{} actions, {} lines",
-        seen.len(),
-        all.len(),
-        lines.len()
-    );
 }
 
 #[tokio::test]
@@ -218,7 +212,6 @@ async fn hostile_names_stay_within_one_line() {
             .count();
         assert_eq!(named, 2, "intent and outcome");
     }
-    println!("R36 pass hostile names: {events} events, {events} lines");
 }
 
 #[tokio::test]
@@ -274,7 +267,6 @@ async fn what_cannot_be_written_down_is_not_done() {
     saboteur.run("DROP TRIGGER disk_full").await;
     assert_eq!(admin.create("now it can").await.status, StatusCode::OK);
     verify(app.store(), &[]).await.unwrap();
-    println!("R33 pass {} refused, 0 writes", refused.len() + 1);
 }
 
 #[tokio::test]
@@ -444,11 +436,6 @@ async fn an_exports_lines_are_the_bytes_that_the_chain_covers() {
         (last.action.as_str(), last.actor.as_deref()),
         ("audit_export", Some("elastic"))
     );
-    println!(
-        "R36 pass export: {} of {} lines verified",
-        events.len(),
-        events.len()
-    );
 
     // The same filters as on the page, and written down.
     let filtered = export(&admin, "jsonl?action=user_login&outcome=failure&before=1").await;
@@ -506,5 +493,4 @@ async fn a_formula_in_a_name_is_text_in_a_spreadsheet() {
     }
     assert!(!text.contains(",\"=") && !text.contains(",\"+") && !text.contains(",\"@"));
     assert_eq!(text.matches("\r\n").count(), app.events().await.len() + 1);
-    println!("R32 pass cells starting with = + - @ are text");
 }

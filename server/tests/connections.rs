@@ -1,6 +1,6 @@
 //! Callers that take more than their part: slow ones, silent ones, long ones, and too many.
 
-use crate::support::{App, Setup, client, eventually, requirement, self_signed, soak};
+use crate::support::{App, Setup, client, eventually, self_signed, soak};
 use http::{Method, StatusCode};
 use server::config::Limits;
 use std::{
@@ -164,7 +164,6 @@ async fn slow_callers_are_sent_away_and_good_ones_served() {
         bounded.application.connections() == 0
     })
     .await;
-    requirement("R42", seen.sent_away.0, seen.sent_away.1, None);
 }
 
 /// The control: the same siege, where nothing protects.
@@ -226,7 +225,6 @@ async fn beyond_the_limit_connections_are_closed_and_those_inside_are_not_harmed
         client().get(&live).send().await.is_ok()
     })
     .await;
-    requirement("R42", closed, 20, None);
 }
 
 #[tokio::test]
@@ -248,7 +246,6 @@ async fn a_handshake_that_never_comes_and_a_connection_that_says_nothing_more_ar
         app.application.connections() == 0
     })
     .await;
-    requirement("R42", 2, 2, None);
 }
 
 #[tokio::test]
@@ -265,7 +262,6 @@ async fn a_connection_on_which_nothing_moves_is_closed_whatever_it_waits_for() {
     }
     // The control: drops are movement, and another bound's to judge.
     assert_eq!(be_slow(address, HEADERS, limit() * 2).await, None);
-    requirement("R42", 2, 2, None);
 }
 
 /// Streams that are begun and given up at once, in one breath. Whether the server ends the connection.
@@ -307,7 +303,6 @@ async fn streams_that_are_given_up_at_once_end_their_connection() {
     assert!(began.elapsed() < limit(), "{:?}", began.elapsed());
     // The control: a browser may change its mind.
     assert!(!reset_rapidly(address, 10).await);
-    requirement("R43", 2, 2, None);
 }
 
 /// Sends these bytes; the first line of the answer, and how many bytes were sent until it came.
@@ -353,7 +348,6 @@ async fn too_much_is_refused_before_it_is_read() {
         (long(15_000), "200"),
         (long(17_000), "431"),
     ];
-    let of = cases.len();
     for (head, expected) in cases {
         let (line, _) = send(&app, &head, b"", 0).await;
         assert!(line.contains(expected), "{expected}: {line:?}");
@@ -383,5 +377,4 @@ async fn too_much_is_refused_before_it_is_read() {
     let head = "POST /api/sign_in HTTP/1.1\r\nHost: x\r\nContent-Length: 10737418240\r\n\r\n";
     let (line, _) = send(&app, head, b"", 0).await;
     assert!(line.contains("413"), "{line:?}");
-    requirement("R43", of + 4, of + 4, None);
 }

@@ -4,7 +4,7 @@ use crate::support::{
     App,
     attacker::Attacker,
     events::{intent, stamp},
-    requirement, soak,
+    soak,
 };
 use server::audit::verify::verify;
 use std::sync::{
@@ -77,6 +77,4 @@ async fn nobody_sees_that_the_database_is_locked() {
     assert!(locked_out > 0 && read > 0);
     let verified = verify(app.store(), &[]).await.unwrap();
     assert_eq!(verified.rows, written);
-    let all = usize::try_from(written).unwrap() + read;
-    requirement("R50", all, all, None);
 }

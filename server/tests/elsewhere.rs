@@ -1,6 +1,6 @@
 //! Nobody is led to another place: no person after signing in, and no credential by a redirect.
 
-use crate::support::{Answer, App, PASSWORD, proxy::Fault, requirement};
+use crate::support::{Answer, App, PASSWORD, proxy::Fault};
 use app::model::problem::{ElasticsearchFault, ProblemKind};
 use http::StatusCode;
 use std::sync::{
@@ -78,7 +78,6 @@ async fn whoever_signs_in_stays_here_whatever_the_address_says() {
     // Somebody of whom there are not too many sessions meanwhile.
     let mut ada = app.with_user("ada", &[]).await;
     let url = ada.url.clone();
-    let (mut held, mut of) = (0, 0);
     for (number, next) in HOSTILE.into_iter().enumerate() {
         let fields = [
             ("username", "elastic"),
@@ -97,10 +96,8 @@ async fn whoever_signs_in_stays_here_whatever_the_address_says() {
             ada.cookie = again.cookie();
             answers.push(again);
         }
-        of += answers.len();
         for answer in &answers {
             assert!(leads_home(answer, &url), "{next:?}: {:?}", answer.headers);
-            held += 1;
         }
     }
     // The controls: a page of ours is gone to, and a place elsewhere would be seen.
@@ -118,7 +115,6 @@ async fn whoever_signs_in_stays_here_whatever_the_address_says() {
         elsewhere.headers.insert("location", location);
         assert!(!leads_home(&elsewhere, &url), "{next}");
     }
-    requirement("R30", held, of, None);
 }
 
 #[tokio::test]
@@ -137,7 +133,6 @@ async fn nobody_is_signed_in_by_another_site() {
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin}");
         assert!(answer.cookie().is_none());
     }
-    requirement("R30", origins.len(), origins.len(), None);
 }
 
 /// A host that nobody has any business with, and how often somebody came.
@@ -223,5 +218,4 @@ async fn a_credential_follows_no_redirect() {
         () = crate::support::eventually("the control arrives", async || came.load(Ordering::SeqCst) > 0) => {}
     }
     assert!(came.load(Ordering::SeqCst) > 0);
-    requirement("R40", held, asked, None);
 }

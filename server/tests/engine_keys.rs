@@ -1,6 +1,6 @@
 //! What an agent key may do, and until when.
 
-use crate::support::{Answer, App, Browser, NOW, client, requirement};
+use crate::support::{Answer, App, Browser, NOW, client};
 use app::model::{
     agent_key::CreatedAgentKey,
     new_agent_key::ExpirationError,
@@ -102,12 +102,9 @@ async fn a_key_makes_no_keys_users_or_roles_whoever_made_it() {
         ),
         ("DELETE", "/_security/privilege/apmx/read", None),
     ];
-    let of = calls.len();
-    let mut refused = 0;
     for (method, path, body) in calls {
         let status = ask(&app, &key, method, path, body.clone()).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}");
-        refused += usize::from(status == StatusCode::FORBIDDEN);
     }
     // The controls: it is a key that works, and what it asked for can be had by whoever made it.
     assert!(works(&app, &key).await);
@@ -117,7 +114,6 @@ async fn a_key_makes_no_keys_users_or_roles_whoever_made_it() {
         .await;
     assert_eq!(app.engine.user("eve").await, serde_json::Value::Null);
     assert_eq!(app.engine.keys().await.len(), 2);
-    requirement("R56", refused, of, None);
 }
 
 #[tokio::test]
@@ -145,18 +141,15 @@ async fn a_key_opens_nothing_of_this_application() {
             .header("content-type", "application/x-www-form-urlencoded");
         Answer::of(request).await
     };
-    let mut same = 0;
     for path in &paths {
         let (one, other) = (with_key(&nobody, path).await, without(&nobody, path).await);
         assert_eq!(one.status, other.status, "{path}");
-        same += 1;
     }
     // The controls: with a session the key does no harm either, and a page is not shown to it.
     let viewer = with_key(&admin, "/api/read_viewer").await;
     assert_eq!(viewer.status, StatusCode::OK);
     let viewer = with_key(&nobody, "/api/read_viewer").await;
     assert_eq!(viewer.problem(), ProblemKind::SignedOut);
-    requirement("R56", same, paths.len(), None);
 }
 
 #[tokio::test]
@@ -171,8 +164,6 @@ async fn a_key_ends_exactly_when_it_says() {
         ("custom", "2028-03-01", 444),
         ("custom", "2036-12-10", 3_650),
     ];
-    let of = choices.len();
-    let mut held = 0;
     for (choice, date, days) in choices {
         let app = App::start().await;
         let ada = app.with_key_user("ada").await;
@@ -196,9 +187,7 @@ async fn a_key_ends_exactly_when_it_says() {
             seen.push(works(&app, &key).await);
         }
         assert_eq!(seen, [true, true, false, false, false], "{choice} {date}");
-        held += 1;
     }
-    requirement("R57", held, of, None);
 }
 
 #[tokio::test]
@@ -239,5 +228,4 @@ async fn an_end_that_is_none_is_refused_at_the_form() {
         assert_eq!(errors.expiration, Some(expected), "{choice} {date}");
     }
     assert!(app.engine.keys().await.is_empty());
-    requirement("R57", ends.len(), ends.len(), None);
 }

@@ -6,7 +6,7 @@ use crate::support::{
     eventually, key_form,
     process::Process,
     proxy::{Fault, Proxy},
-    requirement, soak,
+    soak,
 };
 use app::model::{
     agent_key::{AgentKey, CreatedAgentKey, Delivery},
@@ -140,7 +140,6 @@ async fn the_same_operation_with_another_request_is_refused() {
         assert_eq!(answer.problem(), ProblemKind::AlreadyDone);
     }
     assert_eq!(app.engine.keys().await.len(), rounds);
-    requirement("R5", rounds, rounds, None);
 }
 
 #[tokio::test]
@@ -255,7 +254,6 @@ async fn a_key_that_this_database_does_not_know_is_said_to_be_so() {
         .iter()
         .filter(|told| *told == "agent_key_drift success");
     assert_eq!(drift.count(), rounds);
-    requirement("R7", rounds, rounds, None);
 }
 
 /// Creations under way, and the process killed in the middle of them, again and again.
@@ -344,5 +342,4 @@ async fn no_key_is_forgotten_when_the_process_is_killed() {
         );
     }
     assert!(keys.len() > 1, "the control: something was made in danger");
-    requirement("R1", kills, kills, Some(seed));
 }

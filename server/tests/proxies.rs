@@ -1,6 +1,6 @@
 //! Whose word counts on where a request comes from.
 
-use crate::support::{Answer, App, Browser, PASSWORD, Setup, requirement};
+use crate::support::{Answer, App, Browser, PASSWORD, Setup};
 use http::{Method, StatusCode};
 use server::config::TrustedProxies;
 
@@ -90,7 +90,6 @@ async fn a_proxy_is_believed_only_where_the_settings_name_it() {
             ],
         ),
     ];
-    let (mut held, mut of) = (0, 0);
     for (trusted, rows) in table {
         let app = app(trusted).await;
         for (headers, expected) in rows {
@@ -98,11 +97,8 @@ async fn a_proxy_is_believed_only_where_the_settings_name_it() {
             assert_eq!(answer.status, StatusCode::OK);
             let told = told(&app).await;
             assert_eq!(told, *expected, "{trusted:?} {headers:?}");
-            held += usize::from(told == *expected);
-            of += 1;
         }
     }
-    requirement("R46", held, of, None);
 }
 
 /// Ten failures at once are an address's, however it calls itself; behind a proxy each caller has its own ten.
@@ -131,7 +127,6 @@ async fn the_limit_on_guessing_counts_by_the_same_address() {
     }
     assert!(asked[0] > 0, "one machine with many names is paused");
     assert_eq!(asked[1], 0, "the control: many machines are not");
-    requirement("R46", 2, 2, None);
 }
 
 #[tokio::test]

@@ -83,6 +83,36 @@ pub(crate) fn trail() -> AuditWriter {
     AuditWriter::new(key.audit_key().unwrap(), Random::default())
 }
 
+/// Makes two tests of each rule: on SQLite, and on PostgreSQL. A rule is an `async fn` that takes the application.
+macro_rules! on_each_database {
+    ($($rule:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test]
+                async fn $rule() {
+                    super::$rule(&crate::support::App::start().await).await;
+                }
+            )+
+        }
+        mod on_postgresql {
+            $(
+                #[tokio::test]
+                async fn $rule() {
+                    let postgres = crate::support::postgres::Postgres::start();
+                    let setup = crate::support::Setup {
+                        database_url: Some(postgres.url().to_owned()),
+                        ..Default::default()
+                    };
+                    let app = crate::support::App::start_with(setup).await;
+                    super::$rule(&app).await;
+                    app.application.stop().await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_each_database;
+
 impl App {
     /// The usual one.
     pub(crate) async fn start() -> Self {
@@ -403,13 +433,6 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool)
         );
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-}
-
-/// Says how often a requirement was seen to hold, and with which seed, for the table in `docs/requirements.md`.
-pub(crate) fn requirement(id: &str, held: usize, of: usize, seed: Option<u64>) {
-    let word = if held == of { "pass" } else { "fail" };
-    let seed = seed.map_or_else(|| "-".to_owned(), |seed| seed.to_string());
-    println!("{id} {word} {held}/{of} seed={seed}");
 }
 
 /// How many rounds: few, or many where somebody has the time.

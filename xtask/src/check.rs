@@ -1,5 +1,7 @@
 //! `cargo xtask check`: format, lints, and what the browser has to load.
 
+mod requirements;
+
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -39,6 +41,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 
 /// Checks all that can be checked without a build of the product.
 pub(crate) fn check_sources(workspace: &Workspace) -> Result<()> {
+    requirements::prove_each_has_its_tests(workspace)?;
     command::run(command::cargo(workspace).args(["fmt", "--all", "--check"]))
         .context("run `cargo fmt --all`")?;
     prove_no_server_crate_in_browser(workspace)?;

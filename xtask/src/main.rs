@@ -8,7 +8,6 @@ mod build;
 mod check;
 mod conformance;
 mod run;
-mod soak;
 mod test;
 
 mod chromium;
@@ -34,8 +33,7 @@ cargo xtask run [ARGS…]     builds, then starts it: agent-keys serve ARGS…
 cargo xtask test [STAGES…]  sets up what is missing, then runs every test;
                             stages: check, rust, end2end
 cargo xtask setup           installs what the stories need, and builds
-cargo xtask check           format, lints, what the browser loads
-cargo xtask soak            the long fault and race tests, into docs/requirements.md
+cargo xtask check           requirements, format, lints, what the browser loads
 cargo xtask conformance --elasticsearch URL --username NAME --password-file FILE [--ca-file FILE] [--cleanup]
                             checks any Elasticsearch against the contract; see docs/conformance.md
 cargo xtask bench           measures the release binary, into target/bench.md
@@ -67,7 +65,6 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "setup" => test::set_up(&workspace),
         "check" => check::check(&workspace),
         "conformance" => conformance::conformance(&workspace, rest),
-        "soak" => soak::soak(&workspace),
         "bench" => bench::bench(&workspace),
         "help" | "-h" | "--help" => {
             print!("{HELP}");

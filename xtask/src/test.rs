@@ -39,7 +39,7 @@ impl Stage {
 
     fn promise(self) -> &'static str {
         match self {
-            Self::Check => "format, lints, crates of the browser half",
+            Self::Check => "requirements, format, lints",
             Self::Rust => "unit and integration tests of every crate",
             Self::EndToEnd => {
                 "the release binary, its first load, then stories in Chromium with real agents"
@@ -130,7 +130,7 @@ fn parse(names: &[String]) -> Result<Vec<Stage>> {
 }
 
 fn rust(workspace: &Workspace) -> Result<()> {
-    install_reverse_proxies()?;
+    install_tools()?;
     // Alone, xtask's tests share what was compiled to run xtask; among the others, cargo would
     // join everybody's features and compile its large dependencies again.
     let own = command::run(command::cargo(workspace).args(["test", "--package", "xtask"]));
@@ -151,7 +151,7 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
     playwright::install(workspace)?;
     install_python_packages(&folder)?;
     java::prepare(&folder)?;
-    install_reverse_proxies()?;
+    install_tools()?;
     chromium::ready()?;
     build::build(workspace)?;
     // The slowest to compile, and the last that is needed.
@@ -263,23 +263,29 @@ fn install_requirements(
     stamp::set(&stamp_file, &word)
 }
 
-/// Debian's packages of the reverse proxies, and of what makes their certificate in the stories. Each has the name of
-/// its program.
-const REVERSE_PROXIES: [&str; 4] = ["nginx", "haproxy", "caddy", "openssl"];
+/// Debian's packages that the tests start: reverse proxies, what makes their certificate, and what watches the disk.
+/// Each has the name of its program.
+const TOOLS: [&str; 5] = ["nginx", "haproxy", "caddy", "openssl", "strace"];
 
-/// Installs the reverse proxies where this process may. Without one of them, its tests in Rust fail, and its stories
+/// Where Debian's PostgreSQL has its programs, a folder for each version.
+const POSTGRESQL: &str = "/usr/lib/postgresql";
+
+/// Installs what the tests start, where this process may. Without one of them, its tests in Rust fail, and its stories
 /// are skipped.
-fn install_reverse_proxies() -> Result<()> {
+fn install_tools() -> Result<()> {
     // On Debian some of them are in `/usr/sbin`, which is not in every user's path.
     let is_missing = |program: &&str| {
         command::find(program).is_none() && !Path::new("/usr/sbin").join(program).exists()
     };
-    let missing: Vec<&str> = REVERSE_PROXIES.into_iter().filter(is_missing).collect();
+    let mut missing: Vec<&str> = TOOLS.into_iter().filter(is_missing).collect();
+    if env::var_os("AGENT_KEYS_TEST_POSTGRES_URL").is_none() && !Path::new(POSTGRESQL).exists() {
+        missing.push("postgresql");
+    }
     if missing.is_empty() {
         return Ok(());
     }
     if !debian::can_install() {
-        eprintln!("tests behind reverse proxies need {}", missing.join(", "));
+        eprintln!("some tests need {}", missing.join(", "));
         return Ok(());
     }
     debian::install(&missing)

@@ -24,7 +24,6 @@ async fn revoked_key_is_refused_on_its_next_use() {
         refused += usize::from(me.authentication_status().await == 401);
     }
     assert_eq!(refused, rounds);
-    requirement("R54", refused, rounds);
 }
 
 /// The positions in a text that match `YXBta2V5[A-Za-z0-9+/]{78}==`, the expression in the README.
@@ -62,8 +61,6 @@ async fn secret_scanner_finds_every_key_and_nothing_else() {
         wrongly += texts.map(|text| scan(text.as_bytes())).sum::<usize>();
     }
     assert_eq!(wrongly, 0, "of {strings}");
-    requirement("R55", found, keys);
-    requirement("R55", strings, strings);
 }
 
 #[tokio::test]
@@ -106,5 +103,4 @@ async fn secret_with_one_wrong_character_is_refused() {
     assert_eq!(refused, secret.len());
     // Control.
     assert_eq!(status(secret).await, 200);
-    requirement("R55", refused, secret.len());
 }

@@ -48,13 +48,7 @@ pub(crate) fn not_portable(reason: &str) -> ! {
     panic!("not portable: {reason}")
 }
 
-/// Prints how often a requirement held, for the table in `docs/requirements.md`.
-pub(crate) fn requirement(id: &str, held: usize, of: usize) {
-    let word = if held == of { "pass" } else { "fail" };
-    println!("{id} {word} {held}/{of} seed=-");
-}
-
-/// The number of rounds: few, or many in `cargo xtask soak`.
+/// The number of rounds: few, or many when AGENT_KEYS_SOAK is set.
 pub(crate) fn soak(few: usize, many: usize) -> usize {
     if std::env::var_os("AGENT_KEYS_SOAK").is_some() {
         many
