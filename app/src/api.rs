@@ -1,7 +1,7 @@
-//! The server functions: each turns a form into vocabulary, asks the backend, and does nothing else.
+//! Server functions: each parses a form into types of [`crate::model`] and calls the backend.
 //!
-//! A browser without JavaScript posts its forms to the same addresses. The server then answers
-//! with the page the form stood on, drawn with the outcome (see [`crate::components::form`]).
+//! A browser without JavaScript posts its forms to the same addresses. The server then responds
+//! with the page of the form and its outcome (see [`crate::components::form`]).
 
 pub mod agent_keys;
 pub mod apm_settings;
@@ -17,10 +17,10 @@ use codee::binary::PostcardCodec;
 use leptos::prelude::Resource;
 use serde::{Serialize, de::DeserializeOwned};
 
-/// An answer that a page waits for. The server puts it into the page in the words that server functions use too.
+/// Data that a page loads. The server serializes it into the page with the codec of the server functions.
 pub type PageResource<T> = Resource<T, PostcardCodec>;
 
-/// Asks a question, and asks it anew when what it is about changes. No page is sent before it has its answers.
+/// Loads data, and loads it again when `about` changes. The server sends a page only when its data are loaded.
 pub fn page_resource<About, T, Asked>(
     about: impl Fn() -> About + Send + Sync + 'static,
     question: impl Fn(About) -> Asked + Send + Sync + 'static,
@@ -33,7 +33,7 @@ where
     Resource::new_with_options(about, question, true)
 }
 
-/// Sends a person whose session ended to the sign-in page, whichever question brought it to light.
+/// Redirects to the sign-in page if the session has ended.
 #[cfg(feature = "server")]
 fn redirect_if_signed_out<T>(answer: Result<T, Problem>) -> Result<T, Problem> {
     let reason = match &answer {

@@ -1,4 +1,4 @@
-//! The one trait between the pages and everything behind them.
+//! The trait between the pages and the use cases. `server` implements it.
 
 use crate::model::{
     agent_key::{CreatedAgentKey, FoundAgentKey, KeyId, RevokedAgentKey},
@@ -20,126 +20,119 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "server")]
 use std::sync::Arc;
 
-/// Everything a page may ask, on behalf of the person whose request this is.
+/// Use cases that the pages call, for the user of one request.
 ///
-/// The server puts one into the reactive context of each request. Every method but `login_info`, `sign_in` and
-/// `sign_out` answers `SignedOut` when nobody is signed in.
+/// The server provides it in the reactive context of each request. Without a session, every method but `login_info`,
+/// `sign_in` and `sign_out` returns `SignedOut`.
 #[async_trait]
 pub trait Backend: Send + Sync {
-    /// What the sign-in page shows before anybody is known. Never fails: an unreachable Elasticsearch is an answer.
+    /// Returns the content of the sign-in page. Never fails: the result says that Elasticsearch is unreachable.
     async fn login_info(&self) -> LoginInfo;
 
-    /// Checks name and password at Elasticsearch and begins a session; the response carries its cookie.
+    /// Verifies user name and password with Elasticsearch and starts a session. The response sets its cookie.
     async fn sign_in(&self, credentials: Credentials) -> Result<(), Problem>;
 
-    /// Checks the password of whoever is signed in once more. What asks for a recently entered password may be done for
-    /// a while; the response carries another cookie.
+    /// Verifies the password of the signed-in user again. For a while it counts as recently entered. The response sets a new
+    /// cookie.
     async fn reauthenticate(&self, password: Secret) -> Result<(), Problem>;
 
-    /// Ends the session, if there is one.
     async fn sign_out(&self) -> Result<(), Problem>;
 
-    /// The signed-in user and their permissions. While Elasticsearch does not answer, the permissions are empty.
+    /// Returns the signed-in user and their permissions. While Elasticsearch does not answer, the permissions are empty.
     async fn viewer(&self) -> Result<Viewer, Problem>;
 
-    /// This person's live sessions.
+    /// Returns the user's live sessions.
     async fn list_own_sessions(&self) -> Result<SessionList, Problem>;
 
-    /// Everybody else's live sessions, of those whose user name holds `name`.
+    /// Returns the live sessions of other users whose user name contains `name`.
     async fn list_others_sessions(&self, name: SearchText) -> Result<SessionList, Problem>;
 
-    /// Ends a session. Other people's are there only for those who manage security, and have just entered the password.
+    /// Ends a session. Ending another user's session needs `manage_security` and a recently entered password.
     async fn end_session(&self, id: SessionId) -> Result<EndedSession, Problem>;
 
-    /// Ends this person's sessions but the one in use. How many.
+    /// Ends the user's sessions except the current one, and returns their number.
     async fn end_other_sessions(&self) -> Result<u64, Problem>;
 
-    /// One page of the agent keys this person may see.
+    /// Returns one page of the agent keys that the user may see.
     async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem>;
 
-    /// One agent key.
     async fn find_agent_key(&self, id: KeyId) -> Result<FoundAgentKey, Problem>;
 
-    /// The chosen keys, as far as they are there for this person, before they are revoked.
+    /// Returns the selected keys that the user may see.
     async fn find_agent_keys(&self, keys: KeySelection) -> Result<FoundAgentKeys, Problem>;
 
-    /// What the form for a new key needs.
+    /// Data for the form of a new key.
     async fn prepare_agent_key(&self) -> Result<AgentKeyPreparation, Problem>;
 
-    /// Makes a key and hands its secret out, once. The same operation never makes a second one.
+    /// Creates a key and returns its secret, once. The same operation never creates a second key.
     async fn create_agent_key(&self, new: NewAgentKey) -> Result<CreatedAgentKey, Problem>;
 
-    /// Takes the page's word that it has drawn a new key's secret. Saying it twice changes nothing.
+    /// Records that the browser displayed a new key's secret. Idempotent.
     async fn acknowledge_agent_key(&self, operation: OperationId) -> Result<(), Problem>;
 
-    /// Revokes a key. Revoking a revoked key succeeds: the caller wanted it gone, and it is.
+    /// Revokes a key. Succeeds if the key is revoked already.
     async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem>;
 
-    /// Revokes many keys, and tells what became of each, in the order in which they were given. More than a few ask
-    /// for a recently entered password.
+    /// Revokes many keys and returns the result of each, in the given order. More than a few need a recently entered
+    /// password.
     async fn revoke_agent_keys(&self, keys: KeySelection) -> Result<Vec<KeyRevocation>, Problem>;
 
-    /// How `apm_agent_key_role` stands. Also answers those who may not see roles, with `RoleState::Unknown`.
+    /// Returns the state of `apm_agent_key_role`: `RoleState::Unknown` for a user who may not see roles.
     async fn agent_key_role(&self) -> Result<AgentKeyRole, Problem>;
 
-    /// Creates or repairs `apm_agent_key_role`.
+    /// Creates or updates `apm_agent_key_role`.
     async fn put_agent_key_role(&self) -> Result<(), Problem>;
 
-    /// Users of the native realm, of those whose user name, name or e-mail address holds `search`.
+    /// Returns users of the native realm whose user name, full name or e-mail address contains `search`.
     async fn list_users(&self, search: SearchText) -> Result<UserList, Problem>;
 
-    /// Creates a user.
     async fn create_user(&self, new: NewUser) -> Result<(), Problem>;
 
-    /// Gives the agent key role to a user or takes it away; the rest of the user's data stays.
+    /// Gives the agent key role to a user or takes it away. Other data of the user stays.
     async fn assign_agent_key_role(
         &self,
         username: Username,
         assigned: bool,
     ) -> Result<(), Problem>;
 
-    /// Lets a user sign in, or no longer.
+    /// Enables or disables a user.
     async fn set_user_enabled(&self, username: Username, enabled: bool) -> Result<(), Problem>;
 
-    /// Deletes a user. Their keys keep working.
+    /// Deletes a user. Their keys stay valid.
     async fn delete_user(&self, username: Username) -> Result<(), Problem>;
 
-    /// Gives a user a new password.
     async fn reset_password(
         &self,
         username: Username,
         password: NewPassword,
     ) -> Result<(), Problem>;
 
-    /// The settings of the APM integration, and what they are judged by.
+    /// Returns the settings of the APM integration, and the keys in use.
     async fn apm_integration(&self) -> Result<ApmIntegration, Problem>;
 
-    /// Saves the settings of the APM integration.
     async fn save_apm_settings(&self, settings: ApmSettings) -> Result<(), Problem>;
 
-    /// One page of the audit log.
     async fn read_audit(&self, query: AuditQuery) -> Result<AuditPage, Problem>;
 
-    /// The moment of this request, by the server's clock.
+    /// Returns the time of this request by the server's clock.
     fn now(&self) -> Timestamp;
 }
 
-/// What the form for a new key needs.
+/// Data for the form of a new key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentKeyPreparation {
-    /// Goes into the form's hidden field.
+    /// Id of the operation, for the form's hidden field.
     pub operation: String,
-    /// The server's clock, from which the form computes dates.
+    /// Time of the server's clock, from which the form computes dates.
     pub now: Timestamp,
-    /// How many keys count for the limit now.
+    /// Keys that count against the limit.
     pub active_keys: KeysInUse,
     /// APM Server's limit of unique keys, from the settings.
     pub limit: u32,
-    /// Whether API-key authorization is on, from the settings.
+    /// True if API-key authorization is on in the settings.
     pub authorization_enabled: bool,
 }
 
-/// The backend of this request.
 #[cfg(feature = "server")]
 pub fn backend() -> Result<Arc<dyn Backend>, Problem> {
     use crate::model::problem::ProblemKind;

@@ -1,5 +1,4 @@
-//! The parts pages are made of. Each knows how it looks and nothing of the domain, unless its name says so.
-//! Its CSS is in `style/components`, under the same name.
+//! Components of the pages. The CSS of a class is in `style/components`, in the file of that name.
 
 pub mod badge;
 pub mod callout;

@@ -1,16 +1,16 @@
-//! What Agent Keys says and shows.
+//! Pages of Agent Keys, and the types they share with the server.
 //!
-//! * [`model`]: the vocabulary. Values that cannot be wrong once they exist.
-//! * [`backend`]: the one trait between pages and everything behind them.
-//! * [`questions`]: the server functions. Each turns a form into vocabulary and asks the backend.
-//! * [`snippets`]: an agent's configuration, as the files its users write.
-//! * [`urls`]: where the pages are.
-//! * [`hydration`]: whether the script is taking over the page.
-//! * [`components`], [`pages`], [`shell`]: what is drawn.
+//! * [`model`]: domain types, validated when they are parsed.
+//! * [`backend`]: the trait between the pages and the use cases of the server.
+//! * [`api`]: server functions. Each parses a form and calls the backend.
+//! * [`snippets`]: configuration files of the agents.
+//! * [`urls`]: addresses of the pages.
+//! * [`hydration`]: test for hydration.
+//! * [`components`], [`pages`], [`shell`]: user interface.
 //!
-//! The crate compiles twice: with the feature `server` it renders, with `hydrate` it runs in the browser.
+//! The crate compiles twice: with the feature `server` for rendering, with `hydrate` for the browser.
 
-// A page is one deeply nested type until it is rendered.
+// The type of a page is deeply nested.
 #![recursion_limit = "256"]
 
 pub mod api;
@@ -24,7 +24,7 @@ pub mod shell;
 pub mod snippets;
 pub mod urls;
 
-/// Starts the browser half: takes over the page that the server drew, once its code is there.
+/// Starts the browser half: hydrates the page that the server rendered, once its code is loaded.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub async fn hydrate(base_path: String) {
@@ -33,7 +33,7 @@ pub async fn hydrate(base_path: String) {
     console_error_panic_hook::set_once();
     let base_path = model::base_path::BasePath::parse(&base_path).unwrap_or_default();
     if !base_path.as_str().is_empty() {
-        // Kept for as long as the page lives.
+        // Leaked on purpose: needed for the lifetime of the page.
         leptos::server_fn::client::set_server_url(base_path.as_str().to_owned().leak());
     }
     let root = document().get_element_by_id("app");
@@ -44,7 +44,7 @@ pub async fn hydrate(base_path: String) {
         };
         leptos::mount::hydrate_from_async(root, app).await.forget();
     }
-    // For those who wait until the page answers: tests, and style rules.
+    // Signals the end of hydration to tests and style rules.
     if let Some(page) = window()
         .document()
         .and_then(|document| document.document_element())

@@ -1,4 +1,4 @@
-//! The vocabulary: parsed once, then passed on as values that cannot be wrong.
+//! Domain types. Each is validated once, when it is parsed.
 
 pub mod agent_key;
 pub mod apm_settings;

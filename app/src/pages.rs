@@ -1,4 +1,4 @@
-//! The pages, and the addresses they stand at.
+//! Pages and their routes.
 
 use crate::urls;
 use agent_key::AgentKeyPage;
@@ -23,7 +23,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod users;
 
-/// The application. Every page is rendered whole before it is sent: it must be complete without a script.
+/// The application. The server renders every page completely before it sends it, since it must work without script.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -62,9 +62,9 @@ pub fn App() -> impl IntoView {
     .into_any()
 }
 
-/// The first part of an address, below the base path.
+/// First segment of a route, below the base path.
 ///
-/// The router's own `base` will not do: its forms would have it twice.
+/// Replaces the router's `base`, with which its forms would have the base path twice.
 #[derive(Clone, Debug)]
 struct TopLevel(String);
 
@@ -91,11 +91,10 @@ impl PossibleRouteMatch for TopLevel {
     }
 }
 
-/// The place of a dialog when there is none.
+/// Empty outlet of a page without a dialog.
 #[component]
 fn NoDialog() -> impl IntoView {}
 
-/// The page.
 #[component]
 pub fn NotFoundPage() -> impl IntoView {
     #[cfg(feature = "server")]

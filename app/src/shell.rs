@@ -1,4 +1,4 @@
-//! The document around every page.
+//! The HTML document around every page.
 
 use crate::{
     components::{form::is_posted, icon::Sprite},
@@ -8,26 +8,25 @@ use crate::{
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
-/// Where the browser finds the built site. Names carry a hash of the content, so they may be cached for ever.
+/// Addresses of the built site's files. Names carry a hash of the content, so that browsers can cache them for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteFiles {
-    /// The style sheet's address, for example `/pkg/agent-keys.1a2b3c.css`.
+    /// For example `/pkg/agent-keys.1a2b3c.css`.
     pub css: String,
-    /// The script's address.
     pub js: String,
-    /// The address of the WebAssembly module that every page loads.
+    /// The WebAssembly module that every page loads.
     pub wasm: String,
-    /// The address of the script that loads the module's other parts.
+    /// The script that loads the other parts of the module.
     pub parts_js: String,
 }
 
-/// The whole document. Without a built site it is the bare page, as in the server's own tests.
+/// Renders the document. Without a built site, as in the server's tests, it has no style and no script.
 pub fn shell(site: Option<SiteFiles>) -> impl IntoView {
     let css = site.as_ref().map(|site| {
         view! { <link rel="stylesheet" href=site.css.clone() /> }
     });
-    // The answer to a form that the browser posted by itself is complete as it stands. Running the
-    // script there would draw the page anew, from an address that knows nothing of the post.
+    // The response to a form post without script is complete. The script would render the page again without
+    // the outcome of the post.
     let script = site.filter(|_| !is_posted()).map(|site| {
         let start = format!(
             "import start, {{ hydrate }} from '{}'; start({{ module_or_path: '{}' }}).then(() => hydrate('{}'));",

@@ -1,17 +1,16 @@
 //! Addresses of the pages.
 //!
-//! All are below the base path. The server provides it as a context for each request, the browser half for its page.
+//! All are below the base path, which is in the reactive context.
 
 use crate::model::{agent_key::KeyId, base_path::BasePath};
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::{hooks::use_location, location::Url, params::ParamsMap};
 
-/// The path of the list, below the base path.
+/// Path of the list, below the base path.
 pub const AGENT_KEYS: &str = "/settings/agent-keys";
-/// The path of the audit log, below the base path.
+/// Path of the audit log, below the base path.
 pub const AUDIT: &str = "/settings/audit";
 
-/// The base path of this request, or of this page.
 pub fn base_path() -> BasePath {
     use_context().unwrap_or_default()
 }
@@ -20,17 +19,17 @@ fn at(path: &str) -> String {
     base_path().join(path)
 }
 
-/// The sign-in page, with what it says of the session that ended.
+/// Returns the sign-in page, with the reason why the session ended.
 pub fn login(reason: &str) -> String {
     at(&format!("/login?reason={reason}"))
 }
 
-/// Where the password is entered again, and back to `next` from there.
+/// Returns the page that asks for the password again and then redirects to `next`.
 pub fn reauthenticate(next: String) -> String {
     with_parameters(&at("/reauthenticate"), &[("next", next)])
 }
 
-/// The page to go on to: only one of ours, whatever the address says that names it.
+/// Returns `next` if it is a page of this application, else the list. Prevents open redirects.
 pub fn page_or_list(next: Option<&str>) -> String {
     let allowed = |page: &&str| {
         base_path()
@@ -53,12 +52,11 @@ fn has_dot_segment(page: &str) -> bool {
     path.split('/').any(|part| part == "." || part == "..")
 }
 
-/// The list of agent keys.
 pub fn agent_keys() -> String {
     at(AGENT_KEYS)
 }
 
-/// The list of a user's keys that work.
+/// Returns the list of a user's active keys.
 pub fn active_keys_of(owner: &str) -> String {
     at(&format!(
         "{AGENT_KEYS}?owner={}&status=active",
@@ -66,62 +64,52 @@ pub fn active_keys_of(owner: &str) -> String {
     ))
 }
 
-/// The list after a key was revoked, which says so.
+/// Returns the list, which announces the revocation of this key.
 pub fn agent_keys_after_revoking(id: &KeyId) -> String {
     at(&format!("{AGENT_KEYS}?revoked={id}"))
 }
 
-/// The form for a new key.
 pub fn new_agent_key() -> String {
     at("/settings/agent-keys/new")
 }
 
-/// A key's own page.
 pub fn agent_key(id: &KeyId) -> String {
     at(&format!("/settings/agent-keys/{id}"))
 }
 
-/// The question before a key is revoked.
 pub fn revoke_agent_key(id: &KeyId) -> String {
     at(&format!("/settings/agent-keys/{id}/revoke"))
 }
 
-/// The question before several keys are revoked.
 pub fn revoke_agent_keys() -> String {
     at("/settings/agent-keys/revoke")
 }
 
-/// APM Server's settings.
 pub fn apm_integration() -> String {
     at("/settings/apm-integration")
 }
 
-/// Users and roles.
 pub fn users() -> String {
     at("/settings/users")
 }
 
-/// Users and roles, with the users that match the search.
 pub fn users_matching(search: &str) -> String {
     with_user_search(users(), None, search)
 }
 
-/// The same after a change to a user, which it says: `created`, `deleted` or `password`.
+/// Returns the page of users, which announces a change: `created`, `deleted` or `password`.
 pub fn users_after(change: &str, name: &str, search: &str) -> String {
     with_user_search(users(), Some((change, name)), search)
 }
 
-/// The form for a new user, over the users that match the search.
 pub fn new_user(search: &str) -> String {
     with_user_search(at("/settings/users/new"), None, search)
 }
 
-/// The question before a user is deleted, over the users that match the search.
 pub fn delete_user(name: &str, search: &str) -> String {
     with_user_search(at("/settings/users/delete"), Some(("user", name)), search)
 }
 
-/// The form for a user's new password, over the users that match the search.
 pub fn reset_password(name: &str, search: &str) -> String {
     with_user_search(at("/settings/users/password"), Some(("user", name)), search)
 }
@@ -136,32 +124,28 @@ fn with_user_search(page: String, user: Option<(&str, &str)>, search: &str) -> S
     with_parameters(&page, &parameters)
 }
 
-/// The audit log.
 pub fn audit() -> String {
     at(AUDIT)
 }
 
-/// The audit log as a file, in the format that ends its name.
+/// Returns the export of the audit log; `format` is the file's extension.
 pub fn audit_export(format: &str) -> String {
     at(&format!("{AUDIT}/export.{format}"))
 }
 
-/// The sessions of the person who is signed in, and of everybody else.
 pub fn sessions() -> String {
     at("/settings/sessions")
 }
 
-/// The sessions of users whose name holds this.
 pub fn sessions_of(name: &str) -> String {
     at(&format!("/settings/sessions?person={}", Url::escape(name)))
 }
 
-/// The address of a server function.
 pub fn server_function<F: ServerFn>() -> String {
     at(F::PATH)
 }
 
-/// Path and query as one, whether the query came with its `?` or without.
+/// Joins path and query. The query may start with `?`.
 pub fn with_search(path: &str, search: &str) -> String {
     match search.trim_start_matches('?') {
         "" => path.to_owned(),
@@ -169,8 +153,8 @@ pub fn with_search(path: &str, search: &str) -> String {
     }
 }
 
-/// The parameters of the page's address. The router's `use_query_map` decodes them twice: what stands for the user
-/// `%2F` would name the user `/`.
+/// Returns the parameters of the page's address. The router's `use_query_map` decodes them twice, so that the user `%2F`
+/// would become the user `/`.
 pub fn use_parameters() -> Memo<ParamsMap> {
     let search = use_location().search;
     Memo::new(move |_| parse(&search.read()))
@@ -187,7 +171,7 @@ fn parse(search: &str) -> ParamsMap {
     parameters
 }
 
-/// The path with these parameters, each escaped.
+/// Appends the parameters, each escaped.
 pub fn with_parameters(path: &str, parameters: &[(&str, String)]) -> String {
     let mut address = path.to_owned();
     for (number, (name, value)) in parameters.iter().enumerate() {
@@ -206,7 +190,7 @@ mod tests {
     use leptos::prelude::{Owner, provide_context};
 
     #[test]
-    fn after_signing_in_the_next_page_is_one_of_ours() {
+    fn redirect_after_sign_in_stays_in_the_application() {
         assert_eq!(
             page_or_list(Some("/settings/users?q=a")),
             "/settings/users?q=a"
@@ -233,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_page_is_below_the_base_path() {
+    fn redirect_after_sign_in_stays_below_the_base_path() {
         let owner = Owner::new();
         owner.with(|| {
             provide_context(BasePath::parse("/keys").unwrap());

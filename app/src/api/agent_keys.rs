@@ -1,4 +1,4 @@
-//! Questions about agent keys.
+//! Server functions for agent keys.
 
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
@@ -23,24 +23,21 @@ use crate::{
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
 
-/// One page of the list.
 #[server(endpoint = "list_agent_keys", input = Postcard, output = Postcard)]
 pub async fn list_agent_keys(query: KeyListQuery) -> Result<KeyListPage, Problem> {
     redirect_if_signed_out(backend()?.list_agent_keys(query).await)
 }
 
-/// One key.
 #[server(endpoint = "find_agent_key", output = Postcard)]
 pub async fn find_agent_key(id: String) -> Result<FoundAgentKey, Problem> {
     redirect_if_signed_out(backend()?.find_agent_key(key_id(&id)?).await)
 }
 
-/// The keys of these ids, before they are revoked.
 #[server(endpoint = "find_agent_keys", input = Postcard, output = Postcard)]
 pub async fn find_agent_keys(ids: Vec<String>) -> Result<FoundAgentKeys, Problem> {
     let keys = KeySelection::parse(&ids).map_err(|error| {
         let kind = ProblemKind::KeySelection(error);
-        // The address is wrong, and the page that says so has no answer of the backend's to take its status from.
+        // The backend is not called, so the status is set here.
         if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
             response.set_status(http::StatusCode::UNPROCESSABLE_ENTITY);
         }
@@ -49,13 +46,13 @@ pub async fn find_agent_keys(ids: Vec<String>) -> Result<FoundAgentKeys, Problem
     redirect_if_signed_out(backend()?.find_agent_keys(keys).await)
 }
 
-/// What the form for a new key needs.
+/// Data for the form of a new key.
 #[server(endpoint = "prepare_agent_key", output = Postcard)]
 pub async fn prepare_agent_key() -> Result<AgentKeyPreparation, Problem> {
     redirect_if_signed_out(backend()?.prepare_agent_key().await)
 }
 
-/// Makes a key. The secret is in this one answer.
+/// Creates a key. Only this response holds the secret.
 #[server(endpoint = "create_agent_key", output = Postcard)]
 pub async fn create_agent_key(form: NewAgentKeyForm) -> Result<CreatedAgentKey, Problem> {
     let backend = backend()?;
@@ -65,8 +62,7 @@ pub async fn create_agent_key(form: NewAgentKeyForm) -> Result<CreatedAgentKey, 
     redirect_if_signed_out(backend.create_agent_key(new).await)
 }
 
-/// Takes the page's word that it has drawn a new key's secret. A form that a browser posts by itself leaves the page
-/// with it, and goes back to the list.
+/// Records that the browser displayed a new key's secret. A form post without script leaves the page for the list.
 #[server(endpoint = "acknowledge_agent_key", output = Postcard)]
 pub async fn acknowledge_agent_key(
     operation: String,
@@ -80,7 +76,7 @@ pub async fn acknowledge_agent_key(
     Ok(())
 }
 
-/// Revokes a key and goes back to the list, which says so.
+/// Revokes a key and redirects to the list, which announces it.
 #[server(endpoint = "revoke_agent_key", output = Postcard)]
 pub async fn revoke_agent_key(id: String) -> Result<RevokedAgentKey, Problem> {
     let revoked = redirect_if_signed_out(backend()?.revoke_agent_key(key_id(&id)?).await)?;
@@ -88,7 +84,7 @@ pub async fn revoke_agent_key(id: String) -> Result<RevokedAgentKey, Problem> {
     Ok(revoked)
 }
 
-/// Revokes many keys. The answer tells what became of each; `typed` is their number, where there are many.
+/// Revokes many keys and returns the result of each. `typed` confirms the number of many keys.
 #[server(endpoint = "revoke_agent_keys", output = Postcard)]
 pub async fn revoke_agent_keys(
     #[server(default)] ids: Vec<String>,

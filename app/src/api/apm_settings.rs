@@ -1,4 +1,4 @@
-//! Questions about the APM integration.
+//! Server functions for the APM integration.
 
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
@@ -14,25 +14,21 @@ use crate::{
 use leptos::{prelude::*, server_fn::codec::Postcard};
 use serde::{Deserialize, Serialize};
 
-/// The settings, and what they are judged by.
 #[server(endpoint = "read_apm_integration", output = Postcard)]
 pub async fn read_apm_integration() -> Result<ApmIntegration, Problem> {
     redirect_if_signed_out(backend()?.apm_integration().await)
 }
 
-/// The form, field by field, exactly as typed.
+/// The form's fields, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ApmSettingsForm {
-    /// Where agents send their data.
     pub server_url: String,
-    /// Present when API-key authorization is on.
+    /// Present if API-key authorization is on.
     pub api_key_enabled: Option<String>,
-    /// The limit of unique keys.
     pub api_key_limit: String,
 }
 
-/// Saves the settings.
 #[server(endpoint = "save_apm_settings", output = Postcard)]
 pub async fn save_apm_settings(form: ApmSettingsForm) -> Result<(), Problem> {
     let settings = parse_settings(&form).map_err(ProblemKind::ApmSettings)?;

@@ -1,4 +1,4 @@
-//! Questions about the audit log.
+//! Server function for the audit log.
 
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
@@ -10,7 +10,6 @@ use crate::model::{
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
 
-/// One page of the log.
 #[server(endpoint = "read_audit", input = Postcard, output = Postcard)]
 pub async fn read_audit(query: AuditQuery) -> Result<AuditPage, Problem> {
     redirect_if_signed_out(backend()?.read_audit(query).await)

@@ -1,4 +1,4 @@
-//! Signing in and out, the signed-in user, and live sessions.
+//! Server functions for signing in and out, the signed-in user, and live sessions.
 
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
@@ -21,19 +21,18 @@ use crate::{
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
 
-/// The live sessions of whoever asks.
 #[server(endpoint = "list_own_sessions", output = Postcard)]
 pub async fn list_own_sessions() -> Result<SessionList, Problem> {
     redirect_if_signed_out(backend()?.list_own_sessions().await)
 }
 
-/// Everybody else's live sessions, of those whose user name holds `name`.
+/// Returns the live sessions of other users whose user name contains `name`.
 #[server(endpoint = "list_others_sessions", input = Postcard, output = Postcard)]
 pub async fn list_others_sessions(name: SearchText) -> Result<SessionList, Problem> {
     redirect_if_signed_out(backend()?.list_others_sessions(name).await)
 }
 
-/// Ends a session. Ending the one in use goes to the sign-in page.
+/// Ends a session. Ending the current one redirects to the sign-in page.
 #[server(endpoint = "end_session", output = Postcard)]
 pub async fn end_session(id: String) -> Result<(), Problem> {
     let id = SessionId::parse(&id).ok_or(ProblemKind::NotFound)?;
@@ -44,19 +43,19 @@ pub async fn end_session(id: String) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Ends the sessions of whoever asks, but the one in use. How many.
+/// Ends the user's sessions except the current one, and returns their number.
 #[server(endpoint = "end_other_sessions", output = Postcard)]
 pub async fn end_other_sessions() -> Result<u64, Problem> {
     redirect_if_signed_out(backend()?.end_other_sessions().await)
 }
 
-/// What the sign-in page shows before anybody is known.
+/// Content of the sign-in page.
 #[server(endpoint = "read_login_info", output = Postcard)]
 pub async fn read_login_info() -> Result<LoginInfo, Problem> {
     Ok(backend()?.login_info().await)
 }
 
-/// Signs in and goes to `next`, if that is a page of ours.
+/// Signs in and redirects to `next`, if that is a page of this application.
 #[server(endpoint = "sign_in", output = Postcard)]
 pub async fn sign_in(
     username: String,
@@ -70,7 +69,7 @@ pub async fn sign_in(
     Ok(())
 }
 
-/// Checks the password once more and goes back to `next`, if that is a page of ours.
+/// Verifies the password again and redirects to `next`, if that is a page of this application.
 #[server(endpoint = "reauthenticate", output = Postcard)]
 pub async fn reauthenticate(password: Secret, next: Option<String>) -> Result<(), Problem> {
     super::redirect_if_signed_out(backend()?.reauthenticate(password).await)?;
@@ -78,7 +77,7 @@ pub async fn reauthenticate(password: Secret, next: Option<String>) -> Result<()
     Ok(())
 }
 
-/// Signs out and goes to the sign-in page.
+/// Signs out and redirects to the sign-in page.
 #[server(endpoint = "sign_out", output = Postcard)]
 pub async fn sign_out() -> Result<(), Problem> {
     backend()?.sign_out().await?;
@@ -86,7 +85,6 @@ pub async fn sign_out() -> Result<(), Problem> {
     Ok(())
 }
 
-/// Who is signed in, and what they may do.
 #[server(endpoint = "read_viewer", output = Postcard)]
 pub async fn read_viewer() -> Result<Viewer, Problem> {
     super::redirect_if_signed_out(backend()?.viewer().await)

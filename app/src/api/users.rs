@@ -1,4 +1,4 @@
-//! Users, and `apm_agent_key_role`.
+//! Server functions for users and for `apm_agent_key_role`.
 
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
@@ -17,29 +17,25 @@ use crate::{
 use leptos::{prelude::*, server_fn::codec::Postcard};
 use serde::{Deserialize, Serialize};
 
-/// Users of the native realm, of those whose user name, name or e-mail address holds `search`.
+/// Returns users of the native realm whose user name, full name or e-mail address contains `search`.
 #[server(endpoint = "list_users", output = Postcard)]
 pub async fn list_users(#[server(default)] search: SearchText) -> Result<UserList, Problem> {
     redirect_if_signed_out(backend()?.list_users(search).await)
 }
 
-/// The form for a new user, field by field, exactly as typed.
+/// The fields of the form for a new user, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NewUserForm {
-    /// The name to sign in with.
     pub username: String,
-    /// The first password.
     pub password: Secret,
-    /// The name for people.
     pub full_name: String,
-    /// Where to write to them.
     pub email: String,
-    /// Present when the agent key role is ticked.
+    /// Present if the agent key role is ticked.
     pub agent_key_role: Option<String>,
 }
 
-/// Creates a user and goes back to the list with its search, which says so.
+/// Creates a user and redirects to the list with its search, which announces it.
 #[server(endpoint = "create_user", output = Postcard)]
 pub async fn create_user(
     form: NewUserForm,
@@ -56,7 +52,6 @@ pub async fn create_user(
     Ok(())
 }
 
-/// Gives the agent key role to a user, or takes it away.
 #[server(endpoint = "assign_agent_key_role", output = Postcard)]
 pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(), Problem> {
     redirect_if_signed_out(
@@ -66,7 +61,7 @@ pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(
     )
 }
 
-/// Lets a user sign in, or no longer.
+/// Enables or disables a user.
 #[server(endpoint = "set_user_enabled", output = Postcard)]
 pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Problem> {
     redirect_if_signed_out(
@@ -76,7 +71,7 @@ pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Pro
     )
 }
 
-/// Deletes a user and goes back to the list with its search, which says so.
+/// Deletes a user and redirects to the list with its search, which announces it.
 #[server(endpoint = "delete_user", output = Postcard)]
 pub async fn delete_user(
     username: String,
@@ -87,7 +82,7 @@ pub async fn delete_user(
     Ok(())
 }
 
-/// Gives a user a new password and goes back to the list with its search, which says so.
+/// Resets a user's password and redirects to the list with its search, which announces it.
 #[server(endpoint = "reset_password", output = Postcard)]
 pub async fn reset_password(
     username: String,
@@ -129,19 +124,17 @@ fn parse_new_user(form: NewUserForm) -> Result<NewUser, NewUserErrors> {
     }
 }
 
-/// A user who exists has a name that Elasticsearch took, so one that cannot be a name names nobody.
+/// Returns `NotFound` for an invalid user name: no existing user has one.
 #[cfg(feature = "server")]
 fn known(username: &str) -> Result<Username, Problem> {
     Username::of_existing(username).map_err(|_| ProblemKind::NotFound.into())
 }
 
-/// How the role stands.
 #[server(endpoint = "read_agent_key_role", output = Postcard)]
 pub async fn read_agent_key_role() -> Result<AgentKeyRole, Problem> {
     redirect_if_signed_out(backend()?.agent_key_role().await)
 }
 
-/// Creates or repairs the role.
 #[server(endpoint = "put_agent_key_role", output = Postcard)]
 pub async fn put_agent_key_role() -> Result<(), Problem> {
     redirect_if_signed_out(backend()?.put_agent_key_role().await)

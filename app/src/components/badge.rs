@@ -4,23 +4,19 @@ use super::icon::{Icon, IconName};
 use crate::model::timestamp::Timestamp;
 use leptos::prelude::*;
 
-/// What a colour says. It never says it alone: words stand beside it.
+/// Tone of a component. Colour is never the only sign: there is always a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Nothing in particular.
     Neutral,
-    /// A note.
     Accent,
-    /// As it should be.
     Success,
-    /// Needs attention soon.
     Warning,
-    /// Needs attention now, or cannot be undone.
+    /// Needs attention now, or is irreversible.
     Danger,
 }
 
 impl Tone {
-    /// The word that the style sheet knows.
+    /// Returns the value of `data-tone` in the style sheet.
     pub fn word(self) -> &'static str {
         match self {
             Self::Neutral => "neutral",
@@ -32,21 +28,14 @@ impl Tone {
     }
 }
 
-/// A badge.
 #[component]
 pub fn Badge(
-    /// Its tone.
-    #[prop(default = Tone::Neutral)]
-    tone: Tone,
-    /// An icon before the words.
-    #[prop(optional)]
-    icon: Option<IconName>,
+    #[prop(default = Tone::Neutral)] tone: Tone,
+    #[prop(optional)] icon: Option<IconName>,
     /// `code`, `outline` or `dot`.
     #[prop(optional)]
     variant: Option<&'static str>,
-    /// The words.
-    #[prop(into)]
-    text: String,
+    #[prop(into)] text: String,
 ) -> impl IntoView {
     view! {
         <span class="badge" data-tone=tone.word() data-variant=variant>
@@ -57,12 +46,11 @@ pub fn Badge(
     .into_any()
 }
 
-/// A moment in the past.
+/// A time in the past: relative, with the absolute time as a tooltip.
 #[component]
 pub fn Time(
-    /// When.
     at: Timestamp,
-    /// The moment from which it is seen: the server's, so that both halves draw the same.
+    /// Time of the server's clock, so that server and browser render the same.
     now: Timestamp,
 ) -> impl IntoView {
     view! { <time datetime=at.iso() title=at.date_and_minute()>{at.ago(now)}</time> }

@@ -1,4 +1,4 @@
-//! A message in the page.
+//! Callouts: messages in the page.
 
 use super::{
     badge::Tone,
@@ -6,14 +6,14 @@ use super::{
 };
 use leptos::prelude::*;
 
-/// How a message is announced to those who do not see it appear.
+/// Announcement of a message by a screen reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announce {
-    /// It was there before; it is read in its place.
+    /// Not announced; read in its place.
     No,
-    /// When there is a pause.
+    /// Announced in the next pause.
     Status,
-    /// At once.
+    /// Announced at once.
     Alert,
 }
 
@@ -27,21 +27,15 @@ impl Announce {
     }
 }
 
-/// A message with an icon.
 #[component]
 pub fn Callout(
-    /// Its tone, which also chooses the icon.
+    /// Also determines the default icon.
     tone: Tone,
-    /// How it is announced.
-    #[prop(default = Announce::No)]
-    announce: Announce,
-    /// One line, closely set.
+    #[prop(default = Announce::No)] announce: Announce,
+    /// True for a compact message.
     #[prop(optional)]
     small: bool,
-    /// Another icon than the tone's.
-    #[prop(optional)]
-    icon: Option<IconName>,
-    /// The message.
+    #[prop(optional)] icon: Option<IconName>,
     children: Children,
 ) -> impl IntoView {
     let icon = icon.unwrap_or(match tone {

@@ -7,15 +7,13 @@ use super::{
 use crate::snippets::{Part, Snippet};
 use leptos::prelude::*;
 
-/// A text with its name and a button that copies it.
+/// A text with a title and a copy button.
 #[component]
 pub fn CodeBlock(
-    /// What it is: a file's name or a request's first line.
+    /// Name of a file, or first line of a request.
     #[prop(into)]
     title: String,
-    /// The text.
-    #[prop(into)]
-    text: String,
+    #[prop(into)] text: String,
 ) -> impl IntoView {
     let copy = text.clone();
     let label = title.clone();
@@ -31,12 +29,11 @@ pub fn CodeBlock(
     .into_any()
 }
 
-/// A snippet. A secret in it is masked until the page's “Show” is ticked; the button copies the real one.
+/// A snippet. The secret is masked until “Show” is ticked; the button copies the real one.
 #[component]
 pub fn SnippetBlock(
-    /// The snippet.
     snippet: Snippet,
-    /// The secret; without one the mask is all there is.
+    /// Without it, only the mask is shown.
     #[prop(optional)]
     secret: Option<crate::model::secret::Secret>,
 ) -> impl IntoView {
@@ -80,7 +77,7 @@ pub fn SnippetBlock(
     .into_any()
 }
 
-/// How the last copy went.
+/// State of the last copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Copied {
     NotYet,
@@ -88,12 +85,12 @@ enum Copied {
     Refused,
 }
 
-/// A button that copies `text()`. Where no script runs it is not drawn: the text beside it can be selected.
+/// A button that copies `text()`. Not rendered for a page without script, where the text can be selected.
 #[component]
 pub fn CopyButton<F>(
-    /// The text, made at the moment of the click, so that a secret is held nowhere else.
+    /// Called on click, so that the button does not hold a secret.
     text: F,
-    /// What is copied, for those who hear the button without its surroundings.
+    /// Name of the copied text, for screen readers.
     #[prop(into)]
     what: String,
     /// `quiet` inside a code block.
@@ -102,9 +99,7 @@ pub fn CopyButton<F>(
     /// `sm` inside a code block.
     #[prop(optional)]
     size: Option<&'static str>,
-    /// The word on the button.
-    #[prop(default = "Copy")]
-    label: &'static str,
+    #[prop(default = "Copy")] label: &'static str,
 ) -> impl IntoView
 where
     F: Fn() -> String + Clone + Send + Sync + 'static,
@@ -123,7 +118,7 @@ where
         Copied::Done => "Copied",
         Copied::Refused => "Select and copy by hand",
     };
-    // Heard when it changes, and no part of the button's name.
+    // Announced when it changes; not part of the button's name.
     let announcement = move || match copied.get() {
         Copied::NotYet => "",
         Copied::Done => "Copied",
@@ -151,7 +146,7 @@ where
 #[cfg(feature = "hydrate")]
 fn copy(text: String, copied: RwSignal<Copied>) {
     use wasm_bindgen_futures::JsFuture;
-    // Absent where the page is not secure: plain HTTP on another machine.
+    // Absent in an insecure context, such as plain HTTP from another machine.
     let clipboard = js_sys::Reflect::get(&window().navigator(), &"clipboard".into())
         .ok()
         .filter(|clipboard| !clipboard.is_undefined());
@@ -168,7 +163,7 @@ fn copy(text: String, copied: RwSignal<Copied>) {
     });
 }
 
-/// The server draws the button and never presses it.
+/// Never called on the server.
 #[cfg(not(feature = "hydrate"))]
 fn copy(_text: String, copied: RwSignal<Copied>) {
     copied.set(Copied::Refused);

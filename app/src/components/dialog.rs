@@ -1,4 +1,4 @@
-//! Dialogs and flyouts. Each is a route of its own, drawn over its page, so it works without JavaScript,
+//! Dialogs and flyouts. Each is a route of its own over its page, so that it works without JavaScript,
 //! survives a reload and closes with Back. The page under it is `inert`.
 
 use super::{
@@ -15,33 +15,31 @@ use leptos::{
 use leptos_router::hooks::use_navigate;
 use serde::de::DeserializeOwned;
 
-/// Where a dialog stands.
+/// Position and width of a dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialogShape {
-    /// In the middle, for a decision.
+    /// Centred, for a decision.
     Centred,
-    /// The same with room for a table.
+    /// Centred, with room for a table.
     Roomy,
-    /// In the middle and wide, for something to read and copy.
+    /// Centred and wide, for texts to read and copy.
     Wide,
-    /// At the end of the line, for a form.
+    /// At the inline end, for a form.
     Flyout,
 }
 
-/// A dialog's frame. The first thing in it with `autofocus` gets the focus.
+/// Frame of a dialog. The first element with `autofocus` gets the focus.
 #[component]
 pub fn Dialog(
-    /// Where it stands.
     shape: DialogShape,
-    /// The id of its heading.
+    /// Id of the heading.
     labelled_by: &'static str,
-    /// It interrupts, and asks before something that cannot be undone.
+    /// True for a confirmation of an irreversible action.
     #[prop(optional)]
     alert: bool,
-    /// Where Escape leads; nowhere for a dialog that holds something not yet saved.
+    /// Address that Escape leads to; `None` for a dialog with unsaved content.
     #[prop(optional, into)]
     close: Option<String>,
-    /// Head, body and foot.
     children: Children,
 ) -> impl IntoView {
     let element = NodeRef::<html::Dialog>::new();
@@ -76,18 +74,16 @@ pub fn Dialog(
     .into_any()
 }
 
-/// A dialog's heading and its way out.
+/// Heading and close link of a dialog.
 #[component]
 pub fn DialogHead(
-    /// The heading's id.
+    /// Id of the heading.
     id: &'static str,
-    /// The heading.
-    #[prop(into)]
-    title: String,
-    /// A line under it.
+    #[prop(into)] title: String,
+    /// Line under the heading.
     #[prop(optional_no_strip)]
     help: Option<String>,
-    /// Where closing leads.
+    /// Address that closing leads to.
     #[prop(into)]
     close: String,
 ) -> impl IntoView {
@@ -189,7 +185,7 @@ fn focus_first(element: NodeRef<html::Dialog>) {
         .and_then(|dialog| dialog.query_selector("[autofocus]").ok().flatten())
         .and_then(|first| first.dyn_into::<web_sys::HtmlElement>().ok());
     if let Some(first) = first {
-        // A browser that refuses leaves the focus where it was.
+        // On failure the focus stays where it is.
         let _ = first.focus();
     }
 }

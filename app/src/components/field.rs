@@ -3,17 +3,13 @@
 use super::icon::{Icon, IconName};
 use leptos::{html, prelude::*};
 
-/// The kinds of text a field takes.
+/// Type of a text field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FieldKind {
-    /// Any text.
     #[default]
     Text,
-    /// A text that is not shown.
     Password,
-    /// An address to write to.
     Email,
-    /// A web address.
     Url,
 }
 
@@ -28,37 +24,26 @@ impl FieldKind {
     }
 }
 
-/// A text field.
 #[component]
 pub fn TextField(
-    /// The element's id; its messages derive theirs from it.
+    /// Id of the input; the ids of help and errors derive from it.
     id: &'static str,
-    /// The name in the form.
     name: &'static str,
-    /// The label.
     label: &'static str,
-    /// What kind of text.
-    #[prop(optional)]
-    kind: FieldKind,
-    /// What is typed already.
+    #[prop(optional)] kind: FieldKind,
+    /// Initial value.
     #[prop(optional, into)]
     value: String,
-    /// Why, not what.
-    #[prop(optional, into)]
-    help: Option<String>,
-    /// What is wrong with it, one sentence each.
+    #[prop(optional, into)] help: Option<String>,
+    /// Validation errors, one sentence each.
     #[prop(into)]
     errors: Signal<Vec<String>>,
-    /// The form cannot be sent without it.
-    #[prop(optional)]
-    required: bool,
-    /// Gets the focus when its page or dialog opens.
-    #[prop(optional)]
-    autofocus: bool,
-    /// The browser's own completion, for example `username`.
+    #[prop(optional)] required: bool,
+    #[prop(optional)] autofocus: bool,
+    /// Value of `autocomplete`, for example `username`.
     #[prop(default = "off")]
     autocomplete: &'static str,
-    /// A class of letters of equal width.
+    /// True for a monospace font.
     #[prop(optional)]
     mono: bool,
 ) -> impl IntoView {
@@ -102,13 +87,12 @@ pub fn TextField(
     .into_any()
 }
 
-/// What is wrong with a field.
+/// Validation errors of a field.
 #[component]
 pub fn FieldErrors(
-    /// The id that the field's `aria-describedby` names.
+    /// Id in the field's `aria-describedby`.
     #[prop(into)]
     id: String,
-    /// One sentence each.
     errors: Signal<Vec<String>>,
 ) -> impl IntoView {
     move || {
@@ -124,18 +108,16 @@ pub fn FieldErrors(
     }
 }
 
-/// The field and its button, which only a screen reader meets: everybody else presses Enter.
+/// Search field with a submit button for screen readers.
 #[component]
 pub fn SearchBox(
-    /// The parameter in the address.
+    /// Parameter in the address.
     name: &'static str,
-    /// What is searched.
+    /// Accessible name.
     label: &'static str,
-    /// What may be typed.
     placeholder: &'static str,
-    /// What was typed.
     value: String,
-    /// To put the focus back into the field.
+    /// Element of the input, to set the focus.
     #[prop(optional)]
     field: NodeRef<html::Input>,
 ) -> impl IntoView {

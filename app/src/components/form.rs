@@ -1,9 +1,9 @@
 //! Forms that work with and without JavaScript.
 //!
-//! With JavaScript the answer of an [`ActionForm`] becomes the action's value, and the page stays.
-//! Without it, the browser posts to the server function itself. The server runs it and answers with the page
-//! the form stood on, drawn with a [`PostedForm`] in its context; [`use_form`] then starts the action
-//! with that outcome. So a page reads `action.value()`, and never asks how the answer came.
+//! With JavaScript the response to an [`ActionForm`] becomes the action's value, and the page stays.
+//! Without it, the browser posts to the server function. The server runs it and responds with the page
+//! of the form, rendered with a [`PostedForm`] in its context; [`use_form`] then starts the action
+//! with that outcome. So a page reads `action.value()` in both cases.
 
 use super::icon::{Icon, IconName};
 use crate::{
@@ -18,20 +18,20 @@ use leptos::{
 use leptos_router::hooks::use_location;
 use serde::de::DeserializeOwned;
 
-/// A form that a browser posted without script, and its outcome. Exists only while the answer to that post is drawn.
+/// A form post without script, and its outcome. Exists only while the response to that post is rendered.
 #[derive(Clone)]
 pub struct PostedForm {
-    /// The server function's path, for example `/api/create_agent_key`.
+    /// Path of the server function, for example `/api/create_agent_key`.
     pub path: String,
-    /// The body of the post, url-encoded.
+    /// URL-encoded body of the post.
     pub input: Vec<u8>,
-    /// What the server function answered, as it is sent.
+    /// Serialized response of the server function.
     pub outcome: Vec<u8>,
-    /// Whether `outcome` is its value; otherwise it is a [`Problem`].
+    /// True if `outcome` is the value of the server function; otherwise it is a [`Problem`].
     pub ok: bool,
 }
 
-/// The action of a form. It starts with an outcome when this page answers a post of that very form.
+/// Returns the action of a form. If this page is the response to a post of that form, the action starts with its outcome.
 pub fn use_form<S>() -> ServerAction<S>
 where
     S: ServerFn<Error = Problem, Protocol = Http<PostUrl, Postcard>>
@@ -60,28 +60,22 @@ where
     Signal::derive(move || action.value().get().and_then(Result::err))
 }
 
-/// The field in which a form names the page it stands on. The server answers a browser's own post with that page;
-/// the `Referer` would not do, for after a first refusal it names the post itself.
+/// Field with the address of the form's page, with which the server responds to a post without script. The `Referer` is no
+/// replacement: after a first refusal it is the address of the post.
 pub const PAGE_FIELD: &str = "page";
 
-/// The button that sends a form, and cannot send it twice.
+/// Submit button of a form, disabled while the form is being sent.
 #[component]
 pub fn SubmitButton(
-    /// What it does.
-    #[prop(into)]
-    label: String,
-    /// Whether the form is on its way.
+    #[prop(into)] label: String,
+    /// True while the form is being sent.
     #[prop(into)]
     pending: Signal<bool>,
-    /// What is done cannot be undone.
+    /// True for an irreversible action.
     #[prop(optional)]
     danger: bool,
-    /// A picture before the label.
-    #[prop(optional)]
-    icon: Option<IconName>,
-    /// Nobody may send the form.
-    #[prop(optional)]
-    disabled: bool,
+    #[prop(optional)] icon: Option<IconName>,
+    #[prop(optional)] disabled: bool,
 ) -> impl IntoView {
     view! {
         <button
@@ -98,16 +92,11 @@ pub fn SubmitButton(
     .into_any()
 }
 
-/// A form whose server function runs with and without JavaScript.
+/// Form of a server function that works with and without JavaScript.
 ///
-/// Leptos has one too, which knows no base path.
+/// Replaces the `ActionForm` of Leptos, which does not support a base path.
 #[component]
-pub fn ActionForm<F>(
-    /// What is done with it.
-    action: ServerAction<F>,
-    /// The fields and the button.
-    children: Children,
-) -> impl IntoView
+pub fn ActionForm<F>(action: ServerAction<F>, children: Children) -> impl IntoView
 where
     F: ServerFn<Error = Problem, Protocol = Http<PostUrl, Postcard>>
         + DeserializeOwned
@@ -139,7 +128,7 @@ where
     .into_any()
 }
 
-/// The hidden field that every form carries.
+/// Hidden field that every form contains.
 #[component]
 pub fn FormPage() -> impl IntoView {
     let location = use_location();
@@ -147,14 +136,14 @@ pub fn FormPage() -> impl IntoView {
     view! { <input type="hidden" name=PAGE_FIELD value=page /> }
 }
 
-/// Whether this page answers a form that the browser posted by itself. Such a page carries no script.
+/// Returns true if this page is the response to a form post without script. Such a page has no script.
 pub fn is_posted() -> bool {
     use_context::<PostedForm>().is_some()
 }
 
 #[cfg(feature = "server")]
 fn read_input<S: DeserializeOwned>(body: &[u8]) -> Option<S> {
-    // The same reading as the server function's own.
+    // Same configuration as in the server function.
     serde_qs::Config::new(5, false).deserialize_bytes(body).ok()
 }
 

@@ -1,78 +1,44 @@
-//! Icons, on a 16 px grid. The document holds the drawings once, each icon refers to its own.
+//! Icons on a 16 px grid. The document holds each drawing once, and icons refer to it.
 
 use leptos::prelude::*;
 
-/// Every icon there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IconName {
-    /// A key.
     Key,
-    /// Add.
     Plus,
-    /// Search.
     Search,
-    /// Opens something below.
     Down,
-    /// Onwards.
     Right,
-    /// Back.
     Left,
-    /// The sorted column.
     Sort,
-    /// Done.
     Check,
-    /// A check that passed.
     Pass,
-    /// A warning.
     Warn,
-    /// An error.
     Fail,
-    /// A note.
     Info,
-    /// Ended without harm.
     Skip,
-    /// Close.
     X,
-    /// Copy.
     Copy,
-    /// Show.
     Eye,
-    /// Refresh or try again.
     Rotate,
-    /// Revoke.
     Revoke,
-    /// Not permitted, or encrypted.
     Lock,
-    /// People.
     Users,
-    /// What happened.
     Log,
-    /// The phone menu.
     Menu,
-    /// Ends soon.
     Clock,
-    /// Download.
     Download,
-    /// A connection.
     Plug,
-    /// A server.
     Server,
-    /// Sign out.
     Signout,
-    /// Switched off.
     Off,
-    /// No connection.
     Unplug,
-    /// Change.
     Edit,
-    /// More actions.
     More,
-    /// Go there.
     Arrow,
 }
 
 impl IconName {
-    /// The reference into the document's drawings.
     fn href(self) -> &'static str {
         match self {
             Self::Key => "#i-key",
@@ -111,17 +77,14 @@ impl IconName {
     }
 }
 
-/// An icon. It is decoration: the words beside it carry the meaning.
+/// A decorative icon. The text beside it carries the meaning.
 #[component]
 pub fn Icon(
-    /// Which one.
     name: IconName,
-    /// A larger size than the text's, for example `lg`.
+    /// Size other than the text's, for example `lg`.
     #[prop(optional)]
     size: Option<&'static str>,
-    /// A tone of its own.
-    #[prop(optional)]
-    tone: Option<&'static str>,
+    #[prop(optional)] tone: Option<&'static str>,
 ) -> impl IntoView {
     view! {
         <svg class="icon" aria-hidden="true" data-size=size data-tone=tone>
@@ -131,10 +94,10 @@ pub fn Icon(
     .into_any()
 }
 
-/// The product's mark.
+/// The product's logo.
 #[component]
 pub fn Mark(
-    /// A larger size, for example `lg`.
+    /// For example `lg`.
     #[prop(optional)]
     size: Option<&'static str>,
 ) -> impl IntoView {
@@ -146,7 +109,7 @@ pub fn Mark(
     .into_any()
 }
 
-/// All drawings. They stand outside the part of the document that the script takes over.
+/// All drawings, outside the hydrated part of the document.
 #[component]
 pub fn Sprite() -> impl IntoView {
     view! { <svg xmlns="http://www.w3.org/2000/svg" hidden inner_html=DRAWINGS></svg> }

@@ -4,33 +4,29 @@ use super::badge::Tone;
 use crate::{model::apm_settings::KeysInUse, urls};
 use leptos::prelude::*;
 
-/// How many keys work, with “At least” where there may be more.
+/// Number of active keys, with “At least” if there may be more.
 #[component]
-pub fn KeyCount(
-    /// The keys.
-    keys: KeysInUse,
-) -> impl IntoView {
+pub fn KeyCount(keys: KeysInUse) -> impl IntoView {
     keys.to_string()
 }
 
-/// How many keys work, beside how many APM Server remembers in a minute.
+/// Active keys compared with APM Server's limit.
 #[component]
 pub fn KeyLimitMeter(
-    /// Keys that work now.
     keys: KeysInUse,
-    /// The limit from the settings.
+    /// Limit from the settings.
     limit: u32,
-    /// Whether to offer the way to the settings.
+    /// True to link to the settings.
     #[prop(optional)]
     link: bool,
 ) -> impl IntoView {
     let counted = keys.counted;
     let limit_count = u64::from(limit);
     let tone = limit_tone(keys, limit);
-    // The scale leaves room beyond whichever is larger, so that both marks stay visible.
+    // The scale is 15 % longer than the larger value, so that both marks stay visible.
     let scale = limit_count.max(counted).max(1).saturating_mul(115);
     let percent = |count: u64| format!("{}%", count.saturating_mul(10_000) / scale);
-    // A variable, because a browser draws a part of a drawing that holds nothing variable as if it were no drawing.
+    // Dynamic, because a static SVG part would be created without its namespace in the browser.
     let full = "100%";
     let text = format!("{keys} of {limit} unique keys per minute");
     let note = limit_note(keys, limit);
@@ -59,7 +55,7 @@ pub fn KeyLimitMeter(
     .into_any()
 }
 
-/// What the tone means, and why there may be more keys. There is not certainly room for keys that are not counted.
+/// Returns the meaning of the tone, and why there may be more keys.
 fn limit_note(keys: KeysInUse, limit: u32) -> String {
     let note = match limit_tone(keys, limit) {
         Tone::Danger => "Over the limit: APM Server will refuse some agents.",
@@ -73,7 +69,7 @@ fn limit_note(keys: KeysInUse, limit: u32) -> String {
         .map_or_else(|| note.to_owned(), |why| format!("{note} {why}"))
 }
 
-/// Danger beyond the limit, warning where a rotation of every key would go beyond it.
+/// Returns danger beyond the limit, warning if a rotation of every key would exceed it.
 pub fn limit_tone(keys: KeysInUse, limit: u32) -> Tone {
     let limit = u64::from(limit);
     if keys.counted > limit {

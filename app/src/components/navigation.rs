@@ -8,12 +8,9 @@ use crate::{api::sessions::SignOut, model::viewer::Viewer, urls};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-/// The product's name, the page's name and the phone menu's button. Known before anything is asked.
+/// Start of the top bar: menu button, product name, page name. Needs no data.
 #[component]
-pub fn TopbarStart(
-    /// The page's name.
-    title: Signal<&'static str>,
-) -> impl IntoView {
+pub fn TopbarStart(title: Signal<&'static str>) -> impl IntoView {
     view! {
         <button
             type="button"
@@ -39,12 +36,9 @@ pub fn TopbarStart(
     .into_any()
 }
 
-/// The cluster and the person.
+/// End of the top bar: cluster and user.
 #[component]
-pub fn TopbarEnd(
-    /// Who is signed in.
-    viewer: Viewer,
-) -> impl IntoView {
+pub fn TopbarEnd(viewer: Viewer) -> impl IntoView {
     let cluster_name = match &viewer.cluster.about {
         Some(about) => about.name.clone(),
         None => "Elasticsearch".to_owned(),
@@ -102,7 +96,7 @@ pub fn TopbarEnd(
                     </span>
                 </li>
                 <li>
-                    // The browser goes there by itself: this menu would stay open over a page that the script changes.
+                    // Full navigation, because this menu would stay open over a page change by the script.
                     <a href=urls::sessions() rel="external">
                         <Icon name=IconName::Clock />
                         <span>"Your sessions"</span>
@@ -114,8 +108,8 @@ pub fn TopbarEnd(
     .into_any()
 }
 
-/// The way out. It needs no answer from Elasticsearch, so it is there when nothing else is. The browser posts it by itself,
-/// with a script too: it leaves the page, and nothing that was read for this person stays in its memory.
+/// Sign-out button. Works without Elasticsearch. Always a plain form post: leaving the page removes the user's data from
+/// the browser's memory.
 #[component]
 pub fn SignOutButton() -> impl IntoView {
     let address = urls::server_function::<SignOut>();
@@ -131,7 +125,7 @@ pub fn SignOutButton() -> impl IntoView {
     .into_any()
 }
 
-/// Two letters for a name: of its first two words, else its first two.
+/// Returns the initials of the first two words, or the first two letters of a single word.
 pub fn initials(name: &str) -> String {
     let mut words = name
         .split(|c: char| !c.is_alphanumeric())
@@ -148,7 +142,6 @@ pub fn initials(name: &str) -> String {
     letters.to_uppercase()
 }
 
-/// The navigation.
 #[component]
 pub fn Sidenav() -> impl IntoView {
     view! {
@@ -211,7 +204,7 @@ mod tests {
     use super::initials;
 
     #[test]
-    fn initials_are_two_letters_of_any_name() {
+    fn initials_are_at_most_two_letters() {
         assert_eq!(initials("d.whitfield"), "DW");
         assert_eq!(initials("elastic"), "EL");
         assert_eq!(initials("x"), "X");

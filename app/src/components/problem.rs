@@ -1,4 +1,4 @@
-//! A problem, in sentences: what happened, what did not change, and what to do.
+//! Texts of problems: what happened, what did not change, and what to do.
 
 use super::{
     badge::Tone,
@@ -15,16 +15,13 @@ use crate::urls;
 use leptos::prelude::*;
 use leptos_router::{hooks::use_location, location::Url};
 
-/// What a person reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProblemText {
-    /// What happened.
     pub title: String,
     /// What did not change, and what to do.
     pub text: String,
 }
 
-/// The text of a problem.
 pub fn problem_text(kind: &ProblemKind) -> ProblemText {
     let (title, text) = match kind {
         ProblemKind::SignedOut => ("You are signed out", "Sign in to go on."),
@@ -154,7 +151,7 @@ fn forbidden(missing: &[MissingPrivilege]) -> ProblemText {
     }
 }
 
-/// A missing privilege, by name and place.
+/// Describes a missing privilege.
 pub fn privilege_text(missing: &MissingPrivilege) -> String {
     match missing {
         MissingPrivilege::Cluster(name) => format!("{name} (cluster)"),
@@ -271,7 +268,7 @@ fn elasticsearch_text(fault: ElasticsearchFault) -> ProblemText {
     }
 }
 
-/// Whether trying the same again can help.
+/// Returns true if trying again can help.
 fn is_passing(kind: &ProblemKind) -> bool {
     matches!(
         kind,
@@ -282,8 +279,8 @@ fn is_passing(kind: &ProblemKind) -> bool {
     )
 }
 
-/// The sign-in page, for somebody whose session ended. A browser with a script goes there by itself: the server's own
-/// redirect is lost where it meets a change of pages that is still under way.
+/// Returns the sign-in page if the session has ended. The script goes there at once, because a page change that is in
+/// progress drops the server's redirect.
 fn sign_in_again(kind: &ProblemKind) -> Option<String> {
     let reason = kind.end_of_session()?;
     let here = use_location();
@@ -292,18 +289,17 @@ fn sign_in_again(kind: &ProblemKind) -> Option<String> {
     let address = format!("{}&next={next}", urls::login(reason));
     let to = address.clone();
     Effect::new(move || {
-        // A browser that refuses still has the button.
+        // On failure there is still the button.
         let _ = window().location().assign(&to);
     });
     Some(address)
 }
 
-/// A problem in place of a page's content, with a way to try again.
+/// A problem in place of a page's content, with a link to try again.
 #[component]
 pub fn ProblemPrompt(
-    /// The problem.
     problem: Problem,
-    /// Where trying again leads.
+    /// Address to try again.
     #[prop(into)]
     retry: String,
 ) -> impl IntoView {
@@ -356,18 +352,14 @@ pub fn ResultNotice(
     }
 }
 
-/// In place of a page's content: the person may not see it, and which privileges are missing.
+/// Missing privileges in place of a page's content.
 #[component]
 pub fn DeniedPrompt(
-    /// What is not permitted.
     title: &'static str,
-    /// Who is signed in.
     username: String,
-    /// What they lack.
     missing: Vec<MissingPrivilege>,
-    /// How somebody gets it.
     advice: &'static str,
-    /// Where looking again leads.
+    /// Address to check again.
     #[prop(into)]
     again: String,
 ) -> impl IntoView {
@@ -386,13 +378,9 @@ pub fn DeniedPrompt(
     .into_any()
 }
 
-/// Looks whether it was mended meanwhile.
+/// Link that loads the page again.
 #[component]
-pub fn CheckAgain(
-    /// The page's address.
-    #[prop(into)]
-    href: String,
-) -> impl IntoView {
+pub fn CheckAgain(#[prop(into)] href: String) -> impl IntoView {
     view! {
         <div class="button-row">
             <a class="button" data-variant="primary" href=href rel="external">
@@ -404,12 +392,9 @@ pub fn CheckAgain(
     .into_any()
 }
 
-/// A problem beside a form that stays as it is.
+/// A problem above a form.
 #[component]
-pub fn ProblemCallout(
-    /// The problem.
-    problem: Problem,
-) -> impl IntoView {
+pub fn ProblemCallout(problem: Problem) -> impl IntoView {
     let ProblemText { title, text } = problem_text(&problem.kind);
     sign_in_again(&problem.kind);
     view! {
@@ -422,12 +407,9 @@ pub fn ProblemCallout(
     .into_any()
 }
 
-/// What somebody needs who reads the log.
+/// Request id and Elasticsearch's reason, for finding the problem in the log.
 #[component]
-fn ProblemDetails(
-    /// The problem.
-    problem: Problem,
-) -> impl IntoView {
+fn ProblemDetails(problem: Problem) -> impl IntoView {
     let reason = problem.reason.map(|reason| {
         view! { <p class="small">"Elasticsearch: " <q>{reason}</q></p> }
     });

@@ -9,25 +9,23 @@ use super::{
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A key that ends within this time is shown as ending soon.
+/// Remaining lifetime below which a key is shown as expiring soon.
 pub const EXPIRES_SOON_MS: i64 = 14 * DAY_MS;
 
 /// Elasticsearch's id of a key: 1 to 100 characters of `A-Z a-z 0-9 - _`.
 ///
-/// Elasticsearch reads `*` and lists in some places where an id is expected; none of them gets past this type.
+/// In some places Elasticsearch accepts `*` or a list instead of an id. This type holds neither.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(String);
 
 impl KeyId {
-    /// The id, if the text can be one.
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         (!text.is_empty() && text.len() <= 100 && text.chars().all(allowed))
             .then(|| Self(text.to_owned()))
     }
 
-    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -53,37 +51,32 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// What a key does at this moment.
+/// Status of a key at the time of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyStatus {
-    /// It works, and goes on until `until` or until somebody revokes it.
     Active {
-        /// When it ends.
+        /// End of the lifetime; `None` for a key that never expires.
         until: Option<Timestamp>,
     },
-    /// It ended by itself.
     Expired {
-        /// When it ended.
         at: Timestamp,
     },
-    /// Somebody revoked it.
     Revoked {
-        /// When, where Elasticsearch tells (8.12 and later).
+        /// Time of the revocation. Elasticsearch before 8.12 does not return it.
         at: Option<Timestamp>,
     },
 }
 
 impl KeyStatus {
-    /// Whether the key works but ends within [`EXPIRES_SOON_MS`].
+    /// Returns true if the key is active and expires within [`EXPIRES_SOON_MS`].
     pub fn expires_soon(self, now: Timestamp) -> bool {
         matches!(self, Self::Active { until: Some(until) } if until <= now.plus_ms(EXPIRES_SOON_MS))
     }
 }
 
-/// Who made a key, judged by its metadata.
+/// Application that created a key, according to its metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeySource {
-    /// This application.
     AgentKeys,
     /// Kibana, or another tool that marks its keys with `application: apm` as Kibana does.
     Kibana,
@@ -91,41 +84,40 @@ pub enum KeySource {
     Elsewhere,
 }
 
-/// Whether a key's secret reached anybody, as far as this application knows.
+/// Delivery of a key's secret to a browser, as recorded by this application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {
-    /// The key was made elsewhere.
+    /// Another application created the key.
     MadeElsewhere,
-    /// The page that drew the secret said so.
+    /// The browser confirmed that it displayed the secret.
     Confirmed,
-    /// The secret left a short while ago.
+    /// The secret was sent a short while ago.
     Awaited,
-    /// The secret left, and no page ever said that it has drawn it: nobody may have it, or somebody.
+    /// The secret was sent, but no browser confirmed that it displayed it.
     Unconfirmed,
-    /// The secret never left: the answer that held it was lost.
+    /// The secret was never sent: the response that held it was lost.
     Never,
-    /// The key was made by this application, and its database does not know it: the database is older.
+    /// This application created the key, but its database has no record of it, for example after restoring a backup.
     NotRecorded,
 }
 
-/// What a key grants, judged by its role descriptors.
+/// Privileges of a key, according to its role descriptors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyRights {
-    /// Elasticsearch before 8.5 does not tell.
+    /// Elasticsearch before 8.5 does not return role descriptors.
     NotTold,
-    /// There are no descriptors: everything that its owner could do when it was made.
+    /// Without descriptors the key has all privileges that its owner had when it was created.
     OwnersAll,
-    /// What the descriptors name.
     Described {
-        /// Application privileges for `apm`, sorted. Keys made elsewhere may hold others than our two.
+        /// Application privileges for `apm`, sorted. Keys of other applications may have more than the two of an agent.
         privileges: Vec<String>,
-        /// True if they grant more than that: cluster or index privileges, or other applications.
+        /// True if there are cluster or index privileges too, or privileges of other applications.
         more: bool,
     },
 }
 
 impl KeyRights {
-    /// Application privileges for `apm`, as far as they are known.
+    /// Returns the known application privileges for `apm`.
     pub fn privileges(&self) -> &[String] {
         match self {
             Self::Described { privileges, .. } => privileges,
@@ -133,7 +125,7 @@ impl KeyRights {
         }
     }
 
-    /// What is wrong with it for an agent's key, in a few words.
+    /// Returns a short warning if the key grants more than an agent needs.
     pub fn finding(&self) -> Option<&'static str> {
         match self {
             Self::OwnersAll => Some("Everything its owner could do"),
@@ -143,79 +135,64 @@ impl KeyRights {
     }
 }
 
-/// One key of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentKey {
-    /// Elasticsearch's id.
     pub id: KeyId,
-    /// The name as stored. Keys made elsewhere may break our rules, so this is plain text.
+    /// The stored name, unvalidated: keys of other applications may violate the rules of `KeyName`.
     pub name: String,
-    /// The user who created it; empty where Elasticsearch does not tell.
+    /// User name of the creator; empty if Elasticsearch does not return it.
     pub owner: String,
-    /// The realm of that user.
+    /// Realm of the owner.
     pub realm: String,
-    /// When it was created.
     pub created: Timestamp,
-    /// What it does now.
     pub status: KeyStatus,
-    /// What it grants.
     pub rights: KeyRights,
-    /// What it is for.
     pub labels: Labels,
-    /// Who made it.
     pub source: KeySource,
-    /// Whether its secret reached anybody.
     pub delivery: Delivery,
-    /// Whether the person who looks may revoke it.
+    /// True if the signed-in user may revoke the key.
     pub revocable: bool,
 }
 
-/// A key, and the moment from which it is seen.
+/// A key as read at one point in time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundAgentKey {
-    /// The key.
     pub key: AgentKey,
-    /// Its role descriptors as Elasticsearch holds them, as JSON; `None` where it does not tell.
+    /// Role descriptors as JSON; `None` if Elasticsearch does not return them.
     pub descriptors: Option<String>,
-    /// True if the key is revoked, and some nodes may still accept it from their cache.
+    /// True if the key is revoked but may still be in the cache of some nodes.
     pub in_cache: bool,
-    /// When Elasticsearch was asked.
+    /// Time of the query.
     pub read_at: Timestamp,
 }
 
-/// A key that was just made, with its secret. It exists in one response and on one page.
+/// A new key with its secret. Exists in one response and on one page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedAgentKey {
-    /// The request that made it, by which the page says that it has drawn the secret.
+    /// Id of the request that created the key. The browser confirms the display of the secret with it.
     pub operation: OperationId,
-    /// Elasticsearch's id.
     pub id: KeyId,
-    /// The name that was asked for.
     pub name: KeyName,
-    /// When it ends.
+    /// End of the lifetime; `None` for a key that never expires.
     pub expiration: Option<Timestamp>,
-    /// What it is for.
     pub labels: Labels,
-    /// The secret half, as in `id:key`.
+    /// The secret part of `id:key`.
     pub api_key: Secret,
     /// Base64 of `id:key`, the form that agents expect.
     pub encoded: Secret,
-    /// Where agents send their data, from the settings; `None` when nobody has set it.
+    /// Address of APM Server from the settings; `None` if not set.
     pub apm_server_url: Option<String>,
 }
 
-/// The result of a revocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevokedAgentKey {
-    /// Which key.
     pub id: KeyId,
-    /// Its name.
     pub name: String,
-    /// It had been revoked before; nothing changed.
+    /// The key had been revoked before; nothing changed.
     pub already: bool,
 }
 
-/// What an agent key may do at APM Server. These are the two that Kibana offers.
+/// Privileges of an agent key at APM Server: the two that Kibana offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AgentPrivilege {
     /// Read the agent's central configuration.
@@ -227,10 +204,10 @@ pub enum AgentPrivilege {
 }
 
 impl AgentPrivilege {
-    /// Both, in the order in which they are shown.
+    /// Both, in display order.
     pub const ALL: [Self; 2] = [Self::EventWrite, Self::ConfigAgentRead];
 
-    /// Elasticsearch's name for it.
+    /// Returns Elasticsearch's name of the privilege.
     pub fn name(self) -> &'static str {
         match self {
             Self::ConfigAgentRead => "config_agent:read",
@@ -238,7 +215,6 @@ impl AgentPrivilege {
         }
     }
 
-    /// The privilege of that name, if it is one of the two.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -246,13 +222,13 @@ impl AgentPrivilege {
     }
 }
 
-/// One or both privileges, without repetition. A key without any would authenticate nowhere.
+/// One or both privileges, without repetition. A key without privileges cannot authenticate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<AgentPrivilege>", into = "Vec<AgentPrivilege>")]
 pub struct AgentPrivileges(Vec<AgentPrivilege>);
 
 impl AgentPrivileges {
-    /// The set of the given privileges; `None` when there is none.
+    /// Returns `None` for an empty set.
     pub fn new(privileges: impl IntoIterator<Item = AgentPrivilege>) -> Option<Self> {
         let mut privileges: Vec<_> = privileges.into_iter().collect();
         privileges.sort_unstable();
@@ -260,12 +236,11 @@ impl AgentPrivileges {
         (!privileges.is_empty()).then_some(Self(privileges))
     }
 
-    /// Whether the set holds `privilege`.
     pub fn contains(&self, privilege: AgentPrivilege) -> bool {
         self.0.contains(&privilege)
     }
 
-    /// Elasticsearch's names, sorted.
+    /// Returns Elasticsearch's names, sorted.
     pub fn names(&self) -> Vec<&'static str> {
         self.0.iter().map(|privilege| privilege.name()).collect()
     }
@@ -285,25 +260,22 @@ impl From<AgentPrivileges> for Vec<AgentPrivilege> {
     }
 }
 
-/// The longest label, in characters.
+/// Maximum length of a label, in characters.
 pub const LABEL_CHARACTERS_MAX: usize = 100;
 
-/// Optional labels, kept in the key's metadata. They fill in the configuration snippets and can be searched.
+/// Optional labels, stored in the key's metadata. The list searches them, and the snippets use them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labels {
-    /// The service that uses the key.
     pub service: Option<String>,
-    /// Where it runs, for example `production`.
     pub environment: Option<String>,
-    /// Who answers for it.
     pub team: Option<String>,
 }
 
-/// A label that cannot be used: too long, or with control characters.
+/// Error for a label that is too long or holds control characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelError;
 
-/// Reads one label; an empty field is no label.
+/// Parses one label. An empty field is no label.
 pub fn parse_label(text: &str) -> Result<Option<String>, LabelError> {
     let text = text.trim();
     if text.is_empty() {
@@ -320,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_one_id() {
+    fn key_id_is_one_exact_id() {
         assert!(KeyId::parse("kX3mRZkB7tQ2hVn0aLwd").is_some());
         for text in ["", "*", "_all,x", "a b", "a/b", "..", &"a".repeat(101)] {
             assert!(KeyId::parse(text).is_none(), "{text}");

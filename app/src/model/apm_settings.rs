@@ -5,19 +5,19 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// APM Server's own default for the limit of unique keys.
+/// APM Server's default limit of unique keys.
 pub const LIMIT_DEFAULT: u32 = 100;
-/// The highest limit that can be set here.
+/// Maximum limit that can be set here.
 pub const LIMIT_MAX: u32 = 10_000_000;
 
 /// The settings of the APM integration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApmSettings {
-    /// Where agents send their data; `None` until somebody sets it.
+    /// Address of APM Server; `None` until it is set.
     pub server_url: Option<ServerUrl>,
-    /// Whether APM Server accepts API keys.
+    /// True if APM Server accepts API keys.
     pub api_key_enabled: bool,
-    /// How many unique keys APM Server remembers per minute; more are refused. 1 to [`LIMIT_MAX`].
+    /// Unique keys that APM Server accepts per minute, from 1 to [`LIMIT_MAX`]. It refuses keys beyond the limit.
     pub api_key_limit: u32,
 }
 
@@ -36,23 +36,20 @@ impl Default for ApmSettings {
 #[serde(try_from = "String", into = "String")]
 pub struct ServerUrl(String);
 
-/// Why a text is not APM Server's address.
+/// Reason for rejecting an address of APM Server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServerUrlError {
-    /// It does not begin with `http://` or `https://`.
     Scheme,
-    /// There is no host, or it holds characters that no host has.
+    /// The host is missing or has invalid characters.
     Host,
-    /// The port is not a number from 1 to 65535.
     Port,
-    /// It carries a user, a query or a fragment.
+    /// There is a user, a query or a fragment.
     Extra,
-    /// Over 2,000 characters.
+    /// More than 2,000 characters.
     TooLong,
 }
 
 impl ServerUrl {
-    /// Reads an address.
     pub fn parse(text: &str) -> Result<Self, ServerUrlError> {
         let text = text.trim().trim_end_matches('/');
         if text.len() > 2_000 {
@@ -97,12 +94,11 @@ impl ServerUrl {
         Ok(Self(text.to_owned()))
     }
 
-    /// The address as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether a key sent there can be read on the way.
+    /// Returns true if the connection is not encrypted, so that keys can be read on the way.
     pub fn is_plain_text(&self) -> bool {
         self.0.starts_with("http://")
     }
@@ -134,46 +130,44 @@ impl fmt::Display for ServerUrlError {
     }
 }
 
-/// What is wrong with the form, by field.
+/// Validation errors of the form, by field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApmSettingsErrors {
-    /// The address cannot be used.
     pub server_url: Option<ServerUrlError>,
-    /// The limit is not a whole number from 1 to [`LIMIT_MAX`].
+    /// True if the limit is not an integer from 1 to [`LIMIT_MAX`].
     pub limit: bool,
 }
 
-/// Everything the page shows.
+/// Content of the page “APM integration”.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApmIntegration {
-    /// As saved.
     pub settings: ApmSettings,
-    /// How many keys count for the limit now.
+    /// Keys that count against the limit.
     pub active_keys: KeysInUse,
-    /// Where APM Server finds Elasticsearch to check keys. In embedded mode this must stand in the fragment.
+    /// Address of Elasticsearch for APM Server. With the embedded engine, the fragment must name it.
     pub elasticsearch_url: String,
-    /// Whether it is the embedded engine.
+    /// True for the embedded engine.
     pub embedded: bool,
 }
 
 impl ApmIntegration {
-    /// The limit that holds every key twice, as during a rotation. `None` where no key may be seen.
+    /// Returns the limit that fits every key twice, as during a rotation. `None` if the user may not see any key.
     pub fn recommended_limit(&self) -> Option<RecommendedLimit> {
         RecommendedLimit::of(self.active_keys)
     }
 }
 
-/// A limit to set. As text: the number, with “at least” where keys may not be counted.
+/// A recommended limit. Displays as the number, with “at least” if some keys are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecommendedLimit {
-    /// The limit that holds the keys that are counted.
+    /// Limit for the counted keys.
     pub limit: u32,
-    /// True if there may be more keys.
+    /// True if some keys may not be counted.
     pub at_least: bool,
 }
 
 impl RecommendedLimit {
-    /// For these keys, unless none of them may be seen.
+    /// Returns `None` if the user may not see any key.
     pub fn of(keys: KeysInUse) -> Option<Self> {
         (keys != KeysInUse::HIDDEN).then(|| Self {
             limit: recommended_limit(keys.counted),
@@ -189,7 +183,7 @@ impl fmt::Display for RecommendedLimit {
     }
 }
 
-/// The limit that holds `active_keys` twice, rounded up to the next ten, and never less than APM Server's own default.
+/// Returns twice `active_keys`, rounded up to tens, and at least APM Server's default.
 pub fn recommended_limit(active_keys: u64) -> u32 {
     let twice = active_keys
         .saturating_mul(2)
@@ -200,27 +194,26 @@ pub fn recommended_limit(active_keys: u64) -> u32 {
         .clamp(LIMIT_DEFAULT, LIMIT_MAX)
 }
 
-/// Keys that grant privileges of `apm` without our or Kibana's mark.
+/// Counts of keys with privileges for `apm` that neither this application nor Kibana marked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MadeElsewhere {
-    /// Elasticsearch before 8.5 does not tell what a key grants.
+    /// Elasticsearch before 8.5 does not return what a key grants.
     #[default]
     NotTold,
-    /// Elasticsearch refused to list them, or could not.
+    /// Elasticsearch refused or failed to list them.
     Failed,
-    /// So many were found.
     Counted {
-        /// All of them, whatever their status.
+        /// Keys of any status.
         total: u64,
-        /// Those that work now.
+        /// Active keys.
         active: u64,
-        /// True if every key was read. If not, there may be more.
+        /// True if all keys were read; otherwise there may be more.
         all_read: bool,
     },
 }
 
 impl MadeElsewhere {
-    /// Those that work now, as far as they are known.
+    /// Returns the known active keys.
     pub fn active(self) -> u64 {
         match self {
             Self::NotTold | Self::Failed => 0,
@@ -228,7 +221,7 @@ impl MadeElsewhere {
         }
     }
 
-    /// All of them, as far as they are known.
+    /// Returns the known keys of any status.
     pub fn total(self) -> u64 {
         match self {
             Self::NotTold | Self::Failed => 0,
@@ -237,39 +230,39 @@ impl MadeElsewhere {
     }
 }
 
-/// How many keys count for APM Server's limit, as far as a person may see them. As text: the number, with “At least”
-/// where there may be more.
+/// Keys that count against APM Server's limit and that the user may see. Displays as the number, with “At least” if
+/// there may be more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeysInUse {
-    /// Those that were counted.
+    /// Number of counted keys.
     pub counted: u64,
-    /// Why there may be more.
+    /// Reason why there may be more.
     pub uncounted: Option<Uncounted>,
 }
 
-/// Why keys are not counted.
+/// Reason why some keys are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Uncounted {
-    /// The person may not see any key.
+    /// The user may not see any key.
     Hidden,
-    /// The person may see only their own.
+    /// The user may see only their own keys.
     OtherOwners,
-    /// Elasticsearch before 8.5 does not tell what a key grants.
+    /// Elasticsearch before 8.5 does not return what a key grants.
     MadeElsewhere,
-    /// Keys without the mark could not be listed.
+    /// Unmarked keys could not be listed.
     Failed,
-    /// There are more keys without the mark than are read.
+    /// There are more unmarked keys than are read.
     TooMany,
 }
 
 impl KeysInUse {
-    /// The keys of a person who may not see any.
+    /// Count for a user who may not see any key.
     pub const HIDDEN: Self = Self {
         counted: 0,
         uncounted: Some(Uncounted::Hidden),
     };
 
-    /// `marked` keys that work now, and those made elsewhere.
+    /// Adds the active unmarked keys to the `marked` ones.
     pub fn of(marked: u64, elsewhere: MadeElsewhere, counts_everybody: bool) -> Self {
         let uncounted = match elsewhere {
             _ if !counts_everybody => Some(Uncounted::OtherOwners),
@@ -286,7 +279,7 @@ impl KeysInUse {
         }
     }
 
-    /// The same, after another key was made.
+    /// Returns the count with one more key.
     pub fn and_one_more(self) -> Self {
         Self {
             counted: self.counted.saturating_add(1),
@@ -325,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_has_scheme_host_and_nothing_secret() {
+    fn server_url_needs_scheme_and_host_and_holds_no_secret() {
         for text in [
             "https://apm.example.com:8200",
             "http://localhost:8200",
@@ -360,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recommended_limit_holds_every_key_twice() {
+    fn recommended_limit_fits_every_key_twice() {
         assert_eq!(recommended_limit(0), 100);
         assert_eq!(recommended_limit(50), 100);
         assert_eq!(recommended_limit(51), 110);

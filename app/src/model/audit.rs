@@ -3,28 +3,28 @@
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What was done, or tried.
+/// Kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
-    /// Somebody signed in, or was refused.
+    /// A user signed in or was refused.
     UserLogin,
-    /// Somebody tried to sign in too often, and was turned away.
+    /// A sign-in was refused by the rate limit.
     LoginThrottled,
-    /// Somebody who is signed in entered the password again.
+    /// A signed-in user entered the password again.
     Reauth,
-    /// Somebody signed out.
+    /// A user signed out.
     UserLogout,
-    /// A session ended without its browser asking.
+    /// A session ended without a request of its browser.
     SessionEnded,
-    /// An agent key was made.
+    /// An agent key was created.
     AgentKeyCreate,
-    /// A new key's secret was handed to the connection.
+    /// The response with a new key's secret was sent.
     AgentKeySecretSent,
-    /// The page drew a new key's secret, and said so.
+    /// The browser confirmed that it displayed a new key's secret.
     AgentKeySecretAcknowledged,
-    /// A key exists whose secret nobody has, or may never have had.
+    /// The secret of an existing key was lost or never confirmed.
     AgentKeyNeverDelivered,
-    /// Elasticsearch and our database contradict each other.
+    /// Elasticsearch and the database differ.
     AgentKeyDrift,
     /// An agent key was revoked.
     AgentKeyInvalidate,
@@ -32,30 +32,30 @@ pub enum Action {
     RoleUpdate,
     /// A user was created.
     UserCreate,
-    /// A user was given the agent key role, or lost it.
+    /// The agent key role was given to a user or taken away.
     UserRolesChange,
-    /// A user may sign in again.
+    /// A user was enabled.
     UserEnable,
-    /// A user may no longer sign in.
+    /// A user was disabled.
     UserDisable,
     /// A user was deleted.
     UserDelete,
-    /// A user was given a new password.
+    /// The password of a user was reset.
     UserPasswordChange,
-    /// The application started and found operations that an earlier process had left open.
+    /// The application started and found unfinished operations of an earlier process.
     AppRecovered,
     /// The settings of the APM integration were saved.
     ApmSettingsChange,
     /// The audit log was exported.
     AuditExport,
-    /// Events of the audit log were removed because of their age.
+    /// Events older than the retention period were deleted.
     AuditRetentionCut,
-    /// Elasticsearch was given up because it cannot be reached, or was there again.
+    /// The circuit to Elasticsearch opened or closed.
     EsConnectionState,
 }
 
 impl Action {
-    /// All, in the order in which they are offered.
+    /// All, in display order.
     pub const ALL: [Self; 23] = [
         Self::AgentKeyCreate,
         Self::AgentKeySecretSent,
@@ -82,7 +82,7 @@ impl Action {
         Self::EsConnectionState,
     ];
 
-    /// The event's name, as it is stored and as it stands in an address.
+    /// Returns the stored name, which addresses use too.
     pub fn name(self) -> &'static str {
         match self {
             Self::UserLogin => "user_login",
@@ -111,12 +111,11 @@ impl Action {
         }
     }
 
-    /// The action of this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
-    /// The words on the page. They name what was wanted: whether it was done is the outcome.
+    /// Returns the label on the page. It names the attempt; the outcome is separate.
     pub fn label(self) -> &'static str {
         match self {
             Self::UserLogin => "Sign in",
@@ -146,22 +145,19 @@ impl Action {
     }
 }
 
-/// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// It was done.
     Success,
-    /// It was not done.
     Failure,
-    /// It was about to be tried, or it was tried and nobody can know.
+    /// The attempt has not ended, or its result cannot be determined.
     Unknown,
 }
 
 impl Outcome {
-    /// All, in the order in which they are offered.
+    /// All, in display order.
     pub const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Unknown];
 
-    /// The word that is stored, and that stands in an address.
+    /// Returns the stored name, which addresses use too.
     pub fn name(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -170,12 +166,11 @@ impl Outcome {
         }
     }
 
-    /// The outcome of this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.name() == name)
     }
 
-    /// The words on the page.
+    /// Returns the label on the page.
     pub fn label(self) -> &'static str {
         match self {
             Self::Success => "Success",
@@ -185,29 +180,22 @@ impl Outcome {
     }
 }
 
-/// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEvent {
-    /// Its number: 1, 2, 3, without gaps.
+    /// Number of the event: 1, 2, 3, without gaps.
     pub sequence: i64,
-    /// When.
     pub at: Timestamp,
-    /// Who; `None` when nobody was signed in.
+    /// User name; `None` without a signed-in user.
     pub person: Option<String>,
-    /// The realm of who did it.
     pub realm: Option<String>,
-    /// What, in plain words.
+    /// Label of the action.
     pub action: String,
-    /// How it ended.
     pub outcome: Outcome,
-    /// The name of what it was done to.
     pub target_name: Option<String>,
-    /// Elasticsearch's id of it.
     pub target_id: Option<String>,
-    /// In which request.
     pub request_id: String,
-    /// Everything that was written down, as JSON for people.
+    /// The whole record, as indented JSON.
     pub record: String,
-    /// The code that ties it to the event before.
+    /// Message authentication code that chains the event to the one before.
     pub mac: String,
 }

@@ -7,23 +7,21 @@ use super::{
 use serde::{Deserialize, Serialize};
 use time::{Date, Month};
 
-/// Events on a page.
+/// Events per page.
 pub const ROWS: usize = 25;
-/// The longest text that is searched for, in characters.
+/// Maximum length of a search text, in characters.
 pub const TEXT_CHARACTERS_MAX: usize = 256;
 
-/// A text to search for: at most [`TEXT_CHARACTERS_MAX`] characters, and no control characters, wherever it came from.
+/// Search text of at most [`TEXT_CHARACTERS_MAX`] characters, without control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct SearchText(String);
 
 impl SearchText {
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether nothing is searched for.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -48,59 +46,55 @@ impl From<SearchText> for String {
     }
 }
 
-/// Which page of the log.
+/// Page of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuditPlace {
-    /// The newest events.
     #[default]
     Newest,
-    /// Those before this number.
+    /// Events before this number.
     Before(i64),
-    /// Those after this number.
+    /// Events after this number.
     After(i64),
 }
 
-/// What a page of the log is asked for. Everything is in the page's address.
+/// Filters and page of the log, as in the page's address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditQuery {
-    /// Only this action.
     pub action: Option<Action>,
-    /// Only this outcome.
     pub outcome: Option<Outcome>,
-    /// Part of the user name of who did it.
+    /// Part of the user name.
     pub person: SearchText,
-    /// Part of the name of what it was done to, or its whole id.
+    /// Part of the target's name, or its whole id.
     pub target: SearchText,
-    /// The first day, as typed: `2026-12-14`.
+    /// First day, as typed: `2026-12-14`.
     pub from: SearchText,
-    /// The last day, as typed.
+    /// Last day, as typed.
     pub to: SearchText,
-    /// Which page.
     pub place: AuditPlace,
 }
 
-/// From a moment, to before another.
+/// Half-open interval of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
-    /// The first moment.
+    /// Inclusive start.
     pub from: Timestamp,
-    /// The first moment after it.
+    /// Exclusive end.
     pub until: Timestamp,
 }
 
-/// The days that were typed are no period.
+/// Reason for rejecting the days of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeriodError {
-    /// The first day is none.
+    /// The first day is not a date.
     From,
-    /// The last day is none.
+    /// The last day is not a date.
     To,
-    /// The first day comes after the last.
+    /// The first day is after the last.
     Backwards,
 }
 
 impl AuditQuery {
-    /// Reads the address's parameters. A word it does not know is passed over, as if it were not there.
+    /// Parses the parameters of the address. Ignores unknown values.
     pub fn from_parameters<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut query = Self::default();
         let number = |value: &str| value.parse().ok().filter(|number: &i64| *number > 0);
@@ -120,7 +114,7 @@ impl AuditQuery {
         query
     }
 
-    /// The address's parameters for this query; only what narrows it.
+    /// Returns the parameters of the address, without those that filter nothing.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         let texts = [
             ("person", &self.person),
@@ -150,7 +144,7 @@ impl AuditQuery {
             .collect()
     }
 
-    /// The same filters, on this page.
+    /// Returns the same filters on another page.
     pub fn at(&self, place: AuditPlace) -> Self {
         Self {
             place,
@@ -158,12 +152,12 @@ impl AuditQuery {
         }
     }
 
-    /// Whether anything narrows the log.
+    /// Returns true if any filter is set.
     pub fn is_filtered(&self) -> bool {
         !self.at(AuditPlace::Newest).parameters().is_empty()
     }
 
-    /// The days asked for, whole, in UTC.
+    /// Returns the period as whole days in UTC.
     pub fn period(&self) -> Result<Period, PeriodError> {
         let from = day(&self.from, Timestamp(i64::MIN)).ok_or(PeriodError::From)?;
         let to = day(&self.to, Timestamp(i64::MAX)).ok_or(PeriodError::To)?;
@@ -177,7 +171,7 @@ impl AuditQuery {
     }
 }
 
-/// When a day begins; `otherwise` if none was typed.
+/// Returns the start of the day; `otherwise` for an empty text.
 fn day(text: &SearchText, otherwise: Timestamp) -> Option<Timestamp> {
     let text = text.as_str();
     if text.is_empty() {
@@ -204,13 +198,11 @@ fn day(text: &SearchText, otherwise: Timestamp) -> Option<Timestamp> {
 /// One page of the log, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditPage {
-    /// The events.
     pub events: Vec<AuditEvent>,
-    /// Where the page of older events is; `None` on the last.
+    /// Page of older events; `None` on the last page.
     pub older: Option<AuditPlace>,
-    /// Where the page of newer events is; `None` on the first.
+    /// Page of newer events; `None` on the first page.
     pub newer: Option<AuditPlace>,
-    /// When the log was read.
     pub read_at: Timestamp,
 }
 
@@ -219,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_survives_the_round_trip() {
+    fn query_survives_the_round_trip_through_an_address() {
         let query = AuditQuery {
             action: Some(Action::UserRolesChange),
             outcome: Some(Outcome::Failure),
@@ -241,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_in_an_address_is_passed_over() {
+    fn unknown_values_in_an_address_are_ignored() {
         let query = AuditQuery::from_parameters([
             ("action", "drop_table"),
             ("outcome", "maybe"),
@@ -257,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_whole_and_in_order() {
+    fn period_is_whole_days_in_order() {
         let period = |from: &str, to: &str| {
             AuditQuery {
                 from: from.into(),

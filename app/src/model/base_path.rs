@@ -1,11 +1,11 @@
-//! The path below which all addresses are.
+//! Base path: the path below which all addresses are.
 
 use std::sync::Arc;
 
-/// Longer ones leave too little of what cookies and logs hold.
+/// Maximum length. A longer path would leave too little room in cookies and logs.
 const BYTES_MAX: usize = 100;
 
-/// First parts of addresses of our own: below them, a path with the base and one without could not be told apart.
+/// First segments of the application's own paths. A base path that starts with one would be ambiguous.
 const TAKEN: [&str; 6] = [
     "api",
     "health",
@@ -15,12 +15,13 @@ const TAKEN: [&str; 6] = [
     "settings",
 ];
 
-/// The path below which all addresses are, where a host name is shared with other applications: `/agent-keys`, for
-/// example. Empty by default. It starts with `/` and does not end with it.
+/// Path below which all addresses are, for a host name shared with other applications, for example `/agent-keys`.
+///
+/// Empty by default. Starts with `/` and does not end with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BasePath(Arc<str>);
 
-/// The text is no base path.
+/// Error for an invalid base path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotABasePath;
 
@@ -31,9 +32,9 @@ impl Default for BasePath {
 }
 
 impl BasePath {
-    /// Reads parts of small letters, digits, `-` and `_`, each after a `/`. A `/` at the end makes no difference.
+    /// Parses segments of lower-case letters, digits, `-` and `_`, each after a `/`. Ignores a `/` at the end.
     ///
-    /// No capitals: the router's forms send them in small letters.
+    /// Capitals are rejected, because the router's forms send them in lower case.
     pub fn parse(text: &str) -> Result<Self, NotABasePath> {
         let path = text.strip_suffix('/').unwrap_or(text);
         let is_part = |part: &str| {
@@ -56,18 +57,18 @@ impl BasePath {
         }
     }
 
-    /// As it stands before every address: empty, or such as `/agent-keys`.
+    /// Returns the prefix of every address: empty, or such as `/agent-keys`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The address in the browser of what is at `path` of ours.
+    /// Prepends the base path.
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
 
-    /// What is left of an address in the browser, or `None` of one that is not below this path. Without the `/` at its
-    /// end, the base path itself leaves nothing.
+    /// Removes the base path from an address; `None` if the address is not below it. The base path without a `/` at its end
+    /// leaves an empty path.
     pub fn strip<'a>(&self, address: &'a str) -> Option<&'a str> {
         let rest = address.strip_prefix(&*self.0)?;
         let is_below = rest.is_empty() || rest.starts_with(['/', '?']);
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_path_is_parts_of_plain_characters() {
+    fn base_path_has_segments_of_plain_characters() {
         for (text, path) in [
             ("/", ""),
             ("/agent-keys", "/agent-keys"),
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_below_is_stripped() {
+    fn only_addresses_below_the_base_path_are_stripped() {
         let keys = BasePath::parse("/keys").unwrap();
         assert_eq!(keys.strip("/keys/login"), Some("/login"));
         assert_eq!(keys.strip("/keys?a=b"), Some("?a=b"));

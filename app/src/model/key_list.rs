@@ -1,4 +1,4 @@
-//! The list of keys: what is asked for, in the words of the page's address, and what comes back.
+//! The list of keys: the query, as it stands in the page's address, and the page of results.
 
 use super::{
     agent_key::AgentKey,
@@ -7,129 +7,113 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Rows on a page, where the address does not say.
+/// Default number of rows per page.
 pub const ROWS_DEFAULT: u16 = 25;
-/// The row counts that a person may choose.
+/// Numbers of rows per page that the user can choose.
 pub const ROWS_CHOICES: [u16; 4] = [15, 25, 50, 100];
-/// The longest search text, in characters.
+/// Maximum length of a search text, in characters.
 pub const SEARCH_CHARACTERS_MAX: usize = 256;
-/// The most values of one filter.
+/// Maximum number of values of one filter.
 pub const FILTER_VALUES_MAX: usize = 100;
 
-/// The word in the address for keys made elsewhere.
+/// Value of the parameter `source` for keys of other applications.
 pub const ELSEWHERE: &str = "elsewhere";
 
-/// What the list is sorted by.
+/// Sort field of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SortField {
-    /// The key's name.
     Name,
-    /// The owner's user name.
     Owner,
-    /// When it was created.
     #[default]
     Created,
-    /// When it ends; keys without an end come last.
+    /// Expiration; keys that never expire come last.
     Expires,
 }
 
-/// In which direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SortOrder {
-    /// Smallest, earliest or first in the alphabet first.
     Ascending,
-    /// The other way round.
     Descending,
 }
 
-/// A status a person can filter by.
+/// Status that the list can be filtered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StatusFilter {
-    /// Works now.
     Active,
-    /// Works now and ends within 14 days.
+    /// Active, and expires within 14 days.
     ExpiresSoon,
-    /// Ended by itself.
     Expired,
-    /// Was revoked.
     Revoked,
 }
 
-/// Which page of the list: Elasticsearch continues after a row, it does not count pages.
+/// Position in the list. Elasticsearch pages with `search_after`, so the row before or after it identifies a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PageAnchor {
-    /// The first page.
     #[default]
     First,
-    /// The rows after this one.
+    /// Rows after this cursor.
     After(Cursor),
-    /// The rows before this one.
+    /// Rows before this cursor.
     Before(Cursor),
 }
 
-/// A row's place in the list: opaque text that only [`KeyListPage`] hands out. At most 4,096 characters.
+/// Opaque cursor of a row, from [`KeyListPage`]. At most 4,096 characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(pub String);
 
-/// What a page of the list is asked for. Everything is in the page's address.
+/// Filters, order and page of the list, as in the page's address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyListQuery {
-    /// Part of a name or label, without regard to case, or a whole key id. Empty: everything.
+    /// Part of a name or label, case-insensitive, or a whole key id. Empty matches every key.
     pub search: String,
-    /// Only keys of these statuses; empty: all.
+    /// Statuses to include; empty for all.
     pub status: Vec<StatusFilter>,
-    /// Only keys of these owners; empty: all.
+    /// Owners to include; empty for all.
     pub owner: Vec<String>,
-    /// Only keys of these realms; empty: all.
+    /// Realms to include; empty for all.
     pub realm: Vec<String>,
-    /// Keys that grant privileges of `apm` without our or Kibana's mark, instead of those with it.
+    /// True to list unmarked keys with privileges for `apm` instead of marked keys.
     pub elsewhere: bool,
-    /// Sorted by.
     pub sort: SortField,
-    /// In this direction.
     pub order: SortOrder,
-    /// Rows on a page, one of [`ROWS_CHOICES`].
+    /// Rows per page, one of [`ROWS_CHOICES`].
     pub rows: u16,
-    /// Which page.
     pub anchor: PageAnchor,
-    /// How many rows come before this page, as far as the address knows; only for “26–50 of 174”.
+    /// Rows before this page according to the address. Used only for “26–50 of 174”.
     pub offset: u64,
 }
 
-/// One page of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyListPage {
-    /// The rows.
     pub keys: Vec<AgentKey>,
-    /// How many keys match search and filters, exactly.
+    /// Exact number of keys that match search and filters.
     pub total: u64,
-    /// Where the next page begins; `None` on the last.
+    /// Cursor before the next page; `None` on the last page.
     pub next: Option<Cursor>,
-    /// Where the previous page ends; `None` on the first.
+    /// Cursor after the previous page; `None` on the first page.
     pub previous: Option<Cursor>,
-    /// Counts over all agent keys this person may see, whatever is searched for.
+    /// Counts of all agent keys that the user may see, regardless of search and filters.
     pub summary: KeySummary,
-    /// When Elasticsearch was asked.
+    /// Time of the query.
     pub read_at: Timestamp,
 }
 
-/// Counts over all agent keys that a person may see.
+/// Counts of all agent keys that the user may see.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySummary {
-    /// Keys that work now, those that end soon included.
+    /// Active keys, including those that expire soon.
     pub active: u64,
-    /// Keys that work now and end within 14 days.
+    /// Active keys that expire within 14 days.
     pub expires_soon: u64,
-    /// Keys that ended by themselves.
     pub expired: u64,
-    /// Keys that were revoked and that Elasticsearch has not yet removed.
+    /// Revoked keys that Elasticsearch has not yet deleted.
     pub revoked: u64,
     /// Owners with the most keys, at most [`FILTER_VALUES_MAX`].
     pub owners: Vec<FacetValue>,
     /// Realms with the most keys, at most [`FILTER_VALUES_MAX`].
     pub realms: Vec<FacetValue>,
-    /// Keys without our or Kibana's mark; in none of the other figures.
+    /// Unmarked keys, not included in the other counts.
     pub elsewhere: MadeElsewhere,
     /// Scope of the counts: the keys of all owners, or only the user's own.
     pub counts_everybody: bool,
@@ -137,12 +121,12 @@ pub struct KeySummary {
     pub lists_owners: bool,
     /// APM Server's limit of unique keys, from the settings.
     pub limit: u32,
-    /// Whether API-key authorization is on, from the settings.
+    /// True if API-key authorization is on in the settings.
     pub authorization_enabled: bool,
 }
 
 impl KeySummary {
-    /// The same counts with what the settings say about them.
+    /// Sets the fields that come from the settings.
     pub fn with_settings(self, settings: &ApmSettings) -> Self {
         Self {
             limit: settings.api_key_limit,
@@ -151,7 +135,7 @@ impl KeySummary {
         }
     }
 
-    /// Keys that count for APM Server's limit.
+    /// Returns the keys that count against APM Server's limit.
     pub fn in_use(&self) -> KeysInUse {
         KeysInUse::of(self.active, self.elsewhere, self.counts_everybody)
     }
@@ -161,23 +145,21 @@ impl KeySummary {
         self.total() == 0 && self.elsewhere.total() == 0
     }
 
-    /// All marked keys, whatever their status.
+    /// Returns the number of marked keys of any status.
     pub fn total(&self) -> u64 {
         self.active + self.expired + self.revoked
     }
 }
 
-/// A value that can be filtered by, and how many keys have it.
+/// Value of a filter, and the number of keys that have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FacetValue {
-    /// The value.
     pub value: String,
-    /// How many keys.
     pub count: u64,
 }
 
 impl SortField {
-    /// The word in the address.
+    /// Returns the value in the address.
     pub fn word(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -187,7 +169,7 @@ impl SortField {
         }
     }
 
-    /// The direction people expect first: newest, but A before Z.
+    /// Returns the default order of the field: newest first, but A before Z.
     pub fn natural_order(self) -> SortOrder {
         match self {
             Self::Created => SortOrder::Descending,
@@ -197,7 +179,7 @@ impl SortField {
 }
 
 impl SortOrder {
-    /// The word in the address.
+    /// Returns the value in the address.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ascending => "asc",
@@ -205,7 +187,6 @@ impl SortOrder {
         }
     }
 
-    /// The other one.
     pub fn reversed(self) -> Self {
         match self {
             Self::Ascending => Self::Descending,
@@ -223,7 +204,7 @@ impl StatusFilter {
         Self::Revoked,
     ];
 
-    /// The word in the address.
+    /// Returns the value in the address.
     pub fn word(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -233,7 +214,7 @@ impl StatusFilter {
         }
     }
 
-    /// The words on the page.
+    /// Returns the label on the page.
     pub fn label(self) -> &'static str {
         match self {
             Self::Active => "Active",
@@ -262,8 +243,8 @@ impl Default for KeyListQuery {
 }
 
 impl KeyListQuery {
-    /// Reads the address's parameters. A word it does not know is passed over, as if it were not there:
-    /// an address may be old, or typed by hand, and a list is still the best answer.
+    /// Parses the parameters of the address. Ignores unknown values: an address may be old or typed by hand, and the list is
+    /// still the best response.
     pub fn from_parameters<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut query = Self::default();
         let mut order = None;
@@ -319,7 +300,7 @@ impl KeyListQuery {
         query
     }
 
-    /// The address's parameters for this query; only what differs from the default.
+    /// Returns the parameters of the address that differ from the default.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         let mut parameters = Vec::new();
         if !self.search.is_empty() {
@@ -355,7 +336,7 @@ impl KeyListQuery {
         parameters
     }
 
-    /// The same search on its first page.
+    /// Returns the same query on the first page.
     pub fn first_page(&self) -> Self {
         Self {
             anchor: PageAnchor::First,
@@ -364,7 +345,7 @@ impl KeyListQuery {
         }
     }
 
-    /// Whether anything narrows the list.
+    /// Returns true if a search or filter is set.
     pub fn is_filtered(&self) -> bool {
         !(self.search.is_empty()
             && self.status.is_empty()
@@ -390,7 +371,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_survives_the_round_trip() {
+    fn query_survives_the_round_trip_through_an_address() {
         let query = KeyListQuery {
             search: "check out".to_owned(),
             status: vec![StatusFilter::Active, StatusFilter::Revoked],
@@ -412,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_in_an_address_is_passed_over() {
+    fn unknown_values_in_an_address_are_ignored() {
         let query = KeyListQuery::from_parameters([
             ("sort", "api_key_hash"),
             ("rows", "1000000"),

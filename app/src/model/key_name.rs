@@ -3,38 +3,34 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The longest name Elasticsearch takes, in UTF-16 units: Java counts those, so one emoji counts twice.
+/// Elasticsearch's maximum length of a name, in UTF-16 units, as Java counts them. An emoji counts as two.
 pub const NAME_UNITS_MAX: usize = 256;
 
 /// A key's name. Never empty, at most [`NAME_UNITS_MAX`] UTF-16 units, no white space at either end, no leading `_`.
 ///
-/// Names are not unique: Elasticsearch tells keys apart by their id.
+/// Names are not unique; Elasticsearch identifies keys by id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyName(String);
 
-/// Why a text is not a key's name. All that apply are reported together.
+/// Reason for rejecting a key name. All that apply are reported together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyNameError {
-    /// Nothing was typed.
     Empty,
     /// More than [`NAME_UNITS_MAX`] UTF-16 units.
     TooLong {
-        /// The length of what was typed, in UTF-16 units.
+        /// Length of the input, in UTF-16 units.
         units: usize,
     },
-    /// It begins with white space.
     LeadingSpace,
-    /// It ends with white space.
     TrailingSpace,
-    /// It begins with `_`, which Elasticsearch keeps for itself.
+    /// Elasticsearch reserves names that begin with `_`.
     LeadingUnderscore,
-    /// It holds a control character, which no list can show.
     ControlCharacter,
 }
 
 impl KeyName {
-    /// Reads a name, or tells everything that is wrong with it.
+    /// Parses a name, or returns all errors.
     pub fn parse(text: &str) -> Result<Self, Vec<KeyNameError>> {
         if text.is_empty() {
             return Err(vec![KeyNameError::Empty]);
@@ -63,7 +59,6 @@ impl KeyName {
         }
     }
 
-    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -112,14 +107,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_may_hold_spaces_inside_and_emoji() {
+    fn key_name_may_hold_inner_spaces_and_emoji() {
         for name in ["checkout", "check out", "é 🚀", "a_b", "-"] {
             assert_eq!(KeyName::parse(name).unwrap().as_str(), name);
         }
     }
 
     #[test]
-    fn a_name_is_counted_in_utf16_units() {
+    fn key_name_is_counted_in_utf16_units() {
         assert!(KeyName::parse(&"a".repeat(256)).is_ok());
         assert_eq!(
             KeyName::parse(&"a".repeat(257)),
@@ -133,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn every_broken_rule_is_reported() {
+    fn every_broken_rule_of_a_key_name_is_reported() {
         assert_eq!(KeyName::parse(""), Err(vec![KeyNameError::Empty]));
         assert_eq!(
             KeyName::parse("_checkout prod "),

@@ -8,84 +8,68 @@ use crate::model::agent_key::{AgentPrivilege, AgentPrivileges, Labels, parse_lab
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The form, field by field, exactly as typed.
+/// The form's fields, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NewAgentKeyForm {
-    /// Made by the server when it drew the form; the same value never makes a second key.
+    /// Created by the server with the form. The same value never creates a second key.
     pub operation: String,
-    /// The key's name.
     pub name: String,
-    /// Present when `event:write` is ticked.
+    /// Present if `event:write` is ticked.
     pub event_write: Option<String>,
-    /// Present when `config_agent:read` is ticked.
+    /// Present if `config_agent:read` is ticked.
     pub config_agent_read: Option<String>,
     /// `30`, `60`, `90`, `365`, `custom` or `never`.
     pub expires: String,
-    /// The date for `custom`.
     pub expires_on: String,
-    /// Label.
     pub service: String,
-    /// Label.
     pub environment: String,
-    /// Label.
     pub team: String,
 }
 
-/// A request that Elasticsearch will accept.
+/// A validated request for a new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAgentKey {
-    /// Identifies this request: the same value never makes a second key.
+    /// Id of this request. The same value never creates a second key.
     pub operation: OperationId,
-    /// The key's name.
     pub name: KeyName,
-    /// What it may do.
     pub privileges: AgentPrivileges,
-    /// When it ends.
+    /// End of the lifetime; `None` for a key that never expires.
     pub expiration: Expiration,
-    /// What it is for.
     pub labels: Labels,
 }
 
-/// An operation's identifier: 1 to 64 characters of `a-z A-Z 0-9 -`.
+/// Id of an operation: 1 to 64 characters of `a-z A-Z 0-9 -`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OperationId(String);
 
 impl OperationId {
-    /// The identifier, if the text can be one.
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
         (!text.is_empty() && text.len() <= 64 && text.chars().all(allowed))
             .then(|| Self(text.to_owned()))
     }
 
-    /// The identifier as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What is wrong with a form, by field.
+/// Validation errors of the form, by field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewAgentKeyErrors {
-    /// Broken rules of the name.
     pub name: Vec<KeyNameError>,
-    /// No privilege is ticked.
     pub no_privilege: bool,
-    /// The end cannot be used.
     pub expiration: Option<ExpirationError>,
-    /// The service label cannot be used.
     pub service: bool,
-    /// The environment label cannot be used.
     pub environment: bool,
-    /// The team label cannot be used.
     pub team: bool,
-    /// The form did not come from our page.
+    /// True if the id of the operation is missing or invalid.
     pub operation: bool,
 }
 
 impl NewAgentKeyForm {
-    /// Reads the form, or tells everything that is wrong with it.
+    /// Parses the form, or returns the errors of all fields.
     pub fn parse(&self, now: Timestamp) -> Result<NewAgentKey, NewAgentKeyErrors> {
         let operation = OperationId::parse(&self.operation);
         let name = KeyName::parse(&self.name);
@@ -148,34 +132,33 @@ impl NewAgentKeyForm {
     }
 }
 
-/// The longest life a key may be given here, in days.
+/// Maximum lifetime of a new key, in days.
 pub const LIFETIME_DAYS_MAX: u32 = 3_650;
 
-/// When a new key ends.
+/// Lifetime of a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expiration {
-    /// It works until somebody revokes it.
     Never,
-    /// It stops so many days after it was created: 1 to [`LIFETIME_DAYS_MAX`].
+    /// Days after the creation: 1 to [`LIFETIME_DAYS_MAX`].
     InDays(u32),
 }
 
-/// Why an expiration cannot be used.
+/// Reason for rejecting an expiration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExpirationError {
-    /// “Custom” was chosen and no date was given, or it is not a date.
+    /// “Custom” was chosen without a valid date.
     NotADate,
     /// The date is today or earlier.
     NotInTheFuture,
-    /// The date is further away than [`LIFETIME_DAYS_MAX`].
+    /// The date is more than [`LIFETIME_DAYS_MAX`] ahead.
     TooFar,
-    /// A choice that the form does not offer.
     UnknownChoice,
 }
 
 impl Expiration {
-    /// Reads the form's choice: `30`, `60`, `90`, `365`, `never`, or `custom` with a date such as `2026-12-14`.
-    /// A custom date means the end of that day in UTC, so that the key works on the day that was chosen.
+    /// Parses the form's choice: `30`, `60`, `90`, `365`, `never`, or `custom` with a date such as `2026-12-14`.
+    ///
+    /// A custom date means the end of that day in UTC, so that the key works on the chosen day.
     pub fn parse(choice: &str, date: &str, now: Timestamp) -> Result<Self, ExpirationError> {
         match choice {
             "never" => Ok(Self::Never),
@@ -200,7 +183,7 @@ impl Expiration {
         if ms <= DAY_MS {
             return Err(ExpirationError::NotInTheFuture);
         }
-        // Rounded up: the key may live a few hours into the next day, and never ends before the day chosen.
+        // Rounded up: the key may work a few hours into the next day, and never expires before the chosen day ends.
         let days = u32::try_from(ms.div_euclid(DAY_MS) + 1).map_err(|_| ExpirationError::TooFar)?;
         if days > LIFETIME_DAYS_MAX {
             return Err(ExpirationError::TooFar);
@@ -208,7 +191,7 @@ impl Expiration {
         Ok(Self::InDays(days))
     }
 
-    /// Elasticsearch's time value, for example `90d`; `None` for never.
+    /// Returns Elasticsearch's time value, for example `90d`; `None` for never.
     pub fn time_value(self) -> Option<String> {
         match self {
             Self::Never => None,
@@ -254,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filled_in_form_is_a_request() {
+    fn valid_form_parses_into_a_request() {
         let key = filled_in().parse(NOW).unwrap();
         assert_eq!(key.privileges.names(), ["event:write"]);
         assert_eq!(key.expiration, Expiration::InDays(90));
@@ -263,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn all_fields_are_judged_together() {
+    fn errors_of_all_fields_are_reported_together() {
         let form = NewAgentKeyForm {
             name: "_x".to_owned(),
             event_write: None,
@@ -278,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preset_is_so_many_days() {
+    fn preset_expiration_is_a_number_of_days() {
         assert_eq!(Expiration::parse("90", "", NOW), Ok(Expiration::InDays(90)));
         assert_eq!(Expiration::parse("never", "", NOW), Ok(Expiration::Never));
         assert_eq!(
@@ -288,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_custom_date_lasts_at_least_until_that_day_ends() {
+    fn custom_expiration_includes_the_chosen_day() {
         assert_eq!(
             Expiration::parse("custom", "2026-12-15", NOW),
             Ok(Expiration::InDays(2))

@@ -1,4 +1,4 @@
-//! What can go wrong, as the browser may know it: closed, without free text from below.
+//! Problems as sent to the browser: a closed set, without internal error texts.
 
 use super::{
     apm_settings::ApmSettingsErrors, new_agent_key::NewAgentKeyErrors, revocation::SelectionError,
@@ -12,88 +12,85 @@ use leptos::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A refusal or a fault, with the number under which the log tells more.
+/// A problem with the id of its request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// What went wrong.
     pub kind: ProblemKind,
-    /// The request's identifier: the person can tell it to whoever reads the log.
+    /// Id of the request, to find it in the log.
     pub request_id: Option<String>,
-    /// Elasticsearch's own sentence about its refusal, shortened; never of a request that holds a password.
+    /// Elasticsearch's reason for a refusal, shortened. Never set for a request that holds a password.
     pub reason: Option<String>,
 }
 
-/// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProblemKind {
-    /// 401: nobody is signed in, or the session ended.
+    /// 401: not signed in, or the session ended.
     SignedOut,
-    /// 401: the session was ended, and not by its browser.
+    /// 401: the session was ended by another session, an administrator or the limit of sessions.
     SessionEnded(SessionEnd),
-    /// 401: Elasticsearch no longer accepts the person who was signed in.
+    /// 401: Elasticsearch no longer accepts the credentials of the session.
     SignInEnded,
-    /// 401: name and password do not belong together, or the user is disabled. Elasticsearch does not say which, nor do we.
+    /// 401: wrong user name or password, or a disabled user. The response does not reveal which.
     SignInRejected,
-    /// 403: Elasticsearch would refuse; these are missing.
+    /// 403: these privileges are missing.
     Forbidden(Vec<MissingPrivilege>),
-    /// 403: for this the password must have been entered a short while ago, and was not (`reauth_required`).
+    /// 403: the password was not entered recently enough for this action (`reauth_required`).
     ReauthRequired,
-    /// 403: a form came from somewhere else than our own pages.
+    /// 403: a form from another origin.
     CrossOrigin,
-    /// 404: there is no such thing, or not for this person.
+    /// 404: does not exist, or the user may not see it.
     NotFound,
-    /// 409: this very request was carried out before. The secret was shown then, and is gone.
+    /// 409: the same operation was executed before. Its secret cannot be returned again.
     AlreadyDone,
-    /// 409: somebody changed the thing meanwhile.
+    /// 409: changed by another request in the meantime.
     ChangedMeanwhile,
-    /// 409: a person may not do this to their own account.
+    /// 409: not permitted for the user's own account.
     OwnAccount,
-    /// 409: Elasticsearch keeps this user for itself.
+    /// 409: a reserved user of Elasticsearch.
     ReservedUser,
-    /// 422: the form for a new key.
+    /// 422: invalid form for a new key.
     NewAgentKey(NewAgentKeyErrors),
-    /// 422: the form for a new user.
+    /// 422: invalid form for a new user.
     NewUser(NewUserErrors),
-    /// 422: the form for a new password.
+    /// 422: invalid new password.
     NewPassword(PasswordError),
-    /// 422: the form of the APM integration.
+    /// 422: invalid settings of the APM integration.
     ApmSettings(ApmSettingsErrors),
-    /// 422: the days asked for in the audit log.
+    /// 422: invalid period of the audit log.
     AuditPeriod(PeriodError),
-    /// 422: the keys that were chosen to be revoked together.
+    /// 422: invalid selection of keys to revoke.
     KeySelection(SelectionError),
-    /// 422: a form that no page of ours sends.
+    /// 422: a form that cannot be parsed.
     BadForm,
-    /// 422: Elasticsearch refused what our own rules allowed.
+    /// 422: Elasticsearch refused a request that passed our validation.
     Refused,
-    /// 502, 503 or 504: Elasticsearch could not be used.
+    /// 502, 503 or 504: Elasticsearch is not available.
     Elasticsearch(ElasticsearchFault),
-    /// 504: a change was sent and no usable answer came; it may or may not have happened.
+    /// 504: no usable response to a change. It may or may not have been applied.
     Unconfirmed,
-    /// 503: our own storage. Nothing was changed.
+    /// 503: the application's own database failed. Nothing was changed.
     Storage,
-    /// 503: the browser could not reach this application.
+    /// 503: the browser cannot reach the application.
     Offline,
-    /// 500: a mistake of ours.
+    /// 500: a bug.
     Internal,
 }
 
-/// Why Elasticsearch could not be used.
+/// Reason why Elasticsearch is not available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ElasticsearchFault {
-    /// No connection.
     Unreachable,
-    /// No answer in time.
+    /// Time-out.
     TimedOut,
-    /// It asked us to come back later.
+    /// Elasticsearch answered 429.
     Busy,
-    /// Something between answered in its place, with this status.
+    /// A proxy answered with this status.
     Gateway(u16),
     /// Its certificate could not be verified.
     Tls,
-    /// Something answered that is not Elasticsearch.
+    /// The response is not from Elasticsearch.
     WrongProduct,
-    /// Elasticsearch answered, but not what the contract says.
+    /// Elasticsearch's response cannot be parsed.
     BadAnswer,
     /// API keys are switched off (`xpack.security.authc.api_key.enabled`).
     ApiKeysDisabled,
@@ -101,37 +98,35 @@ pub enum ElasticsearchFault {
     SecurityDisabled,
     /// Elasticsearch is older than 8.0.
     TooOld {
-        /// The first number of its version.
         major: u32,
-        /// The second.
         minor: u32,
     },
-    /// It is OpenSearch, which has another security API.
+    /// OpenSearch, which has another security API.
     OpenSearch,
     /// The licence has expired.
     LicenseExpired,
-    /// This call is not offered by Elasticsearch Serverless.
+    /// Elasticsearch Serverless does not offer this call.
     NotOnServerless,
     /// The cluster has no master node.
     NoMaster,
-    /// The index of users and keys cannot be read or written at the moment.
+    /// The security index is not available.
     SecurityIndexUnavailable,
     /// The cluster or an index is blocked, for example while the cluster starts.
     Blocked,
-    /// A disk is almost full, so Elasticsearch takes no more writes.
+    /// A disk is almost full, so Elasticsearch accepts no writes.
     FloodStage,
     /// A circuit breaker refused the request: too little memory.
     OutOfMemory,
     /// The request is larger than Elasticsearch, or a proxy, accepts.
     RequestTooLarge,
-    /// The change was made, and Elasticsearch could not clear its caches of keys.
+    /// The change was applied, but Elasticsearch could not clear its key caches.
     CacheNotCleared,
-    /// Elasticsearch answered with another error of its own, with this status.
+    /// Another error of Elasticsearch, with this status.
     Failed(u16),
 }
 
 impl ProblemKind {
-    /// The HTTP status of an answer that is this problem.
+    /// Returns the HTTP status of the response.
     pub fn status(&self) -> u16 {
         match self {
             Self::SignedOut | Self::SessionEnded(_) | Self::SignInEnded | Self::SignInRejected => {
@@ -159,7 +154,7 @@ impl ProblemKind {
 }
 
 impl ProblemKind {
-    /// The word with which the sign-in page is told why the session is no more; `None` when it still is.
+    /// Returns the `reason` parameter of the sign-in page; `None` if the session has not ended.
     pub fn end_of_session(&self) -> Option<&'static str> {
         match self {
             Self::SignedOut | Self::SignInEnded => Some("ended"),

@@ -1,4 +1,4 @@
-//! Revoking many keys at once: which ones are asked for, and what became of each.
+//! Revoking many keys at once: the selection, and the result of each key.
 
 use super::{
     agent_key::{AgentKey, KeyId},
@@ -6,33 +6,31 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The most keys that are revoked at once.
+/// Maximum number of keys in one selection.
 pub const KEYS_MAX: usize = 1_000;
-/// More keys than these are revoked only after their number was typed, and with a recently entered password.
+/// Maximum number of keys to revoke without typing the number and without a recently entered password.
 pub const KEYS_UNCONFIRMED_MAX: usize = 20;
-/// How long a node of Elasticsearch may accept a revoked key that could not be removed from its cache: the most that
-/// `xpack.security.authc.api_key.doc_cache.ttl` can be, 5 minutes by default.
+/// Maximum time for which a node of Elasticsearch may accept a revoked key from its cache.
+///
+/// This is the maximum of `xpack.security.authc.api_key.doc_cache.ttl`, whose default is 5 minutes.
 pub const CACHED_MS_MAX: i64 = 15 * 60 * 1_000;
 
-/// The keys that somebody chose: 1 to [`KEYS_MAX`] exact ids, none of them twice. Nothing in it means “all”.
+/// Selected keys: 1 to [`KEYS_MAX`] exact, distinct ids. No value means “all”.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySelection(Vec<KeyId>);
 
-/// These are no keys that can be revoked together.
+/// Reason for rejecting a selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SelectionError {
-    /// None was chosen.
     Empty,
-    /// More than [`KEYS_MAX`].
     TooMany,
-    /// One of them is not the id of one key: a pattern, say, or a list.
+    /// One of them is not an exact id, but for example a pattern or a list.
     NotAnId,
-    /// The number that must be typed for this many was not typed.
+    /// The typed number is missing or wrong.
     NotConfirmed,
 }
 
 impl KeySelection {
-    /// The keys of these ids.
     pub fn parse<T: AsRef<str>>(ids: &[T]) -> Result<Self, SelectionError> {
         if ids.is_empty() {
             return Err(SelectionError::Empty);
@@ -50,12 +48,12 @@ impl KeySelection {
         Ok(Self(chosen))
     }
 
-    /// The ids, in the order in which they were given.
+    /// Returns the ids, in the given order.
     pub fn ids(&self) -> &[KeyId] {
         &self.0
     }
 
-    /// Passes when there are few keys, or when what was typed is their number.
+    /// Accepts few keys, or many if `typed` is their number.
     pub fn confirmed_by(self, typed: &str) -> Result<Self, SelectionError> {
         let number = self.0.len();
         if !is_many(number) || typed.trim() == number.to_string() {
@@ -66,54 +64,51 @@ impl KeySelection {
     }
 }
 
-/// Whether so many keys are revoked only after their number was typed, and with a recently entered password.
+/// Returns true if so many keys need the typed number and a recently entered password.
 pub fn is_many(keys: usize) -> bool {
     keys > KEYS_UNCONFIRMED_MAX
 }
 
-/// What is known of the chosen keys before they are revoked.
+/// The selected keys, as read before the revocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundAgentKeys {
-    /// Those that are there for this person, in the order in which they were asked for.
+    /// Keys that the user may see, in the given order.
     pub keys: Vec<AgentKey>,
-    /// The others.
+    /// Ids that do not exist or that the user may not see.
     pub missing: Vec<KeyId>,
-    /// Whether the password must be entered again before those that can be revoked are.
+    /// True if the user must enter the password again first.
     pub password_needed: bool,
-    /// When Elasticsearch was asked.
+    /// Time of the query.
     pub read_at: Timestamp,
 }
 
-/// What became of one of the keys.
+/// Result of the revocation of one key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRevocation {
-    /// Which key.
     pub id: KeyId,
-    /// Its name; `None` for a key that is not there for this person.
+    /// `None` if the user may not see the key.
     pub name: Option<String>,
-    /// How it ended.
     pub ending: RevocationEnding,
 }
 
-/// How a revocation ended, as far as Elasticsearch confirmed it.
+/// Result of a revocation, as confirmed by Elasticsearch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RevocationEnding {
     /// Elasticsearch did not revoke it.
     StillActive,
-    /// It was asked for, and nobody knows whether it was done.
+    /// No usable response: the key may or may not be revoked.
     Unconfirmed,
-    /// There is no such key, or not for this person.
+    /// The key does not exist, or the user may not see it.
     NotFound,
-    /// Revoked now, and Elasticsearch could not remove it from the cache of every node.
+    /// Revoked, but Elasticsearch could not remove it from the cache of every node.
     RevokedInCache,
-    /// Revoked now.
     Revoked,
-    /// It had been revoked before; nothing changed.
+    /// The key had been revoked before; nothing changed.
     Already,
 }
 
 impl RevocationEnding {
-    /// Whether it makes sense to try the same again.
+    /// Returns true if the revocation can be tried again.
     pub fn can_be_retried(self) -> bool {
         matches!(self, Self::StillActive | Self::Unconfirmed)
     }
@@ -124,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_selection_is_one_to_a_thousand_exact_ids() {
+    fn selection_holds_one_to_a_thousand_exact_ids() {
         let ids = |count: usize| (0..count).map(|n| format!("id-{n}")).collect::<Vec<_>>();
         assert_eq!(KeySelection::parse(&ids(0)), Err(SelectionError::Empty));
         assert_eq!(KeySelection::parse(&ids(1)).unwrap().ids().len(), 1);
@@ -142,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_many_keys_is_typed() {
+    fn selection_of_many_keys_needs_their_number() {
         let ids: Vec<_> = (0..21).map(|n| format!("id-{n}")).collect();
         let many = || KeySelection::parse(&ids).unwrap();
         assert!(many().confirmed_by(" 21 ").is_ok());

@@ -1,55 +1,49 @@
-//! The role that lets a person create agent keys.
+//! `apm_agent_key_role`, which lets a user create agent keys.
 
 use serde::{Deserialize, Serialize};
 
-/// The role's name, as Elastic documents it.
+/// Name of the role, as in Elastic's documentation.
 pub const AGENT_KEY_ROLE: &str = "apm_agent_key_role";
 
-/// How the role stands in Elasticsearch.
+/// The role in Elasticsearch, compared with the documented one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentKeyRole {
-    /// What is there.
     pub state: RoleState,
-    /// Fields of a later version of Elasticsearch, as JSON. They stay when the role is repaired.
+    /// Fields of a later version of Elasticsearch, as JSON. An update keeps them.
     pub unknown_fields: Option<String>,
-    /// The whole request that creates or repairs it, as `PUT /_security/role/…` with its JSON body, for whoever may send it.
+    /// The request that creates or updates the role: `PUT /_security/role/…` with its JSON body.
     pub request: String,
-    /// The Kibana space that the recipe names.
+    /// Kibana space of the documented role.
     pub kibana_space: String,
 }
 
-/// What is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RoleState {
-    /// No such role.
     Missing,
-    /// It grants exactly what the recipe grants.
+    /// The role grants exactly the documented privileges.
     AsDocumented,
-    /// It exists and is different.
     Differs {
-        /// The difference between the role's JSON and the recipe's, line by line.
+        /// Line diff between the role's JSON and the documented one.
         diff: Vec<DiffLine>,
     },
-    /// The person may not see it. The request is still worth showing: they can hand it on.
+    /// The user may not see the role.
     Unknown,
 }
 
-/// One line of a comparison.
+/// One line of the diff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiffLine {
-    /// Where the line stands.
     pub side: DiffSide,
-    /// The line, indented, without a line break.
+    /// Indented line, without a line break.
     pub text: String,
 }
 
-/// Where a line stands.
+/// Side of the diff on which a line occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DiffSide {
-    /// In both.
     Both,
-    /// Only in the role as it is; repairing removes it.
+    /// Only in the current role; an update removes the line.
     Removed,
-    /// Only in the recipe; repairing adds it.
+    /// Only in the documented role; an update adds the line.
     Added,
 }

@@ -1,23 +1,22 @@
-//! Secrets that travel between the browser and Elasticsearch, and stop nowhere in between.
+//! Secrets that pass between browser and Elasticsearch and are never stored.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use zeroize::Zeroize;
 
-/// A password or a key's secret. It does not print, and is wiped when dropped.
+/// A password or a key's secret. `Debug` hides the text, and dropping zeroes it.
 ///
-/// It can be serialized, because a new key's secret crosses from server to browser in exactly one response.
+/// Serializable, because one response carries a new key's secret to the browser.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes the text over.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text itself. Every call is a place to look at in a review.
+    /// Returns the text. Review every call.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_print() {
+    fn secret_is_hidden_in_debug_output() {
         assert_eq!(format!("{:?}", Secret::new("hunter2".to_owned())), "Secret");
     }
 }

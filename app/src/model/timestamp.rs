@@ -1,4 +1,4 @@
-//! Points in time, as Elasticsearch counts them, and the two ways a person reads them.
+//! Points in time, and their absolute and relative formats.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -7,7 +7,7 @@ const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 
-/// The length of a day. Elasticsearch's `d` is always 24 hours.
+/// Milliseconds of a day. Elasticsearch's `d` is always 24 hours.
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -16,7 +16,7 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The same moment `ms` milliseconds later, or the last moment there is.
+    /// Adds milliseconds, saturating.
     pub fn plus_ms(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms))
     }
@@ -26,24 +26,24 @@ impl Timestamp {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// The day, for example `14 Dec 2026`.
+    /// Formats the day, for example `14 Dec 2026`.
     pub fn date(self) -> String {
         let utc = self.utc();
         format!("{} {} {}", utc.day(), month(utc), utc.year())
     }
 
-    /// Day and minute, for example `14 Dec 2026, 10:42 UTC`.
+    /// Formats day and minute, for example `14 Dec 2026, 10:42 UTC`.
     pub fn date_and_minute(self) -> String {
         let utc = self.utc();
         format!("{}, {:02}:{:02} UTC", self.date(), utc.hour(), utc.minute())
     }
 
-    /// Day and second, for example `14 Dec 2026, 10:42:07 UTC`.
+    /// Formats day and second, for example `14 Dec 2026, 10:42:07 UTC`.
     pub fn date_and_second(self) -> String {
         format!("{}, {}", self.date(), self.time_of_day())
     }
 
-    /// The second of the day, for example `10:42:07 UTC`.
+    /// Formats the time of day, for example `10:42:07 UTC`.
     pub fn time_of_day(self) -> String {
         let utc = self.utc();
         format!(
@@ -54,7 +54,7 @@ impl Timestamp {
         )
     }
 
-    /// The form of a `datetime` attribute, for example `2026-12-14T10:42:07Z`.
+    /// Formats a `datetime` attribute, for example `2026-12-14T10:42:07Z`.
     pub fn iso(self) -> String {
         let utc = self.utc();
         format!(
@@ -66,14 +66,14 @@ impl Timestamp {
         )
     }
 
-    /// The same to the millisecond, for example `2026-12-14T10:42:07.042Z`.
+    /// Formats a `datetime` attribute with milliseconds, for example `2026-12-14T10:42:07.042Z`.
     pub fn iso_ms(self) -> String {
         let seconds = self.iso();
         let ms = self.0.rem_euclid(SECOND_MS);
         format!("{}.{ms:03}Z", seconds.trim_end_matches('Z'))
     }
 
-    /// The form of a date field, for example `2026-12-14`.
+    /// Formats the value of a date field, for example `2026-12-14`.
     pub fn iso_date(self) -> String {
         let utc = self.utc();
         format!(
@@ -84,7 +84,7 @@ impl Timestamp {
         )
     }
 
-    /// How long ago this was at `now`, for example `12 minutes ago`.
+    /// Formats the time since, for example `12 minutes ago`.
     pub fn ago(self, now: Self) -> String {
         let ms = now.0.saturating_sub(self.0);
         if ms < MINUTE_MS {
@@ -94,13 +94,14 @@ impl Timestamp {
         }
     }
 
-    /// How long it is from `now` until this, for example `6 days`.
+    /// Formats the time until, for example `6 days`.
     pub fn until(self, now: Self) -> String {
         span(self.0.saturating_sub(now.0).max(MINUTE_MS))
     }
 }
 
-/// The largest unit that fills `ms` at least once. Weeks and months begin where a number of days stops being read at a glance.
+/// Formats a span in the largest unit that fits at least once. Weeks and months start where a number of days gets hard to
+/// read.
 fn span(ms: i64) -> String {
     let (count, unit) = if ms < HOUR_MS {
         (ms / MINUTE_MS, "minute")
@@ -133,7 +134,7 @@ mod tests {
     const NOON: Timestamp = Timestamp(1_797_244_927_000);
 
     #[test]
-    fn a_moment_is_written_in_utc() {
+    fn timestamp_is_formatted_in_utc() {
         assert_eq!(NOON.date(), "14 Dec 2026");
         assert_eq!(NOON.date_and_minute(), "14 Dec 2026, 10:42 UTC");
         assert_eq!(NOON.time_of_day(), "10:42:07 UTC");
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_uses_the_largest_unit_that_is_full() {
+    fn span_uses_the_largest_unit_that_fits() {
         assert_eq!(NOON.ago(NOON.plus_ms(59_000)), "just now");
         assert_eq!(NOON.ago(NOON.plus_ms(60_000)), "1 minute ago");
         assert_eq!(NOON.ago(NOON.plus_ms(23 * HOUR_MS)), "23 hours ago");
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_beyond_the_calendar_is_still_written() {
+    fn timestamp_beyond_the_calendar_is_formatted() {
         assert_eq!(Timestamp(i64::MAX).date(), "1 Jan 1970");
     }
 }

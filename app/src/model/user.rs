@@ -4,36 +4,31 @@ use super::{role::AGENT_KEY_ROLE, secret::Secret};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt};
 
-/// The longest user name, in characters.
+/// Maximum length of a user name, in characters.
 pub const USERNAME_CHARACTERS_MAX: usize = 507;
 
-/// The most users that are shown at once.
+/// Maximum number of users in one list.
 pub const USERS_MAX: usize = 100;
 
 /// A user name: 1 to [`USERNAME_CHARACTERS_MAX`] printable ASCII characters, no white space at either end, no `:`.
 ///
-/// Elasticsearch would store a `:`, and then nobody could sign in with it: Basic authentication cannot carry one.
+/// Elasticsearch accepts a `:`, but Basic authentication cannot carry a user name with one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Username(String);
 
-/// Why a text is not a user name.
+/// Reason for rejecting a user name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UsernameError {
-    /// Nothing was typed.
     Empty,
-    /// Longer than [`USERNAME_CHARACTERS_MAX`].
     TooLong,
-    /// White space at either end.
     OuterSpace,
     /// A character outside printable ASCII.
     NotPrintableAscii,
-    /// A `:`.
     Colon,
 }
 
 impl Username {
-    /// Reads a user name.
     pub fn parse(text: &str) -> Result<Self, UsernameError> {
         if text.is_empty() {
             Err(UsernameError::Empty)
@@ -50,7 +45,7 @@ impl Username {
         }
     }
 
-    /// The name of a user who exists. Elasticsearch lets it hold a colon, though nobody can sign in with it then.
+    /// Parses the name of an existing user, which may hold a colon.
     pub fn of_existing(text: &str) -> Result<Self, UsernameError> {
         match Self::parse(text) {
             Err(UsernameError::Colon) => Ok(Self(text.to_owned())),
@@ -58,7 +53,6 @@ impl Username {
         }
     }
 
-    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -96,90 +90,77 @@ impl fmt::Display for UsernameError {
     }
 }
 
-/// A person's name and password, for the moment of signing in. Exactly as typed: whatever they are, Elasticsearch judges them.
+/// User name and password of a sign-in, as typed. Elasticsearch validates them.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    /// The user name.
     pub username: String,
-    /// The password.
     pub password: Secret,
 }
 
-/// A user, as Elasticsearch holds it.
+/// A user as Elasticsearch stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// The name to sign in with, as stored.
     pub username: String,
-    /// The name for people.
     pub full_name: Option<String>,
-    /// Where to write to them.
     pub email: Option<String>,
-    /// Every role they hold.
     pub roles: Vec<String>,
-    /// Whether they may sign in.
+    /// True if the user may sign in.
     pub enabled: bool,
-    /// Whether Elasticsearch keeps this user for itself; only its password can be changed.
+    /// True for a reserved user, of which only the password can be changed.
     pub reserved: bool,
-    /// How many of their keys work now; `None` where Elasticsearch cannot count them (before 8.13).
+    /// Number of active keys. Elasticsearch before 8.13 cannot count them.
     pub active_keys: Option<u64>,
 }
 
 impl User {
-    /// Whether they hold the agent key role.
     pub fn has_agent_key_role(&self) -> bool {
         self.roles.iter().any(|role| role == AGENT_KEY_ROLE)
     }
 }
 
-/// A user to create.
+/// A validated request for a new user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewUser {
-    /// The name to sign in with.
     pub username: Username,
-    /// The first password.
     pub password: NewPassword,
-    /// The name for people.
     pub full_name: Option<String>,
-    /// Where to write to them.
     pub email: Option<String>,
-    /// Whether they get the agent key role at once.
+    /// True to give the user the agent key role.
     pub agent_key_role: bool,
 }
 
-/// What is wrong with the form for a new user, by field.
+/// Validation errors of the form for a new user, by field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewUserErrors {
-    /// The name cannot be used.
     pub username: Option<UsernameError>,
-    /// There is a user of this name.
+    /// True if a user of this name exists.
     pub username_taken: bool,
-    /// The password cannot be used.
     pub password: Option<PasswordError>,
-    /// The full name cannot be used: over 200 characters, or control characters.
+    /// True if the full name has more than 200 characters or control characters.
     pub full_name: bool,
-    /// The e-mail address cannot be used: over 320 characters, no `@`, or control characters.
+    /// True if the e-mail address has more than 320 characters, no `@`, or control characters.
     pub email: bool,
 }
 
-/// Everything the users page shows, to those who may see it.
+/// Users of the native realm that match a search.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserList {
-    /// By user name: those that match the search, at most [`USERS_MAX`].
+    /// Sorted by user name, at most [`USERS_MAX`].
     pub users: Vec<User>,
-    /// How many match the search.
+    /// Number of users that match the search.
     pub matching: usize,
-    /// How many there are.
+    /// Number of all users.
     pub total: usize,
 }
 
-/// The shortest password, in characters.
+/// Minimum length of a new password, in characters.
 pub const PASSWORD_CHARACTERS_MIN: usize = 15;
-/// The longest password that is sent, in bytes.
+/// Maximum length of a new password, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 4_096;
-/// So many different characters must be left of it without what everybody knows.
+/// Minimum number of distinct characters outside known words, the user name and sequences.
 const OWN_CHARACTERS_MIN: usize = 5;
 
-/// What passwords that are tried first are made of: words of the well-known lists, rows of keys, and our own words.
+/// Words of passwords that attackers try first: from well-known lists, keyboard rows, and the product's own terms.
 const KNOWN_WORDS: [&str; 65] = [
     "1q2w3e",
     "1qaz",
@@ -248,23 +229,23 @@ const KNOWN_WORDS: [&str; 65] = [
     "zxcvbnm",
 ];
 
-/// A new password, exactly as typed.
+/// A new password, as typed.
+///
+/// Elasticsearch accepts any six characters. A password that an administrator sets here is long and not easily guessed.
+/// There is no other rule: any character counts, and pasting works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPassword(Secret);
 
-/// Why a password cannot be used.
+/// Reason for rejecting a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PasswordError {
-    /// Shorter than [`PASSWORD_CHARACTERS_MIN`].
     TooShort,
-    /// Longer than [`PASSWORD_BYTES_MAX`].
     TooLong,
-    /// Made of what everybody tries first.
     EasilyGuessed,
 }
 
 impl NewPassword {
-    /// Judges a new password for this user; nothing is trimmed.
+    /// Validates a new password of this user, without trimming it.
     pub fn parse(password: Secret, username: &str) -> Result<Self, PasswordError> {
         let text = password.expose();
         if text.chars().count() < PASSWORD_CHARACTERS_MIN {
@@ -278,14 +259,13 @@ impl NewPassword {
         }
     }
 
-    /// The password.
     pub fn secret(&self) -> &Secret {
         &self.0
     }
 }
 
-/// How many different characters are left without the user's name, known words (also with digits in the place of
-/// letters), spaces, and steps from one character to its neighbour, as in `123456` or `aaaa`.
+/// Counts the distinct characters outside the user name, known words (also with digits for letters), spaces, and
+/// sequences such as `123456` or `aaaa`.
 fn own_characters(password: &str, username: &str) -> usize {
     let characters: Vec<char> = password.chars().map(lower).collect();
     let letters: Vec<char> = characters.iter().copied().map(as_letter).collect();
@@ -311,7 +291,7 @@ fn lower(character: char) -> char {
     character.to_lowercase().next().unwrap_or(character)
 }
 
-/// The letter for which people write this.
+/// Returns the letter that a digit or sign commonly replaces.
 fn as_letter(character: char) -> char {
     match character {
         '0' => 'o',
@@ -346,7 +326,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_name_can_be_carried_by_basic_authentication() {
+    fn user_name_fits_basic_authentication() {
         assert!(Username::parse("d.whitfield").is_ok());
         assert_eq!(Username::parse(""), Err(UsernameError::Empty));
         assert_eq!(Username::parse("a:b"), Err(UsernameError::Colon));
@@ -363,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_counted_in_characters_and_capped_in_bytes() {
+    fn password_has_a_minimum_of_characters_and_a_maximum_of_bytes() {
         assert_eq!(judge("correct horse "), Err(PasswordError::TooShort));
         assert_eq!(judge("correct horse b"), Ok(()));
         assert_eq!(judge("ÄöÜßéèñçøåæœđłþ"), Ok(()));
@@ -375,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_tried_first_is_refused() {
+    fn easily_guessed_password_is_rejected() {
         for guess in [
             "passwordpassword",
             "P@ssw0rdP4$$w0rd",
@@ -397,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn any_characters_will_do_that_are_not() {
+    fn any_other_password_is_accepted() {
         for fine in [
             "correct horse battery",
             "password of the purple giraffe",

@@ -1,4 +1,4 @@
-//! One key: what Elasticsearch knows of it, and the configuration that belongs to it.
+//! Page of one key.
 
 use crate::pages::agent_keys::badges::{InCache, StatusBadge, or_dash, rights_badges};
 use crate::{
@@ -19,7 +19,6 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
-/// The page.
 #[component]
 pub fn AgentKeyPage() -> impl IntoView {
     let parameters = use_params_map();
@@ -154,7 +153,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
     .into_any()
 }
 
-/// Warns of a key that grants more than an agent needs.
+/// Warning about a key that grants more than an agent needs.
 #[component]
 fn RightsNotice(rights: KeyRights) -> impl IntoView {
     let (title, text) = match rights {
@@ -178,7 +177,7 @@ fn RightsNotice(rights: KeyRights) -> impl IntoView {
     })
 }
 
-/// What the ledger knows of the secret, and what to do about it.
+/// Warning about a key whose secret may not have been delivered.
 #[component]
 fn DeliveryNotice(delivery: Delivery) -> impl IntoView {
     let (title, text) = match delivery {

@@ -1,4 +1,4 @@
-//! The list of agent keys, with every state it can be in.
+//! The list of agent keys.
 
 pub mod badges;
 pub mod bulk_revoke;
@@ -43,11 +43,11 @@ use summary::Summary;
 use table::KeyTable;
 use toolbar::{Searched, Toolbar};
 
-/// How often keys were revoked together over this list: each time is a reason to read it anew.
+/// Number of bulk revocations over this list. Each reloads the list.
 #[derive(Clone, Copy)]
 struct Revocations(RwSignal<u32>);
 
-/// The page, with the place for its dialogs.
+/// The page, with the outlet of its dialogs.
 #[component]
 pub fn AgentKeysPage() -> impl IntoView {
     let viewer = use_viewer();
@@ -57,7 +57,7 @@ pub fn AgentKeysPage() -> impl IntoView {
     let revoked = Memo::new(move |_| parameters.read().get("revoked"));
     let revocations = Revocations(RwSignal::new(0));
     provide_context(revocations);
-    // A revocation leads back here with the key's id in the address: that alone is a reason to read the list anew.
+    // A revocation redirects here with the key's id in the address, which reloads the list.
     let list = page_resource(
         move || (query.get(), revoked.get(), revocations.0.get()),
         |(query, ..)| list_agent_keys(query),
@@ -91,10 +91,10 @@ pub fn AgentKeysPage() -> impl IntoView {
     .into_any()
 }
 
-/// The page's heading and its one primary action.
+/// Heading and primary action.
 #[component]
 fn Header(
-    /// Whether this person may create keys; `None` where the page offers it elsewhere or not at all.
+    /// Permission to create keys; `None` where the page offers it elsewhere or not at all.
     create: Option<Permit>,
 ) -> impl IntoView {
     let action = create.map(|permit| view! { <CreateLink permit /> });
@@ -110,7 +110,7 @@ fn Header(
     .into_any()
 }
 
-/// The way to the form, or why there is none.
+/// Link to the form, or the missing privileges.
 #[component]
 fn CreateLink(permit: Permit) -> impl IntoView {
     let location = use_location();
@@ -142,7 +142,7 @@ fn CreateLink(permit: Permit) -> impl IntoView {
     }
 }
 
-/// The list, or the state that stands in its place.
+/// The list, or the state in its place.
 #[component]
 fn Content(
     viewer: Viewer,
@@ -170,7 +170,7 @@ fn Content(
     }
 }
 
-/// Figures and rows.
+/// Summary and rows.
 #[component]
 fn Keys(page: KeyListPage, query: Memo<KeyListQuery>) -> impl IntoView {
     view! {
@@ -188,13 +188,13 @@ fn Keys(page: KeyListPage, query: Memo<KeyListQuery>) -> impl IntoView {
     .into_any()
 }
 
-/// The list could not be read; the address stays, so trying again means the same search.
+/// Problem in place of the list. Trying again repeats the same search.
 #[component]
 fn Failed(problem: Problem) -> impl IntoView {
     view! { <ProblemPrompt problem retry=list_behind() /> }
 }
 
-/// Says which key was just revoked. What it says is read from Elasticsearch and the ledger, not from the address.
+/// Announces the revoked key. The key is read from Elasticsearch, not from the address.
 #[component]
 fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
     let found = page_resource(
@@ -238,7 +238,7 @@ fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
     .into_any()
 }
 
-/// The list's query in the words of an address.
+/// Parses the query in the page's address.
 fn list_query(parameters: &ParamsMap) -> KeyListQuery {
     const NAMES: [&str; 11] = [
         "q", "status", "owner", "realm", "source", "sort", "order", "rows", "after", "before",
@@ -254,12 +254,11 @@ fn list_query(parameters: &ParamsMap) -> KeyListQuery {
     KeyListQuery::from_parameters(pairs)
 }
 
-/// The address of the list with this query.
 pub fn list_href(query: &KeyListQuery) -> String {
     urls::with_parameters(&urls::agent_keys(), &query.parameters())
 }
 
-/// The list as it stands behind a dialog.
+/// Returns the address of the list behind a dialog.
 fn list_behind() -> String {
     let location = use_location();
     format!(
@@ -269,7 +268,7 @@ fn list_behind() -> String {
     )
 }
 
-/// The query part of an address with its `?`, so that a dialog keeps the list behind it as it is.
+/// Returns the query of an address with its `?`, so that a dialog keeps the list behind it.
 pub fn search(search: &str) -> String {
     let search = search.trim_start_matches('?');
     if search.is_empty() || search.contains("revoked=") {

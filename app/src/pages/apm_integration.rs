@@ -1,4 +1,4 @@
-//! The step before the first key: how APM Server accepts agents.
+//! Settings of the APM integration.
 
 use super::layout::{use_viewer, viewer_with_access};
 use crate::{
@@ -27,7 +27,6 @@ use crate::{
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-/// The page.
 #[component]
 pub fn ApmIntegrationPage() -> impl IntoView {
     let viewer = use_viewer();
@@ -86,7 +85,7 @@ fn Settings(
         _ => ApmSettingsErrors::default(),
     });
     let settings = integration.settings.clone();
-    // After a refusal the form shows what was typed, otherwise what is saved.
+    // After a rejection the form shows the typed values, otherwise the saved ones.
     let refused = matches!(save.value().get_untracked(), Some(Err(_)));
     let typed = save
         .input()
@@ -287,7 +286,7 @@ fn Settings(
     .into_any()
 }
 
-/// Says so when the saved limit is too small.
+/// Warning that the saved limit is too small.
 #[component]
 fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
     let keys = integration.active_keys;

@@ -24,7 +24,6 @@ use table::EventTable;
 
 mod table;
 
-/// The page.
 #[component]
 pub fn AuditPage() -> impl IntoView {
     let viewer = use_viewer();
@@ -47,18 +46,18 @@ pub fn AuditPage() -> impl IntoView {
     .into_any()
 }
 
-/// Heading, and the ways to take the log along.
+/// Heading and export links.
 #[component]
 fn Header(
-    /// The filters of the file; `None` where there is nothing to take along.
+    /// Filters of the export; `None` for no export.
     export: Option<AuditQuery>,
 ) -> impl IntoView {
     let links = export.map(|query| {
         let query = query.at(AuditPlace::Newest);
         ["jsonl", "csv"].map(|format| {
             let name = if format == "csv" { "Export CSV" } else { "Export JSON lines" };
-            // The server answers with a file, or asks for the password first: so it is the browser that goes there, and
-            // the link does not say that a file comes back.
+            // Full navigation: the server responds with a file, or redirects to the page that asks for the password. Hence no
+            // attribute `download`.
             view! {
                 <a class="button" href=urls::with_parameters(&urls::audit_export(format), &query.parameters()) rel="external">
                     <Icon name=IconName::Download />
@@ -81,7 +80,7 @@ fn Header(
     .into_any()
 }
 
-/// The log, or what stands in its place.
+/// The log, or the problem in its place.
 #[component]
 fn Content(
     viewer: Viewer,
@@ -112,7 +111,7 @@ fn Content(
             />
         }
         .into_any(),
-        // The form stays, so that the days can be corrected.
+        // The form stays, so that the user can correct the days.
         Err(Problem {
             kind: kind @ ProblemKind::AuditPeriod(_),
             ..
@@ -135,7 +134,7 @@ fn Content(
     }
 }
 
-/// The page's query in the words of an address.
+/// Parses the query in the page's address.
 fn audit_query(parameters: &ParamsMap) -> AuditQuery {
     const NAMES: [&str; 8] = [
         "action", "outcome", "person", "target", "from", "to", "before", "after",
@@ -144,7 +143,6 @@ fn audit_query(parameters: &ParamsMap) -> AuditQuery {
     AuditQuery::from_parameters(values.iter().map(|(name, value)| (*name, value.as_str())))
 }
 
-/// The form.
 #[component]
 fn Filters(current: AuditQuery) -> impl IntoView {
     let actions = Action::ALL.map(|action| (action.name(), action.label()));
@@ -201,7 +199,7 @@ fn Field(
     .into_any()
 }
 
-/// One of the options, or any. An option is its word in the address and its label.
+/// Selection of one option or any. Options are pairs of value and label.
 #[component]
 fn Choice(
     name: &'static str,

@@ -1,8 +1,7 @@
-//! The pages whose code the browser loads when it first needs it.
+//! Code splitting: pages whose code the browser loads on demand.
 //!
-//! The list is where people work, and from it they look at keys: the module that every page loads holds both, the frame
-//! around all pages, and nothing else. The functions marked `wasm_split` are where the rest is cut off: what only they reach is put into files of
-//! its own. The server is not cut; there they are ordinary functions.
+//! The module that every page loads holds the layout, the list and the page of one key. Code that only the functions
+//! marked `wasm_split` reach goes into files of its own. On the server they are ordinary functions.
 
 use super::{
     agent_keys::{create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage},
@@ -24,53 +23,36 @@ use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
 type Drawn = Result<AnyView, SplitLoaderError>;
 
-/// A page that arrives when somebody goes there.
+/// A page whose code is loaded on demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SplitPage {
-    /// Signing in, and entering the password again.
     SignIn(SignInPage),
-    /// What is done with keys.
     AgentKey(KeyPage),
-    /// APM Server's settings.
     ApmIntegration,
-    /// What happened.
     Audit,
-    /// Where people are signed in.
     Sessions,
-    /// What concerns users.
     Users(UserPage),
 }
 
-/// Pages that ask for a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignInPage {
-    /// Of somebody who is not signed in.
     Login,
-    /// Of somebody who is.
     Reauthenticate,
 }
 
-/// Pages where keys are made or ended.
+/// Dialogs over the list of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPage {
-    /// The form for a new one.
     Create,
-    /// The question before it is revoked.
     Revoke,
-    /// The question before several are revoked, and what became of each.
     RevokeMany,
 }
 
-/// Pages about users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserPage {
-    /// All of them, with the place for the dialogs.
     Table,
-    /// The form for a new one.
     Create,
-    /// The question before one is deleted.
     Delete,
-    /// The form for a new password.
     ResetPassword,
 }
 
@@ -86,8 +68,8 @@ impl ChooseView for SplitPage {
             Self::Users(_) => load_users().await,
         };
         if loaded.is_err() {
-            // The network is gone, or the server has been upgraded and no longer has this page's old code. A page that
-            // the server drew works as it stands; any other the browser can still have whole. Here this ends.
+            // The network failed, or an upgraded server no longer has the old code. A page that the server rendered works
+            // without it; otherwise the browser loads the whole page. This future never ends.
             if !is_hydrating() {
                 open(url.path(), url.search());
             }
@@ -104,7 +86,7 @@ impl ChooseView for SplitPage {
             Self::Sessions => sessions().await,
             Self::Users(page) => users(page).await,
         };
-        // Loaded above, so this cannot fail; if it did, the place of the page would stay empty.
+        // Loaded in `preload`, so this cannot fail.
         drawn.unwrap_or_else(|_| ().into_any())
     }
 }
@@ -151,11 +133,11 @@ fn users(page: UserPage) -> Drawn {
     })
 }
 
-/// Has the browser ask for a page as if there were no script.
+/// Loads a page as a browser without script does.
 #[cfg(feature = "hydrate")]
 fn open(path: &str, search: &str) {
     let address = crate::urls::with_search(path, search);
-    // A browser that refuses leaves the page where it was.
+    // On failure the page stays.
     let _ = window().location().assign(&address);
 }
 

@@ -1,4 +1,4 @@
-//! What surrounds every page of a person who is signed in.
+//! Layout of every page behind the sign-in.
 
 use crate::{
     api::{PageResource, page_resource, sessions::read_viewer},
@@ -12,11 +12,10 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::{components::Outlet, hooks::use_location};
 
-/// Who is signed in; asked once, and shared by all pages.
+/// The signed-in user, loaded once and shared by all pages.
 #[derive(Clone, Copy)]
 pub struct CurrentViewer(pub PageResource<Result<Viewer, Problem>>);
 
-/// Who is signed in.
 pub fn use_viewer() -> PageResource<Result<Viewer, Problem>> {
     expect_context::<CurrentViewer>().0
 }
@@ -27,7 +26,7 @@ pub fn SettingsLayout() -> impl IntoView {
     let viewer = page_resource(|| (), |()| read_viewer());
     provide_context(CurrentViewer(viewer));
     let location = use_location();
-    // The next page finds out whether Elasticsearch answers again.
+    // A page change loads the user again, in case Elasticsearch answers now.
     let is_down = move || viewer.with_untracked(is_elasticsearch_down);
     Effect::watch(
         move || (location.pathname.get(), location.search.get()),
@@ -63,12 +62,12 @@ pub fn SettingsLayout() -> impl IntoView {
     .into_any()
 }
 
-/// Returns true if Elasticsearch did not answer what the person may do.
+/// Returns true if Elasticsearch did not answer the query for the user's permissions.
 pub fn is_elasticsearch_down(viewer: &Option<Result<Viewer, Problem>>) -> bool {
     matches!(viewer, Some(Ok(viewer)) if viewer.cluster.fault.is_some())
 }
 
-/// The viewer with known access, for a page that needs Elasticsearch.
+/// Returns the user with known permissions, or Elasticsearch's fault.
 pub async fn viewer_with_access(
     viewer: PageResource<Result<Viewer, Problem>>,
 ) -> Result<Viewer, Problem> {
@@ -79,7 +78,7 @@ pub async fn viewer_with_access(
     }
 }
 
-/// Whether a dialog is drawn over the page at this address.
+/// Returns true if the address is that of a dialog.
 pub fn is_dialog(path: &str) -> bool {
     let path = below_base_path(path);
     path.ends_with("/new") || path.ends_with("/revoke") || path.starts_with("/settings/users/")

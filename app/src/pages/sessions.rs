@@ -24,14 +24,13 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Form;
 
-/// What can be done on the page; each form answers in place.
+/// Actions of the page. The result of each is shown on the page.
 #[derive(Clone, Copy)]
 struct SessionActions {
     end: ServerAction<EndSession>,
     end_others: ServerAction<EndOtherSessions>,
 }
 
-/// The page.
 #[component]
 pub fn SessionsPage() -> impl IntoView {
     let viewer = use_viewer();
@@ -51,7 +50,7 @@ pub fn SessionsPage() -> impl IntoView {
         SearchText::from(typed)
     });
     let own = page_resource(version, |_| list_own_sessions());
-    // For those who may not see them it is no question at all: a refusal would be the whole page's.
+    // Not called without the privilege: the refusal would replace the whole page.
     let asked_for = move || (version(), name.get());
     let others = page_resource(asked_for, move |(_, name)| async move {
         let viewer = viewer.await.ok();
@@ -111,7 +110,7 @@ fn LastResult(actions: SessionActions) -> impl IntoView {
     }
 }
 
-/// The person's own, and the way to be rid of all but this one.
+/// The user's own sessions, and the button that ends all others.
 #[component]
 fn Own(list: SessionList, actions: SessionActions) -> impl IntoView {
     let end_others = actions.end_others;
@@ -140,7 +139,7 @@ fn Own(list: SessionList, actions: SessionActions) -> impl IntoView {
     .into_any()
 }
 
-/// Everybody else's.
+/// Sessions of other users.
 #[component]
 fn OtherPeople(list: SessionList, name: SearchText, actions: SessionActions) -> impl IntoView {
     let shown = list.sessions.len();
@@ -186,16 +185,14 @@ fn OtherPeople(list: SessionList, name: SearchText, actions: SessionActions) -> 
     .into_any()
 }
 
-/// Whose sessions a table shows.
+/// Owner of the sessions in a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
-    /// Those of whoever looks.
     Own,
-    /// Everybody else's.
+    /// Sessions of other users.
     OtherPeople,
 }
 
-/// The table.
 #[component]
 fn SessionTable(list: SessionList, actions: SessionActions, whose: Whose) -> impl IntoView {
     let name = match whose {

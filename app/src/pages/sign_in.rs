@@ -23,7 +23,6 @@ use crate::{
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-/// The page.
 #[component]
 pub fn LoginPage() -> impl IntoView {
     let login_info = page_resource(|| (), |()| read_login_info());
@@ -134,7 +133,7 @@ pub fn LoginPage() -> impl IntoView {
     .into_any()
 }
 
-/// Which Elasticsearch, and whether it answers.
+/// Address and reachability of Elasticsearch.
 #[component]
 fn Endpoint(door: LoginInfo) -> impl IntoView {
     let (tone, word) = if door.reachable {
@@ -164,7 +163,7 @@ fn Endpoint(door: LoginInfo) -> impl IntoView {
     .into_any()
 }
 
-/// How to sign in for the first time.
+/// Help for the first sign-in.
 #[component]
 fn FirstTime() -> impl IntoView {
     view! {
@@ -184,7 +183,7 @@ fn FirstTime() -> impl IntoView {
     .into_any()
 }
 
-/// What the field `password` is told when the password was turned down. It is emptied then, to be typed anew.
+/// Returns the errors of the field `password`, and empties the field after a rejection.
 fn wrong_password(
     problem: impl Fn() -> Option<Problem> + Copy + Send + Sync + 'static,
 ) -> Signal<Vec<String>> {
@@ -213,7 +212,6 @@ fn empty_field(id: &str) {
 #[cfg(not(feature = "hydrate"))]
 fn empty_field(_id: &str) {}
 
-/// The page.
 #[component]
 pub fn ReauthenticatePage() -> impl IntoView {
     let viewer = page_resource(|| (), |()| read_viewer());
@@ -222,7 +220,7 @@ pub fn ReauthenticatePage() -> impl IntoView {
     let problem = move || reauthenticate.value().get().and_then(Result::err);
     let next = move || query.read().get("next");
     let wrong = wrong_password(problem);
-    // Only a page of ours: the server checks where the form leads, and this link leads there too.
+    // The server validates the redirect of the form; this link needs the same validation.
     let back = move || urls::page_or_list(next().as_deref());
     view! {
         <Title text="Enter your password · Agent Keys" />
@@ -275,7 +273,7 @@ pub fn ReauthenticatePage() -> impl IntoView {
     .into_any()
 }
 
-/// Whose password, and why it is asked for.
+/// Explains whose password is needed and why.
 #[component]
 fn Who(username: String) -> impl IntoView {
     view! {
@@ -287,7 +285,7 @@ fn Who(username: String) -> impl IntoView {
     .into_any()
 }
 
-/// What went wrong. Here a wrong password can only be that: the name is known.
+/// Problem of the form. The text for a wrong password differs from the sign-in page's, because the user is known.
 #[component]
 fn Refused(problem: Problem) -> impl IntoView {
     if problem.kind != ProblemKind::SignInRejected {

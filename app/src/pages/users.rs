@@ -1,4 +1,4 @@
-//! Who may create agent keys: the role, and the users who have it.
+//! Users and roles: the agent key role, and the users of the native realm.
 
 pub mod dialogs;
 mod role;
@@ -28,7 +28,7 @@ use leptos_router::{components::Outlet, hooks::use_location};
 use role::RolePanel;
 use table::UserTable;
 
-/// What can be done on the page itself; each form answers in place.
+/// Actions of the page. The result of each is shown on the page.
 #[derive(Clone, Copy)]
 struct UserActions {
     put_role: ServerAction<PutAgentKeyRole>,
@@ -36,7 +36,7 @@ struct UserActions {
     set_enabled: ServerAction<SetUserEnabled>,
 }
 
-/// The page, with the place for its dialogs.
+/// The page, with the outlet of its dialogs.
 #[component]
 pub fn UsersPage() -> impl IntoView {
     let viewer = use_viewer();
@@ -100,7 +100,7 @@ pub fn UsersPage() -> impl IntoView {
     .into_any()
 }
 
-/// What the list is searched for, also behind a dialog.
+/// Returns the search of the list, also behind a dialog.
 fn user_search() -> String {
     let parameters = urls::use_parameters();
     parameters.read_untracked().get("q").unwrap_or_default()
@@ -181,7 +181,7 @@ fn LastResult(actions: UserActions) -> impl IntoView {
     }
 }
 
-/// The person may not manage security: the exact request, to hand to somebody who may.
+/// For a user without `manage_security`: the request to hand to an administrator.
 #[component]
 fn ForSomebodyElse(viewer: Viewer, role: AgentKeyRole, actions: UserActions) -> impl IntoView {
     view! {

@@ -1,4 +1,4 @@
-//! Small parts that the list, the dialogs and a key's own page share: status, privileges, labels.
+//! Components that the list, the dialogs and the page of a key share: status, privileges, labels.
 
 use crate::{
     components::{
@@ -12,7 +12,7 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// What a key grants, with a warning where that is more than an agent needs.
+/// Privileges of a key, with a warning if it grants more than an agent needs.
 pub(in crate::pages) fn rights_badges(rights: &KeyRights) -> AnyView {
     let names: Vec<_> = rights
         .privileges()
@@ -28,7 +28,7 @@ pub(in crate::pages) fn rights_badges(rights: &KeyRights) -> AnyView {
     view! { {names} {finding} {not_told} }.into_any()
 }
 
-/// What the ledger knows of the secret, where somebody should know it.
+/// Warning about a key whose secret may not have been delivered.
 #[component]
 pub(super) fn DeliveryBadge(delivery: Delivery) -> impl IntoView {
     let text = match delivery {
@@ -44,12 +44,8 @@ pub(super) fn DeliveryBadge(delivery: Delivery) -> impl IntoView {
     })
 }
 
-/// A key's labels.
 #[component]
-pub(super) fn LabelTags(
-    /// The labels.
-    labels: Labels,
-) -> impl IntoView {
+pub(super) fn LabelTags(labels: Labels) -> impl IntoView {
     let tags: Vec<_> = [
         ("service", labels.service),
         ("environment", labels.environment),
@@ -69,12 +65,11 @@ pub(super) fn LabelTags(
     (!tags.is_empty()).then(|| view! { <span class="labels">{tags}</span> })
 }
 
-/// What a key does now, in a word, and until when.
+/// Status of a key, and the date of its end.
 #[component]
 pub fn StatusBadge(
-    /// What the key does.
     status: KeyStatus,
-    /// The moment from which it is seen.
+    /// Time of the server's clock.
     now: Timestamp,
 ) -> impl IntoView {
     let (tone, icon, word, more) = match status {
@@ -116,7 +111,7 @@ pub fn StatusBadge(
     .into_any()
 }
 
-/// A text, or a dash where Elasticsearch tells nothing.
+/// Returns the text, or a dash for an empty one.
 pub fn or_dash(text: &str) -> String {
     if text.is_empty() {
         "—".to_owned()
@@ -125,7 +120,7 @@ pub fn or_dash(text: &str) -> String {
     }
 }
 
-/// Says how long a cached revoked key may still work, and how to clear it from the caches.
+/// Explains how long a revoked key in a cache may still work, and how to clear the caches.
 #[component]
 pub fn InCache(
     /// The key's id, or `*` for every key.

@@ -1,4 +1,4 @@
-//! The question before several keys are revoked, over the list, and what became of each.
+//! Dialog that revokes several keys: confirmation, then the results.
 
 use super::{
     Revocations, list_query,
@@ -33,17 +33,16 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 
-/// The dialog.
 #[component]
 pub fn RevokeAgentKeysPage() -> impl IntoView {
     let query = list_query(&urls::use_parameters().read_untracked());
     let ids = chosen_ids();
-    // Leaving the question leaves the choice as it was.
+    // Cancelling keeps the selection.
     let close = list_with(&query, ids.iter().map(String::as_str));
     let found = page_resource(move || ids.clone(), find_agent_keys);
     let revoke = use_form::<RevokeAgentKeys>();
-    // What became of the keys stays, also when trying some of them again meets a problem. It is taken over after the
-    // question has seen the answer: it must not be gone while parts of it still look.
+    // The results stay when a retry meets a problem. An effect copies them after the confirmation has read the action's
+    // value: its parts must not be dropped while they still read it.
     let answered = move || revoke.value().get().and_then(Result::ok);
     let told = RwSignal::new(untrack(answered));
     let revocations = expect_context::<Revocations>();
@@ -65,7 +64,7 @@ pub fn RevokeAgentKeysPage() -> impl IntoView {
     .into_any()
 }
 
-/// The question as soon as it is known what it is about, or why that cannot be known.
+/// Loads the selected keys and shows the confirmation, or the problem.
 #[component]
 fn Asking(
     found: PageResource<Result<FoundAgentKeys, Problem>>,
@@ -178,7 +177,7 @@ fn Question(
     .into_any()
 }
 
-/// What happens, and when.
+/// Consequences of the revocation.
 #[component]
 fn Consequences() -> impl IntoView {
     view! {
@@ -192,7 +191,7 @@ fn Consequences() -> impl IntoView {
     .into_any()
 }
 
-/// What is left out, and why.
+/// Explains which selected keys are left out.
 fn note(gone: usize, out_of_reach: usize) -> Option<String> {
     let were = |count| if count == 1 { "was" } else { "were" };
     let are = |count| if count == 1 { "is" } else { "are" };
@@ -205,7 +204,7 @@ fn note(gone: usize, out_of_reach: usize) -> Option<String> {
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
-/// Why the password comes first.
+/// Explains why the password is needed.
 #[component]
 fn PasswordFirst() -> impl IntoView {
     view! {
@@ -219,7 +218,7 @@ fn PasswordFirst() -> impl IntoView {
     .into_any()
 }
 
-/// The way to enter it, and back.
+/// Link to the page that asks for the password.
 #[component]
 fn EnterPassword() -> impl IntoView {
     let here = use_location();
@@ -228,7 +227,7 @@ fn EnterPassword() -> impl IntoView {
     view! { <a class="button" data-variant="primary" href=href>"Enter password"</a> }.into_any()
 }
 
-/// All of the keys, by name: first those that will be revoked.
+/// All selected keys, those to revoke first.
 #[component]
 fn KeyTable(keys: Vec<AgentKey>, missing: Vec<KeyId>, now: Timestamp) -> impl IntoView {
     let missing: Vec<_> = missing

@@ -1,4 +1,4 @@
-//! What became of each key that was to be revoked.
+//! Results of a bulk revocation.
 
 use super::selection::{keys, list_with};
 use crate::pages::agent_keys::badges::InCache;
@@ -21,14 +21,14 @@ use crate::{
 };
 use leptos::{html, prelude::*};
 
-/// The id of the dialog's heading.
+/// Id of the dialog's heading.
 pub(super) const TITLE: &str = "revoke-many-title";
 
-/// The dialog's content. Those that are not revoked stay chosen, and can be tried again.
+/// The results. Keys that were not revoked stay selected and can be tried again.
 #[component]
 pub(super) fn Revoked(
     mut told: Vec<KeyRevocation>,
-    /// Of the list behind.
+    /// Query of the list behind the dialog.
     query: KeyListQuery,
     revoke: ServerAction<RevokeAgentKeys>,
 ) -> impl IntoView {
@@ -39,15 +39,15 @@ pub(super) fn Revoked(
         .map(|key| key.id.to_string())
         .collect();
     let close = list_with(&query, retry.iter().map(String::as_str));
-    // What needs attention comes first.
+    // Failures first.
     told.sort_by_key(|key| key.ending);
     let text = as_text(&told);
     let rows: Vec<_> = told.into_iter().map(|key| view! { <Row key /> }).collect();
-    // The button that had the focus is gone.
+    // The button that had the focus no longer exists.
     let way_out = NodeRef::<html::A>::new();
     Effect::new(move || {
         if let Some(way_out) = way_out.get() {
-            // A browser that refuses leaves the focus where it was.
+            // On failure the focus stays where it is.
             let _ = way_out.focus();
         }
     });
@@ -88,7 +88,7 @@ pub(super) fn Revoked(
     .into_any()
 }
 
-/// What it means for agents.
+/// Consequences for agents.
 #[component]
 fn Consequences(counts: Counts) -> impl IntoView {
     let soon = if counts.in_cache > 0 {
@@ -134,7 +134,7 @@ fn Consequences(counts: Counts) -> impl IntoView {
     .into_any()
 }
 
-/// Asks for the same once more, for those that are not revoked. The person has just confirmed a larger number.
+/// Retries the keys that were not revoked. Their number counts as confirmed: the user has just confirmed a larger one.
 #[component]
 fn TryAgain(ids: Vec<String>, revoke: ServerAction<RevokeAgentKeys>) -> impl IntoView {
     let count = ids.len();
@@ -163,7 +163,6 @@ fn TryAgain(ids: Vec<String>, revoke: ServerAction<RevokeAgentKeys>) -> impl Int
     .into_any()
 }
 
-/// One key.
 #[component]
 fn Row(key: KeyRevocation) -> impl IntoView {
     let (tone, icon, word, more) = words(key.ending);
@@ -221,8 +220,8 @@ fn words(ending: RevocationEnding) -> (Tone, IconName, &'static str, &'static st
     }
 }
 
-/// The results, a line each, to paste somewhere. Names are anybody's: none breaks a line, or is a formula where it is
-/// pasted.
+/// Returns the results for the clipboard, one line per key. Escapes names, so that none breaks a line or becomes a formula
+/// in a spreadsheet.
 fn as_text(told: &[KeyRevocation]) -> String {
     let line = |key: &KeyRevocation| {
         let (_, _, word, _) = words(key.ending);
@@ -235,13 +234,13 @@ fn as_text(told: &[KeyRevocation]) -> String {
     told.iter().map(line).collect()
 }
 
-/// How many keys ended in each way.
+/// Number of keys per result.
 #[derive(Clone, Copy)]
 struct Counts {
     still_active: usize,
     unconfirmed: usize,
     not_found: usize,
-    /// Those still cached included.
+    /// Includes the cached ones.
     revoked: usize,
     in_cache: usize,
     already: usize,
@@ -278,7 +277,7 @@ impl Counts {
         }
     }
 
-    /// All that happened, in one sentence.
+    /// Returns a sentence with all counts.
     fn summary(self) -> String {
         let part = |count: usize, one: &str, many: &str| {
             (count > 0).then(|| format!("{count} {}", if count == 1 { one } else { many }))
@@ -300,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_leaves_nothing_out() {
+    fn summary_names_every_result() {
         let counts = Counts {
             still_active: 37,
             unconfirmed: 0,

@@ -1,4 +1,4 @@
-//! The form for a new key, over the list.
+//! Dialog that creates a key.
 
 use super::{created::CreatedDialog, list_behind};
 use crate::{
@@ -31,12 +31,12 @@ use crate::{
 use leptos::{ev, prelude::*};
 use leptos_meta::Title;
 
-/// The form, and after it the one showing of the secret.
+/// The form, then the secret.
 #[component]
 pub fn CreateAgentKeyPage() -> impl IntoView {
     let create = use_form::<CreateAgentKey>();
     let close = list_behind();
-    // The secret lives in the action's value and nowhere else. A page that the browser keeps for Back must not keep it.
+    // Only the action's value holds the secret. The back/forward cache of the browser must not keep it.
     let leaving = window_event_listener(ev::pagehide, move |_| create.value().set(None));
     on_cleanup(move || leaving.remove());
     let created = move || create.value().get().and_then(Result::ok);
@@ -100,7 +100,7 @@ fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl Int
     .into_any()
 }
 
-/// The form's fields. `typed` is what a browser without a script had filled in before it was turned down.
+/// Fields of the form. `typed` holds the values of a rejected post without script.
 #[component]
 fn Fields(
     create: ServerAction<CreateAgentKey>,
@@ -179,7 +179,7 @@ fn Fields(
     .into_any()
 }
 
-/// The form as it is first drawn.
+/// Initial values of the form.
 fn first_form(preparation: &AgentKeyPreparation) -> NewAgentKeyForm {
     NewAgentKeyForm {
         operation: preparation.operation.clone(),
@@ -188,7 +188,7 @@ fn first_form(preparation: &AgentKeyPreparation) -> NewAgentKeyForm {
     }
 }
 
-/// What to know before the key is made: missing privileges, and APM Server's limit.
+/// Warnings before the creation: missing privileges, and APM Server's limit.
 #[component]
 fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
     let after = preparation.active_keys.and_one_more();
@@ -242,7 +242,6 @@ fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
     .into_any()
 }
 
-/// One privilege as a card.
 #[component]
 fn PrivilegeChoice(
     privilege: AgentPrivilege,
@@ -272,7 +271,7 @@ fn PrivilegeChoice(
     .into_any()
 }
 
-/// When the key ends. The dates beside the choices come from the server's clock.
+/// Choice of the expiration. The dates come from the server's clock.
 #[component]
 fn Expires(
     typed: NewAgentKeyForm,

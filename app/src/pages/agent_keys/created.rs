@@ -1,10 +1,10 @@
-//! The one showing of a new key's secret.
+//! Dialog that shows a new key's secret, once.
 //!
-//! The page tells the server that it has drawn the secret: with a script at once, without one with “Done”. A key
-//! whose secret no page has drawn is marked in the list.
+//! The browser confirms the display of the secret: at once with script, with “Done” without. The list marks a key
+//! without confirmation.
 //!
-//! Nothing here needs a script but copying: what is masked or shown, and which agent's file, is decided by
-//! check boxes, radio buttons and the style sheet.
+//! Only copying needs a script. Check boxes, radio buttons and the style sheet control masking and the choice of the
+//! agent.
 
 use crate::{
     api::agent_keys::{AcknowledgeAgentKey, acknowledge_agent_key},
@@ -22,7 +22,7 @@ use crate::{
 };
 use leptos::{prelude::*, task::spawn_local};
 
-/// The dialog. Escape does not close it: the secret is gone afterwards.
+/// The dialog. Escape does not close it, because the secret cannot be shown again.
 #[component]
 pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
     let expires = match created.expiration {
@@ -34,11 +34,11 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
     Effect::new(move || {
         let operation = operation.as_str().to_owned();
         spawn_local(async move {
-            // A word that does not arrive leaves a mark in the list, which is right.
+            // If the confirmation is lost, the list marks the key, as it should.
             let _ = acknowledge_agent_key(operation, false).await;
         });
     });
-    // A page that a browser got for its own post has no script, and says it with its form.
+    // Without script, the form confirms the display.
     let (method, action, words) = if is_posted() {
         let fields = view! {
             <input type="hidden" name="operation" value=created.operation.as_str().to_owned() />
@@ -100,7 +100,7 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
     .into_any()
 }
 
-/// The forms in which a key is used.
+/// Formats of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Base64,
@@ -136,7 +136,7 @@ impl Format {
     }
 }
 
-/// The secret in its three forms, masked.
+/// The secret in three formats, masked.
 #[component]
 fn SecretField(created: CreatedAgentKey) -> impl IntoView {
     let format = RwSignal::new(Format::Base64);
@@ -186,7 +186,7 @@ fn SecretField(created: CreatedAgentKey) -> impl IntoView {
     .into_any()
 }
 
-/// Where agents will send the key, and whether it can be read on the way.
+/// Warning about a missing or unencrypted address of APM Server.
 #[component]
 fn ServerNotice(url: Option<String>) -> impl IntoView {
     match url {
@@ -211,7 +211,7 @@ fn ServerNotice(url: Option<String>) -> impl IntoView {
     }
 }
 
-/// One file for each agent; a tab chooses which is shown.
+/// Snippets, one tab per agent.
 #[component]
 fn AgentSnippets(created: CreatedAgentKey) -> impl IntoView {
     let setting = Setting::new(

@@ -1,4 +1,4 @@
-//! The way through a list of any length. Elasticsearch continues after a row, so there are no page numbers.
+//! Pagination of the list. Elasticsearch pages with `search_after`, so there are no page numbers.
 
 use super::list_href;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::components::Form;
 
-/// Which rows these are, how many on a page, and the pages before and after.
+/// Range of rows, rows per page, and links to the previous and next page.
 #[component]
 pub(super) fn Pagination(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoView {
     let current = query.get_untracked();
@@ -71,7 +71,7 @@ pub(super) fn Pagination(query: Memo<KeyListQuery>, page: KeyListPage) -> impl I
     .into_any()
 }
 
-/// A link to the page before or after, or a button that leads nowhere.
+/// Link to the previous or next page, or a disabled button.
 #[component]
 fn Step(query: Option<KeyListQuery>, label: &'static str, forward: bool) -> impl IntoView {
     let content = move || {
@@ -90,7 +90,7 @@ fn Step(query: Option<KeyListQuery>, label: &'static str, forward: bool) -> impl
     }
 }
 
-/// Sends the form around the field that changed.
+/// Submits the form of the changed field.
 #[cfg(feature = "hydrate")]
 fn submit_form(event: leptos::ev::Event) {
     use wasm_bindgen::JsCast;
@@ -99,7 +99,7 @@ fn submit_form(event: leptos::ev::Event) {
         .and_then(|target| target.dyn_into::<web_sys::HtmlSelectElement>().ok())
         .and_then(|select| select.form());
     if let Some(form) = form {
-        // A browser that refuses leaves the choice to be applied with the next search.
+        // On failure the next search applies the choice.
         let _ = form.request_submit();
     }
 }

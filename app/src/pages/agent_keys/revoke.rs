@@ -1,4 +1,4 @@
-//! The question before a key is revoked, over the list.
+//! Dialog that revokes a key.
 
 use super::list_behind;
 use crate::{
@@ -22,7 +22,6 @@ use leptos_router::hooks::use_params_map;
 /// Id of the dialog's heading.
 const TITLE: &str = "revoke-title";
 
-/// The dialog.
 #[component]
 pub fn RevokeAgentKeyPage() -> impl IntoView {
     let id = use_params_map()

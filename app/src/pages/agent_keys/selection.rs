@@ -1,12 +1,10 @@
-//! Choosing keys in the list, to revoke them together.
+//! Selection of keys in the list, for a bulk revocation.
 //!
-//! One form is around the table. It leads to the question, with the chosen ids in the address, with a script or
-//! without. Which keys are chosen is what the boxes say, and nothing else keeps it: the script counts them, and ticks or
-//! clears all. The list's own address may name ids as well; then their boxes are ticked from the start, so that whoever
-//! leaves the question finds the choice as it was.
+//! One form around the table leads to the dialog, with the selected ids in the address, with or without script. The check
+//! boxes are the only state: the script counts them, and ticks or clears all. The address of the list may contain ids too;
+//! their boxes start ticked, so that cancelling the dialog keeps the selection.
 //!
-//! The script writes its count into the page by itself: every page loads this code first, and signals would be most of
-//! it.
+//! The script writes the count into the DOM directly. Every page loads this code first, and signals would be most of it.
 
 use super::list_href;
 use crate::{
@@ -17,10 +15,10 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// The parameter that names a chosen key, in the address of the list and of the question.
+/// Parameter of a selected key's id, in the address of the list and of the dialog.
 pub(super) const CHOSEN: &str = "id";
 
-/// The ids that the address names.
+/// Returns the ids in the address.
 pub(super) fn chosen_ids() -> Vec<String> {
     let parameters = urls::use_parameters();
     parameters
@@ -29,7 +27,7 @@ pub(super) fn chosen_ids() -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The address of the list with this query, where the boxes of these keys are ticked.
+/// Returns the address of the list with this query and these keys selected.
 pub(super) fn list_with<'a>(
     query: &KeyListQuery,
     chosen: impl IntoIterator<Item = &'a str>,
@@ -39,17 +37,17 @@ pub(super) fn list_with<'a>(
     with_parameters(&urls::agent_keys(), &parameters)
 }
 
-/// So many keys, in words.
+/// Formats a number of keys.
 pub(super) fn keys(count: usize) -> String {
     let noun = if count == 1 { "key" } else { "keys" };
     format!("{count} {noun}")
 }
 
-/// The bar that takes the place of the line above the table as soon as a box is ticked.
+/// Bar above the table, visible as soon as a box is ticked.
 #[component]
 pub(super) fn SelectionBar(
     query: KeyListQuery,
-    /// How many are ticked from the start.
+    /// Number of boxes that start ticked.
     count: usize,
 ) -> impl IntoView {
     let kept: Vec<_> = query
@@ -80,7 +78,7 @@ pub(super) fn SelectionBar(
     .into_any()
 }
 
-/// The heading of the boxes, which ticks or clears all of them. Without a script, a link does.
+/// Heading of the check boxes, which ticks or clears all of them. Without script there is a link.
 #[component]
 pub(super) fn SelectAll() -> impl IntoView {
     view! {
@@ -95,7 +93,7 @@ pub(super) fn SelectAll() -> impl IntoView {
     .into_any()
 }
 
-/// The link that ticks all boxes where no script runs.
+/// Link that selects all keys of the page without script.
 #[component]
 pub(super) fn SelectAllLink(query: KeyListQuery, ids: Vec<String>) -> impl IntoView {
     let href = list_with(&query, ids.iter().map(String::as_str));
@@ -107,14 +105,14 @@ pub(super) fn SelectAllLink(query: KeyListQuery, ids: Vec<String>) -> impl IntoV
     .into_any()
 }
 
-/// The cell of a row's box; empty for a key that this person may not revoke.
+/// Cell of a check box; empty for a key that the user may not revoke.
 #[component]
 pub(super) fn SelectCell(
     id: String,
     name: String,
-    /// Whether there is a box.
+    /// True if there is a check box.
     revocable: bool,
-    /// Whether it is ticked.
+    /// True if the check box is ticked.
     ticked: bool,
 ) -> impl IntoView {
     let label = format!("Select {name}");
@@ -124,7 +122,7 @@ pub(super) fn SelectCell(
     view! { <td role="cell" data-cell="select">{select}</td> }.into_any()
 }
 
-/// A box was ticked or cleared: one of a row, or the one for all, which has no name.
+/// Handles a change of a check box: of a row, or the one for all, which has no name.
 #[cfg(feature = "hydrate")]
 pub(super) fn changed(table: &web_sys::HtmlDivElement, event: &leptos::ev::Event) {
     use wasm_bindgen::JsCast;
@@ -139,8 +137,8 @@ pub(super) fn changed(table: &web_sys::HtmlDivElement, event: &leptos::ev::Event
     recount(table);
 }
 
-/// The table was drawn. Its elements may have been another page's before, whose boxes somebody ticked. Where the server
-/// drew it, a box may be ticked that the browser remembers, or that somebody was quick with: those stay.
+/// Handles a rendered table. Leptos may reuse elements of another page of the list, so their boxes are reset. Boxes on a
+/// page that the server rendered stay as they are: the browser restored them, or the user ticked them before hydration.
 #[cfg(feature = "hydrate")]
 pub(super) fn drawn(table: &web_sys::HtmlDivElement, by_server: bool) {
     if !by_server {
@@ -151,7 +149,7 @@ pub(super) fn drawn(table: &web_sys::HtmlDivElement, by_server: bool) {
     recount(table);
 }
 
-/// Says how many boxes are ticked.
+/// Updates the number of ticked boxes.
 #[cfg(feature = "hydrate")]
 fn recount(table: &web_sys::HtmlDivElement) {
     let (mut boxes, mut ticked) = (0, 0);

@@ -1,4 +1,4 @@
-//! What stands in place of the list: still loading, not permitted, switched off, empty, nothing found.
+//! States in place of the list: loading, not permitted, API keys disabled, empty, nothing found.
 
 use super::CreateLink;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// The list is on its way. Only a browser that moves between pages sees this.
+/// Placeholder while the list loads, after a page change by the script.
 #[component]
 pub(super) fn Loading() -> impl IntoView {
     let rows: Vec<_> = (0..8)
@@ -41,7 +41,7 @@ pub(super) fn Loading() -> impl IntoView {
     .into_any()
 }
 
-/// The person may not see the list: which privileges are missing, and how somebody adds them.
+/// For a user who may not see the list: the missing privileges, and how to add them.
 #[component]
 pub(super) fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl IntoView {
     let request = viewer.role_request.unwrap_or_default();
@@ -125,7 +125,7 @@ pub(super) fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl Int
     .into_any()
 }
 
-/// API keys are switched off in Elasticsearch.
+/// API keys are disabled in Elasticsearch.
 #[component]
 pub(super) fn ApiKeysDisabled() -> impl IntoView {
     let setting = "xpack.security.authc.api_key.enabled: true\n";
@@ -167,7 +167,6 @@ pub(super) fn ApiKeysDisabled() -> impl IntoView {
     .into_any()
 }
 
-/// There is no key yet.
 #[component]
 pub(super) fn Empty(create: Permit, authorization_enabled: bool) -> impl IntoView {
     let may_create = create.is_granted();
@@ -225,7 +224,7 @@ fn Check(tone: Tone, title: &'static str) -> impl IntoView {
     .into_any()
 }
 
-/// Keys exist, and none matches.
+/// No key matches.
 #[component]
 pub(super) fn NothingFound() -> impl IntoView {
     view! {

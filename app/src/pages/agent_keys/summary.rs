@@ -1,4 +1,4 @@
-//! The strip of figures above the list.
+//! Summary above the list.
 
 use super::list_href;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// How many keys there are of each status; each figure leads to those keys.
+/// Number of keys per status, with links to those keys.
 #[component]
 pub(super) fn Summary(summary: KeySummary) -> impl IntoView {
     let in_use = summary.in_use();

@@ -1,4 +1,4 @@
-//! The rows of the list.
+//! Table of keys.
 
 use super::{
     badges::{DeliveryBadge, LabelTags, StatusBadge, or_dash, rights_badges},
@@ -22,7 +22,6 @@ use crate::{
 use leptos::{html, prelude::*};
 use leptos_router::{components::Form, hooks::use_location};
 
-/// The table: rows that become cards on a phone.
 #[component]
 pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoView {
     let current = query.get_untracked();
@@ -90,7 +89,7 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
             on_change=on_change
         />
     };
-    // Where nothing can be revoked, nothing leads there.
+    // Without revocable keys there is no form.
     if selectable {
         view! { <Form method="GET" action=urls::revoke_agent_keys()>{list}</Form> }.into_any()
     } else {
@@ -113,7 +112,7 @@ fn order_words(query: &KeyListQuery) -> &'static str {
     }
 }
 
-/// A column's heading: a link that sorts by it, or turns the order round.
+/// Heading of a sortable column: a link that sorts by it or reverses the order.
 #[component]
 fn SortHeader(
     field: SortField,
@@ -147,13 +146,12 @@ fn SortHeader(
     .into_any()
 }
 
-/// One key.
 #[component]
 fn KeyRow(
     key: AgentKey,
     now: Timestamp,
     behind: String,
-    /// Whether its box is ticked; `None` where no row has a box.
+    /// State of the check box; `None` if no row has one.
     ticked: Option<bool>,
 ) -> impl IntoView {
     let details = urls::agent_key(&key.id);

@@ -1,4 +1,4 @@
-//! Search and filters. One form: it works as it stands, and with a script it changes the list in place.
+//! Search and filters: one form, which works without script.
 
 use crate::{
     components::{
@@ -11,11 +11,10 @@ use crate::{
 use leptos::{html, prelude::*};
 use leptos_router::components::Form;
 
-/// Whether the list is being drawn because somebody searched.
+/// True while the list renders after a search.
 #[derive(Clone, Copy)]
 pub(super) struct Searched(pub StoredValue<bool>);
 
-/// The form.
 #[component]
 pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoView {
     let summary = page.summary;
@@ -55,13 +54,13 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
         .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
         .collect();
     let filtered = current.is_filtered();
-    // The answer to a search draws the form anew; whoever typed in it goes on typing.
+    // The list renders the form again after a search, so the focus must return to the field.
     let searched = expect_context::<Searched>();
     let field = NodeRef::<html::Input>::new();
     Effect::new(move || {
         if let Some(field) = field.get().filter(|_| searched.0.get_value()) {
             searched.0.set_value(false);
-            // A browser that refuses leaves the focus where it was.
+            // On failure the focus stays where it is.
             let _ = field.focus();
         }
     });
@@ -100,7 +99,7 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
     .into_any()
 }
 
-/// A value that can be filtered by.
+/// Value of a filter.
 #[derive(Clone)]
 struct Choice {
     value: String,
@@ -109,7 +108,7 @@ struct Choice {
     chosen: bool,
 }
 
-/// What is there, and what is chosen though it is not there any more: it must be possible to take it back.
+/// Returns the values with keys, and the chosen ones without, so that the user can remove them.
 fn choices(values: Vec<FacetValue>, chosen: &[String]) -> Vec<Choice> {
     let gone = chosen
         .iter()
@@ -131,7 +130,7 @@ fn choices(values: Vec<FacetValue>, chosen: &[String]) -> Vec<Choice> {
         .collect()
 }
 
-/// A filter: a chip that opens its choices.
+/// A filter: a button that opens its choices.
 #[component]
 fn Filter(name: &'static str, label: &'static str, choices: Vec<Choice>) -> impl IntoView {
     let chosen = choices.iter().filter(|choice| choice.chosen).count();

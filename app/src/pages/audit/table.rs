@@ -1,4 +1,4 @@
-//! The events, newest first, each with everything that was written down about it.
+//! Table of events, newest first, each with its record.
 
 use crate::{
     components::{
@@ -15,7 +15,7 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// The table, or a sentence where nothing is found, and the way to older and newer events.
+/// The table, or a text if nothing matches, and links to older and newer events.
 #[component]
 pub(super) fn EventTable(current: AuditQuery, page: AuditPage) -> impl IntoView {
     let AuditPage {
@@ -87,7 +87,7 @@ fn Rows(events: Vec<AuditEvent>) -> impl IntoView {
     .into_any()
 }
 
-/// One event, and below it the line that was written down.
+/// One event, and below it its record.
 #[component]
 fn EventRow(event: AuditEvent) -> impl IntoView {
     let AuditEvent {
@@ -148,7 +148,7 @@ fn EventRow(event: AuditEvent) -> impl IntoView {
     .into_any()
 }
 
-/// A link to the events before or after, or a button that leads nowhere.
+/// Link to older or newer events, or a disabled button.
 #[component]
 fn Step(
     current: AuditQuery,

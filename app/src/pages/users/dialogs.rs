@@ -21,7 +21,6 @@ use crate::{
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-/// The flyout.
 #[component]
 pub fn CreateUserPage() -> impl IntoView {
     let create = use_form::<CreateUser>();
@@ -133,7 +132,6 @@ pub fn CreateUserPage() -> impl IntoView {
     .into_any()
 }
 
-/// The dialog.
 #[component]
 pub fn DeleteUserPage() -> impl IntoView {
     let delete = use_form::<DeleteUser>();
@@ -172,7 +170,6 @@ pub fn DeleteUserPage() -> impl IntoView {
     .into_any()
 }
 
-/// The dialog.
 #[component]
 pub fn ResetPasswordPage() -> impl IntoView {
     let reset = use_form::<ResetPassword>();

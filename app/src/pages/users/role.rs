@@ -1,4 +1,4 @@
-//! The role: whether it is there, how it differs, and one click to make it right.
+//! Panel of the agent key role: its state, the difference from the documented one, and the button that updates it.
 
 use crate::{
     api::users::PutAgentKeyRole,
@@ -13,14 +13,11 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// The panel.
 #[component]
 pub(super) fn RolePanel(
-    /// How the role stands.
     role: AgentKeyRole,
-    /// Creates or repairs it.
     action: ServerAction<PutAgentKeyRole>,
-    /// Whether the person may do that.
+    /// True if the user may change the role.
     may_put: bool,
 ) -> impl IntoView {
     let (tone, icon, word, verb) = match &role.state {
@@ -61,7 +58,7 @@ pub(super) fn RolePanel(
             "Users who have it can create and revoke their own agent keys, and hand on both privileges."
         }
         RoleState::Differs { .. } => {
-            "Somebody changed this role. The lines marked with - would go, those with + would come."
+            "Another administrator changed this role. The lines marked with - would be removed, those with + added."
         }
         RoleState::Unknown => "This is what an administrator sends to create or repair it.",
     };

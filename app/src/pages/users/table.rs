@@ -1,4 +1,4 @@
-//! The users, and what can be done with each.
+//! Table of users.
 
 use super::{UserActions, user_search};
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::components::Form;
 
-/// The table.
 #[component]
 pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: UserActions) -> impl IntoView {
     let search = user_search();
@@ -96,7 +95,7 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: UserActions) -
     .into_any()
 }
 
-/// Users exist, and none matches.
+/// No user matches.
 #[component]
 fn NothingFound() -> impl IntoView {
     view! {
@@ -167,7 +166,7 @@ fn UserRow(user: User, is_me: bool, actions: UserActions, search: String) -> imp
     .into_any()
 }
 
-/// A switch that is a form, so that it works without a script.
+/// A switch as a form, so that it works without script.
 #[component]
 fn RoleSwitch(user: User, actions: UserActions) -> impl IntoView {
     let on = user.has_agent_key_role();
@@ -195,7 +194,7 @@ fn RoleSwitch(user: User, actions: UserActions) -> impl IntoView {
 #[component]
 fn RowActions(user: User, is_me: bool, actions: UserActions, search: String) -> impl IntoView {
     let name = user.username;
-    // One's own stand on that page in any case.
+    // The page of sessions always shows the user's own.
     let sessions = (!is_me).then(|| urls::sessions_of(&name));
     let delete = urls::delete_user(&name, &search);
     let reset = urls::reset_password(&name, &search);
