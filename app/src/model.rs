@@ -1,5 +1,36 @@
 //! Domain types. Each is validated once, when it is parsed.
 
+/// Implements the conversions of a validated string type.
+macro_rules! string_newtype {
+    ($name:ident, $error:ty, $parse:expr) => {
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $error;
+
+            fn try_from(text: String) -> Result<Self, $error> {
+                $parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
 pub mod agent_key;
 pub mod apm_settings;
 pub mod audit;

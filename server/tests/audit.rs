@@ -123,7 +123,8 @@ async fn everything_that_can_happen_is_written_down_with_what_every_event_has() 
         Action::EsConnectionState,
     ];
     let all: BTreeSet<_> = Action::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|action| !by_itself.contains(action))
         .map(Action::name)
         .collect();

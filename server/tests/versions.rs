@@ -111,7 +111,7 @@ async fn story(version: Version) -> Seen {
         let answer = dana.list(|query| query.sort = sort).await;
         assert_eq!(answer.value::<KeyListPage>().keys.len(), 25, "{sort:?}");
     }
-    for status in StatusFilter::ALL {
+    for status in StatusFilter::ALL.iter().copied() {
         let answer = dana.list(|query| query.status = vec![status]).await;
         let expected = if status == StatusFilter::Active {
             30

@@ -7,7 +7,6 @@ use super::{
     timestamp::{DAY_MS, Timestamp},
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Remaining lifetime below which a key is shown as expiring soon.
 pub const EXPIRES_SOON_MS: i64 = 14 * DAY_MS;
@@ -25,31 +24,10 @@ impl KeyId {
         (!text.is_empty() && text.len() <= 100 && text.chars().all(allowed))
             .then(|| Self(text.to_owned()))
     }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl TryFrom<String> for KeyId {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("not a key id")
-    }
-}
-
-impl From<KeyId> for String {
-    fn from(id: KeyId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+string_newtype!(KeyId, &'static str, |text: &str| KeyId::parse(text)
+    .ok_or("not a key id"));
 
 /// Status of a key at the time of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

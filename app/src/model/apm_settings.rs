@@ -94,29 +94,13 @@ impl ServerUrl {
         Ok(Self(text.to_owned()))
     }
 
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Returns true if the connection is not encrypted, so that keys can be read on the way.
     pub fn is_plain_text(&self) -> bool {
         self.0.starts_with("http://")
     }
 }
 
-impl TryFrom<String> for ServerUrl {
-    type Error = ServerUrlError;
-
-    fn try_from(text: String) -> Result<Self, ServerUrlError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<ServerUrl> for String {
-    fn from(url: ServerUrl) -> Self {
-        url.0
-    }
-}
+string_newtype!(ServerUrl, ServerUrlError, ServerUrl::parse);
 
 impl fmt::Display for ServerUrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,10 +2,35 @@
 
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// Kind of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Action {
+    /// An agent key was created.
+    AgentKeyCreate,
+    /// The response with a new key's secret was sent.
+    AgentKeySecretSent,
+    /// The browser confirmed that it displayed a new key's secret.
+    AgentKeySecretAcknowledged,
+    /// The secret of an existing key was lost or never confirmed.
+    AgentKeyNeverDelivered,
+    /// An agent key was revoked.
+    AgentKeyInvalidate,
+    /// Elasticsearch and the database differ.
+    AgentKeyDrift,
     /// A user signed in or was refused.
     UserLogin,
     /// A sign-in was refused by the rate limit.
@@ -16,24 +41,12 @@ pub enum Action {
     UserLogout,
     /// A session ended without a request of its browser.
     SessionEnded,
-    /// An agent key was created.
-    AgentKeyCreate,
-    /// The response with a new key's secret was sent.
-    AgentKeySecretSent,
-    /// The browser confirmed that it displayed a new key's secret.
-    AgentKeySecretAcknowledged,
-    /// The secret of an existing key was lost or never confirmed.
-    AgentKeyNeverDelivered,
-    /// Elasticsearch and the database differ.
-    AgentKeyDrift,
-    /// An agent key was revoked.
-    AgentKeyInvalidate,
     /// The agent key role was created or repaired.
     RoleUpdate,
-    /// A user was created.
-    UserCreate,
     /// The agent key role was given to a user or taken away.
     UserRolesChange,
+    /// A user was created.
+    UserCreate,
     /// A user was enabled.
     UserEnable,
     /// A user was disabled.
@@ -42,77 +55,25 @@ pub enum Action {
     UserDelete,
     /// The password of a user was reset.
     UserPasswordChange,
-    /// The application started and found unfinished operations of an earlier process.
-    AppRecovered,
     /// The settings of the APM integration were saved.
     ApmSettingsChange,
     /// The audit log was exported.
     AuditExport,
     /// Events older than the retention period were deleted.
     AuditRetentionCut,
+    /// The application started and found unfinished operations of an earlier process.
+    AppRecovered,
     /// The circuit to Elasticsearch opened or closed.
     EsConnectionState,
 }
 
 impl Action {
     /// All, in display order.
-    pub const ALL: [Self; 23] = [
-        Self::AgentKeyCreate,
-        Self::AgentKeySecretSent,
-        Self::AgentKeySecretAcknowledged,
-        Self::AgentKeyNeverDelivered,
-        Self::AgentKeyInvalidate,
-        Self::AgentKeyDrift,
-        Self::UserLogin,
-        Self::LoginThrottled,
-        Self::Reauth,
-        Self::UserLogout,
-        Self::SessionEnded,
-        Self::RoleUpdate,
-        Self::UserRolesChange,
-        Self::UserCreate,
-        Self::UserEnable,
-        Self::UserDisable,
-        Self::UserDelete,
-        Self::UserPasswordChange,
-        Self::ApmSettingsChange,
-        Self::AuditExport,
-        Self::AuditRetentionCut,
-        Self::AppRecovered,
-        Self::EsConnectionState,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Returns the stored name, which addresses use too.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::UserLogin => "user_login",
-            Self::LoginThrottled => "login_throttled",
-            Self::Reauth => "reauth",
-            Self::UserLogout => "user_logout",
-            Self::SessionEnded => "session_ended",
-            Self::AgentKeyCreate => "agent_key_create",
-            Self::AgentKeySecretSent => "agent_key_secret_sent",
-            Self::AgentKeySecretAcknowledged => "agent_key_secret_acknowledged",
-            Self::AgentKeyNeverDelivered => "agent_key_never_delivered",
-            Self::AgentKeyDrift => "agent_key_drift",
-            Self::AgentKeyInvalidate => "agent_key_invalidate",
-            Self::AppRecovered => "app_recovered",
-            Self::RoleUpdate => "role_update",
-            Self::UserCreate => "user_create",
-            Self::UserRolesChange => "user_roles_change",
-            Self::UserEnable => "user_enable",
-            Self::UserDisable => "user_disable",
-            Self::UserDelete => "user_delete",
-            Self::UserPasswordChange => "user_password_change",
-            Self::ApmSettingsChange => "apm_settings_change",
-            Self::AuditExport => "audit_export",
-            Self::AuditRetentionCut => "audit_retention_cut",
-            Self::EsConnectionState => "es_connection_state",
-        }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.name() == name)
+        self.into()
     }
 
     /// Returns the label on the page. It names the attempt; the outcome is separate.
@@ -145,7 +106,19 @@ impl Action {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     Success,
     Failure,
@@ -155,19 +128,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// All, in display order.
-    pub const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Unknown];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Returns the stored name, which addresses use too.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Failure => "failure",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+        self.into()
     }
 
     /// Returns the label on the page.
@@ -198,4 +163,44 @@ pub struct AuditEvent {
     pub record: String,
     /// Message authentication code that chains the event to the one before.
     pub mac: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_names_do_not_change() {
+        let actions: Vec<_> = Action::ALL.iter().map(|action| action.name()).collect();
+        assert_eq!(
+            actions,
+            [
+                "agent_key_create",
+                "agent_key_secret_sent",
+                "agent_key_secret_acknowledged",
+                "agent_key_never_delivered",
+                "agent_key_invalidate",
+                "agent_key_drift",
+                "user_login",
+                "login_throttled",
+                "reauth",
+                "user_logout",
+                "session_ended",
+                "role_update",
+                "user_roles_change",
+                "user_create",
+                "user_enable",
+                "user_disable",
+                "user_delete",
+                "user_password_change",
+                "apm_settings_change",
+                "audit_export",
+                "audit_retention_cut",
+                "app_recovered",
+                "es_connection_state",
+            ]
+        );
+        let outcomes: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
+        assert_eq!(outcomes, ["success", "failure", "unknown"]);
+    }
 }

@@ -100,8 +100,8 @@ impl AuditQuery {
         let number = |value: &str| value.parse().ok().filter(|number: &i64| *number > 0);
         for (name, value) in parameters {
             match name {
-                "action" => query.action = Action::parse(value),
-                "outcome" => query.outcome = Outcome::parse(value),
+                "action" => query.action = value.parse().ok(),
+                "outcome" => query.outcome = value.parse().ok(),
                 "person" => query.person = value.into(),
                 "target" => query.target = value.into(),
                 "from" => query.from = value.into(),
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(AuditQuery::from_parameters(pairs), query);
         assert!(AuditQuery::default().parameters().is_empty());
         for action in Action::ALL {
-            assert_eq!(Action::parse(action.name()), Some(action));
+            assert_eq!(action.name().parse(), Ok(*action));
         }
     }
 

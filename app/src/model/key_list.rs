@@ -6,6 +6,7 @@ use super::{
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// Default number of rows per page.
 pub const ROWS_DEFAULT: u16 = 25;
@@ -20,7 +21,10 @@ pub const FILTER_VALUES_MAX: usize = 100;
 pub const ELSEWHERE: &str = "elsewhere";
 
 /// Sort field of the list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum SortField {
     Name,
     Owner,
@@ -30,14 +34,28 @@ pub enum SortField {
     Expires,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 pub enum SortOrder {
+    #[strum(serialize = "asc")]
     Ascending,
+    #[strum(serialize = "desc")]
     Descending,
 }
 
 /// Status that the list can be filtered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum StatusFilter {
     Active,
     /// Active, and expires within 14 days.
@@ -161,12 +179,7 @@ pub struct FacetValue {
 impl SortField {
     /// Returns the value in the address.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Owner => "owner",
-            Self::Created => "created",
-            Self::Expires => "expires",
-        }
+        self.into()
     }
 
     /// Returns the default order of the field: newest first, but A before Z.
@@ -181,10 +194,7 @@ impl SortField {
 impl SortOrder {
     /// Returns the value in the address.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Ascending => "asc",
-            Self::Descending => "desc",
-        }
+        self.into()
     }
 
     pub fn reversed(self) -> Self {
@@ -196,22 +206,12 @@ impl SortOrder {
 }
 
 impl StatusFilter {
-    /// All, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [
-        Self::Active,
-        Self::ExpiresSoon,
-        Self::Expired,
-        Self::Revoked,
-    ];
+    /// All, in display order.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Returns the value in the address.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::ExpiresSoon => "expires-soon",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
+        self.into()
     }
 
     /// Returns the label on the page.
@@ -251,28 +251,12 @@ impl KeyListQuery {
         for (name, value) in parameters {
             match name {
                 "q" => query.search = value.chars().take(SEARCH_CHARACTERS_MAX).collect(),
-                "status" => query.status.extend(
-                    StatusFilter::ALL
-                        .into_iter()
-                        .find(|status| status.word() == value),
-                ),
+                "status" => query.status.extend(value.parse::<StatusFilter>()),
                 "owner" if !value.is_empty() => push_value(&mut query.owner, value),
                 "realm" if !value.is_empty() => push_value(&mut query.realm, value),
                 "source" => query.elsewhere = value == ELSEWHERE,
-                "sort" => {
-                    use SortField::{Created, Expires, Name, Owner};
-                    if let Some(sort) = [Name, Owner, Created, Expires]
-                        .into_iter()
-                        .find(|field| field.word() == value)
-                    {
-                        query.sort = sort;
-                    }
-                }
-                "order" => {
-                    order = [SortOrder::Ascending, SortOrder::Descending]
-                        .into_iter()
-                        .find(|order| order.word() == value);
-                }
+                "sort" => query.sort = value.parse().unwrap_or(query.sort),
+                "order" => order = value.parse().ok(),
                 "rows" => {
                     if let Some(rows) = value
                         .parse()

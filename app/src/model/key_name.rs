@@ -58,31 +58,10 @@ impl KeyName {
             Err(errors)
         }
     }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl TryFrom<String> for KeyName {
-    type Error = KeyNameError;
-
-    fn try_from(text: String) -> Result<Self, KeyNameError> {
-        Self::parse(&text).map_err(|errors| errors[0])
-    }
-}
-
-impl From<KeyName> for String {
-    fn from(name: KeyName) -> Self {
-        name.0
-    }
-}
-
-impl fmt::Display for KeyName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+string_newtype!(KeyName, KeyNameError, |text: &str| KeyName::parse(text)
+    .map_err(|errors| errors[0]));
 
 impl fmt::Display for KeyNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

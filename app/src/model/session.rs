@@ -2,6 +2,7 @@
 
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// Maximum length of a session's id, in bytes.
 const ID_BYTES_MAX: usize = 64;
@@ -57,7 +58,19 @@ pub enum EndedSession {
 }
 
 /// Reason why a session ended without a request of its browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum SessionEnd {
     /// Its user ended it from another session.
     Elsewhere,
@@ -68,19 +81,11 @@ pub enum SessionEnd {
 }
 
 impl SessionEnd {
-    pub const ALL: [Self; 3] = [Self::Elsewhere, Self::Administrator, Self::TooMany];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Returns the stored name, which the sign-in page's address uses too.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Elsewhere => "elsewhere",
-            Self::Administrator => "administrator",
-            Self::TooMany => "too-many",
-        }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|end| end.name() == name)
+        self.into()
     }
 
     /// Returns the text on the sign-in page.
@@ -110,10 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn session_end_parses_from_its_name() {
+    fn stored_reasons_do_not_change() {
+        let reasons: Vec<_> = SessionEnd::ALL.iter().map(|end| end.name()).collect();
+        assert_eq!(reasons, ["elsewhere", "administrator", "too-many"]);
         for end in SessionEnd::ALL {
-            assert_eq!(SessionEnd::parse(end.name()), Some(end));
+            assert_eq!(end.name().parse(), Ok(*end));
         }
-        assert_eq!(SessionEnd::parse("ended"), None);
+        assert!("ended".parse::<SessionEnd>().is_err());
     }
 }

@@ -145,8 +145,12 @@ fn audit_query(parameters: &ParamsMap) -> AuditQuery {
 
 #[component]
 fn Filters(current: AuditQuery) -> impl IntoView {
-    let actions = Action::ALL.map(|action| (action.name(), action.label()));
-    let outcomes = Outcome::ALL.map(|outcome| (outcome.name(), outcome.label()));
+    let actions = Action::ALL
+        .iter()
+        .map(|action| (action.name(), action.label()));
+    let outcomes = Outcome::ALL
+        .iter()
+        .map(|outcome| (outcome.name(), outcome.label()));
     let clear = current.is_filtered().then(|| {
         view! { <a class="button" data-variant="quiet" data-size="sm" href=urls::audit()>"Clear all"</a> }
     });
@@ -159,13 +163,13 @@ fn Filters(current: AuditQuery) -> impl IntoView {
                     <Choice
                         name="action"
                         label="Action"
-                        options=actions.to_vec()
+                        options=actions.collect()
                         chosen=current.action.map(Action::name)
                     />
                     <Choice
                         name="outcome"
                         label="Outcome"
-                        options=outcomes.to_vec()
+                        options=outcomes.collect()
                         chosen=current.outcome.map(Outcome::name)
                     />
                     <Field name="from" label="From (UTC)" kind="date" value=current.from.into() />

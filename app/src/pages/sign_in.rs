@@ -38,7 +38,7 @@ pub fn LoginPage() -> impl IntoView {
     let notice = move || match query.read().get_str("reason") {
         Some("ended") => Some("Your session ended. Sign in again."),
         Some("signed-out") => Some("You are signed out."),
-        Some(word) => SessionEnd::parse(word).map(SessionEnd::sentence),
+        Some(word) => word.parse().ok().map(SessionEnd::sentence),
         None => None,
     };
     let message = move || {

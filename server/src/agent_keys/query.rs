@@ -99,7 +99,8 @@ pub(crate) fn active_keys_by_owner(now: Timestamp) -> Value {
 /// Counts over all agent keys.
 pub(super) fn summary(now: Timestamp) -> Value {
     let statuses: serde_json::Map<_, _> = StatusFilter::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .map(|filter| (filter.word().to_owned(), status(filter, now)))
         .collect();
     let facet = |field| json!({ "terms": { "field": field, "size": FILTER_VALUES_MAX } });

@@ -53,9 +53,11 @@ fn event(stored: StoredEvent) -> AuditEvent {
         at: index.at,
         person: index.actor,
         realm: index.actor_realm,
-        action: Action::parse(&index.action)
+        action: index
+            .action
+            .parse::<Action>()
             .map_or(index.action, |action| action.label().to_owned()),
-        outcome: Outcome::parse(&index.outcome).unwrap_or(Outcome::Unknown),
+        outcome: index.outcome.parse().unwrap_or(Outcome::Unknown),
         target_name: index.target_name,
         target_id: index.target_id,
         request_id: index.request_id,

@@ -59,10 +59,10 @@ impl Store {
             return Ok(None);
         };
         let reason: String = row.try_get("reason")?;
-        Ok(match SessionEnd::parse(&reason) {
-            Some(end) => Some(StoredEnd::Ended(end)),
-            None if reason == RENEWED => Some(StoredEnd::Renewed),
-            None => None,
+        Ok(match reason.parse::<SessionEnd>() {
+            Ok(end) => Some(StoredEnd::Ended(end)),
+            Err(_) if reason == RENEWED => Some(StoredEnd::Renewed),
+            Err(_) => None,
         })
     }
 

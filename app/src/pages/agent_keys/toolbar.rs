@@ -21,7 +21,8 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
     let lists_owners = summary.lists_owners;
     let current = query.get_untracked();
     let status = StatusFilter::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .map(|status| {
             let count = match status {
                 StatusFilter::Active => summary.active,
