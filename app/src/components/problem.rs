@@ -18,7 +18,7 @@ use leptos_router::{hooks::use_location, location::Url};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProblemText {
     pub title: String,
-    /// What did not change, and what to do.
+    /// Effect and advice.
     pub text: String,
 }
 

@@ -9,7 +9,6 @@ pub struct Viewer {
     pub username: String,
     pub realm: String,
     pub full_name: Option<String>,
-    /// What they may do.
     pub access: Access,
     pub cluster: Cluster,
     /// Request that creates the agent key role, for a user who may not see the list and hands it to an administrator.

@@ -336,7 +336,7 @@ fn Expires(
     .into_any()
 }
 
-/// What the key is for.
+/// Labels of the key.
 #[component]
 fn LabelFields(typed: NewAgentKeyForm, errors: Memo<NewAgentKeyErrors>) -> impl IntoView {
     let messages = Signal::derive(move || {
