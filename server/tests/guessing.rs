@@ -1,4 +1,4 @@
-//! What somebody who guesses learns, and what makes their failures forgotten: nothing.
+//! Sign-in under attack: failures are not forgotten, and refusals reveal no user name.
 
 use crate::support::{
     Answer, App, Browser, PASSWORD, Setup, client_with, config, engine::Engine, process::Process,
@@ -51,7 +51,7 @@ async fn counted(data_dir: &Path, username: &str) -> (i64, i64, i64) {
 }
 
 #[tokio::test]
-async fn neither_a_flood_of_names_nor_a_kill_makes_failures_forgotten() {
+async fn failures_survive_a_flood_of_names_and_a_kill() {
     const NAMES_EACH: usize = 10;
     let machines = soak(10, 1_000);
     let engine = Engine::start(&Clock::System).await;
@@ -142,7 +142,7 @@ fn face(answer: &Answer, username: &str) -> String {
 const REASONS: [&str; 4] = ["unknown", "mistyped", "disabled", "locked-up"];
 
 #[tokio::test]
-async fn nobody_can_tell_from_a_refusal_who_exists() {
+async fn refusal_does_not_reveal_which_users_exist() {
     let rounds = soak(5, 50);
     // What a password really costs takes too long for the short version; the times then say nothing.
     let hashing = match rounds {

@@ -1,4 +1,4 @@
-//! Browsers in which a person has signed in before.
+//! Browsers in which a user has signed in before.
 
 use crate::support::{App, Browser, PASSWORD, client_with};
 use app::model::problem::ProblemKind;
@@ -29,7 +29,7 @@ async fn try_with(browser: &Browser, username: &str, password: &str) -> StatusCo
 }
 
 #[tokio::test]
-async fn whoever_has_signed_in_here_before_gets_in_while_others_guess() {
+async fn known_browser_signs_in_while_others_guess() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     let known = known_to(&app, "ada", 2).await;
@@ -57,7 +57,7 @@ async fn whoever_has_signed_in_here_before_gets_in_while_others_guess() {
 }
 
 #[tokio::test]
-async fn a_known_browser_has_a_ladder_of_its_own() {
+async fn known_browser_is_rate_limited_separately() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     let (stolen, other) = (
@@ -85,7 +85,7 @@ async fn a_known_browser_has_a_ladder_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_browser_is_known_to_one_person_and_only_with_its_own_cookie() {
+async fn browser_is_known_to_one_user_with_its_own_cookie() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     app.engine.put_user("ben", &[]).await;
@@ -128,7 +128,7 @@ async fn a_browser_is_known_to_one_person_and_only_with_its_own_cookie() {
 }
 
 #[tokio::test]
-async fn the_limit_of_an_address_is_for_known_browsers_too() {
+async fn address_limit_applies_to_known_browsers() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     let known = known_to(&app, "ada", 2).await;
@@ -148,7 +148,7 @@ async fn the_limit_of_an_address_is_for_known_browsers_too() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_out_of_reach_and_opens_nothing() {
+async fn device_cookie_is_http_only_and_opens_nothing() {
     let app = App::start().await;
     let mut browser = app.nobody();
     // Only who has signed in is known.

@@ -1,4 +1,4 @@
-//! Entering the password again, and what needs it.
+//! Reauthentication, and the actions that require a recent password.
 
 use crate::support::{Answer, App, Browser, PASSWORD};
 use app::model::{
@@ -44,7 +44,7 @@ async fn sensitive(app: &App, admin: &Browser) -> Vec<Answer> {
 }
 
 #[tokio::test]
-async fn what_does_most_harm_asks_for_a_recent_password() {
+async fn harmful_actions_require_a_recent_password() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     let mut admin = app.as_admin().await;
@@ -81,7 +81,7 @@ async fn what_does_most_harm_asks_for_a_recent_password() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_no_proof() {
+async fn wrong_password_is_not_accepted_as_recent() {
     let app = App::start().await;
     let mut admin = app.as_admin().await;
     app.clock.advance(Duration::from_secs(360));
@@ -106,7 +106,7 @@ async fn a_wrong_password_is_no_proof() {
 }
 
 #[tokio::test]
-async fn a_proof_belongs_to_the_session_in_which_it_was_given() {
+async fn recent_password_counts_for_its_session_alone() {
     let app = App::start().await;
     let mut here = app.as_admin().await;
     let there = app.as_admin().await;
@@ -120,7 +120,7 @@ async fn a_proof_belongs_to_the_session_in_which_it_was_given() {
 }
 
 #[tokio::test]
-async fn the_token_changes_and_the_one_before_opens_nothing() {
+async fn reauthentication_replaces_the_token() {
     let app = App::start().await;
     let mut admin = app.as_admin().await;
     for _ in 0..20 {
@@ -141,7 +141,7 @@ async fn the_token_changes_and_the_one_before_opens_nothing() {
 }
 
 #[tokio::test]
-async fn entering_the_password_does_not_lengthen_a_sessions_life() {
+async fn reauthentication_does_not_extend_the_lifetime() {
     let app = App::start().await;
     let mut admin = app.as_admin().await;
     for _ in 0..35 {
@@ -154,7 +154,7 @@ async fn entering_the_password_does_not_lengthen_a_sessions_life() {
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_is_not_revived() {
+async fn reauthentication_does_not_revive_an_ended_session() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     let here = app.as_user("ada").await;
@@ -174,7 +174,7 @@ async fn a_session_that_has_ended_is_not_revived() {
 }
 
 #[tokio::test]
-async fn failures_are_counted_as_at_signing_in() {
+async fn reauthentication_failures_count_as_sign_in_failures() {
     let (app, proxy) = App::behind_proxy().await;
     app.engine.put_user("ada", &[]).await;
     let mut ada = app.as_user("ada").await;
@@ -199,7 +199,7 @@ async fn failures_are_counted_as_at_signing_in() {
 }
 
 #[tokio::test]
-async fn a_password_that_was_changed_elsewhere_is_taken_over() {
+async fn reauthentication_takes_over_a_changed_password() {
     let app = App::start().await;
     let mut ada = app.with_key_user("ada").await;
     let body = serde_json::json!({ "password": "something else" });
@@ -214,7 +214,7 @@ async fn a_password_that_was_changed_elsewhere_is_taken_over() {
 }
 
 #[tokio::test]
-async fn people_are_asked_on_a_page_and_come_back() {
+async fn reauthentication_page_returns_to_the_page_before() {
     let app = App::start().await;
     let mut admin = app.as_admin().await;
     let ada = app.with_user("ada", &[]).await;
@@ -265,7 +265,7 @@ async fn people_are_asked_on_a_page_and_come_back() {
 }
 
 #[tokio::test]
-async fn the_page_leads_to_pages_of_ours_and_nowhere_else() {
+async fn reauthentication_page_redirects_only_to_own_pages() {
     let app = App::start().await;
     let mut admin = app.as_admin().await;
     for hostile in [

@@ -1,4 +1,4 @@
-//! Where people are signed in: what they see of it, and how they end it.
+//! Lists and ends sessions.
 
 use crate::support::{Answer, App, Browser, PASSWORD, client_with};
 use app::model::{
@@ -45,7 +45,7 @@ async fn lives(browser: &Browser) -> bool {
 }
 
 #[tokio::test]
-async fn a_person_sees_their_own_sessions_and_nobody_elses() {
+async fn own_list_shows_only_the_users_sessions() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     app.engine.put_user("ben", &[]).await;
@@ -93,7 +93,7 @@ async fn a_person_sees_their_own_sessions_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn an_ended_session_is_told_why_at_its_next_click() {
+async fn ended_session_shows_the_reason_at_the_next_request() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     let (here, there) = (app.as_user("ada").await, app.as_user("ada").await);
@@ -143,7 +143,7 @@ async fn an_ended_session_is_told_why_at_its_next_click() {
 }
 
 #[tokio::test]
-async fn ending_all_others_leaves_the_one_in_use() {
+async fn end_all_others_keeps_the_session_in_use() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     let ben = app.with_user("ben", &[]).await;
@@ -163,7 +163,7 @@ async fn ending_all_others_leaves_the_one_in_use() {
 }
 
 #[tokio::test]
-async fn other_peoples_sessions_do_not_exist_for_who_may_not_end_them() {
+async fn sessions_of_others_look_missing_without_manage_security() {
     let app = App::start().await;
     let ada = app.with_user("ada", &[]).await;
     let ben = app.with_user("ben", &[]).await;
@@ -201,7 +201,7 @@ async fn other_peoples_sessions_do_not_exist_for_who_may_not_end_them() {
 }
 
 #[tokio::test]
-async fn other_people_are_found_by_a_part_of_their_name() {
+async fn sessions_of_others_are_found_by_part_of_the_user_name() {
     let app = App::start().await;
     for name in ["ada", "Adam", "b_n", "ben"] {
         app.with_user(name, &[]).await;
@@ -229,7 +229,7 @@ async fn other_people_are_found_by_a_part_of_their_name() {
 }
 
 #[tokio::test]
-async fn ending_the_session_in_use_is_signing_out() {
+async fn ending_the_session_in_use_signs_out() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let answer = end(&admin, &this(&admin).await.id).await;
@@ -244,7 +244,7 @@ async fn ending_the_session_in_use_is_signing_out() {
 }
 
 #[tokio::test]
-async fn signing_out_leaves_nothing_of_the_session_in_the_browser() {
+async fn sign_out_clears_cache_and_storage_of_the_browser() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     // The control: a click that is no sign-out clears nothing.
@@ -256,7 +256,7 @@ async fn signing_out_leaves_nothing_of_the_session_in_the_browser() {
 }
 
 #[tokio::test]
-async fn sessions_are_ended_also_while_elasticsearch_is_away() {
+async fn sessions_can_be_ended_while_elasticsearch_is_down() {
     let (app, proxy) = App::behind_proxy().await;
     app.engine.put_user("ada", &[]).await;
     let (here, there) = (app.as_user("ada").await, app.as_user("ada").await);
@@ -271,7 +271,7 @@ async fn sessions_are_ended_also_while_elasticsearch_is_away() {
 }
 
 #[tokio::test]
-async fn a_late_request_does_not_revive_a_session_that_was_ended_elsewhere() {
+async fn late_request_does_not_revive_a_session_ended_elsewhere() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     let here = app.as_user("ada").await;
@@ -291,7 +291,7 @@ async fn a_late_request_does_not_revive_a_session_that_was_ended_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_session_whose_time_is_over_is_written_down_once() {
+async fn expired_session_is_recorded_once() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     let state = app.application.state();
@@ -325,7 +325,7 @@ async fn a_session_whose_time_is_over_is_written_down_once() {
 }
 
 #[tokio::test]
-async fn the_page_works_without_a_script() {
+async fn sessions_page_works_without_script() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     let there = app.as_user("ada").await;

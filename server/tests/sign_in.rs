@@ -1,4 +1,4 @@
-//! Signing in and out, and how long a session lives.
+//! Sign-in, sign-out and the lifetime of a session.
 
 use crate::support::{App, PASSWORD};
 use app::model::{
@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 use std::time::Duration;
 
 #[tokio::test]
-async fn whoever_cannot_sign_in_is_told_the_same() {
+async fn refused_sign_ins_get_the_same_answer() {
     let app = App::start().await;
     app.engine.put_user("ada", &[]).await;
     app.engine.put_user("gone", &[]).await;
@@ -37,7 +37,7 @@ async fn whoever_cannot_sign_in_is_told_the_same() {
 }
 
 #[tokio::test]
-async fn a_password_is_taken_exactly_as_typed() {
+async fn password_is_used_exactly_as_typed() {
     let app = App::start().await;
     for password in [
         "      ",
@@ -61,7 +61,7 @@ async fn a_password_is_taken_exactly_as_typed() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
+async fn session_cookie_is_http_only_and_same_site() {
     let app = App::start().await;
     let answer = app.nobody().sign_in("elastic", PASSWORD).await;
     let cookie = answer.header("set-cookie").unwrap();
@@ -79,7 +79,7 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
 }
 
 #[tokio::test]
-async fn signing_in_again_ends_the_session_before() {
+async fn sign_in_ends_the_session_before() {
     let app = App::start().await;
     let first = app.as_admin().await;
     let mut second = first.clone();
@@ -93,7 +93,7 @@ async fn signing_in_again_ends_the_session_before() {
 }
 
 #[tokio::test]
-async fn signing_out_ends_the_session_for_good() {
+async fn sign_out_ends_the_session_for_good() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let answer = admin.post("sign_out", &[]).await;
@@ -108,7 +108,7 @@ async fn signing_out_ends_the_session_for_good() {
 }
 
 #[tokio::test]
-async fn a_late_request_does_not_revive_a_session() {
+async fn late_request_does_not_revive_a_session() {
     let app = App::start().await;
     for _ in 0..20 {
         let admin = app.as_admin().await;
@@ -124,7 +124,7 @@ async fn a_late_request_does_not_revive_a_session() {
 }
 
 #[tokio::test]
-async fn a_session_ends_after_half_an_hour_without_use() {
+async fn session_ends_after_half_an_hour_without_use() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     app.clock.advance(Duration::from_secs(29 * 60));
@@ -145,7 +145,7 @@ async fn a_session_ends_after_half_an_hour_without_use() {
 }
 
 #[tokio::test]
-async fn a_session_ends_after_twelve_hours_however_it_is_used() {
+async fn session_ends_after_twelve_hours_in_use() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     for _ in 0..35 {
@@ -160,7 +160,7 @@ async fn a_session_ends_after_twelve_hours_however_it_is_used() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_none_opens_nothing() {
+async fn forged_cookie_opens_nothing_and_is_removed() {
     let app = App::start().await;
     let real = app.as_admin().await.cookie.unwrap();
     let token = real.strip_prefix("agent-keys=").unwrap().to_owned();
@@ -196,7 +196,7 @@ async fn a_cookie_that_is_none_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_session_ends_when_elasticsearch_no_longer_accepts_it() {
+async fn session_ends_when_elasticsearch_rejects_its_password() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let body = serde_json::json!({ "password": "something else" });
@@ -210,7 +210,7 @@ async fn a_session_ends_when_elasticsearch_no_longer_accepts_it() {
 }
 
 #[tokio::test]
-async fn without_elasticsearch_the_sign_in_page_says_so() {
+async fn sign_in_page_shows_that_elasticsearch_is_down() {
     let (app, proxy) = App::behind_proxy().await;
     proxy.refuse().await;
     let door: LoginInfo = app.nobody().post("read_login_info", &[]).await.value();
@@ -227,7 +227,7 @@ async fn without_elasticsearch_the_sign_in_page_says_so() {
 }
 
 #[tokio::test]
-async fn what_happened_is_written_down_without_what_was_typed() {
+async fn sign_in_events_do_not_contain_typed_text() {
     let app = App::start().await;
     app.nobody()
         .sign_in("hunter2-in-the-wrong-field", "x")
@@ -273,7 +273,7 @@ async fn told(app: &App, action: &str) -> usize {
 }
 
 #[tokio::test]
-async fn whoever_guesses_is_paused_and_the_pause_ends() {
+async fn rate_limited_sign_in_looks_like_wrong_password_until_the_pause_ends() {
     let (app, proxy) = App::behind_proxy().await;
     app.engine.put_user("ada", &[]).await;
     // A name that nobody has is paused like any other.
@@ -302,7 +302,7 @@ async fn whoever_guesses_is_paused_and_the_pause_ends() {
 }
 
 #[tokio::test]
-async fn a_hundred_guesses_at_once_do_not_all_pass() {
+async fn concurrent_guesses_do_not_all_reach_elasticsearch() {
     let app = App::start().await;
     let guesses = (0..100).map(|number| {
         let app = &app;
@@ -322,7 +322,7 @@ async fn a_hundred_guesses_at_once_do_not_all_pass() {
 }
 
 #[tokio::test]
-async fn one_address_cannot_try_every_name() {
+async fn address_limit_spans_user_names() {
     let app = App::start().await;
     for number in 0..40 {
         let name = format!("name-{number}");
@@ -338,7 +338,7 @@ async fn one_address_cannot_try_every_name() {
 }
 
 #[tokio::test]
-async fn a_fault_of_elasticsearch_is_nobodys_failure() {
+async fn elasticsearch_fault_counts_as_no_failure() {
     let (app, proxy) = App::behind_proxy().await;
     proxy.refuse().await;
     for _ in 0..20 {
@@ -354,7 +354,7 @@ async fn a_fault_of_elasticsearch_is_nobodys_failure() {
 }
 
 #[tokio::test]
-async fn one_person_has_five_sessions_at_most() {
+async fn user_has_at_most_five_sessions() {
     let app = App::start().await;
     let people = futures::future::join_all((0..50).map(|_| app.as_admin())).await;
     let mut live = 0;

@@ -43,7 +43,7 @@ mod refusals;
 mod reverse_proxies;
 mod revoke;
 mod revoke_many;
-mod sealed;
+mod session_encryption;
 mod sessions;
 mod settings;
 mod sign_in;

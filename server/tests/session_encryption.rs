@@ -1,4 +1,4 @@
-//! What somebody can do who has the database *and* the server's key, and no cookie.
+//! Encryption of sessions, against an attacker with the database *and* the server key but no cookie.
 
 use crate::support::{App, Browser, PASSWORD, client, config};
 use app::model::problem::ProblemKind;
@@ -90,7 +90,7 @@ fn unseal(stolen: &Stolen, server_key: &str, token: Option<&[u8]>) -> Option<Vec
 }
 
 #[tokio::test]
-async fn the_database_and_the_servers_key_open_no_session_and_tell_no_password() {
+async fn database_and_server_key_open_no_session_and_reveal_no_password() {
     let app = App::start().await;
     let people = [
         app.with_key_user("ada").await,
