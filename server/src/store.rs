@@ -1,10 +1,9 @@
-//! What the application remembers, in its own database: SQLite on one machine, PostgreSQL for several processes.
+//! The application's own database: SQLite for one process, PostgreSQL for several.
 //!
-//! There is one SQL text for both: `$1` for arguments, and only the column types TEXT and BIGINT. What differs is
-//! how a connection is opened and how a transaction begins, and that is in `open.rs`. Every method that writes in
-//! a person's name takes their [`Grant`](crate::access::Grant), or at sign-in the proof that they are who they say;
-//! only ending one's own session, and forgetting, need no permission.
-//! "Not found" is `Ok(None)`: what that means is the caller's question.
+//! One SQL text serves both: arguments are `$1`, columns are TEXT or BIGINT. Opening a connection and beginning a
+//! transaction differ, in `open.rs` and `write.rs`. A method that writes on behalf of a user takes their
+//! [`Grant`](crate::access::Grant), or at sign-in the proof of their password. Ending the own session and removing
+//! expired rows need no permission. "Not found" is `Ok(None)`.
 
 mod apm_settings;
 mod audit;
@@ -47,27 +46,24 @@ enum Engine {
     Postgres,
 }
 
-/// The database did not do what was asked.
+/// Failed access to the database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
-    /// A row holds what we never write.
+    /// A row holds a value that is never written.
     #[error("a row of {table} contradicts the model in {column}")]
     Row {
-        /// The table.
         table: &'static str,
-        /// The column.
         column: &'static str,
     },
-    /// An event needs random bytes for its identifier.
+    /// No random bytes for the id of an event.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
 
 impl Store {
-    /// Whether the database answers.
+    /// Returns an error if the database does not respond.
     #[tracing::instrument(name = "store.database.ping", skip_all)]
     pub async fn ping(&self) -> Result<(), Error> {
         sqlx::query("SELECT id FROM audit_head WHERE id = $1")
@@ -77,12 +73,11 @@ impl Store {
         Ok(())
     }
 
-    /// What events are written down with.
     pub fn audit_writer(&self) -> &AuditWriter {
         &self.audit_writer
     }
 
-    /// Waits for what is running, and closes every connection.
+    /// Waits for running statements and closes every connection.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;

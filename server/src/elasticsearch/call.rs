@@ -2,7 +2,8 @@
 
 use super::{
     Connection, Error,
-    response::{Response, explain, log_no_response, read_response},
+    error::{explain, log_no_response},
+    response::{Response, read_response},
     transport::{Node, may_move_on},
 };
 use http::{Method, header};

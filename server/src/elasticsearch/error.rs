@@ -1,7 +1,8 @@
-//! The error of a call of Elasticsearch.
+//! The error of a call of Elasticsearch, and its cause in the transport.
 
 use app::model::problem::ElasticsearchFault;
 use http::StatusCode;
+use std::{error::Error as _, io};
 
 /// Reason for which there is no usable response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,4 +116,67 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// The error for a request without a complete response. Only a failure to connect proves that nothing was sent.
+pub(super) fn explain(error: &reqwest::Error) -> Error {
+    if error.is_connect() {
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            if is_tls(inner) {
+                return Error::Tls;
+            }
+            cause = inner.source();
+        }
+        Error::Unreachable
+    } else if error.is_timeout() {
+        Error::TimedOut
+    } else if is_broken_encoding(error) {
+        Error::BadAnswer("encoding")
+    } else {
+        Error::Interrupted
+    }
+}
+
+/// Returns true for a TLS error. An I/O error hides the error that it wraps from `source`, sometimes twice.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<rustls::Error>()
+        || error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .is_some_and(|inner| is_tls(inner))
+}
+
+/// Returns true if the body cannot be decompressed.
+fn is_broken_encoding(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            let by_decoder = io
+                .get_ref()
+                .is_some_and(|inner| inner.is::<flate2::DecompressError>());
+            // Broken header or checksum.
+            if by_decoder || io.kind() == io::ErrorKind::InvalidData {
+                return true;
+            }
+        }
+        cause = inner.source();
+    }
+    false
+}
+
+/// Logs why there is no response.
+pub(super) fn log_no_response(address: &str, error: &reqwest::Error) {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.dedup();
+    tracing::warn!(
+        address,
+        cause = causes.join(": "),
+        "no answer from Elasticsearch"
+    );
 }

@@ -6,7 +6,7 @@
 //! also counts by `error.type` or by Elasticsearch's challenges, and a lookup that finds nothing answers 404 with the
 //! product header and the usual, empty body.
 
-use super::Error;
+use super::{Error, error::explain};
 use app::model::problem::ElasticsearchFault as Fault;
 use http::{
     HeaderMap, StatusCode,
@@ -14,7 +14,6 @@ use http::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::{error::Error as _, io};
 
 /// The largest error: Elasticsearch's hold a few sentences, or a list of shard failures.
 const ERROR_BYTES_MAX: usize = 256 * 1024;
@@ -299,69 +298,6 @@ pub(super) async fn read_response(
         body.extend_from_slice(&chunk);
     }
     Response::classify(status, &headers, body, secret)
-}
-
-/// The error for a request without a complete response. Only a failure to connect proves that nothing was sent.
-pub(super) fn explain(error: &reqwest::Error) -> Error {
-    if error.is_connect() {
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            if is_tls(inner) {
-                return Error::Tls;
-            }
-            cause = inner.source();
-        }
-        Error::Unreachable
-    } else if error.is_timeout() {
-        Error::TimedOut
-    } else if is_broken_encoding(error) {
-        Error::BadAnswer("encoding")
-    } else {
-        Error::Interrupted
-    }
-}
-
-/// An I/O error hides what it wraps from `source`, sometimes twice.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.is::<rustls::Error>()
-        || error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-            .is_some_and(|inner| is_tls(inner))
-}
-
-/// Returns true if the body cannot be unpacked.
-fn is_broken_encoding(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<io::Error>() {
-            let by_decoder = io
-                .get_ref()
-                .is_some_and(|inner| inner.is::<flate2::DecompressError>());
-            // Broken header or checksum.
-            if by_decoder || io.kind() == io::ErrorKind::InvalidData {
-                return true;
-            }
-        }
-        cause = inner.source();
-    }
-    false
-}
-
-/// Logs why there is no response.
-pub(super) fn log_no_response(address: &str, error: &reqwest::Error) {
-    let mut causes = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
-    }
-    causes.dedup();
-    tracing::warn!(
-        address,
-        cause = causes.join(": "),
-        "no answer from Elasticsearch"
-    );
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 
 use super::{
     Error,
-    response::{explain, read_response},
+    error::explain,
+    response::read_response,
     tls::{ClientError, http_client},
 };
 use crate::config::{Cluster, Trust};

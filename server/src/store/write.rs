@@ -1,11 +1,11 @@
-//! A transaction that writes, and the events that it adds.
+//! Write transactions.
 
 use super::{Engine, Error, Store};
 use crate::audit::AuditWriter;
 use sqlx::{Any, AnyConnection, Transaction};
 use std::ops::{Deref, DerefMut};
 
-/// A transaction that will write. The forwarder is woken when events are committed, not before.
+/// A write transaction. Its commit wakes the forwarder if it appended events.
 pub(super) struct Write {
     transaction: Transaction<'static, Any>,
     pub(super) audit_writer: AuditWriter,
@@ -13,8 +13,8 @@ pub(super) struct Write {
 }
 
 impl Store {
-    /// Begins one. On SQLite it takes the write lock at once: one that first reads and then wants to write would
-    /// fail at once when another writer is in between.
+    /// Begins a write transaction. On SQLite it takes the write lock at once: a transaction that reads first fails if
+    /// another writer commits before its first write.
     pub(super) async fn write(&self) -> Result<Write, Error> {
         let transaction = match self.engine {
             Engine::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
