@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::command;
-use crate::stamp::{self, Stamp};
+use crate::up_to_date::{self, Inputs};
 use crate::workspace::Workspace;
 
 pub(crate) use site::Manifest;
@@ -38,7 +38,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     // Read before anything is built, so that what changes meanwhile is built next time.
     let inputs = sum_of_inputs(workspace)?;
     // Cargo alone needs a second to find nothing to do, so look before asking it.
-    if binary.is_file() && stamp::holds(&stamp_file, &word(workspace, &inputs)?) {
+    if binary.is_file() && up_to_date::is(&stamp_file, &word(workspace, &inputs)?) {
         return Ok(binary);
     }
 
@@ -59,12 +59,12 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     )
     .context("the server did not compile")?;
 
-    stamp::set(&stamp_file, &word(workspace, &inputs)?)?;
+    up_to_date::mark(&stamp_file, &word(workspace, &inputs)?)?;
     Ok(binary)
 }
 
 fn sum_of_inputs(workspace: &Workspace) -> Result<String> {
-    let mut stamp = Stamp::new(workspace)?;
+    let mut stamp = Inputs::new(workspace)?;
     for input in INPUTS {
         stamp.look(&workspace.path(input))?;
     }
@@ -75,7 +75,7 @@ fn sum_of_inputs(workspace: &Workspace) -> Result<String> {
 
 /// Sums up the inputs and the output: a binary built since by other means is not this one.
 fn word(workspace: &Workspace, inputs: &str) -> Result<String> {
-    let mut stamp = Stamp::new(workspace)?;
+    let mut stamp = Inputs::new(workspace)?;
     stamp.bytes(inputs.as_bytes());
     stamp.look(&workspace.binary())?;
     Ok(stamp.word())

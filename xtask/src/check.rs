@@ -1,5 +1,8 @@
 //! `cargo xtask check`: format, lints, and what the browser has to load.
 
+mod circles;
+mod floors;
+mod imports;
 mod requirements;
 
 use std::collections::BTreeSet;
@@ -46,6 +49,16 @@ pub(crate) fn check_sources(workspace: &Workspace) -> Result<()> {
         .context("run `cargo fmt --all`")?;
     prove_no_server_crate_in_browser(workspace)?;
     lint(workspace)
+}
+
+/// Fails on an import circle, and on an import of `server` that goes up a floor.
+pub(crate) fn check_imports(workspace: &Workspace) -> Result<()> {
+    let circles = circles::prove_none(workspace);
+    let floors = floors::prove_no_arrow_up(workspace);
+    match (circles, floors) {
+        (Err(circles), Err(floors)) => bail!("{circles}\n{floors}"),
+        (circles, floors) => circles.and(floors),
+    }
 }
 
 fn lint(workspace: &Workspace) -> Result<()> {

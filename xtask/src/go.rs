@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{command, debian, stamp};
+use crate::{command, debian, up_to_date};
 
 /// What the programs are made from.
 const SOURCES: [&str; 6] = [
@@ -35,10 +35,10 @@ const TOOLCHAIN: &str = "v0.0.1-go1.26.8";
 ///
 /// Without Go, and without the right to install it, the tests are skipped.
 pub(crate) fn prepare(folder: &Path) -> Result<()> {
-    let word = stamp::of_files(folder, &SOURCES)?;
+    let word = up_to_date::of_files(folder, &SOURCES)?;
     let made = folder.join(".go");
     let stamp_file = made.join(".digest");
-    if stamp::holds(&stamp_file, &word) {
+    if up_to_date::is(&stamp_file, &word) {
         return Ok(());
     }
     if command::find("go").is_none() {
@@ -59,7 +59,7 @@ pub(crate) fn prepare(folder: &Path) -> Result<()> {
         )
         .with_context(|| format!("end2end/{package} could not be built"))?;
     }
-    stamp::set(&stamp_file, &word)
+    up_to_date::mark(&stamp_file, &word)
 }
 
 /// The `go` on the `PATH`, or a newer one that it downloads and verifies as a module.

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use crate::{command, debian, stamp};
+use crate::{command, debian, up_to_date};
 
 /// What the programs are made from.
 const SOURCES: [&str; 4] = [
@@ -22,10 +22,10 @@ const SOURCES: [&str; 4] = [
 ///
 /// Without a JDK and Maven, and without the right to install them, the tests are skipped.
 pub(crate) fn prepare(folder: &Path) -> Result<()> {
-    let word = stamp::of_files(folder, &SOURCES)?;
+    let word = up_to_date::of_files(folder, &SOURCES)?;
     let made = folder.join(".java");
     let stamp_file = made.join(".digest");
-    if stamp::holds(&stamp_file, &word) {
+    if up_to_date::is(&stamp_file, &word) {
         return Ok(());
     }
     if command::find("javac").is_none() || command::find("mvn").is_none() {
@@ -71,7 +71,7 @@ pub(crate) fn prepare(folder: &Path) -> Result<()> {
             }))
             .current_dir(folder),
     )?;
-    stamp::set(&stamp_file, &word)
+    up_to_date::mark(&stamp_file, &word)
 }
 
 /// Fails unless a folder holds exactly the files of a list in the form of `sha256sum`.
@@ -91,7 +91,7 @@ fn verify(list: &Path, folder: &Path) -> Result<()> {
         let digest = Sha256::digest(fs::read(entry.path())?);
         found.insert(
             entry.file_name().to_string_lossy().into_owned(),
-            stamp::hex(&digest),
+            up_to_date::hex(&digest),
         );
     }
     if found != expected {

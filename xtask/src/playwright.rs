@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{command, stamp};
+use crate::{command, up_to_date};
 
 /// Installs what the lock file of `end2end/` says, unless it is there already.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
@@ -14,14 +14,14 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
         bail!("the stories need Node.js 20 or newer with npm; install both, then try again");
     }
     let folder = workspace.path("end2end");
-    let word = stamp::of_file(&folder.join("package-lock.json"))?;
+    let word = up_to_date::of_file(&folder.join("package-lock.json"))?;
     let stamp_file = folder.join("node_modules/.lock-digest");
-    if stamp::holds(&stamp_file, &word) {
+    if up_to_date::is(&stamp_file, &word) {
         return Ok(());
     }
     command::run(Command::new("npm").arg("ci").current_dir(&folder))
         .context("the packages of end2end/package-lock.json could not be installed")?;
-    stamp::set(&stamp_file, &word)
+    up_to_date::mark(&stamp_file, &word)
 }
 
 /// `playwright test`, with this binary and this browser.

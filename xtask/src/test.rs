@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::stamp;
+use crate::up_to_date;
 use crate::workspace::Workspace;
 use crate::{build, check, chromium, command, debian, go, java, playwright};
 
@@ -247,9 +247,9 @@ fn install_requirements(
     target: &Path,
     prepare: impl FnOnce() -> Result<Vec<OsString>>,
 ) -> Result<()> {
-    let word = stamp::of_file(&folder.join(requirements))?;
+    let word = up_to_date::of_file(&folder.join(requirements))?;
     let stamp_file = target.join(".requirements-digest");
-    if stamp::holds(&stamp_file, &word) {
+    if up_to_date::is(&stamp_file, &word) {
         return Ok(());
     }
     let options = prepare()?;
@@ -260,7 +260,7 @@ fn install_requirements(
             .args(options),
     )
     .with_context(|| format!("the packages of end2end/{requirements} could not be installed"))?;
-    stamp::set(&stamp_file, &word)
+    up_to_date::mark(&stamp_file, &word)
 }
 
 /// Debian's packages that the tests start: reverse proxies, what makes their certificate, and what watches the disk.

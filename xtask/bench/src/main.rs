@@ -5,13 +5,13 @@
 //! writes it to `REPORT`. Every measurement is bounded in
 //! count or in time. Nothing is asserted: machines differ, and the ratios are for people to read.
 
+mod benchmarks;
+mod browser_client;
 mod client;
 mod floor;
 mod load;
-mod person;
 mod process;
 mod report;
-mod rows;
 mod stock;
 
 use std::path::Path;
@@ -41,7 +41,7 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
                 .enable_all()
                 .build()?;
             let [binary, browser, report] = [binary, browser, report].map(Path::new);
-            runtime.block_on(rows::measure(binary, browser, report))
+            runtime.block_on(benchmarks::measure(binary, browser, report))
         }
         _ => bail!("run `cargo xtask bench`"),
     }

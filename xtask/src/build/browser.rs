@@ -9,7 +9,7 @@ use wasm_split_cli_support as split;
 
 use super::toolchain::Toolchain;
 use crate::command;
-use crate::stamp::{self, Stamp};
+use crate::up_to_date::{self, Inputs};
 use crate::workspace::Workspace;
 
 /// The JavaScript that loads the module and lends it the browser.
@@ -26,13 +26,13 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
         fs::read(&compiled).with_context(|| format!("{} is missing", compiled.display()))?;
     let folder = workspace.target("browser");
     let stamp_file = workspace.target("browser.stamp");
-    let mut stamp = Stamp::new(workspace)?;
+    let mut stamp = Inputs::new(workspace)?;
     stamp.bytes(&whole);
     let word = stamp.word();
     let is_whole = [JS, WASM, PARTS_JS]
         .iter()
         .all(|name| folder.join(name).is_file());
-    if stamp::holds(&stamp_file, &word) && is_whole {
+    if up_to_date::is(&stamp_file, &word) && is_whole {
         return Ok(folder);
     }
 
@@ -43,7 +43,7 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let first = workspace.target("browser-first.wasm");
     cut(&whole, &folder, &first)?;
     bind(&first, &folder)?;
-    stamp::set(&stamp_file, &word)?;
+    up_to_date::mark(&stamp_file, &word)?;
     Ok(folder)
 }
 

@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::browser;
-use crate::stamp::short_digest;
+use crate::up_to_date::short_digest;
 use crate::workspace::Workspace;
 
 /// What the site consists of, as `site.json` says it; paths are relative to the site.

@@ -7,13 +7,13 @@ use anyhow::{Context, Result, bail};
 use crate::client::{Answer, Connection, request};
 
 /// Someone at the pages.
-pub(crate) struct Person {
+pub(crate) struct BrowserClient {
     connection: Connection,
     host: String,
     cookies: BTreeMap<String, String>,
 }
 
-impl Person {
+impl BrowserClient {
     /// Opens the browser.
     pub(crate) async fn at(host: &str) -> Result<Self> {
         let connection = Connection::open(host).await?;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::bench::{Bench, PASSWORD};
 use super::engine::{Engine, PRIVILEGES};
-use super::{Bench, PASSWORD};
+use crate::browser_client::{BrowserClient, Form};
 use crate::load::Times;
-use crate::person::{Form, Person};
 use crate::process::Server;
 use crate::report::{Report, milliseconds};
 
@@ -39,7 +39,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         "≤ 40 MiB",
     );
 
-    let mut person = Person::at(&server.hosts[0]).await?;
+    let mut person = BrowserClient::at(&server.hosts[0]).await?;
     person.sign_in("elastic", PASSWORD).await?;
     creations(&server, &mut person, report).await?;
     // Now there are keys enough for a whole page.
@@ -55,7 +55,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
 }
 
 /// What a browser with an empty cache transfers for the list.
-async fn first_load(person: &mut Person, report: &mut Report) -> Result<()> {
+async fn first_load(person: &mut BrowserClient, report: &mut Report) -> Result<()> {
     /// What a browser says.
     const ENCODINGS: &str = "gzip, deflate, br";
     let mut bytes = person.get_encoded(LIST, ENCODINGS).await?.wire_bytes;
@@ -81,7 +81,7 @@ async fn first_load(person: &mut Person, report: &mut Report) -> Result<()> {
 }
 
 /// A key made through the page, and the same calls made to the engine directly.
-async fn creations(server: &Server, person: &mut Person, report: &mut Report) -> Result<()> {
+async fn creations(server: &Server, person: &mut BrowserClient, report: &mut Report) -> Result<()> {
     let mut with_script = Vec::new();
     let mut without_script = Vec::new();
     for number in 0..CREATIONS {
@@ -137,7 +137,7 @@ async fn creations(server: &Server, person: &mut Person, report: &mut Report) ->
 }
 
 /// Loads a page so many times.
-pub(super) async fn views(person: &mut Person, path: &str, count: usize) -> Result<Times> {
+pub(super) async fn views(person: &mut BrowserClient, path: &str, count: usize) -> Result<Times> {
     let mut times = Vec::new();
     for _ in 0..count {
         let start = Instant::now();

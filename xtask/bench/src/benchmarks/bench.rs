@@ -1,11 +1,4 @@
-//! What is measured, row by row.
-
-mod browser;
-mod creations;
-mod engine;
-mod floors;
-mod keys;
-mod pages;
+//! The binary under measurement.
 
 use std::env;
 use std::fs;
@@ -15,35 +8,18 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::process::Server;
-use crate::report::Report;
 
-const PASSWORD: &str = "a-password-for-measuring";
-
-/// Measures everything, prints the table and writes it to a file.
-pub(crate) async fn measure(binary: &Path, in_the_browser: &Path, file: &Path) -> Result<()> {
-    let mut report = Report::default();
-    let floor_a = floors::measure(&mut report).await?;
-    {
-        let bench = Bench::new(binary, "pages")?;
-        pages::measure(&bench, &mut report).await?;
-        browser::add(in_the_browser, &mut report)?;
-        keys::measure(&bench, &mut report, floor_a).await?;
-    }
-    creations::measure(&Bench::new(binary, "creations")?, &mut report).await?;
-
-    let table = report.markdown();
-    println!("\n{table}");
-    fs::write(file, &table).with_context(|| format!("{} cannot be written", file.display()))
-}
+/// The password of `elastic` in every run.
+pub(super) const PASSWORD: &str = "a-password-for-measuring";
 
 /// The binary and the folder of its data, which goes when this is dropped.
-struct Bench {
+pub(super) struct Bench {
     binary: PathBuf,
-    data: PathBuf,
+    pub(super) data: PathBuf,
 }
 
 impl Bench {
-    fn new(binary: &Path, name: &str) -> Result<Self> {
+    pub(super) fn new(binary: &Path, name: &str) -> Result<Self> {
         let data = env::temp_dir().join(format!("agent-keys-bench-{name}-{}", std::process::id()));
         fs::create_dir_all(&data).with_context(|| format!("{} cannot be made", data.display()))?;
         Ok(Self {
@@ -52,7 +28,7 @@ impl Bench {
         })
     }
 
-    fn start(&self) -> Result<Server> {
+    pub(super) fn start(&self) -> Result<Server> {
         let mut command = Command::new(&self.binary);
         command
             .arg("serve")

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::bench::{Bench, PASSWORD};
 use super::engine::{Engine, api_key, basic, privilege_check};
 use super::pages::{LIST, views};
-use super::{Bench, PASSWORD};
+use crate::browser_client::BrowserClient;
 use crate::client::request;
 use crate::load::{self, Times};
-use crate::person::Person;
 use crate::process::Server;
 use crate::report::{Report, milliseconds};
 use crate::stock;
@@ -81,7 +81,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report, floor_a: f64) ->
 
 /// The list page, as a person loads it.
 async fn list(server: &Server, report: &mut Report) -> Result<()> {
-    let mut person = Person::at(&server.hosts[0]).await?;
+    let mut person = BrowserClient::at(&server.hosts[0]).await?;
     person.sign_in("elastic", PASSWORD).await?;
     let list = views(&mut person, LIST, LIST_VIEWS).await?;
     report.add(

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use super::bench::{Bench, PASSWORD};
 use super::engine::{Engine, basic, new_key};
-use super::{Bench, PASSWORD};
 use crate::client::request;
 use crate::load::{self, Times};
 use crate::report::{Report, milliseconds};

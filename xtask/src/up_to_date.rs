@@ -1,6 +1,4 @@
-//! Stamps: a word beside something made that says from what it was made.
-//!
-//! A step whose stamp still holds need not run again.
+//! Steps that are up to date are not repeated: a digest of a step's inputs is stored beside its output.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +9,10 @@ use sha2::{Digest, Sha256};
 
 use crate::workspace::Workspace;
 
-/// Collects what a step reads, and sums it up in a word.
-pub(crate) struct Stamp(Sha256);
+/// The digest of what a step reads.
+pub(crate) struct Inputs(Sha256);
 
-impl Stamp {
+impl Inputs {
     /// Starts with xtask itself: another one may make another thing of the same input.
     pub(crate) fn new(workspace: &Workspace) -> Result<Self> {
         let mut stamp = Self(Sha256::new());
@@ -63,13 +61,13 @@ impl Stamp {
     }
 }
 
-/// Whether the word on disk is this one.
-pub(crate) fn holds(path: &Path, word: &str) -> bool {
+/// Returns true if the digest on disk is this one.
+pub(crate) fn is(path: &Path, word: &str) -> bool {
     fs::read_to_string(path).is_ok_and(|found| found == word)
 }
 
-/// Writes the word to disk.
-pub(crate) fn set(path: &Path, word: &str) -> Result<()> {
+/// Writes the digest to disk.
+pub(crate) fn mark(path: &Path, word: &str) -> Result<()> {
     fs::write(path, word).with_context(|| format!("{} cannot be written", path.display()))
 }
 
@@ -105,7 +103,7 @@ mod tests {
     #[test]
     fn the_same_input_makes_the_same_word() {
         let word = |bytes: &[u8]| {
-            let mut stamp = Stamp::new(&Workspace::find().unwrap()).unwrap();
+            let mut stamp = Inputs::new(&Workspace::find().unwrap()).unwrap();
             stamp.bytes(bytes);
             stamp.word()
         };
@@ -118,7 +116,7 @@ mod tests {
         let file = std::env::temp_dir().join(format!("xtask-stamp-{}", std::process::id()));
         let word = |text: &str| {
             fs::write(&file, text).unwrap();
-            let mut stamp = Stamp::new(&Workspace::find().unwrap()).unwrap();
+            let mut stamp = Inputs::new(&Workspace::find().unwrap()).unwrap();
             stamp.look(&file).unwrap();
             stamp.word()
         };

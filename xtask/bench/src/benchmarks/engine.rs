@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::PASSWORD;
+use super::bench::PASSWORD;
 use crate::client::{Connection, request};
 
 /// What APM Server asks for every key that it sees.
