@@ -25,7 +25,7 @@
 //! because without it there is nothing to pass. Elasticsearch still has the last word, for each call carries the
 //! person's own credential. What would do most harm from a browser that somebody left open also takes a [`RecentPassword`].
 
-mod gate;
+mod kibana_feature;
 mod recent_password;
 
 use crate::elasticsearch::{
@@ -40,7 +40,7 @@ use app::model::{
 };
 use std::sync::Arc;
 
-pub use gate::{APM, Gate};
+pub use kibana_feature::{APM, KibanaFeatureCheck};
 pub use recent_password::{REAUTH_WINDOW_MS, RecentPassword};
 
 const MANAGE_SECURITY: &str = "manage_security";
@@ -163,7 +163,7 @@ impl Permissions {
     pub async fn request(
         connection: &Connection,
         identity: Identity,
-        gate: &Gate,
+        gate: &KibanaFeatureCheck,
     ) -> Result<Self, Error> {
         let mut application = vec![ApplicationPrivileges {
             application: APM,
@@ -238,7 +238,7 @@ impl Permissions {
     }
 }
 
-fn evaluate(answer: &GrantedPrivileges, gate: &Gate, spaces: &[String]) -> Access {
+fn evaluate(answer: &GrantedPrivileges, gate: &KibanaFeatureCheck, spaces: &[String]) -> Access {
     let security = answer.cluster(MANAGE_SECURITY);
     let everybodys = security || answer.cluster(MANAGE_API_KEY);
     let own = everybodys || answer.cluster(MANAGE_OWN_API_KEY);

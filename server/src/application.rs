@@ -1,8 +1,7 @@
 //! Start and shutdown of the application.
 
 use crate::{
-    access::Gate,
-    agent_keys::elsewhere,
+    access::KibanaFeatureCheck,
     audit::{
         AuditWriter,
         anchors::{self, Anchors},
@@ -18,6 +17,7 @@ use crate::{
         self, Web,
         listener::{ListenError, Listener},
     },
+    made_elsewhere::MadeElsewhereCache,
     metrics::Metrics,
     random::Random,
     sessions::{ServerKey, ServerKeyError, rate_limit::SignInQueue},
@@ -94,7 +94,7 @@ impl Application {
             source,
         })?;
         let random = Random::default();
-        let gate = Gate::new(&config.access);
+        let gate = KibanaFeatureCheck::new(&config.access);
         let engine_file = config.engine_file();
         let server_key = match config.server_key {
             Some(key) => ServerKey::given(key),
@@ -124,7 +124,7 @@ impl Application {
             clock,
             random,
             background: Background::default(),
-            made_elsewhere: elsewhere::Cache::default(),
+            made_elsewhere: MadeElsewhereCache::default(),
         });
         let tls = config.tls.is_some();
         let web = Web {

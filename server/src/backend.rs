@@ -1,11 +1,11 @@
 //! The pages' backend: hands each method on to its use case, and turns an [`Error`] into a [`Problem`].
 
 use crate::{
-    agent_keys, apm, audit,
+    apm_settings, audit,
     context::RequestContext,
     elasticsearch,
     error::{self, Error},
-    role,
+    keys, role,
     sessions::{self, EndReason},
     users, viewer,
 };
@@ -115,115 +115,108 @@ impl Backend for RequestContext {
         self.answer(sessions::manage::end_all_others(self)).await
     }
 
-    /// Answered by `agent_keys/list.rs`.
+    /// Answered by `keys/list.rs`.
     async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem> {
-        self.answer(agent_keys::list::list(self, query)).await
+        self.answer(keys::list::list(self, query)).await
     }
 
-    /// Answered by `agent_keys/find.rs`.
+    /// Answered by `keys/get.rs`.
     async fn find_agent_key(&self, id: KeyId) -> Result<FoundAgentKey, Problem> {
-        self.answer(agent_keys::find::get(self, &id)).await
+        self.answer(keys::get::get(self, &id)).await
     }
 
-    /// Answered by `agent_keys/find_many.rs`.
+    /// Answered by `keys/get.rs`.
     async fn find_agent_keys(&self, keys: KeySelection) -> Result<FoundAgentKeys, Problem> {
-        self.answer(agent_keys::find_many::find_many(self, keys))
-            .await
+        self.answer(keys::get::get_selection(self, keys)).await
     }
 
-    /// Answered by `agent_keys/prepare.rs`.
+    /// Answered by `keys/create.rs`.
     async fn prepare_agent_key(&self) -> Result<AgentKeyPreparation, Problem> {
-        self.answer(agent_keys::prepare::prepare(self)).await
+        self.answer(keys::create::prepare(self)).await
     }
 
-    /// Answered by `agent_keys/create.rs`.
+    /// Answered by `keys/create.rs`.
     async fn create_agent_key(&self, new: NewAgentKey) -> Result<CreatedAgentKey, Problem> {
-        self.answer(agent_keys::create::create(self, new)).await
+        self.answer(keys::create::create(self, new)).await
     }
 
-    /// Answered by `agent_keys/acknowledge.rs`.
+    /// Answered by `keys/delivery.rs`.
     async fn acknowledge_agent_key(&self, operation: OperationId) -> Result<(), Problem> {
-        self.answer(agent_keys::acknowledge::acknowledge(self, operation))
+        self.answer(keys::delivery::confirm_displayed(self, operation))
             .await
     }
 
-    /// Answered by `agent_keys/revoke.rs`.
+    /// Answered by `keys/revoke.rs`.
     async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem> {
-        self.answer(agent_keys::revoke::revoke(
-            self,
-            id,
-            agent_keys::revocation::Reason::Asked,
-        ))
-        .await
-    }
-
-    /// Answered by `agent_keys/revoke_many.rs`.
-    async fn revoke_agent_keys(&self, keys: KeySelection) -> Result<Vec<KeyRevocation>, Problem> {
-        self.answer(agent_keys::revoke_many::revoke_many(self, keys))
+        self.answer(keys::revoke::revoke(self, id, keys::revoke::Reason::Asked))
             .await
     }
 
-    /// Answered by `role/read.rs`.
+    /// Answered by `keys/bulk_revoke.rs`.
+    async fn revoke_agent_keys(&self, keys: KeySelection) -> Result<Vec<KeyRevocation>, Problem> {
+        self.answer(keys::bulk_revoke::revoke_many(self, keys))
+            .await
+    }
+
+    /// Answered by `role.rs`.
     async fn agent_key_role(&self) -> Result<AgentKeyRole, Problem> {
-        self.answer(role::read::read(self)).await
+        self.answer(role::read(self)).await
     }
 
-    /// Answered by `role/put.rs`.
+    /// Answered by `role.rs`.
     async fn put_agent_key_role(&self) -> Result<(), Problem> {
-        self.answer(role::put::put(self)).await
+        self.answer(role::put(self)).await
     }
 
-    /// Answered by `users/list.rs`.
+    /// Answered by `users.rs`.
     async fn list_users(&self, search: SearchText) -> Result<UserList, Problem> {
-        self.answer(users::list::list(self, search)).await
+        self.answer(users::list(self, search)).await
     }
 
-    /// Answered by `users/create.rs`.
+    /// Answered by `users.rs`.
     async fn create_user(&self, new: NewUser) -> Result<(), Problem> {
-        self.answer(users::create::create(self, new)).await
+        self.answer(users::create(self, new)).await
     }
 
-    /// Answered by `users/assign_role.rs`.
+    /// Answered by `users.rs`.
     async fn assign_agent_key_role(
         &self,
         username: Username,
         assigned: bool,
     ) -> Result<(), Problem> {
-        self.answer(users::assign_role::assign_role(self, username, assigned))
+        self.answer(users::assign_role(self, username, assigned))
             .await
     }
 
-    /// Answered by `users/set_enabled.rs`.
+    /// Answered by `users.rs`.
     async fn set_user_enabled(&self, username: Username, enabled: bool) -> Result<(), Problem> {
-        self.answer(users::set_enabled::set_enabled(self, username, enabled))
+        self.answer(users::set_enabled(self, username, enabled))
             .await
     }
 
-    /// Answered by `users/delete.rs`.
+    /// Answered by `users.rs`.
     async fn delete_user(&self, username: Username) -> Result<(), Problem> {
-        self.answer(users::delete::delete(self, username)).await
+        self.answer(users::delete(self, username)).await
     }
 
-    /// Answered by `users/reset_password.rs`.
+    /// Answered by `users.rs`.
     async fn reset_password(
         &self,
         username: Username,
         password: NewPassword,
     ) -> Result<(), Problem> {
-        self.answer(users::reset_password::reset_password(
-            self, username, password,
-        ))
-        .await
+        self.answer(users::reset_password(self, username, password))
+            .await
     }
 
-    /// Answered by `apm/read.rs`.
+    /// Answered by `apm_settings.rs`.
     async fn apm_integration(&self) -> Result<ApmIntegration, Problem> {
-        self.answer(apm::read::read(self)).await
+        self.answer(apm_settings::read(self)).await
     }
 
-    /// Answered by `apm/save.rs`.
+    /// Answered by `apm_settings.rs`.
     async fn save_apm_settings(&self, settings: ApmSettings) -> Result<(), Problem> {
-        self.answer(apm::save::save(self, settings)).await
+        self.answer(apm_settings::save(self, settings)).await
     }
 
     /// Answered by `audit/query.rs`.

@@ -1,12 +1,12 @@
 //! The one context argument of every use case: process-wide state, the request, and who sends it.
 
 use crate::{
-    access::{Gate, Grant, Permission, Permissions, RecentPassword},
-    agent_keys::elsewhere,
+    access::{Grant, KibanaFeatureCheck, Permission, Permissions, RecentPassword},
     audit::{EventContext, EventSource},
     clock::Clock,
     elasticsearch::{self, Connection, Elasticsearch},
     error::Error,
+    made_elsewhere::MadeElsewhereCache,
     metrics::Metrics,
     random::Random,
     request_id::RequestId,
@@ -30,7 +30,7 @@ pub struct AppState {
     /// The client of Elasticsearch.
     pub elasticsearch: Elasticsearch,
     /// Decides whether Kibana's feature privileges count.
-    pub gate: Gate,
+    pub gate: KibanaFeatureCheck,
     /// The server's half of every session's key.
     pub server_key: ServerKey,
     /// Admits sign-ins one after another per account and address.
@@ -42,7 +42,7 @@ pub struct AppState {
     pub random: Random,
     pub background: Background,
     /// Keys made elsewhere, as they were found lately.
-    pub made_elsewhere: elsewhere::Cache,
+    pub made_elsewhere: MadeElsewhereCache,
 }
 
 /// Work that outlives its request.

@@ -3,11 +3,12 @@
 pub mod connection;
 
 use crate::{
-    access, agent_keys,
+    access,
     audit::{self, EventContext, EventSource},
     context::{AppState, RequestContext},
     credential::Credential,
     error::Error,
+    keys,
     request_id::RequestId,
     sessions::{BrowserInfo, IDLE_MS_MAX, LIFE_MS_MAX, Session, SessionLookup},
 };
@@ -17,14 +18,14 @@ use app::model::{
 };
 use std::{sync::Arc, time::Duration};
 
-const EVERY: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Keeps house until it is aborted. With the credential of a `service` user, everybody's open operations are looked
 /// into; without it, that waits for the next person who opens the list.
 pub async fn keep(state: Arc<AppState>, service: Option<Credential>) {
     loop {
         tidy(&state, service.as_ref()).await;
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 
@@ -75,7 +76,7 @@ async fn forget_attempts(state: &AppState) -> Result<(), Error> {
 
 async fn note_unseen_secrets(state: &AppState) -> Result<(), Error> {
     let stamp = stamp(state)?;
-    let before = stamp.at.plus_ms(-agent_keys::delivery::ACKNOWLEDGE_MS_MAX);
+    let before = stamp.at.plus_ms(-keys::delivery::ACKNOWLEDGE_MS_MAX);
     state.store.note_unseen_secrets(before, &stamp).await?;
     Ok(())
 }
@@ -106,7 +107,7 @@ async fn reconcile(state: &Arc<AppState>, credential: &Credential) -> Result<(),
         BrowserInfo::default(),
         false,
     );
-    agent_keys::reconcile::reconcile(&ctx).await;
+    keys::reconcile::reconcile(&ctx).await;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Changes of Elasticsearch, each between a durable intent and a durable outcome.
 //!
 //! The intent is in the database before Elasticsearch is called, and the outcome before the caller gets its answer. A
-//! crash in between leaves an open operation, which [`agent_keys::reconcile`](crate::agent_keys::reconcile) settles.
+//! crash in between leaves an open operation, which [`keys::reconcile`](crate::keys::reconcile) settles.
 
 use crate::{
     access::Grant,

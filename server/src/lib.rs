@@ -3,7 +3,7 @@
 //! * [`config`]: the settings, read once.
 //! * [`application`]: everything put together, started and stopped.
 //! * [`http`] and [`backend`]: the web, and the pages' backend. Both call
-//! * the use cases: [`agent_keys`], [`users`], [`role`], [`apm`], [`audit`], [`sessions`], [`viewer`]. Each takes a
+//! * the use cases: [`keys`], [`users`], [`role`], [`apm_settings`], [`audit`], [`sessions`], [`viewer`]. Each takes a
 //!   [`context::RequestContext`], changes Elasticsearch through the ledger, and uses
 //! * [`access`] (permissions), [`store`] (SQL), [`elasticsearch`] (the client) and [`audit`] (the audit log).
 //!
@@ -11,8 +11,7 @@
 //! browser learns.
 
 pub mod access;
-pub mod agent_keys;
-pub mod apm;
+pub mod apm_settings;
 pub mod application;
 pub mod audit;
 pub mod backend;
@@ -25,7 +24,9 @@ pub mod elasticsearch;
 pub mod error;
 pub mod housekeeping;
 pub mod http;
+pub mod keys;
 mod ledger;
+pub mod made_elsewhere;
 pub mod metrics;
 pub mod random;
 pub mod request_id;

@@ -1,26 +1,282 @@
-//! Elasticsearch's native users.
+//! Native users of Elasticsearch.
 //!
-//! The one role that can be given to anybody here is the agent key role, as it is documented: [`assign_role`] and
-//! [`create`] know no other, so nobody becomes an administrator through this application. Whoever lets them assign
-//! another role makes them take a [`RecentPassword`](crate::access::RecentPassword) as well.
-
-pub mod assign_role;
-pub mod create;
-pub mod delete;
-pub mod list;
-pub mod reset_password;
-pub mod set_enabled;
+//! The agent key role, as it is documented, is the only role that can be given here: [`assign_role`] and [`create`] use
+//! no other, so that nothing here makes an administrator. Assigning any other role would need a
+//! [`RecentPassword`](crate::access::RecentPassword) as well.
 
 use crate::{
-    access::Grant,
+    access::{Grant, Permission},
     audit::{Action, Target},
     context::RequestContext,
-    elasticsearch::{Connection, users::StoredUser},
+    elasticsearch::{
+        Connection,
+        capabilities::Capability,
+        users::{StoredUser, UserBody},
+    },
     error::Error,
-    ledger,
+    keys, ledger,
 };
-use app::model::user::Username;
-use serde_json::Value;
+use app::model::{
+    audit_query::SearchText,
+    role::AGENT_KEY_ROLE,
+    timestamp::Timestamp,
+    user::{NewPassword, NewUser, USERS_MAX, User, UserList, Username},
+};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The users that match the search, by name, each with the number of their keys that work now. Elasticsearch answers
+/// with all of them at once; no more than [`USERS_MAX`] are passed on.
+#[tracing::instrument(name = "users.page.list", skip_all)]
+pub async fn list(ctx: &RequestContext, search: SearchText) -> Result<UserList, Error> {
+    ctx.grant(Permission::ManageSecurity).await?;
+    let connection = ctx.elasticsearch()?;
+    let (users, counts) = tokio::join!(
+        connection.get_users(),
+        count_keys(connection, ctx.state.clock.now())
+    );
+    let users = users?;
+    let total = users.len();
+    let needle = search.as_str().to_lowercase();
+    let matching: Vec<_> = users
+        .into_values()
+        .filter(|user| matches(user, &needle))
+        .collect();
+    let matching_count = matching.len();
+    let users = matching
+        .into_iter()
+        .take(USERS_MAX)
+        .map(|user| User {
+            reserved: user.is_reserved(),
+            active_keys: counts
+                .as_ref()
+                .map(|counts| counts.get(&user.username).copied().unwrap_or(0)),
+            username: user.username,
+            full_name: user.full_name.filter(|name| !name.is_empty()),
+            email: user.email.filter(|email| !email.is_empty()),
+            roles: user.roles,
+            enabled: user.enabled,
+        })
+        .collect();
+    Ok(UserList {
+        users,
+        matching: matching_count,
+        total,
+    })
+}
+
+fn matches(user: &StoredUser, needle: &str) -> bool {
+    let texts = [
+        Some(&user.username),
+        user.full_name.as_ref(),
+        user.email.as_ref(),
+    ];
+    texts
+        .into_iter()
+        .flatten()
+        .any(|text| text.to_lowercase().contains(needle))
+}
+
+/// The keys that work now, by owner. `None` where they cannot be counted, as before Elasticsearch 8.13: the users are
+/// still worth showing.
+async fn count_keys(connection: &Connection, now: Timestamp) -> Option<BTreeMap<String, u64>> {
+    if connection.lacks(Capability::Aggregations) {
+        return None;
+    }
+    let query = keys::active_keys_by_owner(now);
+    let counted = match connection.query_api_keys(&query).await {
+        Ok(counted) => counted,
+        Err(error) => {
+            if !connection.lacks_by(&error, Capability::Aggregations) {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "the keys of the users could not be counted");
+            }
+            return None;
+        }
+    };
+    let owners = keys::facet(&counted.aggregations, "owners");
+    let counts = owners.into_iter().map(|owner| (owner.value, owner.count));
+    Some(counts.collect())
+}
+
+/// Creates a user. Elasticsearch would replace one of the same name, so it is asked first whether there is one.
+#[tracing::instrument(name = "users.user.create", skip_all)]
+pub async fn create(ctx: &RequestContext, new: NewUser) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let name = new.username.as_str();
+    if ctx.elasticsearch()?.get_user(name).await?.is_some() {
+        return Err(Error::UsernameTaken);
+    }
+    let username = new.username.clone();
+    let create = move |connection: Connection| async move {
+        // Somebody may have made one of this name while this change waited for its turn.
+        let name = new.username.as_str();
+        if connection.get_user(name).await?.is_some() {
+            return Err(Error::UsernameTaken);
+        }
+        let roles: Vec<_> = new
+            .agent_key_role
+            .then(|| AGENT_KEY_ROLE.to_owned())
+            .into_iter()
+            .collect();
+        let body = UserBody {
+            password: Some(new.password.secret()),
+            roles: &roles,
+            full_name: new.full_name.as_deref(),
+            email: new.email.as_deref(),
+            metadata: &Map::new(),
+            enabled: true,
+        };
+        let created = connection
+            .put_user(name, &body)
+            .await
+            .map_err(Error::of_write)?;
+        if !created {
+            return Err(Error::ChangedMeanwhile);
+        }
+        Ok(json!({ "roles": roles }))
+    };
+    let action = Action::UserCreate;
+    change(ctx, grant, action, &username, create).await
+}
+
+/// Changes this one role and nothing else. Elasticsearch only knows how to replace a whole user, so everything is
+/// read when it is this change's turn, written back, and read again: if it is not what was written, somebody else
+/// wrote too.
+#[tracing::instrument(name = "users.user.assign_role", skip_all)]
+pub async fn assign_role(
+    ctx: &RequestContext,
+    username: Username,
+    assigned: bool,
+) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let user = changeable(ctx.elasticsearch()?, &username).await?;
+    if holds_role(&user) == assigned {
+        return Ok(());
+    }
+    let action = Action::UserRolesChange;
+    let name = username.clone();
+    let replace = move |connection| replace_roles(connection, name, assigned);
+    change(ctx, grant, action, &username, replace).await
+}
+
+fn holds_role(user: &StoredUser) -> bool {
+    user.roles.iter().any(|role| role == AGENT_KEY_ROLE)
+}
+
+async fn replace_roles(
+    connection: Connection,
+    username: Username,
+    assigned: bool,
+) -> Result<Value, Error> {
+    let before = changeable(&connection, &username).await?;
+    let mut wanted = before.clone();
+    wanted.roles.retain(|role| role != AGENT_KEY_ROLE);
+    if assigned {
+        wanted.roles.push(AGENT_KEY_ROLE.to_owned());
+    }
+    let body = UserBody {
+        password: None,
+        roles: &wanted.roles,
+        full_name: wanted.full_name.as_deref(),
+        email: wanted.email.as_deref(),
+        metadata: &wanted.metadata,
+        enabled: wanted.enabled,
+    };
+    connection
+        .put_user(&wanted.username, &body)
+        .await
+        .map_err(Error::of_write)?;
+    let after = connection
+        .get_user(&wanted.username)
+        .await
+        .map_err(Error::Unconfirmed)?;
+    if after.map(in_order) != Some(in_order(wanted.clone())) {
+        return Err(Error::ChangedMeanwhile);
+    }
+    let details = json!({ "before": before.roles, "after": wanted.roles });
+    Ok(details)
+}
+
+/// Elasticsearch keeps a set of roles, and may list it in another order.
+fn in_order(mut user: StoredUser) -> StoredUser {
+    user.roles.sort_unstable();
+    user.roles.dedup();
+    user
+}
+
+/// Enables or disables a user. Nobody disables themselves.
+#[tracing::instrument(name = "users.user.set_enabled", skip_all)]
+pub async fn set_enabled(
+    ctx: &RequestContext,
+    username: Username,
+    enabled: bool,
+) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    if !enabled {
+        not_own_account(ctx, &username)?;
+    }
+    changeable(ctx.elasticsearch()?, &username).await?;
+    let name = username.clone();
+    let set = move |connection: Connection| async move {
+        connection
+            .set_user_enabled(name.as_str(), enabled)
+            .await
+            .map_err(Error::of_write)?;
+        Ok(json!({}))
+    };
+    let action = if enabled {
+        Action::UserEnable
+    } else {
+        Action::UserDisable
+    };
+    change(ctx, grant, action, &username, set).await
+}
+
+/// Gives a user a new password. The one thing that can be changed about a reserved user, too.
+#[tracing::instrument(name = "users.user.reset_password", skip_all)]
+pub async fn reset_password(
+    ctx: &RequestContext,
+    username: Username,
+    password: NewPassword,
+) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let user = ctx.elasticsearch()?.get_user(username.as_str()).await?;
+    if user.is_none() {
+        return Err(Error::NotFound);
+    }
+    let name = username.clone();
+    let set = move |connection: Connection| async move {
+        connection
+            .set_user_password(name.as_str(), password.secret())
+            .await
+            .map_err(Error::of_write)?;
+        Ok(json!({}))
+    };
+    let action = Action::UserPasswordChange;
+    change(ctx, grant, action, &username, set).await
+}
+
+/// Deletes a user. Their keys keep working: a key does not need its owner. Nobody deletes themselves.
+#[tracing::instrument(name = "users.user.delete", skip_all)]
+pub async fn delete(ctx: &RequestContext, username: Username) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    not_own_account(ctx, &username)?;
+    changeable(ctx.elasticsearch()?, &username).await?;
+    let name = username.clone();
+    let delete = move |connection: Connection| async move {
+        let found = connection
+            .delete_user(name.as_str())
+            .await
+            .map_err(Error::of_write)?;
+        if !found {
+            return Err(Error::NotFound);
+        }
+        Ok(json!({}))
+    };
+    let action = Action::UserDelete;
+    change(ctx, grant, action, &username, delete).await
+}
 
 /// The user, who must exist and must not be one that Elasticsearch keeps for itself.
 async fn changeable(connection: &Connection, username: &Username) -> Result<StoredUser, Error> {

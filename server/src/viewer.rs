@@ -11,14 +11,9 @@ use app::model::{
 pub async fn load_viewer(ctx: &RequestContext) -> Result<Viewer, Error> {
     let connection = ctx.elasticsearch()?;
     let (permissions, info) = tokio::join!(ctx.permissions(), connection.info());
-    let (access, fault) = match permissions {
-        Ok(permissions) => (permissions.access().clone(), None),
-        Err(Error::Elasticsearch(elasticsearch::Error::Unreachable)) => {
-            (Access::none(), Some(ElasticsearchFault::Unreachable))
-        }
-        Err(Error::Elasticsearch(elasticsearch::Error::TimedOut)) => {
-            (Access::none(), Some(ElasticsearchFault::TimedOut))
-        }
+    let (access, is_down) = match permissions {
+        Ok(permissions) => (permissions.access().clone(), false),
+        Err(error) if error.is_outage() => (Access::none(), true),
         Err(error) => return Err(error),
     };
     if let Err(error @ elasticsearch::Error::Fault { fault, .. }) = &info
@@ -34,7 +29,7 @@ pub async fn load_viewer(ctx: &RequestContext) -> Result<Viewer, Error> {
         name: info.cluster_name,
         version: info.version.number,
     });
-    let needs_help = !access.list.is_granted() && fault.is_none();
+    let needs_help = !access.list.is_granted() && !is_down;
     let role_request = needs_help.then(|| role::request(ctx.state.gate.resource()));
     let identity = &ctx.session()?.identity;
     Ok(Viewer {
@@ -47,7 +42,7 @@ pub async fn load_viewer(ctx: &RequestContext) -> Result<Viewer, Error> {
             url: ctx.state.elasticsearch.address().to_owned(),
             embedded: ctx.state.elasticsearch.is_embedded(),
             about,
-            fault,
+            is_down,
         },
     })
 }

@@ -10,7 +10,8 @@ use app::model::{
 use serde_json::json;
 use server::{
     access::{
-        Gate, Grant, Identity, Permission, Permissions, RecentPassword, VerifiedPassword, identify,
+        Grant, Identity, KibanaFeatureCheck, Permission, Permissions, RecentPassword,
+        VerifiedPassword, identify,
     },
     audit::{Action, Event, EventContext, EventSource, Outcome, Target, verify::verify},
     config::{Access, KibanaFeature},
@@ -405,7 +406,7 @@ async fn tell_of_delivery(store: &Store, grant: &Grant) {
     for (operation, expected) in [
         ("op", Acknowledged::Delivered),
         ("op", Acknowledged::Delivered),
-        ("never begun", Acknowledged::NoSuch),
+        ("never begun", Acknowledged::Unknown),
     ] {
         let acknowledged = store.acknowledge_secret(grant, operation, &stamp(9)).await;
         assert_eq!(acknowledged.unwrap(), expected);
@@ -630,7 +631,7 @@ async fn proof_and_grant() -> (VerifiedPassword, Grant) {
     let credential = Credential::basic("elastic", crate::support::PASSWORD).unwrap();
     let connection = elasticsearch.connect(credential, RequestId::new("request-0"));
     let proof = identify(&connection).await.unwrap();
-    let gate = Gate::new(&Access {
+    let gate = KibanaFeatureCheck::new(&Access {
         kibana_feature: KibanaFeature::Require,
         kibana_space: "default".to_owned(),
     });

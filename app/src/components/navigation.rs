@@ -43,7 +43,7 @@ pub fn TopbarEnd(viewer: Viewer) -> impl IntoView {
         Some(about) => about.name.clone(),
         None => "Elasticsearch".to_owned(),
     };
-    let is_down = viewer.cluster.fault.is_some();
+    let is_down = viewer.cluster.is_down;
     let tone = if is_down { "warning" } else { "success" };
     let cluster_state = match &viewer.cluster.about {
         _ if is_down => Some("Not answering".to_owned()),

@@ -1,6 +1,5 @@
 //! The signed-in user, their permissions, and the cluster.
 
-use super::problem::ElasticsearchFault;
 use serde::{Deserialize, Serialize};
 
 /// The signed-in user.
@@ -24,8 +23,8 @@ pub struct Cluster {
     pub embedded: bool,
     /// `None` if the user may not see name and version.
     pub about: Option<ClusterAbout>,
-    /// Reason why Elasticsearch does not answer. While it is set, `Viewer::access` grants nothing.
-    pub fault: Option<ElasticsearchFault>,
+    /// True if it does not answer. Then `Viewer::access` grants nothing.
+    pub is_down: bool,
 }
 
 /// Response to `GET /`.
@@ -75,8 +74,8 @@ impl Permit {
     }
 }
 
-/// Scope of the keys that a user may see or revoke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Keys on which the user may act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum KeyScope {
     /// Keys of every owner.
     All,

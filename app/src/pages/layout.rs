@@ -4,7 +4,7 @@ use crate::{
     api::{PageResource, page_resource, sessions::read_viewer},
     components::navigation::{Sidenav, SignOutButton, TopbarEnd, TopbarStart},
     model::{
-        problem::{Problem, ProblemKind},
+        problem::{ElasticsearchFault, Problem, ProblemKind},
         viewer::Viewer,
     },
     urls,
@@ -64,7 +64,7 @@ pub fn SettingsLayout() -> impl IntoView {
 
 /// Returns true if Elasticsearch did not answer the query for the user's permissions.
 pub fn is_elasticsearch_down(viewer: &Option<Result<Viewer, Problem>>) -> bool {
-    matches!(viewer, Some(Ok(viewer)) if viewer.cluster.fault.is_some())
+    matches!(viewer, Some(Ok(viewer)) if viewer.cluster.is_down)
 }
 
 /// Returns the user with known permissions, or Elasticsearch's fault.
@@ -72,10 +72,10 @@ pub async fn viewer_with_access(
     viewer: PageResource<Result<Viewer, Problem>>,
 ) -> Result<Viewer, Problem> {
     let viewer = viewer.await?;
-    match viewer.cluster.fault {
-        Some(fault) => Err(ProblemKind::from(fault).into()),
-        None => Ok(viewer),
+    if viewer.cluster.is_down {
+        return Err(ProblemKind::from(ElasticsearchFault::Unreachable).into());
     }
+    Ok(viewer)
 }
 
 /// Returns true if the address is that of a dialog.

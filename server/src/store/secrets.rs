@@ -20,9 +20,9 @@ pub enum Acknowledged {
     /// It is written down, now or before.
     Delivered,
     /// The key is not made yet, or never was.
-    NotYet,
+    NotCreated,
     /// This person has begun no such operation.
-    NoSuch,
+    Unknown,
 }
 
 /// What is remembered of a key's creation.
@@ -79,9 +79,9 @@ impl Store {
         .fetch_optional(&mut *write)
         .await?;
         Ok(match row {
-            None => Acknowledged::NoSuch,
+            None => Acknowledged::Unknown,
             Some(row) if state(&row)? == OperationState::Delivered => Acknowledged::Delivered,
-            Some(_) => Acknowledged::NotYet,
+            Some(_) => Acknowledged::NotCreated,
         })
     }
 

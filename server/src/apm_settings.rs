@@ -1,7 +1,7 @@
-//! The settings, and what they are judged by.
+//! Settings of the APM integration.
 
-use crate::{agent_keys, context::RequestContext, error::Error};
-use app::model::apm_settings::{ApmIntegration, KeysInUse};
+use crate::{access::Permission, context::RequestContext, error::Error, keys};
+use app::model::apm_settings::{ApmIntegration, ApmSettings, KeysInUse};
 
 /// The settings are for everybody who is signed in; the number of keys for those who may list them.
 #[tracing::instrument(name = "apm.settings.read", skip_all)]
@@ -9,7 +9,7 @@ pub async fn read(ctx: &RequestContext) -> Result<ApmIntegration, Error> {
     let access = ctx.permissions().await?.access();
     let settings = ctx.state.store.read_apm_settings().await?;
     let active_keys = if access.list.is_granted() {
-        agent_keys::count_active(ctx).await?
+        keys::count_active(ctx).await?
     } else {
         KeysInUse::HIDDEN
     };
@@ -19,4 +19,16 @@ pub async fn read(ctx: &RequestContext) -> Result<ApmIntegration, Error> {
         elasticsearch_url: ctx.state.elasticsearch.first_address().to_owned(),
         embedded: ctx.state.elasticsearch.is_embedded(),
     })
+}
+
+/// Saves the settings, and writes down who did.
+#[tracing::instrument(name = "apm.settings.save", skip_all)]
+pub async fn save(ctx: &RequestContext, settings: ApmSettings) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::SaveApmSettings).await?;
+    let stamp = ctx.stamp();
+    ctx.state
+        .store
+        .save_apm_settings(&grant, &settings, &stamp)
+        .await?;
+    Ok(())
 }

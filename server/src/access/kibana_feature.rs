@@ -34,14 +34,14 @@ const SPACES_MAX: usize = 100;
 
 /// Whether Kibana's gate counts, and for which space.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct KibanaFeatureCheck {
     /// `space:default`, or `*` for any.
     resource: String,
     /// Whether Kibana's privileges count here as well.
     counts: bool,
 }
 
-impl Gate {
+impl KibanaFeatureCheck {
     /// The gate, as the settings want it.
     pub fn new(access: &config::Access) -> Self {
         Self {

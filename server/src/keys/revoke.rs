@@ -1,9 +1,8 @@
-//! Revoking keys that somebody may revoke: one operation for each, one question to Elasticsearch for all, and for each
-//! what is certain about it.
+//! Revokes agent keys: one operation for each, one call of Elasticsearch for all.
 
-use super::query;
+use super::{es_query, get};
 use crate::{
-    access::Grant,
+    access::{Grant, Permission},
     audit::{Action, Target},
     context::RequestContext,
     elasticsearch::{
@@ -15,21 +14,53 @@ use crate::{
     store::OperationState,
 };
 use app::model::{
-    agent_key::{AgentKey, KeyId, KeySource},
+    agent_key::{AgentKey, KeyId, KeySource, KeyStatus, RevokedAgentKey},
     problem::ElasticsearchFault,
     viewer::KeyScope,
 };
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 
-/// Why keys are revoked.
+/// Revokes a key. Revoking a revoked key succeeds: the caller wanted that state.
+///
+/// A key that is no agent key, that the user may not see, or that is outside their scope, is answered as not found.
+#[tracing::instrument(name = "agent_keys.key.revoke", skip_all)]
+pub async fn revoke(
+    ctx: &RequestContext,
+    id: KeyId,
+    reason: Reason,
+) -> Result<RevokedAgentKey, Error> {
+    let grant = ctx.grant(Permission::RevokeAgentKey).await?;
+    let key = get::find(ctx, &id).await?;
+    if matches!(key.status, KeyStatus::Revoked { .. }) {
+        return Ok(revoked(key, RevokeResult::AlreadyRevoked));
+    }
+    if !key.revocable {
+        return Err(Error::NotFound);
+    }
+    let keys = [key];
+    let mut results = revoke_and_record(ctx, grant, &keys, reason).await?;
+    let result = results.pop().unwrap_or(Err(Error::TaskEnded))?;
+    let [key] = keys;
+    Ok(revoked(key, result))
+}
+
+fn revoked(key: AgentKey, result: RevokeResult) -> RevokedAgentKey {
+    RevokedAgentKey {
+        id: key.id,
+        name: key.name,
+        already: result == RevokeResult::AlreadyRevoked,
+    }
+}
+
+/// Reason of a revocation, as it stands in the audit event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Somebody wants this one gone.
+    /// A user chose this key.
     Asked,
-    /// Somebody wants all of these gone.
+    /// A user chose several keys at once.
     Bulk,
-    /// Nobody can have its secret.
+    /// The secret was never delivered.
     NeverDelivered,
 }
 
@@ -43,15 +74,14 @@ impl Reason {
     }
 }
 
-/// A key that is revoked.
+/// Result for one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gone {
-    /// By this very question.
-    Now,
-    /// By this very question, and Elasticsearch could not remove it from the cache of every node.
-    NowInCache,
-    /// By somebody else, shortly before.
-    Before,
+pub(super) enum RevokeResult {
+    Revoked,
+    /// Revoked, and Elasticsearch could not remove the key from the cache of every node.
+    RevokedInCache,
+    /// Revoked before, by another request.
+    AlreadyRevoked,
 }
 
 /// Revokes these keys, and returns the result of each in their order.
@@ -60,7 +90,7 @@ pub(super) async fn revoke_and_record(
     grant: Grant,
     keys: &[AgentKey],
     reason: Reason,
-) -> Result<Vec<Result<Gone, Error>>, Error> {
+) -> Result<Vec<Result<RevokeResult, Error>>, Error> {
     let reach = ctx.permissions().await?.access().revoke_scope;
     let target = |key: &AgentKey| Target {
         id: Some(key.id.as_str().to_owned()),
@@ -72,11 +102,12 @@ pub(super) async fn revoke_and_record(
     let ids: Vec<KeyId> = keys.iter().map(|key| key.id.clone()).collect();
     let connection = ctx.elasticsearch()?.clone();
     let call = async move || {
-        let changed = |gone| Changed {
-            state: (gone == Gone::NowInCache).then_some(OperationState::RevokedInCache),
+        let changed = |result| Changed {
+            state: (result == RevokeResult::RevokedInCache)
+                .then_some(OperationState::RevokedInCache),
             ..Changed::new(
-                gone,
-                json!({ "already": gone == Gone::Before, "reason": reason.word() }),
+                result,
+                json!({ "already": result == RevokeResult::AlreadyRevoked, "reason": reason.word() }),
             )
         };
         let results = call(&connection, &ids, reach).await;
@@ -99,7 +130,11 @@ pub(super) async fn revoke_and_record(
     results
 }
 
-async fn call(connection: &Connection, ids: &[KeyId], reach: KeyScope) -> Vec<Result<Gone, Error>> {
+async fn call(
+    connection: &Connection,
+    ids: &[KeyId],
+    reach: KeyScope,
+) -> Vec<Result<RevokeResult, Error>> {
     let refs: Vec<&KeyId> = ids.iter().collect();
     let only_own = reach == KeyScope::Own;
     let answer = connection.invalidate_api_keys(&refs, only_own).await;
@@ -123,9 +158,11 @@ async fn call(connection: &Connection, ids: &[KeyId], reach: KeyScope) -> Vec<Re
     let before: HashSet<&str> = texts(&answer.previously_invalidated_api_keys);
     let listed = |id: &KeyId| {
         if now.contains(id.as_str()) {
-            Some(Gone::Now)
+            Some(RevokeResult::Revoked)
         } else {
-            before.contains(id.as_str()).then_some(Gone::Before)
+            before
+                .contains(id.as_str())
+                .then_some(RevokeResult::AlreadyRevoked)
         }
     };
     // Elasticsearch passes over keys that are revoked already, over those it does not find, and in its errors it does
@@ -135,25 +172,28 @@ async fn call(connection: &Connection, ids: &[KeyId], reach: KeyScope) -> Vec<Re
         .filter(|id| listed(id).is_none())
         .cloned()
         .collect();
-    let seen = look(connection, &unlisted).await;
-    let fates: Vec<_> = ids
+    let seen = fetch_status(connection, &unlisted).await;
+    let results: Vec<_> = ids
         .iter()
         .map(|id| match (listed(id), &seen) {
-            (Some(gone), _) => Ok(gone),
+            (Some(revoked), _) => Ok(revoked),
             (None, Ok(seen)) => match seen.get(id.as_str()) {
-                Some(KeyState::Revoked(_)) => Ok(Gone::Before),
+                Some(KeyState::Revoked(_)) => Ok(RevokeResult::AlreadyRevoked),
                 Some(KeyState::Active) => Err(Error::StillActive),
                 None => Err(Error::NotFound),
             },
             (None, Err(error)) => Err(Error::Unconfirmed(error.clone())),
         })
         .collect();
-    report_contradictions(ids, &answer, &fates);
-    fates
+    report_contradictions(ids, &answer, &results);
+    results
 }
 
-async fn revoked_in_cache(connection: &Connection, ids: &[KeyId]) -> Vec<Result<Gone, Error>> {
-    match look(connection, ids).await {
+async fn revoked_in_cache(
+    connection: &Connection,
+    ids: &[KeyId],
+) -> Vec<Result<RevokeResult, Error>> {
+    match fetch_status(connection, ids).await {
         Ok(seen) => {
             // Keys that one question revokes are revoked at one moment. Those of an earlier one were before it.
             let moment = |state: &KeyState| match state {
@@ -163,8 +203,10 @@ async fn revoked_in_cache(connection: &Connection, ids: &[KeyId]) -> Vec<Result<
             let last = seen.values().filter_map(moment).max();
             ids.iter()
                 .map(|id| match seen.get(id.as_str()) {
-                    Some(KeyState::Revoked(at)) if at.is_some() && *at < last => Ok(Gone::Before),
-                    Some(KeyState::Revoked(_)) => Ok(Gone::NowInCache),
+                    Some(KeyState::Revoked(at)) if at.is_some() && *at < last => {
+                        Ok(RevokeResult::AlreadyRevoked)
+                    }
+                    Some(KeyState::Revoked(_)) => Ok(RevokeResult::RevokedInCache),
                     Some(KeyState::Active) => Err(Error::StillActive),
                     None => Err(Error::NotFound),
                 })
@@ -174,7 +216,7 @@ async fn revoked_in_cache(connection: &Connection, ids: &[KeyId]) -> Vec<Result<
     }
 }
 
-fn every(ids: &[KeyId], failure: impl Fn() -> Error) -> Vec<Result<Gone, Error>> {
+fn every(ids: &[KeyId], failure: impl Fn() -> Error) -> Vec<Result<RevokeResult, Error>> {
     ids.iter().map(|_| Err(failure())).collect()
 }
 
@@ -190,14 +232,14 @@ enum KeyState {
 }
 
 /// Whether each of these keys is revoked, as far as it is found.
-async fn look(
+async fn fetch_status(
     connection: &Connection,
     ids: &[KeyId],
 ) -> Result<HashMap<String, KeyState>, crate::elasticsearch::Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let query = query::by_ids(ids);
+    let query = es_query::by_ids(ids);
     let found = connection.query_api_keys(&query).await?;
     let state = |key: StoredKey| {
         let state = if key.invalidated {
@@ -212,7 +254,11 @@ async fn look(
 
 /// Writes into the log what does not fit together in Elasticsearch's answer. Nobody is told more than is certain, but
 /// somebody should know.
-fn report_contradictions(ids: &[KeyId], answer: &Invalidated, fates: &[Result<Gone, Error>]) {
+fn report_contradictions(
+    ids: &[KeyId],
+    answer: &Invalidated,
+    results: &[Result<RevokeResult, Error>],
+) {
     let asked: HashSet<&str> = ids.iter().map(KeyId::as_str).collect();
     let never_asked = answer
         .invalidated_api_keys
@@ -221,7 +267,7 @@ fn report_contradictions(ids: &[KeyId], answer: &Invalidated, fates: &[Result<Go
         .filter(|id| !asked.contains(id.as_str()))
         .count();
     let count = |is: fn(&Error) -> bool| {
-        let failures = fates.iter().filter_map(|fate| fate.as_ref().err());
+        let failures = results.iter().filter_map(|result| result.as_ref().err());
         failures.filter(|failure| is(failure)).count()
     };
     let still_active = count(|failure| matches!(failure, Error::StillActive));

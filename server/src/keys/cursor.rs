@@ -1,6 +1,6 @@
 //! A row's place in the list, as opaque text that travels in the address.
 
-use super::query::sort_fields;
+use super::es_query::sort_fields;
 use crate::error::Error;
 use app::model::key_list::{Cursor, SortField};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};

@@ -1,17 +1,16 @@
-//! One agent key.
+//! Returns agent keys by their ids: one with its details, or several before they are revoked together.
 
 use super::{
-    delivery,
-    ownership::Ownership,
-    query,
-    read::{agent_key, is_agent_key},
+    delivery, es_query,
+    from_es::{Ownership, agent_key, is_agent_key},
 };
 use crate::{access::Permission, context::RequestContext, error::Error};
 use app::model::{
     agent_key::{AgentKey, FoundAgentKey, KeyId, KeyStatus},
-    revocation::CACHED_MS_MAX,
+    revocation::{CACHED_MS_MAX, FoundAgentKeys, KeySelection, is_many},
 };
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// Returns the key of this id with its role descriptors.
 #[tracing::instrument(name = "agent_keys.key.look_at", skip_all)]
@@ -46,7 +45,7 @@ async fn find_stored(ctx: &RequestContext, id: &KeyId) -> Result<(AgentKey, Opti
     let access = ctx.permissions().await?.access();
     let mut found = ctx
         .elasticsearch()?
-        .query_api_keys(&query::by_id(id))
+        .query_api_keys(&es_query::by_id(id))
         .await?;
     let stored = found.api_keys.pop();
     let stored = stored.filter(|key| key.id == id.as_str() && is_agent_key(key));
@@ -57,4 +56,50 @@ async fn find_stored(ctx: &RequestContext, id: &KeyId) -> Result<(AgentKey, Opti
     let mut key = agent_key(stored, &ownership, access, now)?;
     delivery::recall(ctx, std::slice::from_mut(&mut key), now).await?;
     Ok((key, descriptors))
+}
+
+/// The chosen keys, as far as they are agent keys that this ctx may see.
+#[tracing::instrument(name = "agent_keys.keys.find", skip_all)]
+pub async fn get_selection(
+    ctx: &RequestContext,
+    chosen: KeySelection,
+) -> Result<FoundAgentKeys, Error> {
+    let (mut keys, mut missing) = (Vec::new(), Vec::new());
+    for (id, key) in get_many(ctx, &chosen).await? {
+        match key {
+            Some(key) => keys.push(key),
+            None => missing.push(id),
+        }
+    }
+    let revocable = keys.iter().filter(|key| key.revocable).count();
+    Ok(FoundAgentKeys {
+        password_needed: is_many(revocable) && ctx.require_recent_password().is_err(),
+        keys,
+        missing,
+        read_at: ctx.state.clock.now(),
+    })
+}
+
+/// Each chosen id with its key, in their order.
+pub(super) async fn get_many(
+    ctx: &RequestContext,
+    chosen: &KeySelection,
+) -> Result<Vec<(KeyId, Option<AgentKey>)>, Error> {
+    ctx.grant(Permission::ListAgentKeys).await?;
+    let access = ctx.permissions().await?.access();
+    let now = ctx.state.clock.now();
+    let query = es_query::by_ids(chosen.ids());
+    let found = ctx.elasticsearch()?.query_api_keys(&query).await?;
+    let ownership = Ownership::of(ctx, access, &found.api_keys).await?;
+    let keys = found.api_keys.into_iter().filter(is_agent_key);
+    let mut keys = keys
+        .map(|stored| {
+            Ok((
+                stored.id.clone(),
+                agent_key(stored, &ownership, access, now)?,
+            ))
+        })
+        .collect::<Result<HashMap<_, _>, Error>>()?;
+    let with_key = |id: &KeyId| (id.clone(), keys.remove(id.as_str()));
+    Ok(chosen.ids().iter().map(with_key).collect())
 }

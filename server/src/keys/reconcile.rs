@@ -4,7 +4,10 @@
 //! A key carries its operation in its metadata, so it is found whatever was lost. A key that is found this way has a
 //! secret that nobody ever had: the secret leaves only after the key's creation is written down. It is revoked.
 
-use super::{query, revocation::Reason, revoke};
+use super::{
+    es_query,
+    revoke::{self, Reason},
+};
 use crate::{
     access::Permission,
     audit::{Action, Target},
@@ -18,7 +21,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// No operation that is still being carried out is older: the sum of its deadlines, and some more.
-const UNDER_WAY_MS_MAX: i64 = 30_000;
+const IN_FLIGHT_MS_MAX: i64 = 30_000;
 /// A search may be slow to show a new key; after a day it is certain that there is none.
 const SEARCH_MS_MAX: i64 = DAY_MS;
 /// How many operations are looked into at once, with one search.
@@ -41,7 +44,7 @@ pub async fn reconcile(ctx: &RequestContext) {
 }
 
 async fn try_reconcile(ctx: &RequestContext) -> Result<(), Error> {
-    let before = ctx.state.clock.now().plus_ms(-UNDER_WAY_MS_MAX);
+    let before = ctx.state.clock.now().plus_ms(-IN_FLIGHT_MS_MAX);
     let reach = ctx.permissions().await?.access().list_scope;
     let owner = (reach == KeyScope::Own).then_some(&ctx.session()?.identity);
     let open = ctx
@@ -49,7 +52,7 @@ async fn try_reconcile(ctx: &RequestContext) -> Result<(), Error> {
         .store
         .open_operations(owner, before, OPERATIONS_MAX)
         .await?;
-    look_into(ctx, &open).await?;
+    reconcile_operations(ctx, &open).await?;
     Ok(())
 }
 
@@ -58,7 +61,7 @@ pub(super) async fn follow_up(ctx: &RequestContext, operation: OpenOperation) {
     let operation = [operation];
     for pause in FOLLOW_UPS {
         tokio::time::sleep(pause).await;
-        match look_into(ctx, &operation).await {
+        match reconcile_operations(ctx, &operation).await {
             Ok(0) => {}
             Ok(_) => return,
             Err(failure) => {
@@ -71,14 +74,17 @@ pub(super) async fn follow_up(ctx: &RequestContext, operation: OpenOperation) {
 
 /// Looks into operations with one search for the keys that were to be made, and one for those that were to be
 /// revoked. How many have found their end.
-async fn look_into(ctx: &RequestContext, open: &[OpenOperation]) -> Result<usize, Error> {
+async fn reconcile_operations(
+    ctx: &RequestContext,
+    open: &[OpenOperation],
+) -> Result<usize, Error> {
     let (creations, revocations): (Vec<_>, Vec<_>) = open
         .iter()
         .partition(|operation| operation.action == Action::AgentKeyCreate);
     let mut ended = 0;
     if !creations.is_empty() {
         let ids = creations.iter().map(|operation| operation.id.as_str());
-        let keys = search(ctx, query::by_operations(ids.collect())).await?;
+        let keys = search(ctx, es_query::by_operations(ids.collect())).await?;
         for operation in creations {
             let made = keys.iter().find(|key| is_made_by(key, operation));
             ended += usize::from(creation(ctx, operation, made).await?);
@@ -87,7 +93,7 @@ async fn look_into(ctx: &RequestContext, open: &[OpenOperation]) -> Result<usize
     if !revocations.is_empty() {
         let ids = revocations.iter().filter_map(|operation| key_id(operation));
         let ids: Vec<_> = ids.collect();
-        let keys = search(ctx, query::by_ids(&ids)).await?;
+        let keys = search(ctx, es_query::by_ids(&ids)).await?;
         for operation in revocations {
             let key = keys
                 .iter()
@@ -164,7 +170,7 @@ async fn revocation(
         }
         Some(key) if key.invalidated => (OperationState::Revoked, "found revoked afterwards"),
         // Elasticsearch may still be at it, and its search a moment behind.
-        Some(_) if operation.began_at.plus_ms(2 * UNDER_WAY_MS_MAX) > ctx.state.clock.now() => {
+        Some(_) if operation.began_at.plus_ms(2 * IN_FLIGHT_MS_MAX) > ctx.state.clock.now() => {
             return Ok(false);
         }
         Some(_) => (OperationState::Rejected, "the key still works"),

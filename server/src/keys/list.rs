@@ -2,9 +2,8 @@
 
 use super::{
     cursor, delivery, elsewhere,
-    ownership::Ownership,
-    query::{self, Ends, LabelSearch, Slice},
-    read::{agent_key, summary},
+    es_query::{self, Ends, LabelSearch, Slice},
+    from_es::{Ownership, agent_key, summary},
     reconcile::reconcile,
 };
 use crate::{
@@ -174,10 +173,10 @@ async fn read_slice(
         now,
     } = *asked;
     let connection = ctx.elasticsearch()?;
-    let anywhere = query::page(list, LabelSearch::Anywhere, slice, now, elsewhere);
+    let anywhere = es_query::page(list, LabelSearch::Anywhere, slice, now, elsewhere);
     match connection.query_api_keys(&anywhere).await {
         Err(elasticsearch::Error::Invalid { .. }) if !list.search.trim().is_empty() => {
-            let at_start = query::page(list, LabelSearch::AtStart, slice, now, elsewhere);
+            let at_start = es_query::page(list, LabelSearch::AtStart, slice, now, elsewhere);
             Ok(connection.query_api_keys(&at_start).await?)
         }
         found => Ok(found?),
@@ -198,7 +197,7 @@ async fn count(ctx: &RequestContext, now: Timestamp) -> Result<KeySummary, Error
 async fn count_marked(ctx: &RequestContext, now: Timestamp) -> Result<KeySummary, Error> {
     let connection = ctx.elasticsearch()?;
     if !connection.lacks(Capability::Aggregations) {
-        match connection.query_api_keys(&query::summary(now)).await {
+        match connection.query_api_keys(&es_query::summary(now)).await {
             Ok(counted) => return Ok(summary(&counted)),
             Err(error) if connection.lacks_by(&error, Capability::Aggregations) => {}
             Err(error) => return Err(error.into()),
@@ -206,7 +205,7 @@ async fn count_marked(ctx: &RequestContext, now: Timestamp) -> Result<KeySummary
     }
     let count = async |status| {
         let found = connection
-            .query_api_keys(&query::count(status, now))
+            .query_api_keys(&es_query::count(status, now))
             .await?;
         Ok::<_, Error>(found.total)
     };

@@ -1,13 +1,14 @@
-//! Whether the secrets of keys reached anybody, from what the ledger remembers.
+//! Delivery of a new key's secret, as far as the ledger knows it.
 
 use crate::{
     access::{Grant, Permission},
     context::RequestContext,
     error::Error,
-    store::OperationState,
+    store::{Acknowledged, OperationState},
 };
 use app::model::{
     agent_key::{AgentKey, Delivery, KeyId},
+    new_agent_key::OperationId,
     timestamp::Timestamp,
 };
 use std::collections::HashMap;
@@ -70,6 +71,22 @@ async fn note_drift(ctx: &RequestContext, grant: &Grant, keys: &[KeyId]) {
     if let Err(error) = noted.await {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(error, "a contradiction could not be noted");
+    }
+}
+
+/// Writes it down. Saying it twice changes nothing.
+#[tracing::instrument(name = "agent_keys.secret.acknowledge", skip_all)]
+pub async fn confirm_displayed(ctx: &RequestContext, operation: OperationId) -> Result<(), Error> {
+    let grant = ctx.grant(Permission::CreateAgentKey).await?;
+    let stamp = ctx.stamp();
+    let acknowledged = ctx
+        .state
+        .store
+        .acknowledge_secret(&grant, operation.as_str(), &stamp);
+    match acknowledged.await? {
+        Acknowledged::Delivered => Ok(()),
+        Acknowledged::NotCreated => Err(Error::ChangedMeanwhile),
+        Acknowledged::Unknown => Err(Error::NotFound),
     }
 }
 

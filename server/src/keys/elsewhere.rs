@@ -5,75 +5,39 @@
 //! are compared here. A key without any descriptors is left out: it has the privileges of its owner, and every
 //! unrestricted key of an administrator would be taken for an agent's.
 
-use super::{query, read};
-use crate::{context::RequestContext, error::Error};
-use app::model::{
-    agent_key::KeyId, apm_settings::MadeElsewhere, timestamp::Timestamp, viewer::KeyScope,
+use super::{es_query, from_es};
+use crate::{
+    context::RequestContext,
+    error::Error,
+    made_elsewhere::{CacheKey, FoundKeys},
 };
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use app::model::{agent_key::KeyId, apm_settings::MadeElsewhere, timestamp::Timestamp};
 
 /// The most unmarked keys that are read: the newest.
 const KEYS_MAX: usize = 10_000;
 /// How many are read at once.
 const PAGE: usize = 1_000;
 /// For so long the keys of a person are not looked for again.
-const KEPT_MS_MAX: i64 = 30_000;
-/// The most people whose keys are kept.
-const PEOPLE_MAX: usize = 1_000;
-
-/// The keys that were found for one person.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) ids: Arc<[KeyId]>,
-    /// The end of each key that is not revoked.
-    ends: Arc<[Option<Timestamp>]>,
-    all_read: bool,
-    /// Elasticsearch before 8.5 does not return role descriptors.
-    told: bool,
-    read_at: Timestamp,
-}
-
-/// What was found, by realm, user name and reach.
-#[derive(Debug, Default)]
-pub struct Cache(Mutex<HashMap<(String, String, bool), Found>>);
-
-impl Cache {
-    /// Forgets everything, because a key has changed.
-    pub fn clear(&self) {
-        self.with(HashMap::clear);
-    }
-
-    fn with<T>(&self, change: impl FnOnce(&mut HashMap<(String, String, bool), Found>) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
+const MAX_AGE_MS: i64 = 30_000;
 
 /// The keys that this person may see, newest first.
 #[tracing::instrument(name = "agent_keys.elsewhere.find", skip_all)]
-pub(super) async fn find(ctx: &RequestContext) -> Result<Found, Error> {
+pub(super) async fn find(ctx: &RequestContext) -> Result<FoundKeys, Error> {
     let now = ctx.state.clock.now();
     let reach = ctx.permissions().await?.access().list_scope;
     let viewer = &ctx.session()?.identity;
-    let name = (
-        viewer.realm.clone(),
-        viewer.username.clone(),
-        reach == KeyScope::All,
-    );
+    let user = CacheKey {
+        realm: viewer.realm.clone(),
+        username: viewer.username.clone(),
+        scope: reach,
+    };
     let cache = &ctx.state.made_elsewhere;
-    let known = cache.with(|known| known.get(&name).cloned());
-    if let Some(found) = known.filter(|found| found.read_at.plus_ms(KEPT_MS_MAX) > now) {
+    let known = cache.get(&user);
+    if let Some(found) = known.filter(|found| found.read_at.plus_ms(MAX_AGE_MS) > now) {
         return Ok(found);
     }
     let found = scan(ctx, now).await?;
-    cache.with(|known| {
-        if known.len() >= PEOPLE_MAX {
-            known.clear();
-        }
-        known.insert(name, found.clone());
-    });
+    cache.insert(user, found.clone());
     Ok(found)
 }
 
@@ -100,11 +64,11 @@ pub(super) async fn count(ctx: &RequestContext) -> Result<MadeElsewhere, Error> 
     })
 }
 
-async fn scan(ctx: &RequestContext, now: Timestamp) -> Result<Found, Error> {
+async fn scan(ctx: &RequestContext, now: Timestamp) -> Result<FoundKeys, Error> {
     let (mut ids, mut ends, mut told, mut read) = (Vec::new(), Vec::new(), true, 0);
     let mut after = None;
     let all_read = loop {
-        let body = query::unmarked(PAGE, after.as_deref());
+        let body = es_query::unmarked(PAGE, after.as_deref());
         let mut page = ctx.elasticsearch()?.query_api_keys(&body).await?;
         read += page.api_keys.len();
         let is_last = page.api_keys.len() < PAGE || read as u64 >= page.total;
@@ -114,7 +78,7 @@ async fn scan(ctx: &RequestContext, now: Timestamp) -> Result<Found, Error> {
             .map(|key| std::mem::take(&mut key.sort));
         for key in page.api_keys {
             told &= key.role_descriptors.is_some();
-            if !read::is_agent_key(&key) {
+            if !from_es::is_agent_key(&key) {
                 continue;
             }
             ids.extend(KeyId::parse(&key.id));
@@ -129,7 +93,7 @@ async fn scan(ctx: &RequestContext, now: Timestamp) -> Result<Found, Error> {
             break false;
         }
     };
-    Ok(Found {
+    Ok(FoundKeys {
         ids: ids.into(),
         ends: ends.into(),
         all_read,

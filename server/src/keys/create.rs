@@ -1,6 +1,6 @@
 //! Creates an agent key.
 
-use super::reconcile;
+use super::{count_active, reconcile};
 use crate::{
     access::{APM, Grant, Permission},
     audit::{Action, Target},
@@ -10,6 +10,7 @@ use crate::{
     ledger::{self, Changed, Plan, RunError},
     store::{Intent, OpenOperation, OperationOwner},
 };
+use app::backend::AgentKeyPreparation;
 use app::model::{
     agent_key::{CreatedAgentKey, KeyId},
     new_agent_key::NewAgentKey,
@@ -19,6 +20,23 @@ use app::model::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+/// A fresh operation, and the figures that the form warns by.
+#[tracing::instrument(name = "agent_keys.form.prepare", skip_all)]
+pub async fn prepare(ctx: &RequestContext) -> Result<AgentKeyPreparation, Error> {
+    ctx.grant(Permission::CreateAgentKey).await?;
+    let now = ctx.state.clock.now();
+    let (active_keys, settings) = tokio::try_join!(count_active(ctx), async {
+        Ok(ctx.state.store.read_apm_settings().await?)
+    })?;
+    Ok(AgentKeyPreparation {
+        operation: ctx.state.random.identifier(&ctx.state.clock)?,
+        now,
+        active_keys,
+        limit: settings.api_key_limit,
+        authorization_enabled: settings.api_key_enabled,
+    })
+}
 
 /// Creates a key and returns its secret, once.
 ///

@@ -1,8 +1,8 @@
-//! Revoking many agent keys at once.
+//! Revokes many agent keys at once.
 
 use super::{
-    find_many::look_up,
-    revocation::{self, Gone, Reason},
+    get::get_many,
+    revoke::{Reason, RevokeResult, revoke_and_record},
 };
 use crate::{access::Permission, context::RequestContext, error::Error};
 use app::model::{
@@ -25,7 +25,7 @@ pub async fn revoke_many(
         ctx.require_recent_password()?;
     }
     let (mut told, mut to_revoke) = (Vec::new(), Vec::new());
-    for (id, key) in look_up(ctx, &chosen).await? {
+    for (id, key) in get_many(ctx, &chosen).await? {
         match key {
             Some(key) if matches!(key.status, KeyStatus::Revoked { .. }) => {
                 told.push(ended(key, RevocationEnding::Already));
@@ -35,15 +35,15 @@ pub async fn revoke_many(
         }
     }
     if !to_revoke.is_empty() {
-        let fates = revocation::revoke_and_record(ctx, grant, &to_revoke, Reason::Bulk).await?;
-        for (key, fate) in to_revoke.into_iter().zip(fates) {
-            told.push(match fate {
-                Ok(Gone::Now) => ended(key, RevocationEnding::Revoked),
+        let results = revoke_and_record(ctx, grant, &to_revoke, Reason::Bulk).await?;
+        for (key, result) in to_revoke.into_iter().zip(results) {
+            told.push(match result {
+                Ok(RevokeResult::Revoked) => ended(key, RevocationEnding::Revoked),
                 // In the second case Elasticsearch said so, and could not be asked again.
-                Ok(Gone::NowInCache) | Err(Error::CacheNotCleared(_)) => {
+                Ok(RevokeResult::RevokedInCache) | Err(Error::CacheNotCleared(_)) => {
                     ended(key, RevocationEnding::RevokedInCache)
                 }
-                Ok(Gone::Before) => ended(key, RevocationEnding::Already),
+                Ok(RevokeResult::AlreadyRevoked) => ended(key, RevocationEnding::Already),
                 Err(Error::StillActive) => ended(key, RevocationEnding::StillActive),
                 Err(Error::Unconfirmed(_)) => ended(key, RevocationEnding::Unconfirmed),
                 Err(Error::NotFound) => unknown(key.id),

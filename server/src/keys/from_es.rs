@@ -1,12 +1,13 @@
-//! From Elasticsearch's key to ours.
+//! Converts Elasticsearch's keys to ours, and decides which of them are the user's own.
 
-use super::ownership::Ownership;
 use crate::{
-    access::APM,
+    access::{APM, Identity},
+    context::RequestContext,
     elasticsearch::{
-        Error,
+        self,
         keys::{FoundKeys, StoredKey},
     },
+    error::Error,
 };
 use app::model::{
     agent_key::{AgentKey, Delivery, KeyId, KeyRights, KeySource, KeyStatus, Labels},
@@ -23,8 +24,8 @@ pub(super) fn agent_key(
     ownership: &Ownership<'_>,
     access: &Access,
     now: Timestamp,
-) -> Result<AgentKey, Error> {
-    let id = KeyId::parse(&stored.id).ok_or(Error::BadAnswer("key id"))?;
+) -> Result<AgentKey, elasticsearch::Error> {
+    let id = KeyId::parse(&stored.id).ok_or(elasticsearch::Error::BadAnswer("key id"))?;
     let owner = stored.username.unwrap_or_default();
     let realm = stored.realm.unwrap_or_default();
     let expiration = stored.expiration.map(Timestamp);
@@ -173,7 +174,7 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
 }
 
-/// The figures, from the answer to [`query::summary`](super::query::summary).
+/// The figures, from the answer to [`es_query::summary`](super::es_query::summary).
 pub(super) fn summary(counted: &FoundKeys) -> KeySummary {
     let aggregations = &counted.aggregations;
     let status = |name: &str| {
@@ -209,6 +210,74 @@ pub(crate) fn facet(aggregations: &BTreeMap<String, Value>, name: &str) -> Vec<F
             })
         })
         .collect()
+}
+
+/// Decides which keys are the user's own.
+///
+/// An identity is a realm and a user name. Realms of one security domain (Elasticsearch 8.2 and later) share their
+/// users, so a key that the user made after signing in through another realm of the domain is theirs too. Elasticsearch
+/// returns only the domain's name, not its realms, so it is called for one key of each realm in question.
+pub(super) struct Ownership<'a> {
+    viewer: &'a Identity,
+    /// Everything this person sees is theirs.
+    sees_own_only: bool,
+    /// Other realms in which this user name is the same person.
+    realms: Vec<String>,
+}
+
+impl<'a> Ownership<'a> {
+    /// For these keys. Elasticsearch is asked only where the answer decides whether a key may be revoked: for those who
+    /// see everybody's keys and revoke their own, and only about keys of their user name in another realm. A realm that it
+    /// cannot be asked about is not theirs, except in an outage.
+    pub(super) async fn of(
+        ctx: &'a RequestContext,
+        access: &Access,
+        keys: &[StoredKey],
+    ) -> Result<Self, Error> {
+        let viewer = &ctx.session()?.identity;
+        let mut ownership = Self {
+            viewer,
+            sees_own_only: access.list_scope == KeyScope::Own,
+            realms: Vec::new(),
+        };
+        if ownership.sees_own_only || access.revoke_scope == KeyScope::All {
+            return Ok(ownership);
+        }
+        let mut one_of_each = BTreeMap::new();
+        for key in keys {
+            if let (Some(realm), Some(id)) = (&key.realm, KeyId::parse(&key.id))
+                && key.username.as_deref() == Some(&viewer.username)
+                && *realm != viewer.realm
+            {
+                one_of_each.entry(realm).or_insert(id);
+            }
+        }
+        for (realm, id) in one_of_each {
+            match ctx.elasticsearch()?.owns_api_key(&id).await {
+                Ok(true) => ownership.realms.push(realm.clone()),
+                Ok(false) => {}
+                Err(error) => {
+                    let failure = Error::from(error);
+                    if failure.is_outage() {
+                        return Err(failure);
+                    }
+                    let error: &dyn std::error::Error = &failure;
+                    tracing::warn!(
+                        error,
+                        realm,
+                        "whether keys of another realm are this person's own could not be asked"
+                    );
+                }
+            }
+        }
+        Ok(ownership)
+    }
+
+    /// Returns true if the key is this person's own.
+    pub(super) fn covers(&self, username: &str, realm: &str) -> bool {
+        let is_own_realm = realm == self.viewer.realm || self.realms.iter().any(|own| own == realm);
+        self.sees_own_only || (username == self.viewer.username && is_own_realm)
+    }
 }
 
 #[cfg(test)]
