@@ -58,7 +58,7 @@ const CLUSTER_BEFORE_8_5: &[&str] = &[MANAGE_SECURITY, MANAGE_API_KEY, MANAGE_OW
 const EVENT_WRITE: &str = "event:write";
 const CONFIG_AGENT_READ: &str = "config_agent:read";
 
-/// A person, as Elasticsearch knows them. Made only by [`identify`] and by unsealing what it once answered.
+/// A user as Elasticsearch identifies them. Made only by [`identify`] and by unsealing an earlier answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The user name.
@@ -69,7 +69,7 @@ pub struct Identity {
     pub full_name: Option<String>,
 }
 
-/// Proof that Elasticsearch has just accepted this person's password. A session begins with one.
+/// Proof that Elasticsearch has just accepted the user's password. A session begins with one.
 #[derive(Debug)]
 pub struct VerifiedPassword(Identity);
 
@@ -79,7 +79,7 @@ impl VerifiedPassword {
         &self.0
     }
 
-    /// Whether it is this person, by name and realm.
+    /// Returns true if it is this user, by name and realm.
     pub fn is_of(&self, identity: &Identity) -> bool {
         self.0.username == identity.username && self.0.realm == identity.realm
     }
@@ -132,14 +132,14 @@ pub enum Permission {
     ReadAudit,
 }
 
-/// A person, and what Elasticsearch answered about them for this request. Cheap to clone.
+/// The user's permissions, as Elasticsearch answered for this request. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Permissions {
     identity: Arc<Identity>,
     access: Arc<Access>,
 }
 
-/// A permission that somebody has. Only this module makes one.
+/// Proof that the user has a permission. Only this module makes one.
 #[derive(Clone, Debug)]
 pub struct Grant {
     identity: Arc<Identity>,
@@ -159,7 +159,7 @@ impl Grant {
 }
 
 impl Permissions {
-    /// Asks Elasticsearch what this person may do: one request for everything.
+    /// Requests all permissions from Elasticsearch with one call.
     pub async fn request(
         connection: &Connection,
         identity: Identity,

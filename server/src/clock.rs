@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Where the time comes from. Cheap to clone; clones of a manual clock move together.
+/// Source of the time. Cheap to clone; clones of a manual clock move together.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// The machine's own clock.

@@ -12,7 +12,7 @@ use app::model::{
 /// A refusal or a fault. [`problem_kind`] decides what the browser learns of it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody is signed in.
+    /// No user is signed in.
     #[error("nobody is signed in")]
     SignedOut,
     /// The session was ended, and not by its browser.
@@ -27,7 +27,7 @@ pub enum Error {
     /// The password was not entered recently enough for this.
     #[error("the password must be entered again")]
     ReauthRequired,
-    /// There is no such thing, or not for this person.
+    /// It does not exist, or the user may not see it.
     #[error("there is no such thing")]
     NotFound,
     /// Elasticsearch was asked to revoke a key, answered, and did not revoke it.
@@ -42,10 +42,10 @@ pub enum Error {
     /// A key was made, and its operation had been given up meanwhile: its secret must not be shown.
     #[error("the key was made after its operation had been given up")]
     GivenUp,
-    /// Somebody changed the thing meanwhile.
+    /// Another client changed it meanwhile.
     #[error("somebody changed it meanwhile")]
     ChangedMeanwhile,
-    /// A person may not do this to their own account.
+    /// Users may not do this to their own account.
     #[error("a person may not do this to their own account")]
     OwnAccount,
     /// Elasticsearch keeps this user for itself.
@@ -60,10 +60,10 @@ pub enum Error {
     /// A page's cursor that we did not make.
     #[error("the cursor is not one of ours")]
     BadCursor,
-    /// A change was sent, and nobody knows whether it was made.
+    /// A change was sent, and it is not known whether it was made.
     #[error("it is not known whether the change was made")]
     Unconfirmed(#[source] elasticsearch::Error),
-    /// The same change was sent before, and nobody knows whether it was made.
+    /// The same change was sent before, and it is not known whether it was made.
     #[error("it is still not known whether the change was made")]
     StillUnconfirmed,
     /// Elasticsearch answered that it had revoked the keys and could not clear its caches, and could not be asked

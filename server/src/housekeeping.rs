@@ -29,8 +29,8 @@ pub async fn keep(state: Arc<AppState>, service: Option<Credential>) {
     }
 }
 
-/// Takes up what an earlier process left open: with SQLite there is no other process, so nobody carries it out any
-/// more, and nobody knows how it ended.
+/// Marks operations that an earlier process left in flight as unknown. With SQLite there is no other process that could
+/// finish them.
 pub async fn recover(state: &AppState) -> Result<(), Error> {
     let open = state.store.abandon_operations(&stamp(state)?).await?;
     if open > 0 {
@@ -54,7 +54,7 @@ pub async fn tidy(state: &Arc<AppState>, service: Option<&Credential>) {
     }
 }
 
-/// Sessions that nobody can use any more hold a sealed password for no reason.
+/// Removes expired sessions, because each holds a sealed password.
 async fn expire_sessions(state: &AppState) -> Result<(), Error> {
     let stamp = stamp(state)?;
     let (touched, created) = (

@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use app::model::timestamp::Timestamp;
 use std::fmt;
 
-/// Where random bytes come from: the operating system's generator, or a test's own.
+/// Source of random bytes: the operating system's generator, or a test's own.
 #[derive(Clone, Copy)]
 pub struct Random {
     fill: fn(&mut [u8]) -> Result<(), getrandom::Error>,
@@ -30,7 +30,7 @@ impl Default for Random {
 }
 
 impl Random {
-    /// `N` bytes that nobody can predict.
+    /// `N` bytes that cannot be predicted.
     pub fn bytes<const N: usize>(&self) -> Result<[u8; N], RandomError> {
         let mut bytes = [0; N];
         (self.fill)(&mut bytes)?;

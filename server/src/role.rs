@@ -12,7 +12,7 @@ use app::model::role::{AGENT_KEY_ROLE, AgentKeyRole, DiffLine, DiffSide, RoleSta
 use serde_json::{Map, Value, json};
 use similar::{Change, ChangeTag, TextDiff};
 
-/// How the role stands, or that this person may not see it: the request is worth showing to them, too.
+/// Returns the state of the role. A user who may not see roles gets `RoleState::Unknown` with the request.
 #[tracing::instrument(name = "role.role.read", skip_all)]
 pub async fn read(ctx: &RequestContext) -> Result<AgentKeyRole, Error> {
     let resource = ctx.state.gate.resource();
@@ -76,7 +76,7 @@ pub async fn put(ctx: &RequestContext) -> Result<(), Error> {
     ledger::run_one(ctx, grant, Action::RoleUpdate, target, put).await
 }
 
-/// What the role grants, for people who use the Kibana space of this resource: `space:default`, or `*` for any.
+/// Descriptor of the role for the Kibana space of this resource: `space:default`, or `*` for any.
 fn required_role_descriptor(resource: &str) -> Value {
     json!({
         "cluster": ["manage_own_api_key"],
@@ -95,7 +95,7 @@ fn required_role_descriptor(resource: &str) -> Value {
     })
 }
 
-/// The whole request, for whoever may send it.
+/// The request that creates the role, for an administrator.
 pub(crate) fn request(resource: &str) -> String {
     let body = required_role_descriptor(resource);
     format!("PUT /_security/role/{AGENT_KEY_ROLE}\n{body:#}")

@@ -109,7 +109,7 @@ pub async fn create(ctx: &RequestContext, new: NewUser) -> Result<(), Error> {
     }
     let username = new.username.clone();
     let create = move |connection: Connection| async move {
-        // Somebody may have made one of this name while this change waited for its turn.
+        // Another request may have created the user while this one waited for the lock.
         let name = new.username.as_str();
         if connection.get_user(name).await?.is_some() {
             return Err(Error::UsernameTaken);
@@ -141,8 +141,7 @@ pub async fn create(ctx: &RequestContext, new: NewUser) -> Result<(), Error> {
 }
 
 /// Changes this one role and nothing else. Elasticsearch only knows how to replace a whole user, so everything is
-/// read when it is this change's turn, written back, and read again: if it is not what was written, somebody else
-/// wrote too.
+/// read under the lock, written back, and read again: if it is not what was written, another client wrote too.
 #[tracing::instrument(name = "users.user.assign_role", skip_all)]
 pub async fn assign_role(
     ctx: &RequestContext,
@@ -205,7 +204,7 @@ fn in_order(mut user: StoredUser) -> StoredUser {
     user
 }
 
-/// Enables or disables a user. Nobody disables themselves.
+/// Enables or disables a user. Users cannot disable themselves.
 #[tracing::instrument(name = "users.user.set_enabled", skip_all)]
 pub async fn set_enabled(
     ctx: &RequestContext,
@@ -257,7 +256,7 @@ pub async fn reset_password(
     change(ctx, grant, action, &username, set).await
 }
 
-/// Deletes a user. Their keys keep working: a key does not need its owner. Nobody deletes themselves.
+/// Deletes a user. Their keys keep working: a key does not need its owner. Users cannot delete themselves.
 #[tracing::instrument(name = "users.user.delete", skip_all)]
 pub async fn delete(ctx: &RequestContext, username: Username) -> Result<(), Error> {
     let grant = ctx.grant(Permission::ManageSecurity).await?;
@@ -288,7 +287,7 @@ async fn changeable(connection: &Connection, username: &Username) -> Result<Stor
     Ok(user)
 }
 
-/// Refuses what would lock a person out of their own account.
+/// Rejects a change that would lock the user out of their own account.
 fn not_own_account(ctx: &RequestContext, username: &Username) -> Result<(), Error> {
     if ctx.session()?.identity.username == username.as_str() {
         return Err(Error::OwnAccount);
@@ -300,7 +299,7 @@ fn not_own_account(ctx: &RequestContext, username: &Username) -> Result<(), Erro
 /// only replaces a whole one, so two changes at once would undo each other; and of two administrators who delete each
 /// other, the second must find out that they are none any more.
 ///
-/// This is the order within this process. Somebody who changes the user past it, in Kibana, is noticed when they do so
+/// The lock holds within this process. A change from outside, as in Kibana, is noticed when it is made
 /// after our write and before we have looked at it; between our last look and our write there is one request's time.
 async fn change<C, F>(
     ctx: &RequestContext,

@@ -1,4 +1,4 @@
-//! Kibana's own gate in front of its agent keys page, kept here.
+//! Kibana's feature privilege, which its own page for agent keys requires, and which is required here too.
 
 use crate::{
     config,
@@ -32,12 +32,12 @@ const ANY_SPACE: &str = "*";
 /// Spaces that are asked for at once.
 const SPACES_MAX: usize = 100;
 
-/// Whether Kibana's gate counts, and for which space.
+/// Checks Kibana's feature privilege for a space, where the settings require it.
 #[derive(Clone, Debug)]
 pub struct KibanaFeatureCheck {
     /// `space:default`, or `*` for any.
     resource: String,
-    /// Whether Kibana's privileges count here as well.
+    /// True if Kibana's privileges are required.
     counts: bool,
 }
 

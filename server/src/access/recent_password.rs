@@ -1,4 +1,4 @@
-//! That somebody has just shown again who they are.
+//! Proof of a recently entered password.
 //!
 //! A browser that is left open is everybody's who passes by. What would do most harm there asks for the password once
 //! more: handing out the audit log, revoking many keys at once, and ending other people's sessions. Such an operation
@@ -11,7 +11,7 @@ use app::model::timestamp::Timestamp;
 /// How long after the password was entered it need not be entered again.
 pub const REAUTH_WINDOW_MS: i64 = 5 * 60 * 1_000;
 
-/// Proof that the person entered the password at most [`REAUTH_WINDOW_MS`] ago. Only this module makes one.
+/// Proof that the user entered the password at most [`REAUTH_WINDOW_MS`] ago. Only this module makes one.
 #[derive(Debug)]
 pub struct RecentPassword(());
 

@@ -10,11 +10,11 @@ use app::model::{
     revocation::{KeyRevocation, KeySelection, RevocationEnding, is_many},
 };
 
-/// Revokes the chosen keys and tells what became of each, in their order. More than a few ask for a recently entered
+/// Revokes the chosen keys, and returns the result of each in their order. More than a few need a recently entered
 /// password.
 ///
-/// Keys that are no agent keys, that this person may not see, or that are out of this person's reach, are each
-/// answered like keys that do not exist. It fails as a whole only when it is certain that nothing was changed.
+/// A key that is no agent key, that the user may not see, or that is outside their scope, is answered as not found. The
+/// call fails as a whole only if nothing was changed.
 #[tracing::instrument(name = "agent_keys.keys.revoke", skip_all)]
 pub async fn revoke_many(
     ctx: &RequestContext,

@@ -17,10 +17,10 @@ use app::model::{agent_key::KeyId, apm_settings::MadeElsewhere, timestamp::Times
 const KEYS_MAX: usize = 10_000;
 /// How many are read at once.
 const PAGE: usize = 1_000;
-/// For so long the keys of a person are not looked for again.
+/// Age in milliseconds up to which a user's keys are taken from the cache.
 const MAX_AGE_MS: i64 = 30_000;
 
-/// The keys that this person may see, newest first.
+/// Returns the keys that the user may see, newest first.
 #[tracing::instrument(name = "agent_keys.elsewhere.find", skip_all)]
 pub(super) async fn find(ctx: &RequestContext) -> Result<FoundKeys, Error> {
     let now = ctx.state.clock.now();
@@ -41,7 +41,7 @@ pub(super) async fn find(ctx: &RequestContext) -> Result<FoundKeys, Error> {
     Ok(found)
 }
 
-/// How many there are. A failure here does not take the list away: the keys are not counted then.
+/// Counts them. An error other than an outage leaves them uncounted, so that the list is still shown.
 pub(super) async fn count(ctx: &RequestContext) -> Result<MadeElsewhere, Error> {
     let found = match find(ctx).await {
         Ok(found) => found,

@@ -1,5 +1,4 @@
-//! The searches, in Elasticsearch's words. What a person typed only ever becomes a value, never a part of the
-//! search's own language.
+//! Elasticsearch queries for API keys. User input becomes a value, never a part of the query language.
 
 use app::model::{
     agent_key::{EXPIRES_SOON_MS, KeyId},
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 const OWNERS_MAX: usize = 10_000;
 /// The most keys that Elasticsearch answers at once.
 const WINDOW_MAX: usize = 10_000;
-/// Where our own labels are kept.
+/// Metadata fields of our labels.
 const LABELS: [&str; 3] = [
     "metadata.agent_keys.service",
     "metadata.agent_keys.environment",
@@ -28,7 +27,7 @@ pub(super) enum LabelSearch {
     AtStart,
 }
 
-/// What makes a key an agent key: the mark that Kibana sets, unless Kibana made it for itself.
+/// Matches agent keys: keys with the mark that Kibana sets, except those that Kibana made for itself.
 fn agent_keys(more: Vec<Value>) -> Value {
     let mut filter = vec![json!({ "term": { "metadata.application": "apm" } })];
     filter.extend(more);

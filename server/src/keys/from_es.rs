@@ -18,7 +18,7 @@ use app::model::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The key, as the person who looks may see it.
+/// Converts a key for the user who sees it.
 pub(super) fn agent_key(
     stored: StoredKey,
     ownership: &Ownership<'_>,
@@ -87,7 +87,7 @@ fn means_apm(name: &str) -> bool {
             .is_some_and(|start| APM.starts_with(start))
 }
 
-/// What the key grants, by all its descriptors together.
+/// Rights that all descriptors of the key grant together.
 fn rights(descriptors: Option<&Value>) -> KeyRights {
     let Some(descriptors) = descriptors else {
         return KeyRights::NotTold;
@@ -139,7 +139,7 @@ fn grants_more(descriptor: &Value) -> bool {
         })
 }
 
-/// What the key may do in the application `apm`.
+/// Privileges of the key in the application `apm`.
 fn privileges(descriptors: &Value) -> Vec<String> {
     let mut names: Vec<String> = descriptors
         .as_object()
@@ -219,9 +219,9 @@ pub(crate) fn facet(aggregations: &BTreeMap<String, Value>, name: &str) -> Vec<F
 /// returns only the domain's name, not its realms, so it is called for one key of each realm in question.
 pub(super) struct Ownership<'a> {
     viewer: &'a Identity,
-    /// Everything this person sees is theirs.
+    /// True if the user sees only their own keys.
     sees_own_only: bool,
-    /// Other realms in which this user name is the same person.
+    /// Other realms in which this user name is the same user.
     realms: Vec<String>,
 }
 
@@ -273,7 +273,7 @@ impl<'a> Ownership<'a> {
         Ok(ownership)
     }
 
-    /// Returns true if the key is this person's own.
+    /// Returns true if the key is the user's own.
     pub(super) fn covers(&self, username: &str, realm: &str) -> bool {
         let is_own_realm = realm == self.viewer.realm || self.realms.iter().any(|own| own == realm);
         self.sees_own_only || (username == self.viewer.username && is_own_realm)

@@ -88,7 +88,7 @@ fn check_limits(query: &KeyListQuery) -> Result<(), Error> {
     if fits { Ok(()) } else { Err(Error::BadCursor) }
 }
 
-/// Who asks for a page, which keys made elsewhere it is of, and when.
+/// Context of the queries of one page.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     ctx: &'a RequestContext,

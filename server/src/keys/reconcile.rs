@@ -1,8 +1,7 @@
-//! Finding out what became of operations whose end nobody saw: the process ended in between, or Elasticsearch's
-//! answer was lost.
+//! Settles operations without a known outcome: the process ended in between, or Elasticsearch's answer was lost.
 //!
 //! A key carries its operation in its metadata, so it is found whatever was lost. A key that is found this way has a
-//! secret that nobody ever had: the secret leaves only after the key's creation is written down. It is revoked.
+//! secret that was never delivered, because it leaves only after the creation is recorded. The key is revoked.
 
 use super::{
     es_query,
@@ -120,7 +119,7 @@ fn key_id(operation: &OpenOperation) -> Option<KeyId> {
     operation.target.id.as_deref().and_then(KeyId::parse)
 }
 
-/// Whether the creation has found its end.
+/// Returns true if the creation is settled.
 async fn creation(
     ctx: &RequestContext,
     operation: &OpenOperation,
@@ -145,7 +144,7 @@ async fn creation(
     Ok(true)
 }
 
-/// Nobody has the secret of this key. One that cannot be revoked now is marked in the list, for somebody to do it.
+/// Revokes a key whose secret was lost. A key that cannot be revoked now is marked in the list.
 async fn revoke_lost(ctx: &RequestContext, id: &str) {
     let Some(id) = KeyId::parse(id) else { return };
     let reason = Reason::NeverDelivered;
@@ -158,7 +157,7 @@ async fn revoke_lost(ctx: &RequestContext, id: &str) {
     }
 }
 
-/// Whether the revocation has found its end.
+/// Returns true if the revocation is settled.
 async fn revocation(
     ctx: &RequestContext,
     operation: &OpenOperation,

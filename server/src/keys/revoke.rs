@@ -224,14 +224,14 @@ fn texts(ids: &[String]) -> HashSet<&str> {
     ids.iter().map(String::as_str).collect()
 }
 
-/// What a look at a key shows.
+/// State of a key in Elasticsearch.
 enum KeyState {
     Active,
     /// When, in milliseconds since 1970. Elasticsearch before 8.12 does not tell.
     Revoked(Option<i64>),
 }
 
-/// Whether each of these keys is revoked, as far as it is found.
+/// Returns the state of each key that is found.
 async fn fetch_status(
     connection: &Connection,
     ids: &[KeyId],
@@ -252,8 +252,7 @@ async fn fetch_status(
     Ok(found.api_keys.into_iter().map(state).collect())
 }
 
-/// Writes into the log what does not fit together in Elasticsearch's answer. Nobody is told more than is certain, but
-/// somebody should know.
+/// Logs contradictions in Elasticsearch's answer. The results hold only what is certain.
 fn report_contradictions(
     ids: &[KeyId],
     answer: &Invalidated,

@@ -1,5 +1,5 @@
 //! Changes that are asked of Elasticsearch: the intent is durable before the asking, the outcome after it. A crash
-//! between the two leaves a row that says so, not a key that nobody remembers.
+//! between the two leaves a row that says so, not an unknown key.
 //!
 //! ```text
 //! a new key     intended → created → sent → delivered
@@ -30,11 +30,11 @@ pub enum OperationState {
     Sent,
     /// The page that drew the secret said so.
     Delivered,
-    /// The key exists, and nobody can have its secret: the answer that held it never arrived.
+    /// The key exists, and its secret was lost: the answer that held it never arrived.
     NeverDelivered,
     /// It was certainly not done.
     Rejected,
-    /// Nobody knows whether it was done.
+    /// It is not known whether it was done.
     Unknown,
     /// It is not known whether the key was revoked. If it was, some nodes still have it in their cache.
     UnknownInCache,
@@ -119,7 +119,7 @@ impl OperationState {
     }
 }
 
-/// Whether operations have begun.
+/// Result of recording intents.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BeginResult {
     Started,
