@@ -35,6 +35,16 @@ where
     DB: Database,
     DB::Connection: Migrate,
 {
+    migrator(migrations)
+        .run(pool)
+        .await
+        .map_err(|error| match error {
+            MigrateError::VersionMissing(version) => MigrationError::Newer(version),
+            error => MigrationError::Failed(error),
+        })
+}
+
+pub fn migrator(migrations: &[MigrationText]) -> Migrator {
     let migrations = migrations
         .iter()
         .map(|&(version, name, sql)| {
@@ -43,12 +53,6 @@ where
         })
         .collect();
     Migrator::with_migrations(migrations)
-        .run(pool)
-        .await
-        .map_err(|error| match error {
-            MigrateError::VersionMissing(version) => MigrationError::Newer(version),
-            error => MigrationError::Failed(error),
-        })
 }
 
 /// Options of a pool for SQLite, whose connections stay open.

@@ -7,7 +7,6 @@ use crate::{
         anchors::{self, Anchors},
         forward::Forwarder,
     },
-    clock::Clock,
     config::{self, Config},
     context::{AppState, Background},
     elasticsearch::{self, Elasticsearch},
@@ -19,11 +18,11 @@ use crate::{
     },
     made_elsewhere::MadeElsewhereCache,
     metrics::Metrics,
-    random::Random,
     sessions::{ServerKey, ServerKeyError, rate_limit::SignInQueue},
-    store::{OpenError, Store, make_private_dir},
+    store::{OpenError, Store},
 };
 use embedded::PasswordHashing;
+use platform::{Clock, Random, private_files::create_directory};
 use secrecy::SecretString;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
@@ -89,16 +88,16 @@ impl Application {
         // Both fail only if another application runs in this process, as in tests.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let _ = any_spawner::Executor::init_tokio();
-        make_private_dir(&config.data_dir).map_err(|source| StartError::DataDir {
+        create_directory(&config.data_dir).map_err(|source| StartError::DataDir {
             path: config.data_dir.clone(),
             source,
         })?;
-        let random = Random::default();
+        let random = Random;
         let gate = KibanaFeatureCheck::new(&config.access);
         let engine_file = config.engine_file();
         let server_key = match config.server_key {
             Some(key) => ServerKey::given(key),
-            None => ServerKey::load_or_make(&config.data_dir, &random)?,
+            None => ServerKey::load_or_make(&config.data_dir, random)?,
         };
         let forwarder = config.audit_log.map(Forwarder::new).transpose();
         let forwarder = forwarder.map_err(StartError::AuditLog)?;
@@ -266,7 +265,7 @@ async fn connect(
         } => {
             let mut config = embedded::Config::new(listen, engine_file);
             config.elastic_password = elastic_password;
-            config.clock = clock.for_engine();
+            config.clock = clock.clone();
             config.password_hashing = hashing;
             let engine = embedded::Engine::start(config)
                 .await

@@ -4,16 +4,13 @@
 //! engine's. The server key is not in a backup, so a stolen backup opens no session. A cluster's keys and a
 //! PostgreSQL database are backed up with their own tools.
 
-use crate::{
-    config::{Config, Elasticsearch},
-    store::make_private_dir,
-};
+use crate::config::{Config, Elasticsearch};
+use platform::private_files;
 use secrecy::ExposeSecret;
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{
     ffi::OsString,
     fs, io,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -73,7 +70,7 @@ pub async fn restore(config: &Config, from: &Path) -> Result<Vec<PathBuf>, Backu
             return Err(BackupError::Exists(kept));
         }
     }
-    make_private_dir(&config.data_dir).map_err(|source| BackupError::File {
+    private_files::create_directory(&config.data_dir).map_err(|source| BackupError::File {
         path: config.data_dir.clone(),
         source,
     })?;
@@ -147,7 +144,7 @@ async fn copy_database(from: &Path, to: &Path) -> Result<(), BackupError> {
         path: to.to_owned(),
         source,
     };
-    fs::set_permissions(to, fs::Permissions::from_mode(0o600)).map_err(file)?;
+    fs::set_permissions(to, private_files::permissions()).map_err(file)?;
     // So that the copy survives a power cut.
     fs::File::open(to)
         .and_then(|file| file.sync_all())

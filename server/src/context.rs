@@ -3,12 +3,11 @@
 use crate::{
     access::{Grant, KibanaFeatureCheck, Permission, Permissions, RecentPassword},
     audit::{EventContext, EventSource},
-    clock::Clock,
     elasticsearch::{self, Connection, Elasticsearch},
     error::Error,
+    identifier::identifier,
     made_elsewhere::MadeElsewhereCache,
     metrics::Metrics,
-    random::Random,
     request_id::RequestId,
     sessions::{
         BrowserInfo, IssuedCookies, ServerKey, Session, SessionLookup, rate_limit::SignInQueue,
@@ -16,6 +15,7 @@ use crate::{
     store::Store,
 };
 use app::model::{session::SessionEnd, timestamp::Timestamp};
+use platform::{Clock, Random, RandomError};
 use std::{
     fmt,
     sync::{Arc, Mutex as StdMutex, PoisonError},
@@ -50,6 +50,17 @@ pub struct AppState {
 pub struct Background {
     tasks: TaskTracker,
     user_writes: Mutex<()>,
+}
+
+impl AppState {
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.clock.now_ms())
+    }
+
+    /// A new identifier that sorts by time.
+    pub fn new_identifier(&self) -> Result<String, RandomError> {
+        identifier(self.random, self.now())
+    }
 }
 
 impl fmt::Debug for AppState {
@@ -151,7 +162,7 @@ impl RequestContext {
             id,
             client,
             plain_http,
-            received_at: state.clock.now(),
+            received_at: state.now(),
             response: StdMutex::default(),
         };
         Self {
@@ -216,7 +227,7 @@ impl RequestContext {
     /// Time and origin of an audit event of this request.
     pub fn stamp(&self) -> EventContext {
         EventContext {
-            at: self.state.clock.now(),
+            at: self.state.now(),
             request_id: self.request.id.clone(),
             origin: EventSource {
                 address: self.request.client.address,
@@ -242,7 +253,7 @@ impl RequestContext {
 
     /// Proof that the user entered the password recently.
     pub fn require_recent_password(&self) -> Result<RecentPassword, Error> {
-        let now = self.state.clock.now();
+        let now = self.state.now();
         RecentPassword::of(self.session()?, now).ok_or(Error::ReauthRequired)
     }
 

@@ -1,6 +1,6 @@
 //! The error type of every use case, and what the browser learns of each error.
 
-use crate::{elasticsearch, random::RandomError, sessions::SealError, store};
+use crate::{elasticsearch, sessions::SealError, store};
 use app::model::{
     audit_query::PeriodError,
     problem::{ElasticsearchFault, ProblemKind},
@@ -8,6 +8,7 @@ use app::model::{
     user::NewUserErrors,
     viewer::MissingPrivilege,
 };
+use platform::RandomError;
 
 /// A refusal or a fault. [`problem_kind`] decides what the browser learns of it.
 #[derive(Debug, thiserror::Error)]

@@ -69,7 +69,7 @@ async fn expire_sessions(state: &AppState) -> Result<(), Error> {
 }
 
 async fn forget_attempts(state: &AppState) -> Result<(), Error> {
-    let before = state.clock.now().plus_ms(-DAY_MS);
+    let before = state.now().plus_ms(-DAY_MS);
     state.store.forget_sign_in_attempts(before).await?;
     Ok(())
 }
@@ -112,9 +112,9 @@ async fn reconcile(state: &Arc<AppState>, credential: &Credential) -> Result<(),
 }
 
 pub(crate) fn stamp(state: &AppState) -> Result<EventContext, Error> {
-    let name = state.random.identifier(&state.clock)?;
+    let name = state.new_identifier()?;
     Ok(EventContext {
-        at: state.clock.now(),
+        at: state.now(),
         request_id: RequestId::new(&name),
         origin: EventSource::default(),
     })

@@ -22,7 +22,7 @@ use serde_json::Value;
 /// Counts the active keys that the user sees, those made elsewhere included.
 pub(crate) async fn count_active(ctx: &RequestContext) -> Result<KeysInUse, Error> {
     let reach = ctx.permissions().await?.access().list_scope;
-    let body: Value = es_query::count(StatusFilter::Active, ctx.state.clock.now());
+    let body: Value = es_query::count(StatusFilter::Active, ctx.state.now());
     let marked = ctx.elasticsearch()?.query_api_keys(&body).await?.total;
     let elsewhere = elsewhere::count(ctx).await?;
     let counts_everybody = reach == KeyScope::All;

@@ -32,7 +32,7 @@ impl Plan {
         let state = &ctx.state;
         let intent = |target| {
             Ok(Intent {
-                operation: state.random.identifier(&state.clock)?,
+                operation: state.new_identifier()?,
                 action,
                 target,
                 fingerprint: None,

@@ -1,6 +1,7 @@
 //! The binary `agent-keys`: command line, logs, signals.
 
 use clap::{Parser, Subcommand};
+use platform::{Clock, Random};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use secrecy::ExposeSecret;
 use server::{
@@ -11,9 +12,7 @@ use server::{
         verify::{Verified, verify},
     },
     backup,
-    clock::Clock,
     config::{AuditDestination, Config, Elasticsearch, Environment, LogFormat},
-    random::Random,
     sessions::ServerKey,
     store::Store,
 };
@@ -126,7 +125,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         Some(AuditDestination::Stdout) => Box::new(io::stderr()),
         _ => Box::new(io::stdout()),
     };
-    let application = Application::start(config, Clock::System).await?;
+    let application = Application::start(config, Clock::system()).await?;
     let mut text = match application.first_password() {
         Some(password) => format!(
             "First-run password of elastic: {}\n",
@@ -187,7 +186,7 @@ async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {
         Some(key) => ServerKey::given(key),
         None => ServerKey::load(&config.data_dir)?,
     };
-    let audit_writer = AuditWriter::new(key.audit_key()?, Random::default());
+    let audit_writer = AuditWriter::new(key.audit_key()?, Random);
     let url = config.database_url.as_ref();
     let store = Store::open_to_read(url, &config.data_dir, audit_writer).await?;
     let anchors = Anchors::new(&config.data_dir).read()?;

@@ -16,13 +16,14 @@ mod sessions;
 mod sign_in_attempts;
 mod write;
 
-use crate::{audit::AuditWriter, random::RandomError};
+use crate::audit::AuditWriter;
+use platform::RandomError;
 use sqlx::AnyPool;
 
 pub use audit::{AuditHead, ForwardingLock, RetentionMark, StoredEvent};
 #[doc(hidden)]
 pub use open::OpenError;
-pub(crate) use open::{make_private_dir, sqlite_path};
+pub(crate) use open::sqlite_path;
 pub use operations::{
     BeginResult, Intent, OpenOperation, OperationOutcome, OperationOwner, OperationState,
 };

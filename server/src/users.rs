@@ -33,7 +33,7 @@ pub async fn list(ctx: &RequestContext, search: SearchText) -> Result<UserList, 
     let connection = ctx.elasticsearch()?;
     let (users, counts) = tokio::join!(
         connection.get_users(),
-        count_keys(connection, ctx.state.clock.now())
+        count_keys(connection, ctx.state.now())
     );
     let users = users?;
     let total = users.len();

@@ -11,10 +11,10 @@ use crate::support::{
     process::{Process, heedless, limit_files, prepare},
     soak,
 };
+use platform::Clock;
 use serde_json::Value;
 use server::{
     application::Application,
-    clock::Clock,
     config::{AuditDestination, Config},
     store::Store,
 };
@@ -43,7 +43,7 @@ fn to_file(data_dir: &Path, file: &Path) -> Config {
 
 async fn start(config: Config) -> Application {
     let hashing = embedded::PasswordHashing::FastForTests;
-    Application::start_with(config, Clock::manual(NOW), hashing)
+    Application::start_with(config, Clock::manual(NOW.0), hashing)
         .await
         .unwrap()
 }

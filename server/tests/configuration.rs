@@ -1,5 +1,6 @@
 //! The settings: what is read, what wins, and what is refused without telling a secret.
 
+use platform::Clock;
 use secrecy::ExposeSecret;
 use server::config::{AuditDestination, Config, Elasticsearch, Environment, Error, KibanaFeature};
 use std::path::PathBuf;
@@ -246,12 +247,12 @@ fn plain_http_beyond_this_machine_must_be_asked_for() {
 
 #[tokio::test]
 async fn what_cannot_be_started_is_a_clear_error() {
-    use server::{application::Application, clock::Clock};
+    use server::application::Application;
     let directory = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut config = crate::support::config(directory.path());
     config.listen = taken.local_addr().unwrap();
-    let error = Application::start(config, Clock::System)
+    let error = Application::start(config, Clock::system())
         .await
         .err()
         .unwrap();
@@ -266,7 +267,7 @@ async fn what_cannot_be_started_is_a_clear_error() {
         listen: taken.local_addr().unwrap(),
         elastic_password: None,
     };
-    let error = Application::start(config, Clock::System)
+    let error = Application::start(config, Clock::system())
         .await
         .err()
         .unwrap()
@@ -277,7 +278,7 @@ async fn what_cannot_be_started_is_a_clear_error() {
     config.audit_log = Some(AuditDestination::File(
         "/no/such/directory/audit.jsonl".into(),
     ));
-    let error = Application::start(config, Clock::System)
+    let error = Application::start(config, Clock::system())
         .await
         .err()
         .unwrap()
@@ -290,7 +291,7 @@ async fn what_cannot_be_started_is_a_clear_error() {
         cert: garbage.clone(),
         key: garbage,
     });
-    let error = Application::start(config, Clock::System)
+    let error = Application::start(config, Clock::system())
         .await
         .err()
         .unwrap()
@@ -303,7 +304,7 @@ async fn what_cannot_be_started_is_a_clear_error() {
 
 #[tokio::test]
 async fn the_application_starts_with_its_own_engine_and_again_on_the_same_data() {
-    use server::{application::Application, clock::Clock};
+    use server::application::Application;
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("data");
@@ -316,7 +317,7 @@ async fn the_application_starts_with_its_own_engine_and_again_on_the_same_data()
             *elastic_password = None;
         }
         let hashing = embedded::PasswordHashing::FastForTests;
-        let application = Application::start_with(config, Clock::System, hashing)
+        let application = Application::start_with(config, Clock::system(), hashing)
             .await
             .unwrap();
         assert_eq!(application.first_password().is_some(), first);

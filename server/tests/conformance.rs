@@ -11,10 +11,10 @@ use app::model::{
     user::UserList,
 };
 use http::{Method, StatusCode};
+use platform::Clock;
 use serde_json::{Value, json};
 use server::{
     application::Application,
-    clock::Clock,
     config::{Cluster, Config, Elasticsearch, Trust},
 };
 use std::{env, fs, path::PathBuf};
@@ -46,8 +46,7 @@ impl Run {
                 .tls_certs_only(certificates),
             None => builder.tls_danger_accept_invalid_certs(false),
         });
-        let mut bytes = [0_u8; 24];
-        getrandom::fill(&mut bytes).unwrap();
+        let bytes = platform::Random.bytes::<24>().unwrap();
         let unique = uuid::Uuid::now_v7().simple().to_string();
         Self {
             url: Url::parse(&format!("{}/", url.trim_end_matches('/'))).unwrap(),
@@ -149,7 +148,7 @@ async fn story(run: Run) {
         elasticsearch: Elasticsearch::Cluster(Box::new(cluster)),
         ..support::config(data_dir.path())
     };
-    let application = Application::start(config, Clock::System).await.unwrap();
+    let application = Application::start(config, Clock::system()).await.unwrap();
     let name = run.name.as_str();
     let admin = sign_in(&application, &run.username, &run.password).await;
     let answer = admin.post("read_agent_key_role", &[]).await;
@@ -245,7 +244,7 @@ async fn the_application_works_with_a_shared_cluster() {
     let (_engine, run) = match Run::from_environment() {
         Some(run) => (None, run),
         None => {
-            let engine = Engine::start(&Clock::System).await;
+            let engine = Engine::start(&Clock::system()).await;
             let run = Run::new(&engine.url(), "elastic".into(), PASSWORD.into(), None);
             (Some(engine), run)
         }

@@ -16,10 +16,10 @@ use app::model::{
     key_list::KeyListPage,
 };
 use http::StatusCode;
+use platform::Clock;
 use server::{
     application::Application,
     audit::verify::verify,
-    clock::Clock,
     config::{Config, Durability, Elasticsearch},
     store::Store,
 };
@@ -55,7 +55,7 @@ async fn serve() {
         },
         ..crate::support::config(Path::new(&data_dir))
     };
-    let application = Application::start(config, Clock::System).await.unwrap();
+    let application = Application::start(config, Clock::system()).await.unwrap();
     println!("\nserving {} {}", std::process::id(), application.url());
     // Until the test that started it goes away, or kills it.
     let until_then = || std::io::stdin().read_to_end(&mut Vec::new());
@@ -128,7 +128,7 @@ struct Life {
 /// Creates keys, kills the process after `until` answers, takes from the disk what was never brought there, and
 /// starts again.
 async fn live(durability: &str, at_once: usize, until: usize) -> Life {
-    let engine = Arc::new(Engine::start(&Clock::System).await);
+    let engine = Arc::new(Engine::start(&Clock::system()).await);
     engine.put_agent_key_role().await;
     engine.put_user("ada", &["apm_agent_key_role"]).await;
     let proxy = Proxy::start(engine.address()).await;
@@ -207,7 +207,7 @@ async fn look_again(
         ))),
         ..crate::support::config(data_dir)
     };
-    let application = Application::start(config, Clock::System).await.unwrap();
+    let application = Application::start(config, Clock::system()).await.unwrap();
     let mut ada = Browser {
         url: application.url(),
         cookie: None,

@@ -178,7 +178,7 @@ async fn a_key_ends_exactly_when_it_says() {
         let until = key.expiration.unwrap();
         assert_eq!(until, Timestamp(NOW.0 + days * DAY_MS), "{choice} {date}");
         let go_to = |at: i64| {
-            let by = u64::try_from(at - app.clock.now().0).unwrap();
+            let by = u64::try_from(at - app.clock.now_ms()).unwrap();
             app.clock.advance(Duration::from_millis(by));
         };
         let mut seen = Vec::new();

@@ -4,11 +4,10 @@ use crate::support::{
     Answer, App, Browser, PASSWORD, Setup, client_with, config, engine::Engine, process::Process,
     proxy::Proxy, seeded, soak,
 };
-use app::model::timestamp::Timestamp;
 use http::{Method, StatusCode};
+use platform::Clock;
 use server::{
     application::Application,
-    clock::Clock,
     config::{Config, Elasticsearch},
     sessions::rate_limit::limit_keys,
 };
@@ -54,7 +53,7 @@ async fn counted(data_dir: &Path, username: &str) -> (i64, i64, i64) {
 async fn failures_survive_a_flood_of_names_and_a_kill() {
     const NAMES_EACH: usize = 10;
     let machines = soak(10, 1_000);
-    let engine = Engine::start(&Clock::System).await;
+    let engine = Engine::start(&Clock::system()).await;
     engine.put_user("ada", &[]).await;
     let proxy = Proxy::start(engine.address()).await;
     let directory = tempfile::tempdir().unwrap();
@@ -96,7 +95,7 @@ async fn failures_survive_a_flood_of_names_and_a_kill() {
     let names = i64::try_from(machines * NAMES_EACH).unwrap();
     assert!(subjects > names, "the control: each name was counted");
     // The next process, a moment before the pause ends.
-    let clock = Clock::manual(Timestamp(next_at - 1));
+    let clock = Clock::manual(next_at - 1);
     let config = Config {
         elasticsearch: Elasticsearch::Cluster(Box::new(server::config::Cluster::from(
             format!("{}/", proxy.url()).parse::<url::Url>().unwrap(),
@@ -149,7 +148,7 @@ async fn refusal_does_not_reveal_which_users_exist() {
         5 => embedded::PasswordHashing::FastForTests,
         _ => embedded::PasswordHashing::Standard,
     };
-    let clock = Clock::manual(crate::support::NOW);
+    let clock = Clock::manual(crate::support::NOW.0);
     let engine = Arc::new(Engine::start_hashing(&clock, hashing).await);
     let app = App::start_at(engine, clock, Setup::default()).await;
     let mut faces: BTreeMap<(&str, String), usize> = BTreeMap::new();

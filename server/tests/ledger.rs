@@ -14,7 +14,8 @@ use app::model::{
     problem::ProblemKind,
 };
 use http::StatusCode;
-use server::{clock::Clock, credential::Credential, housekeeping};
+use platform::Clock;
+use server::{credential::Credential, housekeeping};
 use std::{
     collections::BTreeSet,
     sync::Arc,
@@ -262,7 +263,7 @@ async fn no_key_is_forgotten_when_the_process_is_killed() {
     let kills = soak(12, 200);
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
-    let engine = Engine::start(&Clock::System).await;
+    let engine = Engine::start(&Clock::system()).await;
     engine.put_agent_key_role().await;
     engine.put_user("ada", &["apm_agent_key_role"]).await;
     let proxy = Proxy::start(engine.address()).await;

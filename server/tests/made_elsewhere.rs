@@ -9,8 +9,8 @@ use app::model::{
     user::UserList,
 };
 use http::{Method, StatusCode};
+use platform::Clock;
 use serde_json::{Value, json};
-use server::clock::Clock;
 use std::{borrow::Cow, sync::Arc, time::Duration};
 use url::Url;
 
@@ -173,7 +173,7 @@ async fn a_person_sees_only_their_own_keys_made_elsewhere() {
 
 #[tokio::test]
 async fn before_8_5_keys_made_elsewhere_are_not_counted_and_the_page_says_so() {
-    let clock = Clock::manual(crate::support::NOW);
+    let clock = Clock::manual(crate::support::NOW.0);
     let version = embedded::Version::new(8, 0);
     let engine = Arc::new(Engine::start_as(&clock, version).await);
     let app = App::start_at(engine, clock, Setup::default()).await;

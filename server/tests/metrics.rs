@@ -6,7 +6,7 @@ use http::StatusCode;
 use std::sync::Arc;
 
 async fn start() -> (App, Proxy) {
-    let clock = server::clock::Clock::manual(crate::support::NOW);
+    let clock = platform::Clock::manual(crate::support::NOW.0);
     let engine = Arc::new(crate::support::engine::Engine::start(&clock).await);
     let proxy = Proxy::start(engine.address()).await;
     let setup = Setup {

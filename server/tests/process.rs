@@ -13,7 +13,7 @@ use app::model::{
     key_list::KeyListPage,
 };
 use http::StatusCode;
-use server::clock::Clock;
+use platform::Clock;
 use std::{os::unix::fs::FileExt, time::Instant};
 use tempfile::TempDir;
 use tokio::{net::TcpStream, task::JoinHandle};
@@ -22,7 +22,7 @@ const CREATE: &str = "POST /_security/api_key";
 
 /// An engine that outlives the process, and a user of it.
 async fn beginning() -> (Engine, Proxy, TempDir) {
-    let engine = Engine::start(&Clock::System).await;
+    let engine = Engine::start(&Clock::system()).await;
     engine.put_agent_key_role().await;
     engine.put_user("ada", &["apm_agent_key_role"]).await;
     let proxy = Proxy::start(engine.address()).await;

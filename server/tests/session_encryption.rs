@@ -9,10 +9,10 @@ use chacha20poly1305::{
 };
 use hkdf::Hkdf;
 use http::StatusCode;
+use platform::Random;
 use server::{
     application::Application,
     config::{Config, Elasticsearch},
-    random::Random,
     sessions::Token,
 };
 use sha2::{Digest, Sha256};
@@ -148,8 +148,8 @@ async fn database_and_server_key_open_no_session_and_reveal_no_password() {
 #[test]
 fn tokens_are_128_bits_without_a_pattern() {
     let count = 10_000;
-    let random = Random::default();
-    let tokens = (0..count).map(|_| Token::new(&random).unwrap().expose().to_vec());
+    let random = Random;
+    let tokens = (0..count).map(|_| Token::new(random).unwrap().expose().to_vec());
     let tokens: BTreeSet<_> = tokens.collect();
     assert_eq!(tokens.len(), count, "no two are the same");
     assert!(tokens.iter().all(|token| token.len() == TOKEN_BYTES));

@@ -625,7 +625,7 @@ async fn tell_of_sessions(store: Store) {
 
 /// Only Elasticsearch's answers make these, so an engine is asked.
 async fn proof_and_grant() -> (VerifiedPassword, Grant) {
-    let engine = crate::support::engine::Engine::start(&server::clock::Clock::manual(NOW)).await;
+    let engine = crate::support::engine::Engine::start(&platform::Clock::manual(NOW.0)).await;
     let url: url::Url = format!("{}/", engine.url()).parse().unwrap();
     let elasticsearch = Elasticsearch::new(url.into(), true).unwrap();
     let credential = Credential::basic("elastic", crate::support::PASSWORD).unwrap();

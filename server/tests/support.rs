@@ -17,18 +17,17 @@ use app::model::{
 use engine::Engine;
 use http::{HeaderMap, Method, StatusCode};
 use machine::Machine;
+use platform::{Clock, Random};
 use proxy::Proxy;
 use reqwest::redirect;
 use serde::de::DeserializeOwned;
 use server::{
     application::Application,
     audit::AuditWriter,
-    clock::Clock,
     config::{
         Access, AuditDestination, Config, Durability, Elasticsearch, KibanaFeature, Limits,
         LogFormat, TlsFiles, TrustedProxies,
     },
-    random::Random,
     sessions::ServerKey,
     store::{Store, StoredEvent},
 };
@@ -80,7 +79,7 @@ pub(crate) struct Setup {
 /// What events are written down with where no application does it.
 pub(crate) fn trail() -> AuditWriter {
     let key = ServerKey::given("a key for tests, with enough characters".into());
-    AuditWriter::new(key.audit_key().unwrap(), Random::default())
+    AuditWriter::new(key.audit_key().unwrap(), Random)
 }
 
 /// Makes two tests of each rule: on SQLite, and on PostgreSQL. A rule is an `async fn` that takes the application.
@@ -121,7 +120,7 @@ impl App {
 
     /// One that differs.
     pub(crate) async fn start_with(setup: Setup) -> Self {
-        let clock = Clock::manual(NOW);
+        let clock = Clock::manual(NOW.0);
         Self::start_at(Arc::new(Engine::start(&clock).await), clock, setup).await
     }
 
@@ -167,7 +166,7 @@ impl App {
 
     /// One that reaches its engine through a proxy.
     pub(crate) async fn behind_proxy() -> (Self, Proxy) {
-        let clock = Clock::manual(NOW);
+        let clock = Clock::manual(NOW.0);
         let engine = Arc::new(Engine::start(&clock).await);
         let proxy = Proxy::start(engine.address()).await;
         let setup = Setup {
@@ -179,7 +178,7 @@ impl App {
 
     /// One whose engine is on a machine that may be switched off.
     pub(crate) async fn behind_machine() -> (Self, Machine) {
-        let clock = Clock::manual(NOW);
+        let clock = Clock::manual(NOW.0);
         let engine = Arc::new(Engine::start(&clock).await);
         let machine = Machine::start(engine.address()).await;
         let setup = Setup {

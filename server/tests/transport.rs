@@ -12,6 +12,7 @@ use http::{
     HeaderValue, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, PROXY_AUTHORIZATION},
 };
+use platform::Clock;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::{
     RootCertStore, ServerConfig,
@@ -19,7 +20,6 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use server::{
-    clock::Clock,
     config::{Cluster, TlsFiles, Trust},
     credential::Credential,
     elasticsearch::{Elasticsearch, Error},
@@ -165,7 +165,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 async fn engine() -> Engine {
-    Engine::start(&Clock::manual(NOW)).await
+    Engine::start(&Clock::manual(NOW.0)).await
 }
 
 fn of<const COUNT: usize>(urls: [Url; COUNT]) -> Cluster {
@@ -208,7 +208,7 @@ async fn path_in_the_address_is_kept_in_every_call() {
         elasticsearch: Some(format!("http://{}{path}", gateway.address)),
         ..Setup::default()
     };
-    let clock = Clock::manual(NOW);
+    let clock = Clock::manual(NOW.0);
     let app = App::start_at(engine.clone(), clock.clone(), setup("/es")).await;
     let admin = app.as_admin().await;
     assert_eq!(admin.create("checkout").await.status, StatusCode::OK);

@@ -12,7 +12,7 @@ use crate::support::{
 };
 use app::model::{agent_key::Delivery, key_list::KeyListPage, problem::ProblemKind};
 use http::StatusCode;
-use server::clock::Clock;
+use platform::Clock;
 use std::time::Duration;
 
 const CREATE: &str = "POST /_security/api_key";
@@ -89,7 +89,7 @@ async fn one_that_cannot_be_revoked_either_is_revoked_when_somebody_looks() {
 #[tokio::test]
 async fn a_disk_that_takes_no_more_is_such_a_case() {
     let creations = soak(8, 30);
-    let engine = Engine::start(&Clock::System).await;
+    let engine = Engine::start(&Clock::system()).await;
     engine.put_agent_key_role().await;
     engine.put_user("ada", &["apm_agent_key_role"]).await;
     let proxy = Proxy::start(engine.address()).await;

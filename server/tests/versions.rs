@@ -13,8 +13,8 @@ use app::model::{
 };
 use embedded::Version;
 use http::{Method, StatusCode};
+use platform::Clock;
 use serde_json::json;
-use server::clock::Clock;
 use std::sync::Arc;
 
 const VERSIONS: [Version; 6] = [
@@ -27,7 +27,7 @@ const VERSIONS: [Version; 6] = [
 ];
 
 async fn app_on(version: Version) -> App {
-    let clock = Clock::manual(crate::support::NOW);
+    let clock = Clock::manual(crate::support::NOW.0);
     let engine = Arc::new(crate::support::engine::Engine::start_as(&clock, version).await);
     App::start_at(engine, clock, Setup::default()).await
 }
@@ -222,7 +222,7 @@ const TABLE_HEAD: &str = "\
 /// What is missing is found out once, and not asked for again.
 #[tokio::test]
 async fn a_refusal_is_asked_for_once() {
-    let clock = Clock::manual(crate::support::NOW);
+    let clock = Clock::manual(crate::support::NOW.0);
     let engine = crate::support::engine::Engine::start_as(&clock, Version::new(8, 0)).await;
     let engine = Arc::new(engine);
     let proxy = crate::support::proxy::Proxy::start(engine.address()).await;
@@ -313,7 +313,7 @@ async fn opensearch_is_named_at_sign_in() {
             {\"error\":\"Incorrect HTTP method for uri [/_security/_authenticate] and method [GET], allowed: [POST]\",\
             \"status\":405}",
     ];
-    let clock = Clock::manual(crate::support::NOW);
+    let clock = Clock::manual(crate::support::NOW.0);
     let engine = Arc::new(crate::support::engine::Engine::start(&clock).await);
     let security = Proxy::start(engine.address()).await;
     let root = Proxy::start(security.address()).await;

@@ -3,11 +3,11 @@
 
 use crate::{context::AppState, store};
 use app::model::timestamp::Timestamp;
+use platform::private_files;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -84,10 +84,9 @@ impl Anchors {
             .map_err(io::Error::from)
             .map(|line| format!("{line}\n"));
         line.and_then(|line| {
-            let mut file = OpenOptions::new()
+            let mut file = private_files::open_options()
                 .append(true)
                 .create(true)
-                .mode(0o600)
                 .open(&self.0)?;
             file.write_all(line.as_bytes())?;
             file.sync_all()
@@ -127,7 +126,7 @@ impl Anchoring {
         let anchoring = Self {
             anchors,
             sequence: last.map_or(0, |last| last.sequence),
-            at: state.clock.now(),
+            at: state.now(),
         };
         let now = state.store.audit_head().await?.sequence;
         if now < anchoring.sequence {
@@ -144,7 +143,7 @@ impl Anchoring {
     pub async fn anchor_if_due(&mut self, state: &AppState) -> Result<bool, Error> {
         let head = state.store.audit_head().await?;
         let new = head.sequence - self.sequence;
-        let late = state.clock.now() >= self.at.plus_ms(ANCHOR_INTERVAL_MS);
+        let late = state.now() >= self.at.plus_ms(ANCHOR_INTERVAL_MS);
         if new >= ANCHOR_EVENTS || (late && new > 0) {
             return self.anchor(state).await;
         }
@@ -157,7 +156,7 @@ impl Anchoring {
         if head.sequence <= self.sequence {
             return Ok(false);
         }
-        let now = state.clock.now();
+        let now = state.now();
         self.anchors.add(now, head.sequence, &head.mac)?;
         (self.sequence, self.at) = (head.sequence, now);
         Ok(true)

@@ -209,7 +209,7 @@ impl Forwarder {
     ) -> Result<(), Error> {
         self.unnoted = Some(last);
         let destination = &self.failures.forwarding.destination;
-        let now = state.clock.now();
+        let now = state.now();
         state
             .store
             .note_forwarded(lock, destination, last, now)

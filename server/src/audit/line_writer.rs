@@ -1,10 +1,11 @@
 //! Output of the audit log's lines to a file or stream: whole lines, synchronized before a batch is reported as written.
 
 use crate::config::AuditDestination;
+use platform::private_files;
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::{fd::AsFd, unix::fs::OpenOptionsExt},
+    os::fd::AsFd,
     path::Path,
     sync::mpsc::{Receiver, Sender, channel},
     thread,
@@ -99,12 +100,11 @@ fn write(destination: &AuditDestination, lines: &str, unfinished: &mut bool) -> 
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
+    private_files::open_options()
         // To find the end of the last whole line. A named pipe must be opened for writing only.
         .read(!is_special(path))
         .append(true)
         .create(true)
-        .mode(0o600)
         .open(path)
 }
 

@@ -38,7 +38,7 @@ pub async fn list(ctx: &RequestContext, query: AuditQuery) -> Result<AuditPage, 
         newer: has_newer.then_some(newer),
         older: older.filter(|_| has_older),
         events: found.into_iter().map(event).collect(),
-        read_at: ctx.state.clock.now(),
+        read_at: ctx.state.now(),
     })
 }
 

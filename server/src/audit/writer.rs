@@ -5,7 +5,8 @@ use super::{
     chain::AuditKey,
     record::{self, EventExtras},
 };
-use crate::random::{Random, RandomError};
+use crate::identifier::identifier;
+use platform::{Random, RandomError};
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -41,7 +42,7 @@ impl AuditWriter {
     ) -> Result<Value, RandomError> {
         let source = &context.origin;
         let extras = EventExtras {
-            id: Some(self.random.identifier_at(context.at)?),
+            id: Some(identifier(self.random, context.at)?),
             source: source.address.map(|address| address.to_string()),
             session: source
                 .session

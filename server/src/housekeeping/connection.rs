@@ -38,7 +38,7 @@ pub async fn write_down(state: Arc<AppState>) {
 
 fn moment(state: &AppState, then: Instant) -> Timestamp {
     let ms = i64::try_from(then.elapsed().as_millis()).unwrap_or(i64::MAX);
-    state.clock.now().plus_ms(-ms)
+    state.now().plus_ms(-ms)
 }
 
 /// `since` is when the silence began, of which this is the beginning or the end.

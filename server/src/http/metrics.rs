@@ -112,7 +112,7 @@ async fn register_stored(
     state: &AppState,
     forwarding: Option<&Forwarding>,
 ) -> Result<(), store::Error> {
-    let now = state.clock.now();
+    let now = state.now();
     let head = state.store.audit_head().await?;
     let waiting = match forwarding {
         Some(forwarding) => {

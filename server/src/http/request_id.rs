@@ -20,11 +20,7 @@ pub(super) async fn assign_and_log(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let id = web
-        .state
-        .random
-        .identifier(&web.state.clock)
-        .unwrap_or_default();
+    let id = web.state.new_identifier().unwrap_or_default();
     let id = RequestId::new(&id);
     request.extensions_mut().insert(id.clone());
     // The path alone: a query may hold text that a user typed.

@@ -25,12 +25,12 @@ use sha2::{Digest, Sha256};
 #[tracing::instrument(name = "agent_keys.form.prepare", skip_all)]
 pub async fn prepare(ctx: &RequestContext) -> Result<AgentKeyPreparation, Error> {
     ctx.grant(Permission::CreateAgentKey).await?;
-    let now = ctx.state.clock.now();
+    let now = ctx.state.now();
     let (active_keys, settings) = tokio::try_join!(count_active(ctx), async {
         Ok(ctx.state.store.read_apm_settings().await?)
     })?;
     Ok(AgentKeyPreparation {
-        operation: ctx.state.random.identifier(&ctx.state.clock)?,
+        operation: ctx.state.new_identifier()?,
         now,
         active_keys,
         limit: settings.api_key_limit,
@@ -68,7 +68,7 @@ async fn create_and_record(
     grant: &Grant,
     new: NewAgentKey,
 ) -> Result<CreatedAgentKey, Error> {
-    let began_at = ctx.state.clock.now();
+    let began_at = ctx.state.now();
     let target = Target {
         id: None,
         name: Some(new.name.as_str().to_owned()),

@@ -23,7 +23,7 @@ const MAX_AGE_MS: i64 = 30_000;
 /// Returns the keys that the user may see, newest first.
 #[tracing::instrument(name = "agent_keys.elsewhere.find", skip_all)]
 pub(super) async fn find(ctx: &RequestContext) -> Result<FoundKeys, Error> {
-    let now = ctx.state.clock.now();
+    let now = ctx.state.now();
     let reach = ctx.permissions().await?.access().list_scope;
     let viewer = &ctx.session()?.identity;
     let user = CacheKey {
@@ -55,7 +55,7 @@ pub(super) async fn count(ctx: &RequestContext) -> Result<MadeElsewhere, Error> 
     if !found.told {
         return Ok(MadeElsewhere::NotTold);
     }
-    let now = ctx.state.clock.now();
+    let now = ctx.state.now();
     let works = |end: &&Option<Timestamp>| end.is_none_or(|end| end > now);
     Ok(MadeElsewhere::Counted {
         total: found.ids.len() as u64,

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 #[tracing::instrument(name = "agent_keys.key.look_at", skip_all)]
 pub async fn get(ctx: &RequestContext, id: &KeyId) -> Result<FoundAgentKey, Error> {
     let (key, descriptors) = find_stored(ctx, id).await?;
-    let read_at = ctx.state.clock.now();
+    let read_at = ctx.state.now();
     let cached_since = read_at.plus_ms(-CACHED_MS_MAX);
     let is_revoked = matches!(key.status, KeyStatus::Revoked { .. });
     let in_cache = is_revoked
@@ -52,7 +52,7 @@ async fn find_stored(ctx: &RequestContext, id: &KeyId) -> Result<(AgentKey, Opti
     let stored = stored.ok_or(Error::NotFound)?;
     let descriptors = stored.role_descriptors.clone();
     let ownership = Ownership::of(ctx, access, std::slice::from_ref(&stored)).await?;
-    let now = ctx.state.clock.now();
+    let now = ctx.state.now();
     let mut key = agent_key(stored, &ownership, access, now)?;
     delivery::recall(ctx, std::slice::from_mut(&mut key), now).await?;
     Ok((key, descriptors))
@@ -76,7 +76,7 @@ pub async fn get_selection(
         password_needed: is_many(revocable) && ctx.require_recent_password().is_err(),
         keys,
         missing,
-        read_at: ctx.state.clock.now(),
+        read_at: ctx.state.now(),
     })
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn get_many(
 ) -> Result<Vec<(KeyId, Option<AgentKey>)>, Error> {
     ctx.grant(Permission::ListAgentKeys).await?;
     let access = ctx.permissions().await?.access();
-    let now = ctx.state.clock.now();
+    let now = ctx.state.now();
     let query = es_query::by_ids(chosen.ids());
     let found = ctx.elasticsearch()?.query_api_keys(&query).await?;
     let ownership = Ownership::of(ctx, access, &found.api_keys).await?;

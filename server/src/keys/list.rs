@@ -32,7 +32,7 @@ pub async fn list(ctx: &RequestContext, query: KeyListQuery) -> Result<KeyListPa
     ctx.grant(Permission::ListAgentKeys).await?;
     reconcile(ctx).await;
     let access = ctx.permissions().await?.access();
-    let now = ctx.state.clock.now();
+    let now = ctx.state.now();
     let elsewhere = if query.elsewhere {
         Some(elsewhere::find(ctx).await?.ids)
     } else {

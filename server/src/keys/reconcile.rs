@@ -43,7 +43,7 @@ pub async fn reconcile(ctx: &RequestContext) {
 }
 
 async fn try_reconcile(ctx: &RequestContext) -> Result<(), Error> {
-    let before = ctx.state.clock.now().plus_ms(-IN_FLIGHT_MS_MAX);
+    let before = ctx.state.now().plus_ms(-IN_FLIGHT_MS_MAX);
     let reach = ctx.permissions().await?.access().list_scope;
     let owner = (reach == KeyScope::Own).then_some(&ctx.session()?.identity);
     let open = ctx
@@ -169,7 +169,7 @@ async fn revocation(
         }
         Some(key) if key.invalidated => (OperationState::Revoked, "found revoked afterwards"),
         // Elasticsearch may still be at it, and its search a moment behind.
-        Some(_) if operation.began_at.plus_ms(2 * IN_FLIGHT_MS_MAX) > ctx.state.clock.now() => {
+        Some(_) if operation.began_at.plus_ms(2 * IN_FLIGHT_MS_MAX) > ctx.state.now() => {
             return Ok(false);
         }
         Some(_) => (OperationState::Rejected, "the key still works"),
@@ -188,7 +188,7 @@ async fn give_up(
     operation: &OpenOperation,
     reason: &str,
 ) -> Result<bool, Error> {
-    if operation.began_at.plus_ms(SEARCH_MS_MAX) > ctx.state.clock.now() {
+    if operation.began_at.plus_ms(SEARCH_MS_MAX) > ctx.state.now() {
         return Ok(false);
     }
     settle(ctx, outcome(operation, OperationState::Rejected, reason)).await?;

@@ -7,10 +7,10 @@
 //! The cookie is `id ‖ issued ‖ mac`: 16 random bytes, milliseconds since 1970, and an HMAC over both and the user
 //! name, with a key derived from the server key. The name itself is not in it, and for another name it is worth nothing.
 
-use crate::random::{Random, RandomError};
 use app::model::timestamp::{DAY_MS, Timestamp};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
+use platform::{Random, RandomError};
 use sha2::Sha256;
 use std::fmt;
 use zeroize::Zeroizing;
@@ -82,7 +82,7 @@ impl DeviceKey {
         &self,
         username: &str,
         now: Timestamp,
-        random: &Random,
+        random: Random,
     ) -> Result<DeviceToken, RandomError> {
         let (id, issued) = (random.bytes::<ID_BYTES>()?, now.0.to_be_bytes());
         let mac = self.mac(username, &id, &issued).finalize().into_bytes();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn issued() -> DeviceToken {
-        key(7).issue("ada", NOW, &Random::default()).unwrap()
+        key(7).issue("ada", NOW, Random).unwrap()
     }
 
     #[test]

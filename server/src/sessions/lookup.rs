@@ -25,7 +25,7 @@ pub async fn find(state: &AppState, token: &Token) -> Result<Option<FoundSession
         let ended = state.store.find_ended_session(&id_hash).await?;
         return Ok(ended.map(FoundSession::Ended));
     };
-    let now = state.clock.now();
+    let now = state.now();
     let idle = now >= stored.touched_at.plus_ms(IDLE_MS_MAX);
     let over = now >= stored.created_at.plus_ms(LIFE_MS_MAX);
     Ok((!idle && !over).then_some(FoundSession::Live(stored)))
@@ -41,7 +41,7 @@ pub async fn open(state: &AppState, token: &Token, found: FoundSession) -> Sessi
     let Some((identity, credential)) = seal::open(&state.server_key, token, &stored.sealed) else {
         return SessionLookup::Nothing;
     };
-    let (id_hash, now) = (token.id_hash(), state.clock.now());
+    let (id_hash, now) = (token.id_hash(), state.now());
     if now >= stored.touched_at.plus_ms(TOUCH_MS_MIN) {
         // A disk that takes no writes must not keep users from reading; the session only ends earlier.
         if let Err(error) = state.store.touch_session(&id_hash, now).await {

@@ -29,7 +29,7 @@ pub enum EndReason {
 /// Lists the user's own sessions. Elasticsearch is not called: they must be found, and ended, also while it is down.
 #[tracing::instrument(name = "session.list.own", skip_all)]
 pub async fn own(ctx: &RequestContext) -> Result<SessionList, Error> {
-    let now = ctx.state.clock.now();
+    let now = ctx.state.now();
     let session = ctx.session()?;
     let found = ctx
         .state
@@ -43,7 +43,7 @@ pub async fn own(ctx: &RequestContext) -> Result<SessionList, Error> {
 #[tracing::instrument(name = "session.list.others", skip_all)]
 pub async fn others(ctx: &RequestContext, name: SearchText) -> Result<SessionList, Error> {
     let grant = ctx.grant(Permission::ManageSecurity).await?;
-    let now = ctx.state.clock.now();
+    let now = ctx.state.now();
     // One more than is shown reveals that there are more.
     let found = ctx
         .state

@@ -1,17 +1,14 @@
 //! Session tokens, and sealing of identity and credential with them.
 
 use super::ServerKey;
-use crate::{
-    access::Identity,
-    credential::Credential,
-    random::{Random, RandomError},
-};
+use crate::{access::Identity, credential::Credential};
 use app::model::secret::Secret;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use platform::{Random, RandomError};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,7 +28,7 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    pub fn new(random: &Random) -> Result<Self, RandomError> {
+    pub fn new(random: Random) -> Result<Self, RandomError> {
         Ok(Self(Zeroizing::new(random.bytes()?)))
     }
 
@@ -83,7 +80,7 @@ pub(super) fn seal(
     token: &Token,
     identity: &Identity,
     credential: &Credential,
-    random: &Random,
+    random: Random,
 ) -> Result<Result<String, SealError>, RandomError> {
     let nonce: [u8; NONCE_BYTES] = random.bytes()?;
     let content = Sealed {

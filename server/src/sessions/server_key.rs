@@ -4,19 +4,15 @@ use super::{
     SealError,
     known_device::{self, DeviceKey},
 };
-use crate::{
-    audit::chain::{AuditKey, KEY_BYTES},
-    random::{Random, RandomError},
-};
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use crate::audit::chain::{AuditKey, KEY_BYTES};
 use hkdf::Hkdf;
+use platform::{Random, RandomError, private_files};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use std::{
-    fmt,
-    fs::{self, OpenOptions},
+    fmt, fs,
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -106,25 +102,23 @@ impl ServerKey {
     }
 
     /// Reads `server.key` in the data directory, or creates it, readable by this account alone.
-    pub fn load_or_make(data_dir: &Path, random: &Random) -> Result<Self, ServerKeyError> {
+    pub fn load_or_make(data_dir: &Path, random: Random) -> Result<Self, ServerKeyError> {
         let path = data_dir.join(FILE);
         let failed = |source| ServerKeyError::File {
             path: path.clone(),
             source,
         };
-        let new = OpenOptions::new()
+        let new = private_files::open_options()
             .write(true)
             .create_new(true)
-            .mode(0o600)
             .open(&path);
         match new {
             Ok(mut file) => {
-                let bytes = Zeroizing::new(random.bytes::<32>()?);
-                let text = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice()));
-                file.write_all(text.as_bytes())
+                let key = random.secret()?;
+                file.write_all(key.expose_secret().as_bytes())
                     .and_then(|()| file.sync_all())
                     .map_err(failed)?;
-                Ok(Self(text.as_str().to_owned().into()))
+                Ok(Self(key))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(data_dir),
             Err(error) => Err(failed(error)),

@@ -8,6 +8,7 @@ use crate::{
     credential::Credential,
     elasticsearch::{self, cannot_check},
     error::Error,
+    identifier::identifier,
     metrics::SignIn,
     store::{Attempt, NewSession, RenewedSession},
 };
@@ -26,13 +27,13 @@ pub async fn sign_in(ctx: &RequestContext, credentials: &Credentials) -> Result<
         credential,
         device,
     } = verified;
-    let token = Token::new(&state.random)?;
+    let token = Token::new(state.random)?;
     let sealed = seal::seal(
         &state.server_key,
         &token,
         proof.identity(),
         &credential,
-        &state.random,
+        state.random,
     )??;
     let id_hash = token.id_hash();
     let stamp = &EventContext {
@@ -44,7 +45,7 @@ pub async fn sign_in(ctx: &RequestContext, credentials: &Credentials) -> Result<
     };
     let new = NewSession {
         id_hash: &id_hash,
-        id: &state.random.identifier_at(stamp.at)?,
+        id: &identifier(state.random, stamp.at)?,
         sealed: &sealed,
         browser: ctx
             .client()
@@ -72,13 +73,13 @@ pub async fn reauthenticate(ctx: &RequestContext, password: Secret) -> Result<()
     };
     let purpose = PasswordCheck::Reauthenticate(&session.identity);
     let verified = verify(ctx, &credentials, purpose, stamp).await?;
-    let token = Token::new(&state.random)?;
+    let token = Token::new(state.random)?;
     let sealed = seal::seal(
         &state.server_key,
         &token,
         verified.proof.identity(),
         &verified.credential,
-        &state.random,
+        state.random,
     )??;
     let renewed = RenewedSession {
         before: &session.id_hash,
@@ -189,7 +190,7 @@ async fn try_to_verify(
     };
     state.store.forgive_account(&keys).await?;
     Ok(Verified {
-        device: devices.issue(username, stamp.at, &state.random)?,
+        device: devices.issue(username, stamp.at, state.random)?,
         proof,
         credential,
     })

@@ -7,6 +7,7 @@ use app::model::{
     audit_query::{AuditPlace, AuditQuery, Period},
     timestamp::Timestamp,
 };
+use platform::sql::push_like_literal;
 use serde_json::json;
 use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 use std::ops::Deref;
@@ -390,10 +391,7 @@ pub(super) fn pattern(text: &str) -> String {
     }
     let mut pattern = "%".to_owned();
     for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
+        push_like_literal(&mut pattern, character);
     }
     pattern.push('%');
     pattern

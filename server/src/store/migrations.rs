@@ -1,36 +1,17 @@
-//! The migrations, in the order in which they are applied.
-//!
-//! A list instead of sqlx's macro: the macro would compile SQLite a second time, for the compiler's own use.
+//! Migrations, in order.
 
-use sqlx::{
-    SqlStr,
-    migrate::{Migration, MigrationType, Migrator},
-};
+use platform::sql::MigrationText;
 
-/// Version, description and SQL. A released migration never changes.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
+pub(super) const MIGRATIONS: [MigrationText; 1] = [(
     1,
     "initial",
     include_str!("../../../migrations/0001_initial.sql"),
 )];
 
-pub(super) fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.map(|(version, description, sql)| {
-        let sql = SqlStr::from_static(sql);
-        Migration::new(
-            version,
-            description.into(),
-            MigrationType::Simple,
-            sql,
-            false,
-        )
-    });
-    Migrator::with_migrations(migrations.into())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{MIGRATIONS, migrator};
+    use super::MIGRATIONS;
+    use platform::sql::migrator;
     use std::{fs, path::Path};
 
     /// SHA-384 of each file. Databases store it, and refuse to start with another.
@@ -39,7 +20,7 @@ mod tests {
 
     #[test]
     fn migrations_have_the_checksums_that_databases_store() {
-        for (migration, expected) in migrator().iter().zip(CHECKSUMS) {
+        for (migration, expected) in migrator(&MIGRATIONS).iter().zip(CHECKSUMS) {
             let digits: Vec<_> = migration
                 .checksum
                 .iter()

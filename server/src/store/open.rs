@@ -1,7 +1,11 @@
 //! Opening and migrating the database.
 
-use super::{Engine, Error, Store, migrations};
+use super::{Engine, Error, Store, migrations::MIGRATIONS};
 use crate::{audit::AuditWriter, config::Durability};
+use platform::{
+    private_files::create_file,
+    sql::{MigrationError, has_no_open_transaction, migrate, pool_options},
+};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     AnyConnection, AnyPool, Connection, Executor,
@@ -9,9 +13,7 @@ use sqlx::{
     migrate::MigrateError,
 };
 use std::{
-    fs::{self, OpenOptions},
-    io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    fs, io,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -114,10 +116,12 @@ impl Store {
         durability: Durability,
     ) -> Result<Self, OpenError> {
         let store = Self::connect(url, data_dir, audit_writer, Purpose::Serve(durability)).await?;
-        migrations::migrator()
-            .run(&store.writer)
+        migrate(&store.writer, &MIGRATIONS)
             .await
-            .map_err(of_migration)?;
+            .map_err(|error| match error {
+                MigrationError::Newer(version) => OpenError::Newer(version),
+                MigrationError::Failed(error) => OpenError::Migrate(error),
+            })?;
         store.install_append_only_triggers().await?;
         Ok(store)
     }
@@ -165,7 +169,10 @@ impl Store {
         purpose: Purpose,
     ) -> Result<Self, OpenError> {
         if purpose != Purpose::Read {
-            make_private_file(path)?;
+            create_file(path).map_err(|source| OpenError::File {
+                path: path.to_owned(),
+                source,
+            })?;
         }
         let absolute = fs::canonicalize(path).map_err(|source| OpenError::File {
             path: path.to_owned(),
@@ -223,12 +230,8 @@ async fn sqlite_pool(
     options: AnyConnectOptions,
     durability: Durability,
 ) -> Result<AnyPool, OpenError> {
-    AnyPoolOptions::new()
-        .max_connections(connections_max)
+    pool_options(connections_max, ACQUIRE_TIMEOUT)
         .min_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
         .after_connect(move |connection: &mut AnyConnection, _| {
             Box::pin(async move {
                 connection.execute(SQLITE_PRAGMAS).await?;
@@ -242,14 +245,6 @@ async fn sqlite_pool(
         .connect_with(options)
         .await
         .map_err(OpenError::Connect)
-}
-
-/// Returns false for a connection with an open transaction. On a full disk SQLite rolls back by itself, and sqlx never
-/// resets its transaction depth.
-async fn has_no_open_transaction(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
-    // Waits for the statements before.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
 }
 
 /// Checks every page of the file, so that damage is found at the start and not row by row.
@@ -278,41 +273,4 @@ fn of_connection(error: sqlx::Error) -> OpenError {
         Some(CORRUPT | NOT_A_DATABASE) => OpenError::Damaged(error.to_string()),
         _ => OpenError::Connect(error),
     }
-}
-
-fn of_migration(error: MigrateError) -> OpenError {
-    match error {
-        MigrateError::VersionMissing(version) => OpenError::Newer(version),
-        error => OpenError::Migrate(error),
-    }
-}
-
-/// Creates the directory and the file, accessible only to this user, unless they exist. SQLite gives the files beside
-/// it the same mode.
-fn make_private_file(path: &Path) -> Result<(), OpenError> {
-    let failed = |source| OpenError::File {
-        path: path.to_owned(),
-        source,
-    };
-    if let Some(directory) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        make_private_dir(directory).map_err(failed)?;
-    }
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)))
-        .map_err(failed)
-}
-
-/// Creates a directory that only this user can enter. An existing one keeps its mode: it may be shared on purpose.
-pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
 }

@@ -2,8 +2,8 @@
 
 use super::{PASSWORD, attacker::Attacker};
 use http::Method;
+use platform::Clock;
 use serde_json::{Value, json};
-use server::clock::Clock;
 use tempfile::TempDir;
 
 /// An engine of this test alone.
@@ -38,9 +38,7 @@ impl Engine {
         config.elastic_password = Some(PASSWORD.into());
         config.password_hashing = embedded::PasswordHashing::FastForTests;
         change(&mut config);
-        if let Clock::Manual(clock) = clock {
-            config.clock = clock.clone();
-        }
+        config.clock = clock.clone();
         Self {
             engine: embedded::Engine::start(config).await.unwrap(),
             http: super::client(),
