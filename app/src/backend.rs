@@ -1,10 +1,11 @@
 //! The trait between the pages and the use cases. `server` implements it.
 
 use crate::model::{
-    agent_key::{CreatedAgentKey, FoundAgentKey, KeyId, RevokedAgentKey},
+    agent_key::{FoundAgentKey, KeyId, RevokedAgentKey},
     apm_settings::{ApmIntegration, ApmSettings, KeysInUse},
     audit_query::{AuditPage, AuditQuery, SearchText},
     key_list::{KeyListPage, KeyListQuery},
+    new_agent_key::CreatedAgentKey,
     new_agent_key::{NewAgentKey, OperationId},
     problem::Problem,
     revocation::{FoundAgentKeys, KeyRevocation, KeySelection},

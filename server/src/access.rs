@@ -36,7 +36,8 @@ use crate::elasticsearch::{
 use app::model::{
     agent_key::AgentPrivileges,
     problem::ElasticsearchFault,
-    viewer::{Access, KeyScope, MissingPrivilege, Permit},
+    problem::MissingPrivilege,
+    viewer::{Access, KeyScope, Permit},
 };
 use std::sync::Arc;
 

@@ -12,10 +12,11 @@ use crate::{
 use app::{
     backend::{AgentKeyPreparation, Backend},
     model::{
-        agent_key::{CreatedAgentKey, FoundAgentKey, KeyId, RevokedAgentKey},
+        agent_key::{FoundAgentKey, KeyId, RevokedAgentKey},
         apm_settings::{ApmIntegration, ApmSettings},
         audit_query::{AuditPage, AuditQuery, SearchText},
         key_list::{KeyListPage, KeyListQuery},
+        new_agent_key::CreatedAgentKey,
         new_agent_key::{NewAgentKey, OperationId},
         problem::Problem,
         revocation::{FoundAgentKeys, KeyRevocation, KeySelection},

@@ -3,10 +3,10 @@
 use crate::{elasticsearch, sessions::SealError, store};
 use app::model::{
     audit_query::PeriodError,
+    problem::MissingPrivilege,
     problem::{ElasticsearchFault, ProblemKind},
     session::SessionEnd,
     user::NewUserErrors,
-    viewer::MissingPrivilege,
 };
 use platform::RandomError;
 

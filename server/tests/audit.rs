@@ -8,9 +8,9 @@ use crate::support::{
     eventually,
 };
 use app::model::{
-    agent_key::CreatedAgentKey,
     audit::{Action, AuditEvent, Outcome},
     audit_query::{AuditPage, AuditPlace, AuditQuery, ROWS},
+    new_agent_key::CreatedAgentKey,
     problem::ProblemKind,
 };
 use http::{Method, StatusCode};

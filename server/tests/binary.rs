@@ -1,7 +1,7 @@
 //! The binary itself: its lines, its signals, its exit codes, and what its logs do not tell.
 
 use crate::support::{Answer, Browser, PASSWORD, client};
-use app::model::agent_key::CreatedAgentKey;
+use app::model::new_agent_key::CreatedAgentKey;
 use http::Method;
 use serde_json::{Value, json};
 use std::{

@@ -5,8 +5,9 @@
 
 use crate::support::{self, Browser, PASSWORD, engine::Engine};
 use app::model::{
-    agent_key::{CreatedAgentKey, FoundAgentKey, KeyRights, KeyStatus, RevokedAgentKey},
+    agent_key::{FoundAgentKey, KeyRights, KeyStatus, RevokedAgentKey},
     key_list::KeyListPage,
+    new_agent_key::CreatedAgentKey,
     role::AgentKeyRole,
     user::UserList,
 };

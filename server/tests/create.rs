@@ -2,12 +2,12 @@
 
 use crate::support::{App, Browser, PASSWORD, key_form};
 use app::model::{
-    agent_key::CreatedAgentKey,
     key_name::KeyNameError,
+    new_agent_key::CreatedAgentKey,
     new_agent_key::{ExpirationError, NewAgentKeyErrors},
+    problem::MissingPrivilege,
     problem::ProblemKind,
     timestamp::{DAY_MS, Timestamp},
-    viewer::MissingPrivilege,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::StatusCode;

@@ -11,10 +11,7 @@ use crate::support::{
     trace::{Trace, traced},
     trail,
 };
-use app::model::{
-    agent_key::{CreatedAgentKey, Delivery},
-    key_list::KeyListPage,
-};
+use app::model::{agent_key::Delivery, key_list::KeyListPage, new_agent_key::CreatedAgentKey};
 use http::StatusCode;
 use platform::Clock;
 use server::{

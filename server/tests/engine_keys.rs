@@ -2,7 +2,7 @@
 
 use crate::support::{Answer, App, Browser, NOW, client};
 use app::model::{
-    agent_key::CreatedAgentKey,
+    new_agent_key::CreatedAgentKey,
     new_agent_key::ExpirationError,
     problem::ProblemKind,
     timestamp::{DAY_MS, Timestamp},

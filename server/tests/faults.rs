@@ -3,7 +3,7 @@
 
 use crate::support::{App, Setup, key_form, proxy::Fault};
 use app::model::{
-    agent_key::CreatedAgentKey,
+    new_agent_key::CreatedAgentKey,
     problem::{ElasticsearchFault, ProblemKind},
 };
 use http::StatusCode;

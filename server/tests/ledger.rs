@@ -9,8 +9,9 @@ use crate::support::{
     soak,
 };
 use app::model::{
-    agent_key::{AgentKey, CreatedAgentKey, Delivery},
+    agent_key::{AgentKey, Delivery},
     key_list::{KeyListPage, PageAnchor},
+    new_agent_key::CreatedAgentKey,
     problem::ProblemKind,
 };
 use http::StatusCode;

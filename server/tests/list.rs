@@ -32,7 +32,7 @@ async fn some_keys(app: &App) -> (Browser, Browser) {
             ("form[expires]", expires),
             ("form[team]", team),
         ];
-        let created: app::model::agent_key::CreatedAgentKey =
+        let created: app::model::new_agent_key::CreatedAgentKey =
             person.post("create_agent_key", &form).await.value();
         created.id
     };

@@ -1,7 +1,7 @@
 //! What is counted, where it is told, and what it never tells.
 
 use crate::support::{App, PASSWORD, Setup, client, proxy::Fault, proxy::Proxy};
-use app::model::agent_key::CreatedAgentKey;
+use app::model::new_agent_key::CreatedAgentKey;
 use http::StatusCode;
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 
 use crate::support::{App, Browser, PASSWORD, eventually, soak};
 use app::model::{
-    agent_key::CreatedAgentKey,
     key_list::KeyListPage,
+    new_agent_key::CreatedAgentKey,
     problem::{ElasticsearchFault, ProblemKind},
     session::SessionList,
     viewer::Viewer,

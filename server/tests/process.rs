@@ -8,10 +8,7 @@ use crate::support::{
     proxy::{Fault, Gate, Proxy},
     soak,
 };
-use app::model::{
-    agent_key::{CreatedAgentKey, Delivery},
-    key_list::KeyListPage,
-};
+use app::model::{agent_key::Delivery, key_list::KeyListPage, new_agent_key::CreatedAgentKey};
 use http::StatusCode;
 use platform::Clock;
 use std::{os::unix::fs::FileExt, time::Instant};

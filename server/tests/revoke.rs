@@ -7,7 +7,8 @@ use crate::support::{
     shown,
 };
 use app::model::{
-    agent_key::{CreatedAgentKey, RevokedAgentKey},
+    agent_key::RevokedAgentKey,
+    new_agent_key::CreatedAgentKey,
     problem::{ElasticsearchFault, ProblemKind},
 };
 use http::{Method, StatusCode};

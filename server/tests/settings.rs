@@ -2,8 +2,8 @@
 
 use crate::support::{App, Browser, shown};
 use app::model::{
-    agent_key::CreatedAgentKey,
     apm_settings::{ApmIntegration, KeysInUse, ServerUrlError, Uncounted},
+    new_agent_key::CreatedAgentKey,
     problem::ProblemKind,
 };
 use http::StatusCode;

@@ -4,8 +4,9 @@
 
 use crate::support::{App, Browser, PASSWORD, Setup, proxy::Fault, proxy::Proxy, shown};
 use app::model::{
-    agent_key::{CreatedAgentKey, FoundAgentKey, KeyRights, KeyStatus},
+    agent_key::{FoundAgentKey, KeyRights, KeyStatus},
     key_list::{KeyListPage, SortField, StatusFilter},
+    new_agent_key::CreatedAgentKey,
     problem::{ElasticsearchFault, ProblemKind},
     revocation::KeyRevocation,
     role::{AgentKeyRole, RoleState},

@@ -5,8 +5,9 @@ use super::redirect_if_signed_out;
 use crate::{
     backend::AgentKeyPreparation,
     model::{
-        agent_key::{CreatedAgentKey, FoundAgentKey, RevokedAgentKey},
+        agent_key::{FoundAgentKey, RevokedAgentKey},
         key_list::{KeyListPage, KeyListQuery},
+        new_agent_key::CreatedAgentKey,
         new_agent_key::NewAgentKeyForm,
         problem::Problem,
         revocation::{FoundAgentKeys, KeyRevocation},

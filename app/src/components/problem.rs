@@ -7,9 +7,9 @@ use super::{
 };
 use crate::model::{
     audit_query::PeriodError,
+    problem::MissingPrivilege,
     problem::{ElasticsearchFault, Problem, ProblemKind},
     revocation::{KEYS_MAX, SelectionError},
-    viewer::MissingPrivilege,
 };
 use crate::urls;
 use leptos::prelude::*;

@@ -2,7 +2,6 @@
 
 use super::{
     key_name::KeyName,
-    new_agent_key::OperationId,
     secret::Secret,
     timestamp::{DAY_MS, Timestamp},
 };
@@ -142,24 +141,6 @@ pub struct FoundAgentKey {
     pub in_cache: bool,
     /// Time of the query.
     pub read_at: Timestamp,
-}
-
-/// A new key with its secret. Exists in one response and on one page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CreatedAgentKey {
-    /// Id of the request that created the key. The browser confirms the display of the secret with it.
-    pub operation: OperationId,
-    pub id: KeyId,
-    pub name: KeyName,
-    /// End of the lifetime; `None` for a key that never expires.
-    pub expiration: Option<Timestamp>,
-    pub labels: Labels,
-    /// The secret part of `id:key`.
-    pub api_key: Secret,
-    /// Base64 of `id:key`, the form that agents expect.
-    pub encoded: Secret,
-    /// Address of APM Server from the settings; `None` if not set.
-    pub apm_server_url: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

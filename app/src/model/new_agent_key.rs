@@ -2,9 +2,10 @@
 
 use super::{
     key_name::{KeyName, KeyNameError},
+    secret::Secret,
     timestamp::{DAY_MS, Timestamp},
 };
-use crate::model::agent_key::{AgentPrivilege, AgentPrivileges, Labels, parse_label};
+use crate::model::agent_key::{AgentPrivilege, AgentPrivileges, KeyId, Labels, parse_label};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -53,6 +54,24 @@ impl OperationId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A new key with its secret. Exists in one response and on one page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedAgentKey {
+    /// Id of the request that created the key. The browser confirms the display of the secret with it.
+    pub operation: OperationId,
+    pub id: KeyId,
+    pub name: KeyName,
+    /// End of the lifetime; `None` for a key that never expires.
+    pub expiration: Option<Timestamp>,
+    pub labels: Labels,
+    /// The secret part of `id:key`.
+    pub api_key: Secret,
+    /// Base64 of `id:key`, the form that agents expect.
+    pub encoded: Secret,
+    /// Address of APM Server from the settings; `None` if not set.
+    pub apm_server_url: Option<String>,
 }
 
 /// Validation errors of the form, by field.

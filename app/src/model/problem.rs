@@ -5,7 +5,7 @@ use super::{
     session::SessionEnd, user::NewUserErrors,
 };
 use crate::model::audit_query::PeriodError;
-use crate::model::{user::PasswordError, viewer::MissingPrivilege};
+use crate::model::user::PasswordError;
 use leptos::{
     prelude::FromServerFnError,
     server_fn::{codec::PostcardEncoding, error::ServerFnErrorErr},
@@ -20,6 +20,20 @@ pub struct Problem {
     pub request_id: Option<String>,
     /// Elasticsearch's reason for a refusal, shortened. Never set for a request that holds a password.
     pub reason: Option<String>,
+}
+
+/// A missing privilege, by Elasticsearch's names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum MissingPrivilege {
+    Cluster(String),
+    Application {
+        /// For example `apm`.
+        application: String,
+        /// For example `event:write`.
+        privilege: String,
+        /// For example `space:default`.
+        resource: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! The signed-in user, their permissions, and the cluster.
 
+use super::problem::MissingPrivilege;
 use serde::{Deserialize, Serialize};
 
 /// The signed-in user.
@@ -45,20 +46,6 @@ pub struct LoginInfo {
     pub reachable: bool,
     /// True if the browser would send the password unencrypted to another machine.
     pub plain_http: bool,
-}
-
-/// A missing privilege, by Elasticsearch's names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum MissingPrivilege {
-    Cluster(String),
-    Application {
-        /// For example `apm`.
-        application: String,
-        /// For example `event:write`.
-        privilege: String,
-        /// For example `space:default`.
-        resource: String,
-    },
 }
 
 /// Permission for an action, or the missing privileges.

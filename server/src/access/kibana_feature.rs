@@ -7,7 +7,7 @@ use crate::{
         security::{ApplicationPrivileges, GrantedPrivileges},
     },
 };
-use app::model::viewer::MissingPrivilege;
+use app::model::problem::MissingPrivilege;
 
 /// The application whose privileges agents use.
 pub const APM: &str = "apm";

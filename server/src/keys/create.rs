@@ -12,9 +12,7 @@ use crate::{
 };
 use app::backend::AgentKeyPreparation;
 use app::model::{
-    agent_key::{CreatedAgentKey, KeyId},
-    new_agent_key::NewAgentKey,
-    secret::Secret,
+    agent_key::KeyId, new_agent_key::CreatedAgentKey, new_agent_key::NewAgentKey, secret::Secret,
     timestamp::Timestamp,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};

@@ -13,7 +13,7 @@ use crate::{
 use leptos::prelude::*;
 
 /// Privileges of a key, with a warning if it grants more than an agent needs.
-pub(in crate::pages) fn rights_badges(rights: &KeyRights) -> AnyView {
+pub(crate) fn rights_badges(rights: &KeyRights) -> AnyView {
     let names: Vec<_> = rights
         .privileges()
         .iter()

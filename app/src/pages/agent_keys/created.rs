@@ -16,7 +16,7 @@ use crate::{
         form::{PAGE_FIELD, is_posted},
         icon::{Icon, IconName},
     },
-    model::{agent_key::CreatedAgentKey, secret::Secret},
+    model::{new_agent_key::CreatedAgentKey, secret::Secret},
     snippets::{self, Setting},
     urls,
 };

@@ -9,8 +9,9 @@ use crate::{
         problem::{CheckAgain, DeniedPrompt},
     },
     model::{
+        problem::MissingPrivilege,
         role::AGENT_KEY_ROLE,
-        viewer::{MissingPrivilege, Permit, Viewer},
+        viewer::{Permit, Viewer},
     },
     urls,
 };
