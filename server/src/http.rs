@@ -136,7 +136,10 @@ pub fn with_middleware(router: Router, web: Web) -> Router {
         // Sets security headers on every response, also after a panic or rejection.
         .layer(from_fn_with_state(web.clone(), security_headers::set))
         // Log lines of the layers above carry the request id.
-        .layer(from_fn_with_state(web.clone(), request_id::assign_and_log))
+        .layer(from_fn_with_state(
+            Arc::clone(&web.state),
+            request_id::assign_and_log,
+        ))
         // Outermost: all layers above see the same client address.
         .layer(from_fn_with_state(web, client_addr::resolve))
 }

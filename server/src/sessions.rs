@@ -30,8 +30,8 @@ use std::net::IpAddr;
 
 pub use lookup::{FoundSession, find, open};
 pub use manage::{EndReason, end};
-pub use seal::{SealError, Token};
-pub use server_key::{ServerKey, ServerKeyError};
+pub use seal::Token;
+pub use server_key::{SealError, ServerKey, ServerKeyError};
 pub use sign_in::{reauthenticate, sign_in};
 
 /// Longest time without use.

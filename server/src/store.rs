@@ -28,8 +28,8 @@ pub use operations::{
     BeginResult, Intent, OpenOperation, OperationOutcome, OperationOwner, OperationState,
 };
 pub use secrets::{Acknowledged, Creation};
-pub use session_ends::{SessionFilter, StoredEnd};
-pub use sessions::{ActiveWindow, ListedSession, NewSession, RenewedSession, StoredSession};
+pub use session_ends::{ActiveWindow, SessionFilter, StoredEnd};
+pub use sessions::{ListedSession, NewSession, RenewedSession, StoredSession};
 pub use sign_in_attempts::{Attempt, LimitKeys};
 
 /// The application's own database. Cheap to clone.

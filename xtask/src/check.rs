@@ -1,4 +1,4 @@
-//! `cargo xtask check`: format, lints, and what the browser has to load.
+//! `cargo xtask check`: requirements, imports, format, lints, and the size of the first load.
 
 mod circles;
 mod floors;
@@ -45,6 +45,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 /// Checks all that can be checked without a build of the product.
 pub(crate) fn check_sources(workspace: &Workspace) -> Result<()> {
     requirements::prove_each_has_its_tests(workspace)?;
+    check_imports(workspace)?;
     command::run(command::cargo(workspace).args(["fmt", "--all", "--check"]))
         .context("run `cargo fmt --all`")?;
     prove_no_server_crate_in_browser(workspace)?;
@@ -52,7 +53,7 @@ pub(crate) fn check_sources(workspace: &Workspace) -> Result<()> {
 }
 
 /// Fails on an import circle, and on an import of `server` that goes up a floor.
-pub(crate) fn check_imports(workspace: &Workspace) -> Result<()> {
+fn check_imports(workspace: &Workspace) -> Result<()> {
     let circles = circles::prove_none(workspace);
     let floors = floors::prove_no_arrow_up(workspace);
     match (circles, floors) {

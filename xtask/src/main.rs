@@ -34,7 +34,6 @@ cargo xtask test [STAGES…]  sets up what is missing, then runs every test;
                             stages: check, rust, end2end
 cargo xtask setup           installs what the stories need, and builds
 cargo xtask check           requirements, format, lints, what the browser loads
-cargo xtask imports         import circles, and imports of server that go up a floor
 cargo xtask conformance --elasticsearch URL --username NAME --password-file FILE [--ca-file FILE] [--cleanup]
                             checks any Elasticsearch against the contract; see docs/conformance.md
 cargo xtask bench           measures the release binary, into target/bench.md
@@ -65,7 +64,6 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => test::test(&workspace, rest),
         "setup" => test::set_up(&workspace),
         "check" => check::check(&workspace),
-        "imports" => check::check_imports(&workspace),
         "conformance" => conformance::conformance(&workspace, rest),
         "bench" => bench::bench(&workspace),
         "help" | "-h" | "--help" => {

@@ -1,10 +1,6 @@
 //! Agent keys as Elasticsearch stores them: id, status, privileges, labels.
 
-use super::{
-    key_name::KeyName,
-    secret::Secret,
-    timestamp::{DAY_MS, Timestamp},
-};
+use super::timestamp::{DAY_MS, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Remaining lifetime below which a key is shown as expiring soon.

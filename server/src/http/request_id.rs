@@ -1,7 +1,6 @@
 //! Request id, tracing span, metrics, and the access log line of each request.
 
-use super::Web;
-use crate::request_id::RequestId;
+use crate::{context::AppState, request_id::RequestId};
 use axum::{
     extract::{MatchedPath, Request, State},
     middleware::Next,
@@ -9,18 +8,18 @@ use axum::{
 };
 use http::{Extensions, HeaderValue};
 use leptos::server_fn::axum::server_fn_paths;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 use tracing::Instrument;
 
 /// Assigns an id to the request and returns it in `x-request-id`; counts and logs the response.
 ///
 /// The id is never taken from the client, as `tower_http::request_id` would.
 pub(super) async fn assign_and_log(
-    State(web): State<Web>,
+    State(state): State<Arc<AppState>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let id = web.state.new_identifier().unwrap_or_default();
+    let id = state.new_identifier().unwrap_or_default();
     let id = RequestId::new(&id);
     request.extensions_mut().insert(id.clone());
     // The path alone: a query may hold text that a user typed.
@@ -35,7 +34,7 @@ pub(super) async fn assign_and_log(
         let began = Instant::now();
         let mut response = next.run(request).await;
         let took = began.elapsed();
-        web.state.metrics.answered(&route, response.status(), took);
+        state.metrics.answered(&route, response.status(), took);
         tracing::info!(
             http.response.status_code = response.status().as_u16(),
             duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

@@ -1,6 +1,6 @@
 //! Session tokens, and sealing of identity and credential with them.
 
-use super::ServerKey;
+use super::{SealError, ServerKey};
 use crate::{access::Identity, credential::Credential};
 use app::model::secret::Secret;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -51,10 +51,6 @@ impl Token {
         BASE64_URL_SAFE_NO_PAD.encode(digest)
     }
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("a session's credential could not be sealed")]
-pub struct SealError;
 
 #[derive(Serialize)]
 struct Sealed<'a> {

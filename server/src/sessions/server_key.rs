@@ -1,9 +1,6 @@
 //! The server key: a secret file, from which the keys of sessions, audit log and known devices are derived.
 
-use super::{
-    SealError,
-    known_device::{self, DeviceKey},
-};
+use super::known_device::{self, DeviceKey};
 use crate::audit::chain::{AuditKey, KEY_BYTES};
 use hkdf::Hkdf;
 use platform::{Random, RandomError, private_files};
@@ -45,6 +42,10 @@ pub enum ServerKeyError {
     #[error("no key can be derived from the server's key")]
     Derive,
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("a session's credential could not be sealed")]
+pub struct SealError;
 
 impl ServerKey {
     pub fn given(key: SecretString) -> Self {

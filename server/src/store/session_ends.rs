@@ -1,6 +1,6 @@
 //! Ended sessions, and the reasons that are kept for them.
 
-use super::{ActiveWindow, Error, Store, write::Write};
+use super::{Error, Store, write::Write};
 use crate::{
     access::{Grant, Identity, RecentPassword},
     audit::{Action, Event, EventContext, Target},
@@ -12,6 +12,13 @@ use app::model::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Row, any::AnyRow};
+
+/// Times after which a live session was last used and begun.
+#[derive(Clone, Copy, Debug)]
+pub struct ActiveWindow {
+    pub touched_after: Timestamp,
+    pub created_after: Timestamp,
+}
 
 /// Stored in place of a reason for a token that was replaced by another.
 pub(super) const RENEWED: &str = "renewed";

@@ -3,7 +3,7 @@
 use super::{
     Error, Store,
     audit::pattern,
-    session_ends::{RENEWED, end_row, keep_end},
+    session_ends::{ActiveWindow, RENEWED, end_row, keep_end},
     write::Write,
 };
 use crate::{
@@ -56,13 +56,6 @@ pub struct RenewedSession<'a> {
     pub id_hash: &'a str,
     /// Identity and credential, sealed anew.
     pub sealed: &'a str,
-}
-
-/// Times after which a live session was last used and begun.
-#[derive(Clone, Copy, Debug)]
-pub struct ActiveWindow {
-    pub touched_after: Timestamp,
-    pub created_after: Timestamp,
 }
 
 /// Session as it is shown. Nothing in it opens anything.
