@@ -12,7 +12,7 @@ use crate::{
         callout::Callout,
         dialog::{Dialog, DialogForm, DialogShape},
         field::{FieldErrors, TextField},
-        form::{SubmitButton, use_form, use_problem},
+        form::{SubmitButton, use_form},
         icon::IconName,
         meter::KeyCount,
         navigation::initials,
@@ -111,8 +111,9 @@ fn Fields(
     let now = preparation.now;
     let is_first = typed.is_none();
     let typed = typed.unwrap_or_else(|| first_form(&preparation));
-    let problem = use_problem(create);
-    let errors = Memo::new(move |_| match problem.get() {
+    // A closure, not a signal: this form is removed as soon as the action has a value, and a signal with it.
+    let problem = move || create.value().get().and_then(Result::err);
+    let errors = Memo::new(move |_| match problem() {
         Some(Problem {
             kind: ProblemKind::NewAgentKey(errors),
             ..
@@ -129,7 +130,7 @@ fn Fields(
         text.into_iter().collect()
     });
     view! {
-        {move || problem.get().map(|problem| view! { <ProblemCallout problem /> })}
+        {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
         <Before access=viewer.access.clone() preparation=preparation.clone() />
         <input type="hidden" name="form[operation]" value=typed.operation.clone() />
         <div class="field">
