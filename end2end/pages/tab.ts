@@ -39,10 +39,8 @@ export class Tab {
     try {
       await this.page.goBack();
     } catch (error) {
-      if (!String(error).includes('ERR_CACHE_MISS')) throw error;
-      // The browser is still on its way to its own page about that.
-      await this.page.waitForLoadState();
-      return 'not kept';
+      if (String(error).includes('ERR_CACHE_MISS')) return 'not kept';
+      throw error;
     }
     await this.ready();
     return 'shown';
