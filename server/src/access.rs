@@ -1,29 +1,28 @@
-//! Who may do what, decided in one place.
+//! Authorization: permissions from Elasticsearch's answers, and the grants that follow from them.
 //!
-//! Agent Keys has no users and no roles of its own. A person signs in with an Elasticsearch user name and
-//! password; Elasticsearch says who they are ([`identify`]), and that answer is an [`Identity`]. Before anything is
-//! shown or done in their name, Elasticsearch is asked once, in one `_has_privileges`, for everything that could
-//! matter ([`Permissions::request`]); [`Permissions`] is a person with that answer. It is asked again for every request, so a
+//! Agent Keys has no users and no roles of its own. A user signs in with an Elasticsearch user name and password, and
+//! Elasticsearch's answer is the [`Identity`] ([`identify`]). The permissions of a request come from one
+//! `_has_privileges` call for everything that matters ([`Permissions::request`]). The next request calls it again, so a
 //! role that is taken away is gone at the next click.
 //!
-//! Three kinds of privileges are asked for. *Cluster privileges*: `manage_own_api_key` to have agent keys at all,
-//! `manage_api_key` or `manage_security` to revoke those of others, `read_security` to see them, `manage_security`
-//! for users, roles, other people's sessions and the audit log. *Application privileges of `apm`*: `event:write` and `config_agent:read`, because
-//! Elasticsearch happily makes a key whose owner lacks them, and such a key never works. *Kibana's own gate*:
-//! the same page in Kibana needs `feature_apm.read` to look and `feature_apm.all` to change something, on a space
-//! of the application `kibana-.kibana`; we ask for the same, so that the documented role means the same here.
-//! `access.kibana_feature = "ignore"` turns that off for clusters without Kibana.
+//! It checks three kinds of privileges. *Cluster privileges*: `manage_own_api_key` to have agent keys at all,
+//! `manage_api_key` or `manage_security` to revoke those of other users, `read_security` to see them, `manage_security`
+//! for users, roles, other users' sessions and the audit log. *Application privileges of `apm`*: `event:write` and
+//! `config_agent:read`, because Elasticsearch creates a key whose owner lacks them, and such a key never works.
+//! *Kibana's feature privileges*: the same page in Kibana needs `feature_apm.read` to read and `feature_apm.all` to
+//! write, on a space of the application `kibana-.kibana`. Agent Keys requires the same, so that the documented role
+//! means the same in both. `access.kibana_feature = "ignore"` turns that off for clusters without Kibana.
 //!
 //! For example, with the documented role `apm_agent_key_role`, Ada has `manage_own_api_key`, both `apm` privileges
 //! and `feature_apm.all`: she lists, creates and revokes her own keys. Ben, a Kibana `viewer`, has
-//! `kibana-.kibana: read` alone: he passes the gate for reading, and is told that `manage_own_api_key` is missing.
-//! Cleo, with `manage_security`, sees and revokes everybody's keys, and manages users and the role; to *create* a
-//! key that works she needs the `apm` privileges like everybody else. The superuser `elastic` has everything.
+//! `kibana-.kibana: read` alone: he may read, and sees that `manage_own_api_key` is missing. Cleo, with
+//! `manage_security`, sees and revokes the keys of all users, and manages users and the role. To *create* a key that
+//! works she needs the `apm` privileges as well. The superuser `elastic` has everything.
 //!
-//! [`Permissions::grant`] turns a permission into a [`Grant`], or names what is missing. A grant cannot be made
-//! elsewhere, and every method of the store that writes in a person's name takes one: a check cannot be forgotten,
-//! because without it there is nothing to pass. Elasticsearch still has the last word, for each call carries the
-//! person's own credential. What would do most harm from a browser that somebody left open also takes a [`RecentPassword`].
+//! [`Permissions::grant`] turns a permission into a [`Grant`], or names what is missing. Only this module makes a
+//! grant, and the methods of the store that write for a user take one. Elasticsearch has the last word, because each
+//! call carries the user's own credential. What does most harm from an unattended browser also takes a
+//! [`RecentPassword`].
 
 mod kibana_feature;
 mod recent_password;
@@ -96,7 +95,7 @@ pub async fn identify(connection: &Connection) -> Result<VerifiedPassword, Error
         }
         answer => answer,
     };
-    // What is no supported Elasticsearch is named before anything else about it.
+    // An unsupported version or product is reported before any other error.
     if let Err(error @ Error::Fault { fault, .. }) = connection.info().await
         && matches!(
             fault,

@@ -202,7 +202,7 @@ impl RequestContext {
         self.user.is_ok()
     }
 
-    /// Why the session that the cookie once opened has ended, where that is known.
+    /// Reason why the session of the cookie has ended, if known.
     pub fn session_end(&self) -> Option<SessionEnd> {
         self.user.as_ref().err().copied().flatten()
     }

@@ -64,7 +64,7 @@ pub enum Error {
     /// A change was sent, and it is not known whether it was made.
     #[error("it is not known whether the change was made")]
     Unconfirmed(#[source] elasticsearch::Error),
-    /// The same change was sent before, and it is not known whether it was made.
+    /// The outcome of the change is not known: of this request, or of an earlier one with the same operation.
     #[error("it is still not known whether the change was made")]
     StillUnconfirmed,
     /// Elasticsearch answered that it had revoked the keys and could not clear its caches, and could not be asked

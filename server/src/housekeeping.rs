@@ -20,8 +20,8 @@ use std::{sync::Arc, time::Duration};
 
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Keeps house until it is aborted. With the credential of a `service` user, everybody's open operations are looked
-/// into; without it, that waits for the next person who opens the list.
+/// Runs a round every minute until the task is aborted. With the credential of a `service` user, it reconciles the open
+/// operations of all users; without it, the next request for the list does.
 pub async fn keep(state: Arc<AppState>, service: Option<Credential>) {
     loop {
         tidy(&state, service.as_ref()).await;
@@ -39,7 +39,7 @@ pub async fn recover(state: &AppState) -> Result<(), Error> {
     Ok(())
 }
 
-/// One round. What fails is logged and tried again in the next one.
+/// Runs one round. A step that fails is logged, and runs again in the next round.
 pub async fn tidy(state: &Arc<AppState>, service: Option<&Credential>) {
     if state.elasticsearch.is_circuit_open() {
         // So that the end of an outage is noticed without traffic, too.

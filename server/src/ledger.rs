@@ -1,7 +1,8 @@
 //! Changes of Elasticsearch, each between a durable intent and a durable outcome.
 //!
 //! The intent is in the database before Elasticsearch is called, and the outcome before the caller gets its answer. A
-//! crash in between leaves an open operation, which [`keys::reconcile`](crate::keys::reconcile) settles.
+//! crash in between leaves an open operation. [`keys::reconcile`](crate::keys::reconcile) settles those of keys; those of
+//! users and roles stay open in the audit log.
 
 use crate::{
     access::Grant,
@@ -75,7 +76,7 @@ impl<T> Changed<T> {
 /// Result of each target, in their order.
 pub(crate) type Results<T> = Vec<Result<T, Error>>;
 
-/// Why there are no results to hand on.
+/// Reason why [`run`] returns no results.
 pub(crate) enum RunError<T> {
     /// Nothing was sent.
     NotBegun(Error),
@@ -168,7 +169,7 @@ where
     }
 }
 
-/// The same for one target, to its end even if the client disconnects.
+/// Runs [`run`] for one target, to its end even if the client disconnects.
 pub(crate) async fn run_one<C, F>(
     ctx: &RequestContext,
     grant: Grant,

@@ -1,14 +1,13 @@
 //! Proof of a recently entered password.
 //!
-//! A browser that is left open is everybody's who passes by. What would do most harm there asks for the password once
-//! more: handing out the audit log, revoking many keys at once, and ending other people's sessions. Such an operation
-//! takes a [`RecentPassword`], as it takes a grant. When the password was entered stands in the session's row, by the server's
-//! clock; the browser has no say in it. Signing in counts.
+//! An unattended browser is open to everybody who passes by. What does most harm there requires the password again:
+//! exporting the audit log, revoking many keys at once, and ending the sessions of other users. The session's row holds
+//! the time of the last entry, by the server's clock. Signing in counts.
 
 use crate::sessions::Session;
 use app::model::timestamp::Timestamp;
 
-/// How long after the password was entered it need not be entered again.
+/// Time for which an entered password counts as recent.
 pub const REAUTH_WINDOW_MS: i64 = 5 * 60 * 1_000;
 
 /// Proof that the user entered the password at most [`REAUTH_WINDOW_MS`] ago. Only this module makes one.

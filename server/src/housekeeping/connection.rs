@@ -1,4 +1,4 @@
-//! Writing down when Elasticsearch is given up, and when it is there again.
+//! Records outages of Elasticsearch in the audit log: when the circuit opens, and when it closes.
 
 use super::stamp;
 use crate::{
@@ -12,7 +12,8 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Writes down every change until it is aborted. A change that is taken back before it is written is none.
+/// Records every change of the circuit until the task is aborted. A circuit that opens and closes between two reads is
+/// not recorded.
 pub async fn write_down(state: Arc<AppState>) {
     let mut circuit = state.elasticsearch.watch();
     let mut open_since = None;

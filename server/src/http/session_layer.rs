@@ -1,8 +1,8 @@
 //! Session layer: tower-sessions around the handlers, with our own store behind it.
 //!
 //! tower-sessions reads the session cookie, loads the record, and sets or removes the cookie. Its `Session` does not
-//! leave this file: handlers get a [`RequestContext`]. Rows are written by the use cases alone, because a row, its audit event
-//! and the end of other sessions belong to one transaction. `docs/decisions/session-layer.md` has the reasons.
+//! leave this file: handlers get a [`RequestContext`]. Rows are written by the use cases alone, because a row, its audit
+//! event and the end of other sessions belong to one transaction. `docs/decisions/session-layer.md` has the reasons.
 
 use super::{Web, client_addr::ClientInfo, error_format::problem_response, request_id};
 use crate::{
@@ -260,7 +260,8 @@ fn completed(value: &HeaderValue, tls: bool) -> Option<HeaderValue> {
     HeaderValue::try_from(cookie.to_string()).ok()
 }
 
-/// Reads what a request reveals of its browser. Of several device cookies none counts: an attacker may have planted one.
+/// Reads what a request reveals of its browser. Of several device cookies none counts, because an attacker may have
+/// planted one.
 pub(super) fn browser(
     headers: &HeaderMap,
     client: ClientInfo,

@@ -39,7 +39,7 @@ pub async fn revoke_many(
         for (key, result) in to_revoke.into_iter().zip(results) {
             told.push(match result {
                 Ok(RevokeResult::Revoked) => ended(key, RevocationEnding::Revoked),
-                // In the second case Elasticsearch said so, and could not be asked again.
+                // In the second case Elasticsearch reported it, and a second look was not possible.
                 Ok(RevokeResult::RevokedInCache) | Err(Error::CacheNotCleared(_)) => {
                     ended(key, RevocationEnding::RevokedInCache)
                 }
@@ -47,7 +47,7 @@ pub async fn revoke_many(
                 Err(Error::StillActive) => ended(key, RevocationEnding::StillActive),
                 Err(Error::Unconfirmed(_)) => ended(key, RevocationEnding::Unconfirmed),
                 Err(Error::NotFound) => unknown(key.id),
-                // What else can happen happens to the question as a whole, before anything is changed.
+                // Every other error concerns the whole request, before anything is changed.
                 Err(failure) => return Err(failure),
             });
         }

@@ -169,8 +169,8 @@ async fn call(ctx: &RequestContext, new: &NewAgentKey) -> Result<Changed<Verifie
     })
 }
 
-/// The request, as Kibana would send it, so that each shows the other's keys; and our own part of the metadata, by
-/// which a key is found again if its answer is lost.
+/// Builds the request as Kibana sends it, so that each shows the other's keys. Our part of the metadata finds the key
+/// again if its answer is lost.
 fn request(new: &NewAgentKey) -> Value {
     let mut ours = json!({ "v": 1, "operation": new.operation.as_str() });
     let labels = [

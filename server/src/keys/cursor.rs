@@ -17,8 +17,8 @@ pub(super) fn write(place: &[Value]) -> Option<Cursor> {
     (text.len() <= CURSOR_CHARACTERS_MAX).then_some(Cursor(text))
 }
 
-/// The row's place. A cursor comes back from an address that anybody can write, so its shape is checked: as many
-/// values as the order has fields, numbers for times and texts for names.
+/// Parses a cursor. It comes from an address, so its shape is checked: as many values as the order has fields, numbers
+/// for times and texts for names.
 pub(super) fn read(cursor: &Cursor, sort: SortField) -> Result<Vec<Value>, Error> {
     if cursor.0.len() > CURSOR_CHARACTERS_MAX {
         return Err(Error::BadCursor);

@@ -13,7 +13,7 @@ use app::model::{
 };
 use std::collections::HashMap;
 
-/// A page has this long to say that it has drawn the secret.
+/// Time in which the browser can confirm that it displayed the secret.
 pub const ACKNOWLEDGE_MS_MAX: i64 = 10 * 60 * 1_000;
 
 /// Puts into each key the delivery state of its secret. A key that carries an operation of this application and is
@@ -74,7 +74,7 @@ async fn note_drift(ctx: &RequestContext, grant: &Grant, keys: &[KeyId]) {
     }
 }
 
-/// Writes it down. Saying it twice changes nothing.
+/// Records that the browser displayed the secret. Repeating it changes nothing.
 #[tracing::instrument(name = "agent_keys.secret.acknowledge", skip_all)]
 pub async fn confirm_displayed(ctx: &RequestContext, operation: OperationId) -> Result<(), Error> {
     let grant = ctx.grant(Permission::CreateAgentKey).await?;

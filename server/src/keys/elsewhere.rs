@@ -13,9 +13,9 @@ use crate::{
 };
 use app::model::{agent_key::KeyId, apm_settings::MadeElsewhere, timestamp::Timestamp};
 
-/// The most unmarked keys that are read: the newest.
+/// Limit of unmarked keys that are read, newest first.
 const KEYS_MAX: usize = 10_000;
-/// How many are read at once.
+/// Keys of one search.
 const PAGE: usize = 1_000;
 /// Age in milliseconds up to which a user's keys are taken from the cache.
 const MAX_AGE_MS: i64 = 30_000;

@@ -18,7 +18,7 @@ const LABELS: [&str; 3] = [
     "metadata.agent_keys.team",
 ];
 
-/// How the search text is looked for in labels.
+/// Search of the text in labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LabelSearch {
     /// Anywhere in the label, without regard to case.
@@ -37,7 +37,7 @@ fn agent_keys(more: Vec<Value>) -> Value {
     } })
 }
 
-/// One key by its id. Whether it is an agent key is judged from the answer.
+/// Query for one key by its id. The caller checks that it is an agent key.
 pub(super) fn by_id(id: &KeyId) -> Value {
     by_ids(std::slice::from_ref(id))
 }
@@ -117,7 +117,7 @@ pub(super) fn summary(now: Timestamp) -> Value {
 /// A part of the list.
 #[derive(Clone, Copy)]
 pub(super) struct Slice<'a> {
-    /// How many rows at most.
+    /// Limit of rows.
     pub(super) rows: u32,
     /// The place in the order after which they begin; for `Ends::Never`, without the first field.
     pub(super) after: Option<&'a [Value]>,

@@ -57,7 +57,7 @@ pub(super) fn agent_key(
         } else {
             KeySource::Elsewhere
         },
-        // What the ledger remembers comes later.
+        // The list replaces it with the state of the ledger.
         delivery: if ours {
             Delivery::NotRecorded
         } else {
@@ -157,7 +157,7 @@ fn privileges(descriptors: &Value) -> Vec<String> {
     names
 }
 
-/// Our labels. Metadata may be written by anybody, so whatever does not fit is passed over.
+/// Reads our labels. Any owner can write metadata, so values that do not fit are ignored.
 fn labels(metadata: &Value) -> Labels {
     let label = |name| {
         let label = text(metadata.get("agent_keys")?, name)?;
@@ -226,9 +226,9 @@ pub(super) struct Ownership<'a> {
 }
 
 impl<'a> Ownership<'a> {
-    /// For these keys. Elasticsearch is asked only where the answer decides whether a key may be revoked: for those who
-    /// see everybody's keys and revoke their own, and only about keys of their user name in another realm. A realm that it
-    /// cannot be asked about is not theirs, except in an outage.
+    /// Determines which of the keys are the user's own. Calls Elasticsearch only if the user sees all keys and revokes
+    /// only their own, and only for keys of their user name in another realm. Without an answer such a key is not the
+    /// user's own; an outage is an error.
     pub(super) async fn of(
         ctx: &'a RequestContext,
         access: &Access,

@@ -33,7 +33,7 @@ pub async fn get(ctx: &RequestContext, id: &KeyId) -> Result<FoundAgentKey, Erro
     })
 }
 
-/// The key of this id, if it is an agent key and this ctx may see it. Every other id is answered alike.
+/// Returns the key with this id, if it is an agent key that the user may see. The error is the same for every other id.
 #[tracing::instrument(name = "agent_keys.key.find", skip_all)]
 pub async fn find(ctx: &RequestContext, id: &KeyId) -> Result<AgentKey, Error> {
     Ok(find_stored(ctx, id).await?.0)
@@ -58,7 +58,7 @@ async fn find_stored(ctx: &RequestContext, id: &KeyId) -> Result<(AgentKey, Opti
     Ok((key, descriptors))
 }
 
-/// The chosen keys, as far as they are agent keys that this ctx may see.
+/// Returns the chosen keys that are agent keys and that the user may see.
 #[tracing::instrument(name = "agent_keys.keys.find", skip_all)]
 pub async fn get_selection(
     ctx: &RequestContext,

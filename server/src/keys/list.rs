@@ -1,4 +1,4 @@
-//! One page of the agent keys that a ctx may see.
+//! Lists one page of the agent keys that the user may see.
 
 use super::{
     cursor, delivery, elsewhere,
@@ -56,7 +56,7 @@ pub async fn list(ctx: &RequestContext, query: KeyListQuery) -> Result<KeyListPa
     } = Rows::of(found, query);
     let place =
         |key: Option<&elasticsearch::keys::StoredKey>| key.and_then(|key| cursor::write(&key.sort));
-    // Where the page was reached from, there is certainly another one; on the other side, one row too many tells.
+    // On the side of the previous page there is another page. On the other side, a surplus row shows that there is one.
     let came_from_start = matches!(query.anchor, PageAnchor::First);
     let has_next = if backwards { true } else { more };
     let has_previous = if backwards { more } else { !came_from_start };
@@ -192,8 +192,8 @@ async fn count(ctx: &RequestContext, now: Timestamp) -> Result<KeySummary, Error
     })
 }
 
-/// Counts the marked keys. Elasticsearch before 8.13 has no aggregations: there each status is counted by itself, and owners
-/// and realms are not listed.
+/// Counts the marked keys. Elasticsearch before 8.13 has no aggregations: there each status is counted by itself, and
+/// owners and realms are not listed.
 async fn count_marked(ctx: &RequestContext, now: Timestamp) -> Result<KeySummary, Error> {
     let connection = ctx.elasticsearch()?;
     if !connection.lacks(Capability::Aggregations) {

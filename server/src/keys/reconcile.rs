@@ -21,19 +21,19 @@ use std::time::Duration;
 
 /// No operation that is still being carried out is older: the sum of its deadlines, and some more.
 const IN_FLIGHT_MS_MAX: i64 = 30_000;
-/// A search may be slow to show a new key; after a day it is certain that there is none.
+/// Age of an operation after which a key that is not found does not exist. A search shows a new key late.
 const SEARCH_MS_MAX: i64 = DAY_MS;
-/// How many operations are looked into at once, with one search.
+/// Operations of one round, with one search.
 const OPERATIONS_MAX: i64 = 1_000;
-/// When a lost answer's key is looked for. A search shows a new key after about a second.
+/// Delays of the searches for the key of a lost answer. A search shows a new key after about a second.
 const FOLLOW_UPS: [Duration; 3] = [
     Duration::from_millis(500),
     Duration::from_millis(1_500),
     Duration::from_secs(3),
 ];
 
-/// Looks into what this ctx may see: their own operations, or everybody's. Never fails: what cannot be found out
-/// now is found out later.
+/// Settles the open operations that the user may see: their own, or those of all users. Never fails: the next round
+/// settles the rest.
 #[tracing::instrument(name = "agent_keys.operations.reconcile", skip_all)]
 pub async fn reconcile(ctx: &RequestContext) {
     if let Err(failure) = try_reconcile(ctx).await {
@@ -71,8 +71,8 @@ pub(super) async fn follow_up(ctx: &RequestContext, operation: OpenOperation) {
     }
 }
 
-/// Looks into operations with one search for the keys that were to be made, and one for those that were to be
-/// revoked. How many have found their end.
+/// Settles open operations, with one search for the keys of creations and one for those of revocations. Returns the
+/// number of settled operations.
 async fn reconcile_operations(
     ctx: &RequestContext,
     open: &[OpenOperation],

@@ -165,8 +165,8 @@ async fn call(
                 .then_some(RevokeResult::AlreadyRevoked)
         }
     };
-    // Elasticsearch passes over keys that are revoked already, over those it does not find, and in its errors it does
-    // not say whose they are. Only a look tells.
+    // Elasticsearch skips keys that are already revoked and keys that it does not find, and its errors name no ids. So
+    // the keys are read again.
     let unlisted: Vec<KeyId> = ids
         .iter()
         .filter(|id| listed(id).is_none())
