@@ -231,7 +231,12 @@ impl RequestContext {
             request_id: self.request.id.clone(),
             origin: EventSource {
                 address: self.request.client.address,
-                session: self.session().ok().map(|session| session.id_hash.clone()),
+                // The service user has no session.
+                session: self
+                    .session()
+                    .ok()
+                    .map(|session| session.id_hash.clone())
+                    .filter(|id_hash| !id_hash.is_empty()),
             },
         }
     }

@@ -67,7 +67,7 @@ async fn one_that_cannot_be_revoked_either_is_revoked_when_somebody_looks() {
     for number in 0..creations {
         let operation = format!("op-{number}");
         let answer = ada.create_as(&operation, "left over").await;
-        assert_eq!(answer.problem(), ProblemKind::Storage);
+        assert_eq!(answer.problem(), ProblemKind::Unconfirmed);
     }
     let keys = app.engine.keys().await;
     assert_eq!(keys.len(), creations);

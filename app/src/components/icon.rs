@@ -33,9 +33,6 @@ pub enum IconName {
     Signout,
     Off,
     Unplug,
-    Edit,
-    More,
-    Arrow,
 }
 
 impl IconName {
@@ -70,9 +67,6 @@ impl IconName {
             Self::Signout => "#i-signout",
             Self::Off => "#i-off",
             Self::Unplug => "#i-unplug",
-            Self::Edit => "#i-edit",
-            Self::More => "#i-more",
-            Self::Arrow => "#i-arrow",
         }
     }
 }
@@ -146,7 +140,4 @@ const DRAWINGS: &str = concat!(
     r##"<symbol id="i-signout" viewBox="0 0 16 16"><g><path d="M6.5 13.5h-3a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1h3M10.3 11.2 13.5 8l-3.2-3.2M13.2 8H6.5"/></g></symbol>"##,
     r##"<symbol id="i-off" viewBox="0 0 16 16"><g><path d="M5 3.8a5.5 5.5 0 1 0 6 0M8 1.9v5.6"/></g></symbol>"##,
     r##"<symbol id="i-unplug" viewBox="0 0 16 16"><g><path d="m2 14 2.3-2.3M11.7 4.3 14 2M4.3 11.7a2.7 2.7 0 0 1 0-3.8l1.3-1.3 3.8 3.8-1.3 1.3a2.7 2.7 0 0 1-3.8 0ZM7.7 4.6 8 4.3a2.7 2.7 0 0 1 3.7 3.7l-.3.3"/></g></symbol>"##,
-    r##"<symbol id="i-edit" viewBox="0 0 16 16"><g><path d="m9.8 3.7 2.5 2.5M3 10.5l7.6-7.6a1 1 0 0 1 1.4 0l1.1 1.1a1 1 0 0 1 0 1.4L5.5 13l-3.1.6Z"/></g></symbol>"##,
-    r##"<symbol id="i-more" viewBox="0 0 16 16"><g><circle cx="3.5" cy="8" r="0.9" fill="currentColor" stroke="none"/><circle cx="8" cy="8" r="0.9" fill="currentColor" stroke="none"/><circle cx="12.5" cy="8" r="0.9" fill="currentColor" stroke="none"/></g></symbol>"##,
-    r##"<symbol id="i-arrow" viewBox="0 0 16 16"><g><path d="M2.5 8h10.7M9.5 4.3 13.2 8l-3.7 3.7"/></g></symbol>"##,
 );

@@ -45,15 +45,15 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
         ),
         ProblemKind::NotFound => (
             "Not found",
-            "It does not exist, or it belongs to somebody else.",
+            "It does not exist, or it belongs to another user.",
         ),
         ProblemKind::AlreadyDone => (
             "This key was created already",
-            "The form was sent twice, and one key was made. Its secret was shown once, to the first answer. If nobody has it, revoke the key and create another.",
+            "The form was sent twice, and one key was made. Its secret was shown once, to the first answer. If the secret is lost, revoke the key and create another.",
         ),
         ProblemKind::ChangedMeanwhile => (
-            "Somebody changed this in the meantime",
-            "Nothing was changed. Look at the page again and repeat what you want to change.",
+            "Changed in the meantime",
+            "Another administrator changed this at the same time. Check what it is now, and repeat your change if it is missing.",
         ),
         ProblemKind::OwnAccount => (
             "This is your own user",

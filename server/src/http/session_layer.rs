@@ -1,7 +1,7 @@
 //! Session layer: tower-sessions around the handlers, with our own store behind it.
 //!
 //! tower-sessions reads the session cookie, loads the record, and sets or removes the cookie. Its `Session` does not
-//! leave this file: handlers get a [`RequestContext`]. Rows are written by the use cases alone, because a row, its audit
+//! leave this file: handlers get a [`RequestContext`]. Use cases alone write rows, because a row, its audit
 //! event and the end of other sessions belong to one transaction. `docs/decisions/session-layer.md` has the reasons.
 
 use super::{Web, client_addr::ClientInfo, error_format::problem_response, request_id};

@@ -91,8 +91,11 @@ async fn create_and_record(
         Ok(mut results) => results.pop().unwrap_or(Err(Error::TaskEnded)),
         Err(RunError::NotRecorded { mut results, error }) => match results.pop() {
             Some(Ok(created)) => {
-                undo(ctx, &created).await?;
-                Err(error.map_or(Error::GivenUp, Error::from))
+                if undo(ctx, &created).await? {
+                    Err(error.map_or(Error::GivenUp, Error::from))
+                } else {
+                    Err(Error::StillUnconfirmed)
+                }
             }
             failed => {
                 let results = failed.into_iter().collect();
@@ -135,17 +138,27 @@ async fn create_and_record(
     })
 }
 
-/// Revokes a key that could not be recorded: its secret has not left the server.
-async fn undo(ctx: &RequestContext, created: &VerifiedKey) -> Result<(), Error> {
+/// Revokes a key that could not be recorded: its secret has not left the server. Returns false if the key may still
+/// work. The reconciliation revokes it then.
+async fn undo(ctx: &RequestContext, created: &VerifiedKey) -> Result<bool, Error> {
     let undone = ctx
         .elasticsearch()?
         .invalidate_api_keys(&[&created.id], true)
         .await;
-    if let Err(error) = undone {
-        let error: &dyn std::error::Error = &error;
-        tracing::error!(key.id = %created.id, error, "a key that could not be recorded could not be revoked");
+    match undone {
+        Ok(invalidated) => {
+            let is_revoked = invalidated.error_count == 0;
+            if !is_revoked {
+                tracing::error!(key.id = %created.id, "a key that could not be recorded was not revoked");
+            }
+            Ok(is_revoked)
+        }
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(key.id = %created.id, error, "a key that could not be recorded could not be revoked");
+            Ok(false)
+        }
     }
-    Ok(())
 }
 
 async fn call(ctx: &RequestContext, new: &NewAgentKey) -> Result<Changed<VerifiedKey>, Error> {

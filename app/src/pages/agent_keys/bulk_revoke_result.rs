@@ -207,7 +207,7 @@ fn words(ending: RevocationEnding) -> (Tone, IconName, &'static str, &'static st
             Tone::Neutral,
             IconName::Fail,
             "Not found",
-            "It does not exist, or it belongs to somebody else.",
+            "It does not exist, or it belongs to another user.",
         ),
         RevocationEnding::RevokedInCache => (
             Tone::Warning,
