@@ -90,6 +90,19 @@ CREATE INDEX api_keys_by_expiration_newest ON api_keys (expiration, creation DES
 CREATE INDEX api_keys_by_invalidation ON api_keys (invalidation) WHERE invalidated = 1;
 CREATE INDEX api_keys_irregular ON api_keys (irregular) WHERE irregular = 1;
 
+-- Trigrams of names, for searches inside them. The names themselves are in `api_keys`, and never change.
+CREATE VIRTUAL TABLE api_key_names USING fts5 (
+    name, content = 'api_keys', content_rowid = 'number', tokenize = 'trigram', detail = none
+);
+
+CREATE TRIGGER api_keys_name_insert AFTER INSERT ON api_keys BEGIN
+    INSERT INTO api_key_names (rowid, name) VALUES (NEW.number, NEW.name);
+END;
+
+CREATE TRIGGER api_keys_name_delete AFTER DELETE ON api_keys BEGIN
+    INSERT INTO api_key_names (api_key_names, rowid, name) VALUES ('delete', OLD.number, OLD.name);
+END;
+
 -- All other metadata values of keys as text, as a flattened field is indexed.
 CREATE TABLE api_key_leaves (
     path TEXT NOT NULL,

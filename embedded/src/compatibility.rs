@@ -42,6 +42,8 @@ fn check_route(version: Version, route: &Route, parts: &Parts) -> Checked {
     let needed = match security_action(route) {
         "api_key/update" => Feature::UpdateKey,
         "api_key/bulk_update" => Feature::BulkUpdateKeys,
+        "role/query" => Feature::QueryRoles,
+        "user/query" => Feature::QueryUsers,
         _ => return Ok(()),
     };
     if version.has(needed) {

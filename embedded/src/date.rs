@@ -48,6 +48,58 @@ pub(crate) fn format(ms: i64) -> String {
     )
 }
 
+/// Format of times in responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    DateTime,
+    DateTimeWithoutMillis,
+    Date,
+    EpochMillis,
+    EpochSecond,
+}
+
+impl Format {
+    /// The format with one of Elasticsearch's names. Of several names the first counts.
+    pub(crate) fn named(names: &str) -> Result<Self, ApiError> {
+        let name = names.split("||").next().unwrap_or_default();
+        Ok(match name.strip_prefix("strict_").unwrap_or(name) {
+            "date_optional_time" | "date_optional_time_nanos" | "date_time" | "iso8601" => {
+                Self::DateTime
+            }
+            "date_time_no_millis" => Self::DateTimeWithoutMillis,
+            "date" | "year_month_day" | "yyyy-MM-dd" | "uuuu-MM-dd" => Self::Date,
+            "epoch_millis" => Self::EpochMillis,
+            "epoch_second" => Self::EpochSecond,
+            _ => {
+                return Err(ApiError::illegal(format!(
+                    "Invalid format: [{names}]: only named formats are supported"
+                )));
+            }
+        })
+    }
+
+    pub(crate) fn format(self, ms: i64) -> String {
+        let text = || format(ms);
+        match self {
+            Self::DateTime => text(),
+            Self::DateTimeWithoutMillis => {
+                format!("{}Z", text().split('.').next().unwrap_or_default())
+            }
+            Self::Date => text().split('T').next().unwrap_or_default().to_owned(),
+            Self::EpochMillis => ms.to_string(),
+            Self::EpochSecond => ms.div_euclid(1_000).to_string(),
+        }
+    }
+
+    /// Parses a time that this format may have written.
+    pub(crate) fn parse(self, text: &str, now_ms: i64) -> Result<i64, ApiError> {
+        match (self, text.parse::<i64>()) {
+            (Self::EpochSecond, Ok(seconds)) => Ok(seconds.saturating_mul(1_000)),
+            _ => parse(text, now_ms, Round::Down),
+        }
+    }
+}
+
 fn moment(text: &str, round: Round) -> Option<i64> {
     // Four digits are a year.
     if text.len() <= 16

@@ -34,6 +34,9 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval between deletions of keys past their retention.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3_600);
 
+/// Default of [`Config::body_bytes_max`].
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Configuration of an engine. The engine reads no environment variables and no files.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -47,6 +50,9 @@ pub struct Config {
     pub clock: Clock,
     /// True if OAuth2 tokens are issued. False by default, as in Elasticsearch over plain HTTP.
     pub token_service: bool,
+    /// Maximum size of a request body after decompression, in bytes. Larger ones get 413. 16 MiB
+    /// by default, which ten thousand keys or roles in one request do not reach.
+    pub body_bytes_max: usize,
     /// Cost of password hashes. Only tests change it.
     #[doc(hidden)]
     pub password_hashing: PasswordHashing,
@@ -65,6 +71,7 @@ impl Config {
             elastic_password: None,
             clock: Clock::system(),
             token_service: false,
+            body_bytes_max: BODY_BYTES_MAX,
             password_hashing: PasswordHashing::Standard,
             version: Version::CURRENT,
         }
@@ -132,6 +139,7 @@ impl Engine {
             clock: config.clock,
             random,
             token_service: config.token_service,
+            body_bytes_max: config.body_bytes_max,
             address,
             version: config.version,
         });

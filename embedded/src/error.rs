@@ -28,10 +28,13 @@ pub(crate) enum ApiError {
     SecurityBadRequest(String),
     /// All broken rules of the request.
     Validation(Vec<String>),
-    /// A password or a role's name breaks a rule.
+    /// A password or a name breaks a rule, or a user does not exist.
     Invalid(String),
     /// A role, user or privilege check cannot be parsed.
-    Parse(String),
+    Parse {
+        reason: String,
+        cause: Option<Box<ApiError>>,
+    },
     /// An object parser met an unknown field or a value of the wrong type.
     Content {
         reason: String,
@@ -63,7 +66,7 @@ pub(crate) enum ApiError {
         allowed: Vec<&'static str>,
     },
     FeatureDisabled(&'static str),
-    /// The body is larger than [`crate::http::BODY_BYTES_MAX`].
+    /// The body is larger than [`crate::Config::body_bytes_max`].
     TooLarge,
     /// An OAuth2 error, which has a body of its own form.
     OAuth {
@@ -74,6 +77,12 @@ pub(crate) enum ApiError {
     Busy,
     /// The request took longer than [`crate::http::REQUEST_TIMEOUT`].
     TimedOut,
+    /// A query cannot run on a field. Status 400, with a [`Self::QueryShard`] as its cause.
+    SearchFailed {
+        cause: Box<ApiError>,
+    },
+    /// The cause of a failed search.
+    QueryShard(String),
     /// A failure of the engine. The text is for the log only.
     Internal(String),
 }
@@ -92,12 +101,30 @@ impl ApiError {
         Self::Validation(vec![message.into()])
     }
 
+    /// A query that its field does not support.
+    pub(crate) fn query(reason: impl Into<String>) -> Self {
+        Self::SearchFailed {
+            cause: Box::new(Self::QueryShard(format!(
+                "failed to create query: {}",
+                reason.into()
+            ))),
+        }
+    }
+
+    /// A broken rule of a user's name or password.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid(message.into())
+    }
+
     pub(crate) fn illegal(reason: impl Into<String>) -> Self {
         Self::IllegalArgument(reason.into())
     }
 
     pub(crate) fn parse(reason: impl Into<String>) -> Self {
-        Self::Parse(reason.into())
+        Self::Parse {
+            reason: reason.into(),
+            cause: None,
+        }
     }
 
     pub(crate) fn content(reason: impl Into<String>) -> Self {
@@ -114,11 +141,13 @@ impl ApiError {
             Self::SecurityBadRequest(_)
             | Self::Validation(_)
             | Self::Invalid(_)
-            | Self::Parse(_)
+            | Self::Parse { .. }
             | Self::Content { .. }
             | Self::IllegalArgument(_)
             | Self::MediaType { .. }
             | Self::Status(_)
+            | Self::SearchFailed { .. }
+            | Self::QueryShard(_)
             | Self::FeatureDisabled(_)
             | Self::UnknownPath { .. }
             | Self::OAuth { .. } => StatusCode::BAD_REQUEST,
@@ -141,12 +170,14 @@ impl ApiError {
             | Self::SecurityBadRequest(_) => "security_exception",
             Self::Validation(_) => "action_request_validation_exception",
             Self::Invalid(_) => "validation_exception",
-            Self::Parse(_) => "parse_exception",
+            Self::Parse { .. } => "parse_exception",
             Self::Content { .. } => "x_content_parse_exception",
             Self::IllegalArgument(_) => "illegal_argument_exception",
             Self::NotFound(_) => "resource_not_found_exception",
             Self::MediaType { .. } => "media_type_header_exception",
             Self::Status(_) => "status_exception",
+            Self::SearchFailed { .. } => "search_phase_execution_exception",
+            Self::QueryShard(_) => "query_shard_exception",
             Self::FeatureDisabled(_) => "feature_not_enabled_exception",
             Self::TooLarge => "content_too_long_exception",
             Self::Busy => "es_rejected_execution_exception",
@@ -166,10 +197,12 @@ impl ApiError {
             | Self::Content { reason, .. }
             | Self::Unauthorized(reason)
             | Self::SecurityBadRequest(reason)
-            | Self::Parse(reason)
+            | Self::Parse { reason, .. }
             | Self::IllegalArgument(reason)
             | Self::NotFound(reason)
+            | Self::QueryShard(reason)
             | Self::Status(reason) => reason.clone(),
+            Self::SearchFailed { .. } => "all shards failed".to_owned(),
             Self::MediaType { headers, .. } => {
                 format!("Invalid media-type value on headers [{headers}]")
             }
@@ -223,12 +256,14 @@ impl ApiError {
             | Self::SecurityBadRequest(_)
             | Self::Validation(_)
             | Self::Invalid(_)
-            | Self::Parse(_)
+            | Self::Parse { .. }
             | Self::Content { .. }
             | Self::IllegalArgument(_)
             | Self::NotFound(_)
             | Self::MediaType { .. }
             | Self::Status(_)
+            | Self::SearchFailed { .. }
+            | Self::QueryShard(_)
             | Self::FeatureDisabled(_)
             | Self::TooLarge
             | Self::Busy
@@ -236,7 +271,8 @@ impl ApiError {
             | Self::Internal(_) => {
                 let mut outer = self.object(error_trace, challenges);
                 let mut error = Map::new();
-                error.insert("root_cause".to_owned(), json!([outer.clone()]));
+                let root = self.root_cause().object(error_trace, challenges);
+                error.insert("root_cause".to_owned(), json!([root]));
                 if let Some(cause) = self.cause() {
                     error.insert(
                         "caused_by".to_owned(),
@@ -251,9 +287,19 @@ impl ApiError {
 
     fn cause(&self) -> Option<&ApiError> {
         match self {
-            Self::GrantRefused { cause } | Self::MediaType { cause, .. } => Some(cause),
-            Self::Content { cause, .. } => cause.as_deref(),
+            Self::GrantRefused { cause }
+            | Self::MediaType { cause, .. }
+            | Self::SearchFailed { cause } => Some(cause),
+            Self::Content { cause, .. } | Self::Parse { cause, .. } => cause.as_deref(),
             _ => None,
+        }
+    }
+
+    /// The innermost cause. A refused media type is its own, as in Elasticsearch.
+    fn root_cause(&self) -> &ApiError {
+        match (self, self.cause()) {
+            (Self::MediaType { .. }, _) | (_, None) => self,
+            (_, Some(cause)) => cause.root_cause(),
         }
     }
 

@@ -44,7 +44,7 @@ impl ErrorStyle {
                 "[1:1] [{parser}] {name} doesn't support values of type: {found}"
             )),
             Self::ParseException(what) => ApiError::parse(format!(
-                "failed to parse {what}. expected field [{name}] to be {expected}, but found [{found}]"
+                "failed to parse {what}. expected field [{name}] value to be {expected}, but found [{found}] instead"
             )),
         }
     }
@@ -65,7 +65,7 @@ impl Fields {
                         "[1:1] [{parser}] Expected START_OBJECT but was: {found}"
                     )),
                     ErrorStyle::ParseException(what) => ApiError::parse(format!(
-                        "failed to parse {what}. expected an object but found [{found}]"
+                        "failed to parse {what}. expected an object but found [{found}] instead"
                     )),
                 })
             }
@@ -74,6 +74,11 @@ impl Fields {
 
     pub(crate) fn error_style(&self) -> &ErrorStyle {
         &self.error_style
+    }
+
+    /// The value of a field, which stays unread.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.fields.get(name)
     }
 
     /// Takes a field with any value.
@@ -112,6 +117,15 @@ impl Fields {
         }
     }
 
+    /// Takes a boolean.
+    pub(crate) fn strict_boolean(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
+        match self.fields.remove(name) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(value)),
+            Some(other) => Err(self.error_style.wrong_type(name, "a boolean", &other)),
+        }
+    }
+
     /// Takes an array of strings; a single string counts as an array of one.
     pub(crate) fn strings(&mut self, name: &str) -> Result<Option<Vec<String>>, ApiError> {
         let Some(value) = self.fields.remove(name) else {
@@ -135,9 +149,47 @@ impl Fields {
                 }
                 Ok(Some(strings))
             }
-            other => Err(self
-                .error_style
-                .wrong_type(name, "an array of strings", &other)),
+            other => {
+                Err(self
+                    .error_style
+                    .wrong_type(name, "a string or an array of strings", &other))
+            }
+        }
+    }
+
+    /// Takes an array of strings. `null` counts as absent, and a single string is refused.
+    pub(crate) fn string_array(&mut self, name: &str) -> Result<Option<Vec<String>>, ApiError> {
+        let refuse = |found: String| {
+            let cause = ApiError::parse(format!("could not parse [{name}] field. {found}"));
+            Err(match &self.error_style {
+                ErrorStyle::XContent(_) => cause,
+                ErrorStyle::ParseException(what) => ApiError::Parse {
+                    reason: format!("failed to parse {what}"),
+                    cause: Some(Box::new(cause)),
+                },
+            })
+        };
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Array(values)) => {
+                let mut strings = Vec::with_capacity(values.len());
+                for value in values {
+                    match value {
+                        Value::String(text) => strings.push(text),
+                        other => {
+                            return refuse(format!(
+                                "expected a string array but one of the value in the array is [{}]",
+                                kind(&other)
+                            ));
+                        }
+                    }
+                }
+                Ok(Some(strings))
+            }
+            Some(other) => refuse(format!(
+                "expected a string array but found [{}] value instead",
+                kind(&other)
+            )),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     auth::credentials::{self, Credentials},
     date::{self, Round},
     http::filter_path::FilterPath,
-    query::{parse::QueryReader, sql::SqlContext, wildcard::Wildcard},
+    query::{field::Documents, parse::QueryReader, sql::SqlContext, wildcard::Wildcard},
     roles::descriptor::{DescriptorKind, RoleDescriptor},
     time_value::TimeValue,
     version::Version,
@@ -107,7 +107,7 @@ fn fuzzed_query_does_not_panic() {
     always(
         prop_oneof![3 => malformed_input::query(), 1 => malformed_input::json()],
         |json| {
-            if let Ok(query) = QueryReader::new(NOW_MS).read(json) {
+            if let Ok(query) = QueryReader::new(Documents::ApiKeys, NOW_MS).read(json) {
                 for multi_valued in [false, true] {
                     SqlContext { multi_valued }.condition(&query);
                 }

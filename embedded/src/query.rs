@@ -4,7 +4,9 @@ pub(crate) mod aggregation;
 pub(crate) mod aggregator;
 mod bucket_values;
 mod counts;
+pub(crate) mod document;
 pub(crate) mod field;
+pub(crate) mod names;
 pub(crate) mod parse;
 mod simple_query_string;
 pub(crate) mod sort;
@@ -37,6 +39,8 @@ pub(crate) enum Query {
         pattern: Wildcard,
         case_insensitive: bool,
     },
+    /// The name has trigrams that match an expression of SQLite's full-text search.
+    NamesWith(String),
     Exists(Field),
     Range {
         field: Field,
@@ -107,7 +111,7 @@ impl Query {
     /// Returns true if the query has a condition on `wanted`.
     pub(crate) fn mentions(&self, wanted: &Field) -> bool {
         match self {
-            Query::All | Query::None | Query::Ids(_) => false,
+            Query::All | Query::None | Query::Ids(_) | Query::NamesWith(_) => false,
             Query::Bool(inner) => inner
                 .must
                 .iter()

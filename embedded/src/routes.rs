@@ -19,6 +19,7 @@ use crate::{
             clear_cache, get_health, get_info, get_license, get_nodes_http, get_xpack_info,
             get_xpack_usage,
         },
+        document_query::{query_roles, query_users},
         has_privileges::has_privileges,
         role_mappings::{delete_role_mapping, get_role_mappings, put_role_mapping},
         roles::{delete_role, get_roles, put_role},
@@ -46,6 +47,8 @@ pub(crate) struct Route {
     pub(crate) granted_by: GrantedBy,
     /// Query parameters beside the common ones.
     pub(crate) parameters: &'static [&'static str],
+    /// False if a request with a body is refused.
+    pub(crate) takes_body: bool,
     pub(crate) handler: for<'r> fn(&'r ApiRequest<'_>) -> Handling<'r>,
 }
 
@@ -84,191 +87,202 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         methods: GET_POST, paths: &["_security/user/_has_privileges", "_security/user/{}/_has_privileges"],
         action: "cluster:admin/xpack/security/user/has_privileges", granted_by: AUTHENTICATION,
-        parameters: &["source", "source_content_type"], handler: |request| done(has_privileges(request)),
+        parameters: &["source", "source_content_type"], takes_body: true, handler: |request| done(has_privileges(request)),
     },
     Route {
         methods: GET, paths: &["_security/_authenticate"],
         action: AUTHENTICATE, granted_by: AUTHENTICATION,
-        parameters: NONE, handler: |request| done(get_authentication(request)),
+        parameters: NONE, takes_body: false, handler: |request| done(get_authentication(request)),
     },
 
     Route {
         methods: GET, paths: &["_security/api_key"],
         action: "cluster:admin/xpack/security/api_key/get", granted_by: READ_KEYS,
         parameters: &["id", "name", "username", "realm_name", "owner", "with_limited_by", "active_only", "with_profile_uid"],
-        handler: |request| Box::pin(get_api_keys(request)),
+        takes_body: false, handler: |request| Box::pin(get_api_keys(request)),
     },
     Route {
         methods: POST_PUT, paths: &["_security/api_key"],
         action: "cluster:admin/xpack/security/api_key/create", granted_by: OWN_KEYS,
-        parameters: REFRESH, handler: |request| Box::pin(create_api_key(request)),
+        parameters: REFRESH, takes_body: true, handler: |request| Box::pin(create_api_key(request)),
     },
     Route {
         methods: DELETE, paths: &["_security/api_key"],
         action: "cluster:admin/xpack/security/api_key/invalidate", granted_by: KEYS,
-        parameters: NONE, handler: |request| Box::pin(invalidate_api_keys(request)),
+        parameters: NONE, takes_body: true, handler: |request| Box::pin(invalidate_api_keys(request)),
     },
     Route {
         methods: GET_POST, paths: &["_security/_query/api_key"],
         action: "cluster:admin/xpack/security/api_key/query", granted_by: READ_KEYS,
         parameters: &["with_limited_by", "with_profile_uid", "typed_keys", "source", "source_content_type"],
-        handler: |request| Box::pin(query_api_keys(request)),
+        takes_body: true, handler: |request| Box::pin(query_api_keys(request)),
     },
     Route {
         methods: POST_PUT, paths: &["_security/api_key/grant"],
         action: "cluster:admin/xpack/security/api_key/grant", granted_by: GRANT,
-        parameters: REFRESH, handler: |request| Box::pin(grant_api_key(request)),
+        parameters: REFRESH, takes_body: true, handler: |request| Box::pin(grant_api_key(request)),
     },
     Route {
         methods: POST, paths: &["_security/api_key/_bulk_update"],
         action: "cluster:admin/xpack/security/api_key/bulk_update", granted_by: OWN_KEYS,
-        parameters: NONE, handler: |request| Box::pin(bulk_update_api_keys(request)),
+        parameters: NONE, takes_body: true, handler: |request| Box::pin(bulk_update_api_keys(request)),
     },
     Route {
         methods: PUT, paths: &["_security/api_key/{}"],
         action: "cluster:admin/xpack/security/api_key/update", granted_by: OWN_KEYS,
-        parameters: NONE, handler: |request| Box::pin(update_api_key(request)),
+        parameters: NONE, takes_body: true, handler: |request| Box::pin(update_api_key(request)),
     },
     Route {
         methods: POST, paths: &["_security/api_key/{}/_clear_cache"],
         action: "cluster:admin/xpack/security/api_key/cache/clear", granted_by: SECURITY,
-        parameters: NONE, handler: |request| done(clear_cache(request)),
+        parameters: NONE, takes_body: false, handler: |request| done(clear_cache(request)),
     },
 
     Route {
         methods: GET, paths: &["_security/role", "_security/role/{}"],
         action: "cluster:admin/xpack/security/role/get", granted_by: READ,
-        parameters: NONE, handler: |request| done(get_roles(request)),
+        parameters: NONE, takes_body: false, handler: |request| done(get_roles(request)),
     },
     Route {
         methods: POST_PUT, paths: &["_security/role/{}"],
         action: "cluster:admin/xpack/security/role/put", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(put_role(request)),
+        parameters: REFRESH, takes_body: true, handler: |request| Box::pin(put_role(request)),
     },
     Route {
         methods: DELETE, paths: &["_security/role/{}"],
         action: "cluster:admin/xpack/security/role/delete", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(delete_role(request)),
+        parameters: REFRESH, takes_body: false, handler: |request| Box::pin(delete_role(request)),
+    },
+    Route {
+        methods: GET_POST, paths: &["_security/_query/role"],
+        action: "cluster:admin/xpack/security/role/query", granted_by: READ,
+        parameters: &["source", "source_content_type"], takes_body: true, handler: |request| done(query_roles(request)),
     },
     Route {
         methods: GET, paths: &["_security/role_mapping", "_security/role_mapping/{}"],
         action: "cluster:admin/xpack/security/role_mapping/get", granted_by: READ,
-        parameters: NONE, handler: |request| Box::pin(get_role_mappings(request)),
+        parameters: NONE, takes_body: false, handler: |request| Box::pin(get_role_mappings(request)),
     },
     Route {
         methods: POST_PUT, paths: &["_security/role_mapping/{}"],
         action: "cluster:admin/xpack/security/role_mapping/put", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(put_role_mapping(request)),
+        parameters: REFRESH, takes_body: true, handler: |request| Box::pin(put_role_mapping(request)),
     },
     Route {
         methods: DELETE, paths: &["_security/role_mapping/{}"],
         action: "cluster:admin/xpack/security/role_mapping/delete", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(delete_role_mapping(request)),
+        parameters: REFRESH, takes_body: false, handler: |request| Box::pin(delete_role_mapping(request)),
     },
 
     Route {
         methods: POST_PUT, paths: &["_security/user/_password", "_security/user/{}/_password"],
         action: "cluster:admin/xpack/security/user/change_password", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(change_password(request)),
+        parameters: REFRESH, takes_body: true, handler: |request| Box::pin(change_password(request)),
     },
     Route {
         methods: GET, paths: &["_security/user/_privileges"],
         action: "cluster:admin/xpack/security/user/list_privileges", granted_by: AUTHENTICATION,
-        parameters: NONE, handler: |request| done(get_user_privileges(request)),
+        parameters: NONE, takes_body: false, handler: |request| done(get_user_privileges(request)),
     },
     Route {
         methods: GET, paths: &["_security/user", "_security/user/{}"],
         action: "cluster:admin/xpack/security/user/get", granted_by: READ,
-        parameters: &["with_profile_uid"], handler: |request| Box::pin(get_users(request)),
+        parameters: &["with_profile_uid"], takes_body: false, handler: |request| Box::pin(get_users(request)),
+    },
+    Route {
+        methods: GET_POST, paths: &["_security/_query/user"],
+        action: "cluster:admin/xpack/security/user/query", granted_by: READ,
+        parameters: &["with_profile_uid", "source", "source_content_type"], takes_body: true,
+        handler: |request| Box::pin(query_users(request)),
     },
     Route {
         methods: POST_PUT, paths: &["_security/user/{}"],
         action: "cluster:admin/xpack/security/user/put", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(put_user(request)),
+        parameters: REFRESH, takes_body: true, handler: |request| Box::pin(put_user(request)),
     },
     Route {
         methods: DELETE, paths: &["_security/user/{}"],
         action: "cluster:admin/xpack/security/user/delete", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(delete_user(request)),
+        parameters: REFRESH, takes_body: false, handler: |request| Box::pin(delete_user(request)),
     },
     Route {
         methods: POST_PUT, paths: &["_security/user/{}/_enable"],
         action: "cluster:admin/xpack/security/user/set_enabled", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(set_user_enabled(request, true)),
+        parameters: REFRESH, takes_body: false, handler: |request| Box::pin(set_user_enabled(request, true)),
     },
     Route {
         methods: POST_PUT, paths: &["_security/user/{}/_disable"],
         action: "cluster:admin/xpack/security/user/set_enabled", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(set_user_enabled(request, false)),
+        parameters: REFRESH, takes_body: false, handler: |request| Box::pin(set_user_enabled(request, false)),
     },
 
     Route {
         methods: GET, paths: &["_security/privilege/_builtin"],
         action: "cluster:admin/xpack/security/privilege/builtin/get", granted_by: READ,
-        parameters: NONE, handler: |request| done(get_builtin_privileges(request)),
+        parameters: NONE, takes_body: false, handler: |request| done(get_builtin_privileges(request)),
     },
     Route {
         methods: GET, paths: &["_security/privilege", "_security/privilege/{}", "_security/privilege/{}/{}"],
         action: "cluster:admin/xpack/security/privilege/get", granted_by: READ,
-        parameters: NONE, handler: |request| done(get_application_privileges(request)),
+        parameters: NONE, takes_body: false, handler: |request| done(get_application_privileges(request)),
     },
     Route {
         methods: POST_PUT, paths: &["_security/privilege"],
         action: "cluster:admin/xpack/security/privilege/put", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(put_application_privileges(request)),
+        parameters: REFRESH, takes_body: true, handler: |request| Box::pin(put_application_privileges(request)),
     },
     Route {
         methods: DELETE, paths: &["_security/privilege/{}/{}"],
         action: "cluster:admin/xpack/security/privilege/delete", granted_by: SECURITY,
-        parameters: REFRESH, handler: |request| Box::pin(delete_application_privileges(request)),
+        parameters: REFRESH, takes_body: false, handler: |request| Box::pin(delete_application_privileges(request)),
     },
     Route {
         methods: POST, paths: &["_security/privilege/{}/_clear_cache"],
         action: "cluster:admin/xpack/security/privilege/cache/clear", granted_by: SECURITY,
-        parameters: NONE, handler: |request| done(clear_cache(request)),
+        parameters: NONE, takes_body: false, handler: |request| done(clear_cache(request)),
     },
 
     Route {
         methods: POST, paths: &["_security/oauth2/token"],
         action: "cluster:admin/xpack/security/token/create", granted_by: TOKEN,
-        parameters: NONE, handler: |request| Box::pin(create_token(request)),
+        parameters: NONE, takes_body: true, handler: |request| Box::pin(create_token(request)),
     },
     Route {
         methods: DELETE, paths: &["_security/oauth2/token"],
         action: "cluster:admin/xpack/security/token/invalidate", granted_by: TOKEN,
-        parameters: NONE, handler: |request| Box::pin(invalidate_tokens(request)),
+        parameters: NONE, takes_body: true, handler: |request| Box::pin(invalidate_tokens(request)),
     },
 
     Route {
         methods: GET_HEAD, paths: &[""],
         action: "cluster:monitor/main", granted_by: MONITOR,
-        parameters: NONE, handler: |request| done(get_info(request)),
+        parameters: NONE, takes_body: false, handler: |request| done(get_info(request)),
     },
     Route {
         methods: GET_HEAD, paths: &["_cluster/health"],
         action: "cluster:monitor/health", granted_by: MONITOR,
         parameters: &["wait_for_status", "timeout", "master_timeout", "level", "local", "wait_for_nodes", "wait_for_active_shards", "wait_for_events", "wait_for_no_initializing_shards", "wait_for_no_relocating_shards", "expand_wildcards"],
-        handler: |request| done(get_health(request)),
+        takes_body: false, handler: |request| done(get_health(request)),
     },
     Route {
         methods: GET, paths: &["_license"],
         action: "cluster:monitor/xpack/license/get", granted_by: MONITOR,
-        parameters: &["local", "accept_enterprise"], handler: |request| done(get_license(request)),
+        parameters: &["local", "accept_enterprise"], takes_body: false, handler: |request| done(get_license(request)),
     },
     Route {
         methods: GET, paths: &["_xpack"],
         action: "cluster:monitor/xpack/info", granted_by: MONITOR,
-        parameters: &["categories", "accept_enterprise"], handler: |request| done(get_xpack_info(request)),
+        parameters: &["categories", "accept_enterprise"], takes_body: false, handler: |request| done(get_xpack_info(request)),
     },
     Route {
         methods: GET, paths: &["_xpack/usage"],
         action: "cluster:monitor/xpack/usage", granted_by: MONITOR,
-        parameters: &["master_timeout"], handler: |request| done(get_xpack_usage(request)),
+        parameters: &["master_timeout"], takes_body: false, handler: |request| done(get_xpack_usage(request)),
     },
     Route {
         methods: GET, paths: &["_nodes/http", "_nodes/{}/http"],
         action: "cluster:monitor/nodes/info", granted_by: MONITOR,
-        parameters: &["timeout", "flat_settings"], handler: |request| done(get_nodes_http(request)),
+        parameters: &["timeout", "flat_settings"], takes_body: false, handler: |request| done(get_nodes_http(request)),
     },
 ];
 

@@ -84,7 +84,7 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
     let parameters = parameters?;
     let (route, segments) = routes::find_route(method, path, uri)?;
     readable?;
-    let body = body::read_body(&parts.headers, body).await?;
+    let body = body::read_body(&parts.headers, body, state.body_bytes_max).await?;
     format.media_type =
         media_type::negotiate(&parts.headers, !body.is_empty(), state.version.major)?;
     let caller = authenticated.caller(route.action)?;
@@ -103,6 +103,11 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
             granted_by: route.granted_by,
         },
     };
+    if !route.takes_body && !request.body.is_empty() {
+        return Err(ApiError::illegal(format!(
+            "request [{method} {path}] does not support having a body"
+        )));
+    }
     compatibility::check_request(&request, route, parts)?;
     let mut response = (route.handler)(&request).await?;
     compatibility::trim_response(state.version, route, &mut response);

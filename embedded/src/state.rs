@@ -18,6 +18,8 @@ pub(crate) struct AppState {
     pub(crate) random: Random,
     /// True if OAuth2 tokens are issued.
     pub(crate) token_service: bool,
+    /// Maximum size of a request body after decompression, in bytes.
+    pub(crate) body_bytes_max: usize,
     /// Address of the listener.
     pub(crate) address: SocketAddr,
     /// Version of Elasticsearch that the engine answers as.

@@ -6,6 +6,8 @@ use crate::{date::DAY_MS, error::ApiError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimeValue {
     milliseconds: i64,
+    /// True for more than zero, and so for a nanosecond.
+    pub(crate) is_positive: bool,
 }
 
 impl TimeValue {
@@ -33,8 +35,8 @@ impl TimeValue {
         };
         let normalised = text.trim().to_ascii_lowercase();
         match normalised.as_str() {
-            "0" => return Ok(Self { milliseconds: 0 }),
-            "-1" => return Ok(Self { milliseconds: -1 }),
+            "0" => return Ok(Self::not_positive(0)),
+            "-1" => return Ok(Self::not_positive(-1)),
             _ => {}
         }
         // Elasticsearch accepts the minute in lower case only, because "M" could be months.
@@ -62,7 +64,17 @@ impl TimeValue {
             .checked_mul(multiply)
             .ok_or_else(|| refuse("the value is too large"))?
             / divide;
-        Ok(Self { milliseconds })
+        Ok(Self {
+            milliseconds,
+            is_positive: number > 0,
+        })
+    }
+
+    const fn not_positive(milliseconds: i64) -> Self {
+        Self {
+            milliseconds,
+            is_positive: false,
+        }
     }
 
     /// The time this long after `now_ms`, with the duration rounded down to seconds.

@@ -12,6 +12,8 @@ pub struct Version {
 pub(crate) enum Feature {
     UpdateKey,
     BulkUpdateKeys,
+    QueryRoles,
+    QueryUsers,
     RoleDescriptorsOfKeys,
     LimitedByOfKeys,
     ReadSecurity,
@@ -60,10 +62,11 @@ impl Feature {
             | Self::SimpleQueryString
             | Self::AnyMetadataInQuery
             | Self::SortByType => Version::new(8, 13),
-            Self::ProfileUid | Self::TypedKeys => Version::new(8, 14),
-            Self::CommaInChallenge | Self::RoleDescription | Self::RemoteCluster => {
-                Version::new(8, 15)
-            }
+            Self::ProfileUid | Self::TypedKeys | Self::QueryUsers => Version::new(8, 14),
+            Self::CommaInChallenge
+            | Self::RoleDescription
+            | Self::RemoteCluster
+            | Self::QueryRoles => Version::new(8, 15),
             Self::ManagedBy => Version::new(9, 4),
         }
     }

@@ -2,8 +2,33 @@
 
 mod clock;
 pub mod private_files;
-mod random;
 pub mod sql;
 
 pub use clock::Clock;
-pub use random::{Random, RandomError};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+/// The operating system's source of random bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Random;
+
+/// The operating system returned no random bytes.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the operating system gave no random bytes")]
+pub struct RandomError(#[from] getrandom::Error);
+
+impl Random {
+    pub fn bytes<const N: usize>(self) -> Result<[u8; N], RandomError> {
+        let mut bytes = [0; N];
+        getrandom::fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A secret of 256 random bits: 43 URL-safe characters.
+    pub fn secret(self) -> Result<SecretString, RandomError> {
+        let bytes = Zeroizing::new(self.bytes::<32>()?);
+        Ok(SecretString::from(URL_SAFE_NO_PAD.encode(*bytes)))
+    }
+}

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::ApiError,
-    fields::{ErrorStyle, kind},
+    fields::ErrorStyle,
     identity::Subject,
     roles::descriptor::{DescriptorKind, RoleDescriptor, role_name_problem},
     store::api_key_writes::Owner,
@@ -31,9 +31,7 @@ pub(super) fn parse_descriptors(
             })
             .collect::<Result<_, _>>()
             .map(Some),
-        Some(other) => {
-            Err(error_style.wrong_type("role_descriptors", "an object", &Value::from(kind(&other))))
-        }
+        Some(other) => Err(error_style.wrong_type("role_descriptors", "an object", &other)),
     }
 }
 

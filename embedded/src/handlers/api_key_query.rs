@@ -3,33 +3,27 @@
 use serde_json::{Value, json};
 use sqlx::{Connection, Row};
 
+use super::page_request::PageRequest;
 use crate::{
     auth::authorization::{KeyOperation, KeyScope, RequestedKeys, authorize_keys},
     error::ApiError,
-    fields::{ErrorStyle, Fields, kind},
+    fields::{ErrorStyle, Fields},
     http::{request::ApiRequest, response::ApiResponse},
     query::{
         self, Query,
         aggregation::{Aggregation, AggregationReader},
         aggregator::Aggregator,
-        field::Field,
+        field::{Documents, Field},
         parse::QueryReader,
-        sort::{self, ReadStrategy, SortField},
+        sort::{self, ReadStrategy},
         sql::SqlContext,
     },
     store::{api_keys::Key, sql::Sql},
 };
 
-/// Maximum of `from + size`. `search_after` reads further.
-const WINDOW_MAX: usize = 10_000;
-
 struct QueryRequest {
-    query: Query,
+    page: PageRequest,
     aggregations: Vec<Aggregation>,
-    from: usize,
-    size: usize,
-    sort: Vec<SortField>,
-    search_after: Option<Vec<Option<query::Value>>>,
     with_limited_by: bool,
     typed_keys: bool,
 }
@@ -37,15 +31,14 @@ struct QueryRequest {
 /// Returns a page of the keys, their total, and aggregations over all of them.
 pub(crate) async fn query_api_keys(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let input = QueryRequest::parse(request)?;
-    input.validate()?;
     let scope = RequestedKeys {
         with_limited_by: input.with_limited_by,
         ..RequestedKeys::default()
     };
     let query = match authorize_keys(&request.caller, request.action, KeyOperation::Query, &scope)?
     {
-        KeyScope::All => input.query.clone(),
-        KeyScope::Own => Query::and(vec![input.query.clone(), own(request)]),
+        KeyScope::All => input.page.query.clone(),
+        KeyScope::Own => Query::and(vec![input.page.query.clone(), own(request)]),
     };
     let mut connection = request.state.store.reader().acquire().await?;
     // One transaction, so that total, page and aggregations agree.
@@ -56,24 +49,51 @@ pub(crate) async fn query_api_keys(request: &ApiRequest<'_>) -> Result<ApiRespon
             .await?
             .try_get(0)?;
     let context = SqlContext { multi_valued };
+    let narrow = query::names::narrow(&mut transaction, &query).await?;
     let mut aggregator = Aggregator::new(&mut transaction, context, input.typed_keys);
-    let total = aggregator.total(&query).await?;
-    let aggregations = aggregator.compute(&input.aggregations, &query).await?;
-    let keys = page(request, &mut transaction, context, &input, &query, total).await?;
+    let total = aggregator.total(&narrow).await?;
+    // Elasticsearch computes no aggregations over no keys.
+    let aggregations = if total == 0 {
+        None
+    } else {
+        Some(aggregator.compute(&input.aggregations, &narrow).await?)
+    };
+    let queries = PageQueries {
+        plain: &query,
+        narrow: &narrow,
+    };
+    let keys = page(
+        request,
+        &mut transaction,
+        context,
+        &input.page,
+        queries,
+        total,
+    )
+    .await?;
     transaction.rollback().await?;
     let keys: Vec<Value> = keys
         .iter()
         .map(|key| {
             let mut json = key.to_json(input.with_limited_by);
-            if !input.sort.is_empty() {
-                let shown: Vec<Value> = input.sort.iter().map(|field| field.shown(key)).collect();
+            if !input.page.sort.is_empty() {
+                let shown: Vec<Value> = input
+                    .page
+                    .sort
+                    .iter()
+                    .map(|field| field.shown(key))
+                    .collect();
                 json.insert("_sort".to_owned(), shown.into());
             }
             Value::Object(json)
         })
         .collect();
     let mut body = json!({ "total": total, "count": keys.len(), "api_keys": keys });
-    if let (false, Some(object)) = (input.aggregations.is_empty(), body.as_object_mut()) {
+    if let (false, Some(aggregations), Some(object)) = (
+        input.aggregations.is_empty(),
+        aggregations,
+        body.as_object_mut(),
+    ) {
         object.insert("aggregations".to_owned(), Value::Object(aggregations));
     }
     Ok(ApiResponse::ok(body))
@@ -85,11 +105,8 @@ impl QueryRequest {
         parameters.flag("with_profile_uid")?;
         let body = request.optional_json()?.unwrap_or_else(|| json!({}));
         let mut fields = Fields::of(body, ErrorStyle::XContent("query_api_key_request_payload"))?;
-        let mut reader = QueryReader::new(request.state.clock.now_ms());
-        let query = match fields.value("query") {
-            None => Query::All,
-            Some(query) => reader.read(query)?,
-        };
+        let mut reader = QueryReader::new(Documents::ApiKeys, request.state.clock.now_ms());
+        let page = PageRequest::parse(&mut fields, &mut reader)?;
         let aggregations = match (fields.object("aggs")?, fields.object("aggregations")?) {
             (None, None) => Vec::new(),
             (Some(aggregations), None) | (None, Some(aggregations)) => {
@@ -101,62 +118,15 @@ impl QueryRequest {
                 ));
             }
         };
-        let from = number(&mut fields, "from", 0)?;
-        let size = number(&mut fields, "size", 10)?;
-        let sort = fields
-            .value("sort")
-            .map_or_else(|| Ok(Vec::new()), sort::parse_sort)?;
-        let search_after = fields
-            .array("search_after")?
-            .map(|after| sort::parse_after(&after, &sort, reader.now_ms()))
-            .transpose()?;
         fields.finish()?;
+        page.validate()?;
         Ok(Self {
-            query,
+            page,
             aggregations,
-            from,
-            size,
-            sort,
-            search_after,
             with_limited_by: parameters.flag("with_limited_by")?,
             typed_keys: parameters.flag("typed_keys")?,
         })
     }
-
-    fn validate(&self) -> Result<(), ApiError> {
-        if self.from.saturating_add(self.size) > WINDOW_MAX {
-            return Err(ApiError::illegal(format!(
-                "Result window is too large, from + size must be less than or equal to: [{WINDOW_MAX}] but was [{}]. See the scroll api for a more efficient way to request large data sets.",
-                self.from.saturating_add(self.size)
-            )));
-        }
-        if self.search_after.is_some() && self.from > 0 {
-            return Err(ApiError::validation(
-                "`from` parameter must be set to 0 when `search_after` is used",
-            ));
-        }
-        Ok(())
-    }
-}
-
-fn number(fields: &mut Fields, name: &str, default: usize) -> Result<usize, ApiError> {
-    let Some(value) = fields.value(name) else {
-        return Ok(default);
-    };
-    let number = value
-        .as_i64()
-        .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
-        .ok_or_else(|| {
-            ApiError::content(format!(
-                "[1:1] [query_api_key_request_payload] {name} doesn't support values of type: {}",
-                kind(&value)
-            ))
-        })?;
-    usize::try_from(number).map_err(|_| {
-        ApiError::validation(format!(
-            "[{name}] parameter cannot be negative but was [{number}]"
-        ))
-    })
 }
 
 /// The query for the caller's own keys.
@@ -172,19 +142,26 @@ fn own(request: &ApiRequest<'_>) -> Query {
     }
 }
 
+/// Two forms of a query for a page.
+struct PageQueries<'q> {
+    /// For a scan along the sort order, which compares few names.
+    plain: &'q Query,
+    /// With conditions on the index of names.
+    narrow: &'q Query,
+}
+
 async fn page(
     request: &ApiRequest<'_>,
     transaction: &mut sqlx::SqliteConnection,
     context: SqlContext,
-    input: &QueryRequest,
-    query: &Query,
+    input: &PageRequest,
+    queries: PageQueries<'_>,
     total: i64,
 ) -> Result<Vec<Key>, ApiError> {
     let wanted = input.from + input.size;
     if input.size == 0 || total == 0 {
         return Ok(Vec::new());
     }
-    let condition = context.condition(query);
     let stored: i64 = sqlx::query("SELECT ifnull(max(number), 0) FROM api_keys")
         .fetch_one(&mut *transaction)
         .await?
@@ -200,6 +177,11 @@ async fn page(
     } else {
         ReadStrategy::BySelection
     };
+    let query = match strategy {
+        ReadStrategy::InOrder => queries.plain,
+        ReadStrategy::BySelection => queries.narrow,
+    };
+    let condition = context.condition(query);
     // A plus keeps SQLite from choosing an index by this condition. If the query contains the
     // first sort field, its condition tells where in that index to begin.
     let along = input.sort.first().is_some_and(|first| first.is_in(query));

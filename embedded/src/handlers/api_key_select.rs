@@ -75,8 +75,7 @@ impl GetRequest {
     }
 
     fn validate(&self) -> Result<(), ApiError> {
-        let problems = self.selection.problems("api key id");
-        ApiError::check_rules(problems)
+        ApiError::check_rules(self.selection.problems("api key id", "retrieving"))
     }
 }
 
@@ -139,9 +138,9 @@ impl InvalidateRequest {
 
     fn validate(&self) -> Result<(), ApiError> {
         let selection = &self.selection;
-        let mut problems = Vec::new();
+        // Elasticsearch refuses these ids before it looks at the other fields.
         if self.ids_given && selection.ids.is_empty() {
-            problems.push("Field [ids] cannot be an empty array".to_owned());
+            return Err(ApiError::validation("Field [ids] cannot be an empty array"));
         }
         let blank: Vec<String> = selection
             .ids
@@ -151,11 +150,16 @@ impl InvalidateRequest {
             .map(|(index, _)| index.to_string())
             .collect();
         if !blank.is_empty() {
-            problems.push(format!(
-                "Field [ids] must not contain blank id, but got blank id at index position: [{}]",
+            let (ids, positions) = match blank.len() {
+                1 => ("id", "position"),
+                _ => ("ids", "positions"),
+            };
+            return Err(ApiError::validation(format!(
+                "Field [ids] must not contain blank id, but got blank {ids} at index {positions}: [{}]",
                 blank.join(", ")
-            ));
+            )));
         }
+        let mut problems = Vec::new();
         let nothing = !self.ids_given
             && selection.name.is_none()
             && selection.username.is_none()
@@ -166,7 +170,7 @@ impl InvalidateRequest {
                     .to_owned(),
             );
         }
-        problems.extend(selection.problems("api key id(s)"));
+        problems.extend(selection.problems("api key id(s)", "invalidating"));
         ApiError::check_rules(problems)
     }
 }
@@ -182,22 +186,20 @@ struct Selection {
 }
 
 impl Selection {
-    /// Returns the contradictions between the criteria. `ids` is the name of the ids in messages.
-    fn problems(&self, ids: &str) -> Vec<String> {
+    /// Returns the contradictions between the criteria. Messages name the ids and the operation.
+    fn problems(&self, ids: &str, operation: &str) -> Vec<String> {
         let mut problems = Vec::new();
         let by_key = !self.ids.is_empty() || self.name.is_some();
         let by_owner = self.username.is_some() || self.realm_name.is_some();
         if by_key && by_owner {
-            problems.push(
-                "username or realm name must not be specified when the api key id(s) or api key name are specified"
-                    .to_owned(),
-            );
+            problems.push(format!(
+                "username or realm name must not be specified when the {ids} or api key name are specified"
+            ));
         }
         if self.owner && by_owner {
-            problems.push(
-                "neither username nor realm-name may be specified when retrieving owned API keys"
-                    .to_owned(),
-            );
+            problems.push(format!(
+                "neither username nor realm-name may be specified when {operation} owned API keys"
+            ));
         }
         if !self.ids.is_empty() && self.name.is_some() {
             problems.push(format!(

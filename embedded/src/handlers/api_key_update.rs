@@ -56,7 +56,10 @@ impl UpdateRequest {
 
     fn validate(&self, version: Version) -> Result<(), ApiError> {
         let descriptors = self.role_descriptors.as_deref().unwrap_or_default();
-        let problems = content_problems(descriptors, self.metadata.as_ref(), version);
+        let mut problems = content_problems(descriptors, self.metadata.as_ref(), version);
+        if self.expiration.is_some_and(|value| !value.is_positive) {
+            problems.push("API key expiration must be in the future".to_owned());
+        }
         ApiError::check_rules(problems)
     }
 

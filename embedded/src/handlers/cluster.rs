@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     error::ApiError,
-    http::{BODY_BYTES_MAX, request::ApiRequest, response::ApiResponse},
+    http::{request::ApiRequest, response::ApiResponse},
 };
 
 /// Build date and hash of the version, which clients expect.
@@ -161,7 +161,7 @@ pub(crate) fn get_nodes_http(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
                 "http": {
                     "bound_address": [address],
                     "publish_address": address,
-                    "max_content_length_in_bytes": BODY_BYTES_MAX,
+                    "max_content_length_in_bytes": request.state.body_bytes_max,
                 },
             }
         },

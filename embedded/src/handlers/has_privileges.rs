@@ -14,7 +14,11 @@ use crate::{
         application::{Registered, application_name_problem, privilege_or_action_problem},
         cluster, index,
     },
-    roles::{has_privileges_cache::CacheKey, permission::Permission},
+    roles::{
+        has_privileges_cache::CacheKey,
+        parse::{parse_applications, parse_indices},
+        permission::Permission,
+    },
     version::Version,
 };
 
@@ -121,7 +125,13 @@ impl HasPrivilegesRequest {
     fn read(request: &ApiRequest<'_>) -> Result<Self, ApiError> {
         let input = match Self::complete(request.text()) {
             Some(input) => input,
-            None => Self::parse(request.json()?)?,
+            None => {
+                let username = match request.segments.first() {
+                    Some(username) => username,
+                    None => &request.caller.subject.username,
+                };
+                Self::parse(&format!("{username}/has_privileges"), request.json()?)?
+            }
         };
         input.validate(request.state.version)?;
         Ok(input)
@@ -146,33 +156,50 @@ impl HasPrivilegesRequest {
         (asks && all_full).then_some(input)
     }
 
-    fn parse(body: Value) -> Result<Self, ApiError> {
-        const WHAT: &str = "privilege check";
-        let mut fields = Fields::of(body, ErrorStyle::ParseException(WHAT.into()))?;
-        let cluster = fields.strings("cluster")?;
-        let index = fields.array("index")?;
-        let application = match fields.array("application")? {
-            Some(application) => Some(application),
-            None => fields.array("applications")?,
-        };
+    /// Parses the check called `name`.
+    fn parse(name: &str, body: Value) -> Result<Self, ApiError> {
+        let what = format!("privileges check [{name}]");
+        let mut fields = Fields::of(body, ErrorStyle::ParseException(what.clone().into()))?;
+        let cluster = fields.string_array("cluster")?;
+        let index = parse_indices(name, &mut fields, "index")?;
+        let mut application = parse_applications(name, &mut fields, "application")?;
+        if let Some(more) = parse_applications(name, &mut fields, "applications")? {
+            application.get_or_insert_default().extend(more);
+        }
         fields.finish()?;
         if cluster.is_none() && index.is_none() && application.is_none() {
             return Err(ApiError::parse(format!(
-                "failed to parse {WHAT}. All privilege fields [cluster,index,application] are missing"
+                "failed to parse {what}. All privilege fields [cluster,index,applications] are missing"
             )));
         }
+        let index = index.unwrap_or_default();
+        let unsupported = [
+            (
+                "field_security",
+                index.iter().any(|entry| entry.field_security.is_some()),
+            ),
+            ("query", index.iter().any(|entry| entry.query.is_some())),
+        ];
+        if let Some((field, _)) = unsupported.iter().find(|(_, used)| *used) {
+            return Err(ApiError::parse(format!(
+                "Field [{field}] is not supported in a has_privileges request"
+            )));
+        }
+        let index = index.into_iter().map(|entry| IndexCheck {
+            names: entry.names,
+            privileges: entry.privileges,
+            allow_restricted_indices: entry.allow_restricted_indices,
+        });
+        let application = application.unwrap_or_default().into_iter();
+        let application = application.map(|entry| ApplicationCheck {
+            application: entry.application,
+            privileges: entry.privileges,
+            resources: entry.resources,
+        });
         Ok(Self {
             cluster: cluster.unwrap_or_default(),
-            index: index
-                .unwrap_or_default()
-                .into_iter()
-                .map(IndexCheck::parse)
-                .collect::<Result<_, _>>()?,
-            application: application
-                .unwrap_or_default()
-                .into_iter()
-                .map(ApplicationCheck::parse)
-                .collect::<Result<_, _>>()?,
+            index: index.collect(),
+            application: application.collect(),
         })
     }
 
@@ -226,17 +253,15 @@ impl HasPrivilegesRequest {
             }
         }
         let mut application: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, bool>>> = BTreeMap::new();
+        let applications = permission.applications(registered);
         for check in &self.application {
             let of_application = application.entry(&check.application).or_default();
             for resource in &check.resources {
                 let of_resource = of_application.entry(resource).or_default();
                 for privilege in &check.privileges {
-                    let held = permission.has_application_privilege(
-                        registered,
-                        &check.application,
-                        resource,
-                        privilege,
-                    );
+                    let held = applications
+                        .iter()
+                        .all(|held| held.allows(&check.application, resource, privilege));
                     of_resource.insert(privilege, note(held));
                 }
             }
@@ -250,63 +275,13 @@ impl HasPrivilegesRequest {
     }
 }
 
-impl IndexCheck {
-    fn parse(value: Value) -> Result<Self, ApiError> {
-        const WHAT: &str = "index privileges of the privilege check";
-        let mut fields = Fields::of(value, ErrorStyle::ParseException(WHAT.into()))?;
-        for refused in ["field_security", "query"] {
-            if fields.value(refused).is_some() {
-                return Err(ApiError::parse(format!(
-                    "failed to parse {WHAT}. Field [{refused}] is not supported in a has_privileges request"
-                )));
-            }
-        }
-        let names = fields.strings("names")?;
-        let privileges = fields.strings("privileges")?;
-        let allow_restricted_indices = fields.boolean("allow_restricted_indices")?.unwrap_or(false);
-        fields.finish()?;
-        Ok(Self {
-            names: required(WHAT, "names", names)?,
-            privileges: required(WHAT, "privileges", privileges)?,
-            allow_restricted_indices,
-        })
-    }
-}
-
-impl ApplicationCheck {
-    fn parse(value: Value) -> Result<Self, ApiError> {
-        const WHAT: &str = "application privileges of the privilege check";
-        let mut fields = Fields::of(value, ErrorStyle::ParseException(WHAT.into()))?;
-        let application = fields.string("application")?;
-        let privileges = fields.strings("privileges")?;
-        let resources = fields.strings("resources")?;
-        fields.finish()?;
-        Ok(Self {
-            application: application.ok_or_else(|| missing(WHAT, "application"))?,
-            privileges: required(WHAT, "privileges", privileges)?,
-            resources: required(WHAT, "resources", resources)?,
-        })
-    }
-}
-
-fn required(what: &str, field: &str, list: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
-    list.filter(|list| !list.is_empty())
-        .ok_or_else(|| missing(what, field))
-}
-
-fn missing(what: &str, field: &str) -> ApiError {
-    ApiError::parse(format!(
-        "failed to parse {what}. missing required [{field}] field"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::HasPrivilegesRequest;
 
     fn careful(body: &str) -> Option<HasPrivilegesRequest> {
         let value = serde_json::from_str(body).ok()?;
-        HasPrivilegesRequest::parse(value).ok()
+        HasPrivilegesRequest::parse("k", value).ok()
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! The caller's own identity and privileges: `/_security/_authenticate` and
 //! `/_security/user/_privileges`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     error::ApiError,
     http::{request::ApiRequest, response::ApiResponse},
-    roles::descriptor::{IndexEntry, RoleDescriptor},
+    roles::{
+        application_permission::ApplicationPermission,
+        descriptor::{IndexEntry, RoleDescriptor},
+    },
 };
 
 pub(crate) fn get_authentication(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
@@ -25,74 +28,46 @@ pub(crate) fn get_user_privileges(request: &ApiRequest<'_>) -> Result<ApiRespons
             "Cannot retrieve privileges for API keys with assigned role descriptors. Please use the Get API key information API https://ela.st/es-api-get-api-key",
         ));
     }
-    Ok(ApiResponse::ok(merge(permission.roles())))
+    let registered = request.state.store.application_privileges();
+    let applications: Vec<Value> = permission
+        .applications(&registered)
+        .iter()
+        .flat_map(ApplicationPermission::entries)
+        .map(|entry| {
+            json!({
+                "application": entry.application,
+                "privileges": entry.privileges,
+                "resources": entry.resources,
+            })
+        })
+        .collect();
+    Ok(ApiResponse::ok(merge(permission.roles(), applications)))
 }
 
-fn merge(roles: &[RoleDescriptor]) -> Value {
+fn merge(roles: &[RoleDescriptor], applications: Vec<Value>) -> Value {
     let cluster: BTreeSet<&String> = roles.iter().flat_map(|role| &role.cluster).collect();
     let run_as: BTreeSet<&String> = roles.iter().flat_map(|role| &role.run_as).collect();
-    let distinct = |values: Vec<Value>| {
-        let mut kept: Vec<Value> = Vec::new();
-        for value in values {
-            if !kept.contains(&value) {
-                kept.push(value);
-            }
-        }
-        kept
-    };
-    let list = |value: &Option<Value>| {
-        value
-            .as_ref()
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
-    let global = distinct(
-        roles
-            .iter()
-            .filter_map(|role| role.global.clone())
-            .collect(),
-    );
-    let indices = distinct(
-        roles
-            .iter()
-            .flat_map(|role| &role.indices)
-            .map(index_entry)
-            .collect(),
-    );
-    let applications = distinct(
-        roles
-            .iter()
-            .flat_map(|role| &role.applications)
-            .map(|entry| entry.to_json())
-            .collect(),
-    );
     let mut merged = json!({
         "cluster": cluster,
-        "global": global,
-        "indices": indices,
+        "global": distinct(roles.iter().filter_map(|role| role.global.as_ref())),
+        "indices": merge_indices(roles),
         "applications": applications,
         "run_as": run_as,
     });
+    let entries = |list: fn(&RoleDescriptor) -> &Option<Value>| {
+        distinct(
+            roles
+                .iter()
+                .filter_map(move |role| list(role).as_ref()?.as_array())
+                .flatten(),
+        )
+    };
     let remote = [
-        (
-            "remote_indices",
-            roles
-                .iter()
-                .flat_map(|role| list(&role.remote_indices))
-                .collect(),
-        ),
-        (
-            "remote_cluster",
-            roles
-                .iter()
-                .flat_map(|role| list(&role.remote_cluster))
-                .collect(),
-        ),
+        ("remote_indices", entries(|role| &role.remote_indices)),
+        ("remote_cluster", entries(|role| &role.remote_cluster)),
     ];
     if let Some(object) = merged.as_object_mut() {
         for (name, entries) in remote {
-            let entries: Vec<Value> = distinct(entries);
             if !entries.is_empty() {
                 object.insert(name.to_owned(), entries.into());
             }
@@ -101,21 +76,64 @@ fn merge(roles: &[RoleDescriptor]) -> Value {
     merged
 }
 
-/// An index entry of the merged privileges. Field and document limits are lists, because several
-/// roles may have some.
-fn index_entry(entry: &IndexEntry) -> Value {
-    let mut json = Map::new();
-    json.insert("names".to_owned(), entry.names.clone().into());
-    json.insert("privileges".to_owned(), entry.privileges.clone().into());
-    if let Some(field_security) = &entry.field_security {
-        json.insert("field_security".to_owned(), json!([field_security]));
+fn distinct<'v>(values: impl Iterator<Item = &'v Value>) -> Vec<Value> {
+    let mut kept: Vec<Value> = Vec::new();
+    for value in values {
+        if !kept.contains(value) {
+            kept.push(value.clone());
+        }
     }
-    if let Some(query) = &entry.query {
-        json.insert("query".to_owned(), json!([query]));
+    kept
+}
+
+/// Unites the index entries with the same names. An entry without a limit on fields or documents
+/// lifts the limits of the others.
+fn merge_indices(roles: &[RoleDescriptor]) -> Vec<Value> {
+    let mut by_names: BTreeMap<(bool, BTreeSet<&str>), Vec<&IndexEntry>> = BTreeMap::new();
+    for role in roles {
+        // The only entry of a role with `none` as its first privilege counts as absent.
+        if let [only] = role.indices.as_slice()
+            && let Some(first) = only.privileges.first()
+            && first.eq_ignore_ascii_case("none")
+        {
+            continue;
+        }
+        for entry in &role.indices {
+            let names = entry.names.iter().map(String::as_str).collect();
+            by_names
+                .entry((entry.allow_restricted_indices, names))
+                .or_default()
+                .push(entry);
+        }
     }
-    json.insert(
-        "allow_restricted_indices".to_owned(),
-        entry.allow_restricted_indices.into(),
-    );
-    Value::Object(json)
+    by_names
+        .into_iter()
+        .map(|((allow_restricted_indices, names), entries)| {
+            let privileges: BTreeSet<&String> =
+                entries.iter().flat_map(|entry| &entry.privileges).collect();
+            let mut json = json!({
+                "names": names,
+                "privileges": privileges,
+                "allow_restricted_indices": allow_restricted_indices,
+            });
+            let fields: Option<Vec<&Value>> = entries
+                .iter()
+                .map(|entry| entry.field_security.as_ref())
+                .collect();
+            let queries: Option<BTreeSet<&String>> =
+                entries.iter().map(|entry| entry.query.as_ref()).collect();
+            if let Some(object) = json.as_object_mut() {
+                if let Some(fields) = fields {
+                    object.insert(
+                        "field_security".to_owned(),
+                        distinct(fields.into_iter()).into(),
+                    );
+                }
+                if let Some(queries) = queries {
+                    object.insert("query".to_owned(), json!(queries));
+                }
+            }
+            json
+        })
+        .collect()
 }

@@ -156,17 +156,24 @@ fn oauth(error: &'static str, description: &str) -> ApiError {
     }
 }
 
-/// Invalidates one token, or all tokens of a user or realm.
+/// Invalidates one token, or all tokens of a user or realm; 404 when there is none.
 pub(crate) async fn invalidate_tokens(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let selection = parse_selection(request)?;
     require_service(request)?;
     request.authorize()?;
-    let (invalidated, previously) = request.state.store.invalidate_tokens(&selection).await?;
-    Ok(ApiResponse::ok(json!({
-        "invalidated_tokens": invalidated,
-        "previously_invalidated_tokens": previously,
-        "error_count": 0,
-    })))
+    let state = request.state;
+    let (invalidated, previously) = state
+        .store
+        .invalidate_tokens(&selection, state.clock.now_ms())
+        .await?;
+    Ok(ApiResponse::found(
+        invalidated + previously > 0,
+        json!({
+            "invalidated_tokens": invalidated,
+            "previously_invalidated_tokens": previously,
+            "error_count": 0,
+        }),
+    ))
 }
 
 fn parse_selection(request: &ApiRequest<'_>) -> Result<TokenSelection, ApiError> {

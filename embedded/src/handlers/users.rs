@@ -37,27 +37,23 @@ pub(crate) async fn put_user(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
     input.validate(username)?;
     request.authorize()?;
     let store = &request.state.store;
-    if store
-        .user(username)
-        .await?
-        .is_some_and(|user| user.reserved)
-    {
-        return Err(ApiError::validation(format!(
-            "user [{username}] is reserved and only the password can be changed"
-        )));
-    }
-    if username == ANONYMOUS {
-        return Err(ApiError::validation(format!(
-            "user [{username}] is anonymous and cannot be modified via the API"
-        )));
-    }
+    let mut problems = Vec::new();
     let subject = &request.caller.subject;
     let own_account = username == subject.username && subject.api_key_id().is_none();
     if own_account && !input.enabled {
-        return Err(ApiError::validation(
-            "native and reserved realm users may not update the enabled status of their own account",
+        problems.push(
+            "native and reserved realm users may not update the enabled status of their own account"
+                .to_owned(),
+        );
+    }
+    if username == ANONYMOUS {
+        problems.push(anonymous("modified via the API"));
+    } else if is_reserved(request, username).await? {
+        problems.push(format!(
+            "user [{username}] is reserved and only the password can be changed"
         ));
     }
+    ApiError::check_rules(problems)?;
     let password_hash = match input.password {
         None => None,
         Some(NewPassword::Hash(hash)) => Some(hash),
@@ -75,10 +71,19 @@ pub(crate) async fn put_user(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
     };
     match store.put_user(&user).await? {
         Some(created) => Ok(ApiResponse::ok(json!({ "created": created }))),
-        None => Err(ApiError::validation(
+        None => Err(ApiError::invalid(
             "password must be specified unless you are updating an existing user",
         )),
     }
+}
+
+async fn is_reserved(request: &ApiRequest<'_>, username: &str) -> Result<bool, ApiError> {
+    let user = request.state.store.user(username).await?;
+    Ok(user.is_some_and(|user| user.reserved))
+}
+
+fn anonymous(refused: &str) -> String {
+    format!("user [{ANONYMOUS}] is anonymous and cannot be {refused}")
 }
 
 impl PutUserRequest {
@@ -166,17 +171,15 @@ pub(crate) async fn get_users(request: &ApiRequest<'_>) -> Result<ApiResponse, A
 pub(crate) async fn delete_user(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let username = request.segment(0);
     request.authorize()?;
-    let store = &request.state.store;
-    if store
-        .user(username)
-        .await?
-        .is_some_and(|user| user.reserved)
-    {
-        return Err(ApiError::validation(format!(
+    if username == ANONYMOUS {
+        return Err(ApiError::illegal(anonymous("deleted")));
+    }
+    if is_reserved(request, username).await? {
+        return Err(ApiError::illegal(format!(
             "user [{username}] is reserved and cannot be deleted"
         )));
     }
-    let found = store.delete_user(username).await?;
+    let found = request.state.store.delete_user(username).await?;
     Ok(ApiResponse::found(found, json!({ "found": found })))
 }
 
@@ -193,13 +196,16 @@ pub(crate) async fn set_user_enabled(
             "users may not update the enabled status of their own account",
         ));
     }
+    if username == ANONYMOUS {
+        return Err(ApiError::illegal(anonymous("modified using the api")));
+    }
     if !request
         .state
         .store
         .set_user_enabled(username, enabled)
         .await?
     {
-        return Err(ApiError::validation(
+        return Err(ApiError::invalid(
             "only existing users can be enabled or disabled",
         ));
     }
@@ -243,6 +249,9 @@ pub(crate) async fn change_password(request: &ApiRequest<'_>) -> Result<ApiRespo
         (true, false) => return Err(refusal(&request.caller, request.action)),
         (false, _) => request.authorize()?,
     }
+    if username == ANONYMOUS {
+        return Err(ApiError::illegal(anonymous("modified via the API")));
+    }
     let hash = match password {
         NewPassword::Plain(password) => request.state.passwords.hash(&password).await?,
         NewPassword::Hash(hash) => hash,
@@ -253,7 +262,7 @@ pub(crate) async fn change_password(request: &ApiRequest<'_>) -> Result<ApiRespo
         .set_user_password(username, &hash)
         .await?
     {
-        return Err(ApiError::validation(
+        return Err(ApiError::invalid(
             "user must exist in order to change password",
         ));
     }

@@ -7,6 +7,7 @@ use crate::{
     auth::authorization::{self, Action},
     error::ApiError,
     fields::{ErrorStyle, Fields},
+    http::json,
     identity::Caller,
     state::AppState,
 };
@@ -54,17 +55,7 @@ impl ApiRequest<'_> {
 
     /// The body as JSON; `None` for an empty body.
     pub(crate) fn optional_json(&self) -> Result<Option<Value>, ApiError> {
-        let body = self.text();
-        if body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(None);
-        }
-        serde_json::from_slice(body).map(Some).map_err(|error| {
-            ApiError::content(format!(
-                "[{}:{}] the body is not valid JSON",
-                error.line(),
-                error.column()
-            ))
-        })
+        json::parse(self.text())
     }
 
     /// The body as JSON. An empty body is a `parse_exception`.

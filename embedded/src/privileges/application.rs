@@ -34,42 +34,53 @@ pub(crate) fn is_privilege_name(name: &str) -> bool {
         && characters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
-/// Returns the rule that an application's name breaks.
+/// Characters that no file name may contain.
+const NO_FILE_NAME: [char; 9] = ['\\', '/', '*', '?', '"', '<', '>', '|', ','];
+
+/// Returns the rule that an application's name breaks. With `wildcards`, a star may end it.
 pub(crate) fn application_name_problem(name: &str, wildcards: bool) -> Option<String> {
-    if wildcards && name == "*" {
+    if name.is_empty() {
+        return Some("Application names cannot be blank".to_owned());
+    }
+    if let Some(star) = name.find('*') {
+        if !wildcards {
+            return Some(format!(
+                "Application names may not contain '*' (found '{name}')"
+            ));
+        }
+        if star + 1 != name.len() {
+            return Some(format!(
+                "Application name patterns only support trailing wildcards (found '{name}')"
+            ));
+        }
+    }
+    if name == "*" {
         return None;
     }
-    if name.contains('*') && !wildcards {
+    if name.contains(char::is_whitespace) {
         return Some(format!(
-            "Application names may not contain '*' (found '{name}')"
+            "Application names may not contain whitespace (found '{name}')"
         ));
     }
-    let (prefix, suffix) = match name.find(['-', '_']) {
-        Some(at) => name.split_at(at),
-        None => (name, ""),
-    };
-    // With wildcards, "kib*" is a prefix that ends with a star.
-    let starred = wildcards && prefix.ends_with('*');
-    let prefix = if starred {
-        &prefix[..prefix.len() - 1]
-    } else {
-        prefix
-    };
+    let (prefix, suffix) = name.split_once(['-', '_']).unwrap_or((name, ""));
+    let prefix = prefix.strip_suffix('*').unwrap_or(prefix);
     let well_formed = prefix.starts_with(|c: char| c.is_ascii_lowercase())
         && prefix.chars().all(|c| c.is_ascii_alphanumeric());
-    if !well_formed || (prefix.len() < 3 && !starred) {
+    if !well_formed {
         return Some(format!(
-            "An application name prefix must match the pattern ^[a-z][A-Za-z0-9]*$ and have at least 3 characters (found '{name}')"
+            "An application name prefix must match the pattern ^[a-z][A-Za-z0-9]*$ (found '{prefix}')"
         ));
     }
-    let refused = |c: char| {
-        matches!(c, '\\' | '/' | '?' | '"' | '<' | '>' | '|' | ',')
-            || c.is_whitespace()
-            || (c == '*' && !wildcards)
-    };
-    if suffix.contains(refused) {
+    if prefix.len() < 3 && !name.contains('*') {
         return Some(format!(
-            "An application name may not contain any of the characters '\\ / * ? \" < > | ,' or whitespace (found '{name}')"
+            "An application name prefix must be at least 3 characters long (found '{prefix}')"
+        ));
+    }
+    let suffix = suffix.strip_suffix('*').unwrap_or(suffix);
+    if suffix.contains(NO_FILE_NAME) {
+        return Some(format!(
+            "An application name suffix may not contain any of the characters '{}' (found '{suffix}')",
+            NO_FILE_NAME.iter().collect::<String>()
         ));
     }
     None

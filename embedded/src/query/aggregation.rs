@@ -2,7 +2,12 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{Query, field::Field, field::FieldKind, parse::QueryReader};
+use super::{
+    Query, Value,
+    field::{Field, FieldKind},
+    parse::QueryReader,
+    wildcard::Wildcard,
+};
 use crate::{
     date::{self, Round},
     error::ApiError,
@@ -21,6 +26,8 @@ const BUCKETS_MAX: usize = 10_000;
 pub(crate) struct Aggregation {
     pub(crate) name: String,
     pub(crate) kind: AggregationKind,
+    /// Returned with the result.
+    pub(crate) meta: Option<Map<String, Json>>,
     /// Aggregations over the keys of each bucket.
     pub(crate) inner: Vec<Aggregation>,
 }
@@ -28,20 +35,15 @@ pub(crate) struct Aggregation {
 #[derive(Debug)]
 pub(crate) enum AggregationKind {
     /// One bucket for each of the most frequent values.
-    Terms {
-        field: Field,
-        size: usize,
-        order: TermsOrder,
-        minimum: i64,
-    },
+    Terms(Terms),
     Filter(Query),
     Filters {
         buckets: Buckets,
         other: Option<String>,
     },
     Missing(Field),
-    Cardinality(Field),
-    ValueCount(Field),
+    Cardinality(Source),
+    ValueCount(Source),
     /// Ranges of timestamps.
     Range {
         field: Field,
@@ -54,6 +56,38 @@ pub(crate) enum AggregationKind {
         size: usize,
         after: Option<Map<String, Json>>,
     },
+}
+
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) source: Source,
+    pub(crate) size: usize,
+    pub(crate) order: TermsOrder,
+    pub(crate) minimum: i64,
+    /// Limits on the values, all of which must hold.
+    pub(crate) filters: Vec<ValueFilter>,
+}
+
+/// The values of a field.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) field: Field,
+    /// Value that counts for keys without one.
+    pub(crate) missing: Option<Value>,
+}
+
+/// `include` or `exclude` of a terms aggregation.
+#[derive(Debug)]
+pub(crate) struct ValueFilter {
+    pub(crate) values: Values,
+    /// True for `exclude`.
+    pub(crate) excluded: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Values {
+    Listed(Vec<Value>),
+    Pattern(Wildcard),
 }
 
 #[derive(Debug)]
@@ -145,7 +179,15 @@ impl<'r> AggregationReader<'r> {
                 )));
             }
         };
-        body.remove("meta");
+        let meta = match body.remove("meta") {
+            None => None,
+            Some(Json::Object(meta)) => Some(meta),
+            Some(_) => {
+                return Err(ApiError::parse(format!(
+                    "expected an object for [meta] of aggregation [{name}]"
+                )));
+            }
+        };
         let mut kinds = body.into_iter();
         let (Some((kind, options)), None) = (kinds.next(), kinds.next()) else {
             return Err(ApiError::parse(format!(
@@ -162,7 +204,12 @@ impl<'r> AggregationReader<'r> {
                 "Aggregator [{name}] of this type cannot accept sub-aggregations"
             )));
         }
-        Ok(Aggregation { name, kind, inner })
+        Ok(Aggregation {
+            name,
+            kind,
+            meta,
+            inner,
+        })
     }
 
     fn read_kind(
@@ -190,14 +237,14 @@ impl<'r> AggregationReader<'r> {
             )));
         }
         let kind = match kind {
-            "terms" => read_terms(name, &mut fields)?,
+            "terms" => self.read_terms(name, &mut fields)?,
             "filters" => self.read_filters(name, &mut fields)?,
             "missing" => AggregationKind::Missing(field(name, &mut fields)?),
             "cardinality" => {
                 fields.value("precision_threshold");
-                AggregationKind::Cardinality(field(name, &mut fields)?)
+                AggregationKind::Cardinality(self.read_source(name, &mut fields)?)
             }
-            "value_count" => AggregationKind::ValueCount(field(name, &mut fields)?),
+            "value_count" => AggregationKind::ValueCount(self.read_source(name, &mut fields)?),
             "composite" => read_composite(name, &mut fields)?,
             ranges => read_ranges(
                 name,
@@ -208,6 +255,95 @@ impl<'r> AggregationReader<'r> {
         };
         fields.finish()?;
         Ok(kind)
+    }
+
+    fn read_terms(&mut self, name: &str, fields: &mut Fields) -> Result<AggregationKind, ApiError> {
+        let size = size(name, fields)?;
+        let order = match fields.value("order") {
+            None => TermsOrder::CountDescending,
+            Some(order) => {
+                let wanted = order.as_object().and_then(|order| {
+                    let (key, direction) = order.iter().next()?;
+                    Some((key.as_str(), direction.as_str()?))
+                });
+                match wanted {
+                    Some(("_count", "desc")) => TermsOrder::CountDescending,
+                    Some(("_count", "asc")) => TermsOrder::CountAscending,
+                    Some(("_key", "asc")) => TermsOrder::KeyAscending,
+                    Some(("_key", "desc")) => TermsOrder::KeyDescending,
+                    _ => {
+                        return Err(ApiError::illegal(format!(
+                            "Unsupported order in API Keys agg [{name}]"
+                        )));
+                    }
+                }
+            }
+        };
+        let minimum = fields
+            .value("min_doc_count")
+            .and_then(|count| count.as_i64())
+            .unwrap_or(1);
+        for ignored in [
+            "shard_size",
+            "show_term_doc_count_error",
+            "execution_hint",
+            "collect_mode",
+        ] {
+            fields.value(ignored);
+        }
+        let (include, exclude) = (fields.value("include"), fields.value("exclude"));
+        let source = self.read_source(name, fields)?;
+        let mut filters = Vec::new();
+        for (values, excluded) in [(include, false), (exclude, true)] {
+            if let Some(values) = values {
+                filters.push(ValueFilter {
+                    values: self.read_values(name, &source.field, values)?,
+                    excluded,
+                });
+            }
+        }
+        Ok(AggregationKind::Terms(Terms {
+            source,
+            size,
+            order,
+            minimum,
+            filters,
+        }))
+    }
+
+    fn read_source(&mut self, name: &str, fields: &mut Fields) -> Result<Source, ApiError> {
+        let missing = fields.value("missing");
+        let field = field(name, fields)?;
+        let missing = missing
+            .map(|value| field.value(&value, self.queries.now_ms(), Round::Down))
+            .transpose()?;
+        Ok(Source { field, missing })
+    }
+
+    /// Reads a list of values, or a regular expression of literals, `.` and `.*`.
+    fn read_values(&mut self, name: &str, field: &Field, json: Json) -> Result<Values, ApiError> {
+        match json {
+            Json::Array(values) if values.len() <= BUCKETS_MAX => {
+                let value = |json: &Json| field.value(json, self.queries.now_ms(), Round::Down);
+                Ok(Values::Listed(
+                    values.iter().map(value).collect::<Result<_, _>>()?,
+                ))
+            }
+            Json::String(pattern) if field.kind() == FieldKind::Text => {
+                let pattern = Wildcard::from_regular_expression(&pattern).ok_or_else(|| {
+                    ApiError::illegal(format!(
+                        "the regular expression [{pattern}] of aggregation [{name}] is not supported"
+                    ))
+                })?;
+                Ok(Values::Pattern(pattern?))
+            }
+            Json::String(_) => Err(ApiError::illegal(format!(
+                "Aggregation [{name}] cannot support regular expression style include/exclude settings as they can only be applied to string fields. Use an array of values for include/exclude clauses"
+            ))),
+            _ => Err(ApiError::illegal(format!(
+                "[include] and [exclude] of aggregation [{name}] must be lists of values or regular expressions"
+            ))),
+        }
     }
 
     fn read_filters(
@@ -271,48 +407,6 @@ fn size(name: &str, fields: &mut Fields) -> Result<usize, ApiError> {
                 ))
             }),
     }
-}
-
-fn read_terms(name: &str, fields: &mut Fields) -> Result<AggregationKind, ApiError> {
-    let size = size(name, fields)?;
-    let order = match fields.value("order") {
-        None => TermsOrder::CountDescending,
-        Some(order) => {
-            let wanted = order.as_object().and_then(|order| {
-                let (key, direction) = order.iter().next()?;
-                Some((key.as_str(), direction.as_str()?))
-            });
-            match wanted {
-                Some(("_count", "desc")) => TermsOrder::CountDescending,
-                Some(("_count", "asc")) => TermsOrder::CountAscending,
-                Some(("_key", "asc")) => TermsOrder::KeyAscending,
-                Some(("_key", "desc")) => TermsOrder::KeyDescending,
-                _ => {
-                    return Err(ApiError::illegal(format!(
-                        "Unsupported order in API Keys agg [{name}]"
-                    )));
-                }
-            }
-        }
-    };
-    let minimum = fields
-        .value("min_doc_count")
-        .and_then(|count| count.as_i64())
-        .unwrap_or(1);
-    for ignored in [
-        "shard_size",
-        "show_term_doc_count_error",
-        "execution_hint",
-        "collect_mode",
-    ] {
-        fields.value(ignored);
-    }
-    Ok(AggregationKind::Terms {
-        field: field(name, fields)?,
-        size,
-        order,
-        minimum,
-    })
 }
 
 fn read_ranges(

@@ -7,11 +7,14 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     Bound, Query, Value,
-    aggregation::{Aggregation, AggregationKind, Buckets, CompositeSource, Range, TermsOrder},
+    aggregation::{
+        Aggregation, AggregationKind, Buckets, CompositeSource, Range, Source, Terms, TermsOrder,
+        ValueFilter, Values,
+    },
     bucket_values::{beyond, equal, key_of, raw, shown_key},
-    counts::{total, values},
+    counts::{total, values_or},
     field::{Field, FieldKind},
-    sql::{Column, SqlContext},
+    sql::{Column, SqlContext, bind},
 };
 use crate::{date, error::ApiError, store::sql::Sql};
 
@@ -58,7 +61,10 @@ impl<'a> Aggregator<'a> {
         Box::pin(async move {
             let mut results = Map::new();
             for aggregation in aggregations {
-                let (kind, result) = self.compute_one(aggregation, query).await?;
+                let (kind, mut result) = self.compute_one(aggregation, query).await?;
+                if let (Some(meta), Some(object)) = (&aggregation.meta, result.as_object_mut()) {
+                    object.insert("meta".to_owned(), Json::Object(meta.clone()));
+                }
                 let name = if self.typed_keys {
                     format!("{kind}#{}", aggregation.name)
                 } else {
@@ -78,21 +84,12 @@ impl<'a> Aggregator<'a> {
     ) -> Result<(&'static str, Json), ApiError> {
         let inner = &aggregation.inner;
         match &aggregation.kind {
-            AggregationKind::Terms {
-                field,
-                size,
-                order,
-                minimum,
-            } => {
-                let kind = match field.kind() {
+            AggregationKind::Terms(terms) => {
+                let kind = match terms.source.field.kind() {
                     FieldKind::Text => "sterms",
                     FieldKind::Moment | FieldKind::Boolean => "lterms",
                 };
-                Ok((
-                    kind,
-                    self.terms(query, inner, field, *size, *order, *minimum)
-                        .await?,
-                ))
+                Ok((kind, self.terms(query, inner, terms).await?))
             }
             AggregationKind::Filter(filter) => {
                 let both = Query::and(vec![query.clone(), filter.clone()]);
@@ -108,18 +105,18 @@ impl<'a> Aggregator<'a> {
                 let both = Query::and(vec![query.clone(), without]);
                 Ok(("missing", self.bucket(&both, inner, Map::new()).await?))
             }
-            AggregationKind::Cardinality(field) => {
+            AggregationKind::Cardinality(source) => {
                 let count = self
-                    .count("SELECT count(DISTINCT value) FROM (", query, field)
+                    .count("SELECT count(DISTINCT value) FROM (", query, source)
                     .await?;
                 Ok(("cardinality", json!({ "value": count })))
             }
-            AggregationKind::ValueCount(field) => {
+            AggregationKind::ValueCount(source) => {
                 let sum =
                     "SELECT ifnull(sum(CASE WHEN value IS NULL THEN 0 ELSE weight END), 0) FROM (";
                 Ok((
                     "value_count",
-                    json!({ "value": self.count(sum, query, field).await? }),
+                    json!({ "value": self.count(sum, query, source).await? }),
                 ))
             }
             AggregationKind::Range {
@@ -151,10 +148,11 @@ impl<'a> Aggregator<'a> {
         &mut self,
         start: &'static str,
         query: &Query,
-        field: &Field,
+        source: &Source,
     ) -> Result<i64, ApiError> {
         let mut sql = Sql::new(start);
-        sql.append(&values(self.context, query, Some(field)))
+        let missing = source.missing.as_ref();
+        sql.append(&values_or(self.context, query, &source.field, missing))
             .push(")");
         Ok(self.one(sql).await?.try_get(0)?)
     }
@@ -224,24 +222,26 @@ impl<'a> Aggregator<'a> {
         &mut self,
         query: &Query,
         inner: &[Aggregation],
-        field: &Field,
-        size: usize,
-        order: TermsOrder,
-        minimum: i64,
+        terms: &Terms,
     ) -> Result<Json, ApiError> {
+        let Source { field, missing } = &terms.source;
         let mut sql = Sql::new(
             "SELECT value, sum(weight) AS count, sum(sum(weight)) OVER () AS all_counts FROM (",
         );
-        sql.append(&values(self.context, query, Some(field)));
-        sql.push(") WHERE value IS NOT NULL GROUP BY value HAVING sum(weight) >= ")
-            .integer(minimum.max(1))
-            .push(match order {
+        sql.append(&values_or(self.context, query, field, missing.as_ref()))
+            .push(") WHERE value IS NOT NULL");
+        for filter in &terms.filters {
+            sql.push(" AND ").append(&value_filter(filter));
+        }
+        sql.push(" GROUP BY value HAVING sum(weight) >= ")
+            .integer(terms.minimum.max(1))
+            .push(match terms.order {
                 TermsOrder::CountDescending => " ORDER BY count DESC, value ASC LIMIT ",
                 TermsOrder::CountAscending => " ORDER BY count ASC, value ASC LIMIT ",
                 TermsOrder::KeyAscending => " ORDER BY value ASC LIMIT ",
                 TermsOrder::KeyDescending => " ORDER BY value DESC LIMIT ",
             })
-            .integer(i64::try_from(size).unwrap_or(i64::MAX));
+            .integer(i64::try_from(terms.size).unwrap_or(i64::MAX));
         let rows = self.all(sql).await?;
         let (mut buckets, mut shown, mut all) = (Vec::new(), 0_i64, 0_i64);
         for row in &rows {
@@ -252,7 +252,12 @@ impl<'a> Aggregator<'a> {
             let mut bucket = key_of(field, &value);
             bucket.insert("doc_count".to_owned(), count.into());
             if !inner.is_empty() {
-                let both = Query::and(vec![query.clone(), equal(field, &value)]);
+                let mut of_value = equal(field, &value);
+                if missing.as_ref().is_some_and(|missing| value.is(missing)) {
+                    let without = Query::none_of(vec![Query::Exists(field.clone())]);
+                    of_value = Query::or(vec![of_value, without]);
+                }
+                let both = Query::and(vec![query.clone(), of_value]);
                 bucket.append(&mut self.compute(inner, &both).await?);
             }
             buckets.push(Json::Object(bucket));
@@ -402,4 +407,24 @@ impl<'a> Aggregator<'a> {
         }
         Ok(())
     }
+}
+
+/// A condition on the column `value`.
+fn value_filter(filter: &ValueFilter) -> Sql {
+    let mut sql = Sql::new(if filter.excluded { "NOT (" } else { "(" });
+    match &filter.values {
+        Values::Pattern(pattern) => {
+            sql.push("value GLOB ").text(pattern.glob());
+        }
+        Values::Listed(values) => {
+            sql.push("value IN (");
+            for (index, value) in values.iter().enumerate() {
+                sql.push(if index > 0 { ", " } else { "" });
+                bind(&mut sql, value);
+            }
+            sql.push(")");
+        }
+    }
+    sql.push(")");
+    sql
 }

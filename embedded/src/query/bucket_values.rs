@@ -20,6 +20,18 @@ pub(super) enum Raw {
     Integer(i64),
 }
 
+impl Raw {
+    /// Returns true if the stored value is `value`.
+    pub(super) fn is(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Text(stored), Value::Text(text)) => stored == text,
+            (Self::Integer(stored), Value::Moment(ms)) => stored == ms,
+            (Self::Integer(stored), Value::Boolean(value)) => *stored == i64::from(*value),
+            _ => false,
+        }
+    }
+}
+
 pub(super) fn raw(row: &SqliteRow, index: usize) -> Result<Raw, ApiError> {
     let integer = row.try_get_raw(index)?.type_info().name() == "INTEGER";
     Ok(if integer {

@@ -3,7 +3,7 @@
 use super::{
     Query, Value,
     field::Field,
-    sql::{Column, SqlContext},
+    sql::{Column, SqlContext, bind},
 };
 use crate::{
     date::DAY_MS,
@@ -41,6 +41,29 @@ pub(crate) fn values(context: SqlContext, query: &Query, field: Option<&Field>) 
             metadata_values(context, query, Some(&path), &mut sql);
         }
     }
+    sql
+}
+
+/// As [`values`], with `missing` as the value of keys without one.
+pub(crate) fn values_or(
+    context: SqlContext,
+    query: &Query,
+    field: &Field,
+    missing: Option<&Value>,
+) -> Sql {
+    let found = values(context, query, Some(field));
+    let Some(missing) = missing else {
+        return found;
+    };
+    let without = Query::none_of(vec![Query::Exists(field.clone())]);
+    let without = Query::and(vec![query.clone(), without]);
+    let mut sql = Sql::new("SELECT value, weight FROM (");
+    sql.append(&found)
+        .push(") WHERE value IS NOT NULL UNION ALL SELECT ");
+    bind(&mut sql, missing)
+        .push(" AS value, weight FROM (")
+        .append(&values(context, &without, None))
+        .push(")");
     sql
 }
 
@@ -105,6 +128,7 @@ fn is_grouped(field: &Field) -> bool {
         | Field::Creation
         | Field::Expiration
         | Field::Invalidation
+        | Field::Stored(_)
         | Field::AnyMetadata => false,
     }
 }
@@ -123,7 +147,7 @@ fn boundary_days(query: &Query) -> Option<Vec<i64>> {
 fn collect_days(query: &Query, days: &mut Vec<i64>) -> Option<()> {
     match query {
         Query::All | Query::None => Some(()),
-        Query::Ids(_) => None,
+        Query::Ids(_) | Query::NamesWith(_) => None,
         Query::Bool(inner) => inner
             .must
             .iter()

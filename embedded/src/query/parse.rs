@@ -3,7 +3,10 @@
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Bool, Bound, Query, field::Field, field::FieldKind, simple_query_string, wildcard::Wildcard,
+    Bool, Bound, Query, Value,
+    field::{Documents, Field, FieldKind, words},
+    simple_query_string,
+    wildcard::Wildcard,
 };
 use crate::{
     date::Round,
@@ -19,14 +22,23 @@ const TERMS_MAX: usize = 65_536;
 
 /// Parses the queries of one request, and counts them.
 pub(crate) struct QueryReader {
+    documents: Documents,
     now_ms: i64,
     clauses: usize,
 }
 
 impl QueryReader {
     /// A reader with `now_ms` as the value of `now`.
-    pub(crate) const fn new(now_ms: i64) -> Self {
-        Self { now_ms, clauses: 0 }
+    pub(crate) const fn new(documents: Documents, now_ms: i64) -> Self {
+        Self {
+            documents,
+            now_ms,
+            clauses: 0,
+        }
+    }
+
+    pub(crate) const fn documents(&self) -> Documents {
+        self.documents
     }
 
     pub(crate) const fn now_ms(&self) -> i64 {
@@ -94,15 +106,15 @@ impl QueryReader {
                     .string("field")?
                     .ok_or_else(|| malformed("exists", "must be provided with a [field]"))?;
                 fields.finish()?;
-                Ok(Query::Exists(Field::parse(&field)?))
+                Ok(Query::Exists(self.documents.field(&field)?))
             }
             "range" => self.read_range(body),
-            "simple_query_string" => simple_query_string::parse_simple_query_string(query_options(
-                body,
-                "simple_query_string",
-            )?),
+            "simple_query_string" => simple_query_string::parse_simple_query_string(
+                self.documents,
+                query_options(body, "simple_query_string")?,
+            ),
             other => Err(ApiError::illegal(format!(
-                "Query type [{other}] is not supported for API Key query"
+                "Query type [{other}] is not currently supported in this context"
             ))),
         }
     }
@@ -142,9 +154,10 @@ impl QueryReader {
     }
 
     fn read_term(&mut self, name: &str, body: Json) -> Result<Query, ApiError> {
-        let (field, content) = one_field(body, name)?;
+        let (field, content) = self.one_field(body, name)?;
         let key = if name == "match" { "query" } else { "value" };
         let mut case_insensitive = false;
+        let mut all_words = false;
         let value = match content {
             Json::Object(content) => {
                 let mut fields = query_options(Json::Object(content), name)?;
@@ -152,9 +165,11 @@ impl QueryReader {
                     .value(key)
                     .ok_or_else(|| malformed(name, &format!("[{key}] is missing")))?;
                 case_insensitive = fields.boolean("case_insensitive")?.unwrap_or(false);
+                if let Some(Json::String(operator)) = fields.value("operator") {
+                    all_words = operator.eq_ignore_ascii_case("and");
+                }
                 // A match on a keyword is a term; these options have no effect on it.
                 for ignored in [
-                    "operator",
                     "boost",
                     "_name",
                     "zero_terms_query",
@@ -188,6 +203,21 @@ impl QueryReader {
                     }),
                 }
             }
+            // A match on an analyzed field is for each word of the text.
+            FieldKind::Text if name == "match" && field.is_analyzed() => {
+                let text = match &value {
+                    Json::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                let words = words(&text).into_iter();
+                let term = |word| Query::term(field.clone(), Value::Text(word));
+                let clauses: Vec<Query> = words.map(term).collect();
+                match clauses.is_empty() {
+                    true => Query::None,
+                    false if all_words => Query::and(clauses),
+                    false => Query::or(clauses),
+                }
+            }
             FieldKind::Text | FieldKind::Boolean => {
                 let values = vec![field.value(&value, self.now_ms, Round::Down)?];
                 Query::Terms {
@@ -203,7 +233,7 @@ impl QueryReader {
         let mut fields = object(body, "terms")?;
         fields.remove("boost");
         fields.remove("_name");
-        let (field, values) = one_field(Json::Object(fields), "terms")?;
+        let (field, values) = self.one_field(Json::Object(fields), "terms")?;
         match values {
             Json::Array(values) if values.len() <= TERMS_MAX => {
                 let values = values
@@ -221,14 +251,14 @@ impl QueryReader {
                 values.len()
             ))),
             Json::Object(_) => Err(ApiError::illegal(
-                "terms query with terms lookup is not supported for API Key query",
+                "terms query with terms lookup is not currently supported in this context",
             )),
             _ => Err(malformed("terms", "query requires an array of terms")),
         }
     }
 
     fn read_pattern(&mut self, name: &str, body: Json) -> Result<(Field, String, bool), ApiError> {
-        let (field, content) = one_field(body, name)?;
+        let (field, content) = self.one_field(body, name)?;
         let mut case_insensitive = false;
         let value = match content {
             Json::Object(content) => {
@@ -254,6 +284,11 @@ impl QueryReader {
                 "Can only use {name} queries on keyword, text and wildcard fields"
             )));
         }
+        if name == "wildcard" && matches!(field, Field::Metadata(_)) {
+            return Err(ApiError::query(
+                "[wildcard] queries are not currently supported on keyed [flattened] fields.",
+            ));
+        }
         match value {
             Json::String(text) => Ok((field, text, case_insensitive)),
             Json::Number(number) => Ok((field, number.to_string(), case_insensitive)),
@@ -264,12 +299,24 @@ impl QueryReader {
         }
     }
 
+    /// The only field of a query, and its content.
+    fn one_field(&self, value: Json, name: &str) -> Result<(Field, Json), ApiError> {
+        let mut entries = object(value, name)?.into_iter();
+        match (entries.next(), entries.next()) {
+            (Some((field, content)), None) => Ok((self.documents.field(&field)?, content)),
+            _ => Err(malformed(
+                name,
+                "query malformed, expected exactly one field",
+            )),
+        }
+    }
+
     fn read_range(&mut self, body: Json) -> Result<Query, ApiError> {
-        let (field, content) = one_field(body, "range")?;
+        let (field, content) = self.one_field(body, "range")?;
         let mut fields = query_options(content, "range")?;
         if fields.value("relation").is_some() {
             return Err(ApiError::illegal(
-                "range query with relation is not supported for API Key query",
+                "range query with relation is not currently supported in this context",
             ));
         }
         for ignored in ["format", "boost", "_name"] {
@@ -308,6 +355,11 @@ impl QueryReader {
             [Round::Up, Round::Up, Round::Down],
         )?;
         fields.finish()?;
+        if matches!(field, Field::Metadata(_)) && (from.is_none() || to.is_none()) {
+            return Err(ApiError::query(
+                "[range] queries on keyed [flattened] fields must include both an upper and a lower bound.",
+            ));
+        }
         Ok(Query::Range { field, from, to })
     }
 }
@@ -358,18 +410,6 @@ fn query_options(value: Json, name: &str) -> Result<Fields, ApiError> {
         Json::Object(options),
         ErrorStyle::ParseException(format!("[{name}] query").into()),
     )
-}
-
-/// The only field of a query, and its content.
-fn one_field(value: Json, name: &str) -> Result<(Field, Json), ApiError> {
-    let mut entries = object(value, name)?.into_iter();
-    match (entries.next(), entries.next()) {
-        (Some((field, content)), None) => Ok((Field::parse(&field)?, content)),
-        _ => Err(malformed(
-            name,
-            "query malformed, expected exactly one field",
-        )),
-    }
 }
 
 fn malformed(name: &str, why: &str) -> ApiError {

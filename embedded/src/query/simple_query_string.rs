@@ -1,15 +1,20 @@
 //! The `simple_query_string` query: text from a search box.
 
-use super::{Query, Value, field::Field, wildcard::Wildcard};
+use super::{
+    Query, Value,
+    field::{Documents, Field},
+    wildcard::Wildcard,
+};
 use crate::{error::ApiError, fields::Fields, pattern::matches};
 
 /// Maximum number of words in one text. Bounds the time of a request.
 const WORDS_MAX: usize = 256;
 
-const ALL_TEXT_FIELDS: [&str; 5] = ["name", "username", "realm_name", "type", "metadata"];
-
 /// Parses the query.
-pub(super) fn parse_simple_query_string(mut options: Fields) -> Result<Query, ApiError> {
+pub(super) fn parse_simple_query_string(
+    documents: Documents,
+    mut options: Fields,
+) -> Result<Query, ApiError> {
     let query = options
         .string("query")?
         .ok_or_else(|| ApiError::parse("[simple_query_string] query text missing"))?;
@@ -36,7 +41,7 @@ pub(super) fn parse_simple_query_string(mut options: Fields) -> Result<Query, Ap
         options.value(ignored);
     }
     options.finish()?;
-    let fields = named_fields(names.as_deref());
+    let fields = named_fields(documents, names.as_deref());
     let words = split(&query);
     if words.len() > WORDS_MAX {
         return Err(ApiError::illegal("the query text has too many words"));
@@ -95,12 +100,10 @@ enum Word {
 }
 
 /// The queryable fields among the named ones. Patterns stand for all fields that match.
-fn named_fields(names: Option<&[String]>) -> Vec<Field> {
+fn named_fields(documents: Documents, names: Option<&[String]>) -> Vec<Field> {
     let Some(names) = names else {
-        return ALL_TEXT_FIELDS
-            .iter()
-            .filter_map(|name| Field::parse(name).ok())
-            .collect();
+        let all = documents.text_fields().iter();
+        return all.filter_map(|name| documents.field(name).ok()).collect();
     };
     let mut fields = Vec::new();
     for name in names {
@@ -108,12 +111,13 @@ fn named_fields(names: Option<&[String]>) -> Vec<Field> {
         let name = name.split('^').next().unwrap_or_default();
         if name.contains('*') {
             fields.extend(
-                ALL_TEXT_FIELDS
+                documents
+                    .text_fields()
                     .iter()
                     .filter(|known| matches(name, known))
-                    .filter_map(|known| Field::parse(known).ok()),
+                    .filter_map(|known| documents.field(known).ok()),
             );
-        } else if let Ok(field) = Field::parse(name) {
+        } else if let Ok(field) = documents.field(name) {
             fields.push(field);
         }
     }
@@ -139,7 +143,9 @@ fn in_fields(fields: &[Field], word: &str, prefix: bool) -> Result<Query, ApiErr
             // A word that is not a date matches no date field; this is not an error.
             let json = serde_json::Value::from(word);
             match field.value(&json, 0, crate::date::Round::Down) {
-                Ok(word @ Value::Text(_)) => Query::term(field.clone(), word),
+                Ok(Value::Text(word)) if field.is_analyzed() => {
+                    Query::term(field.clone(), Value::Text(word.to_lowercase()))
+                }
                 Ok(value) => Query::term(field.clone(), value),
                 Err(_) => continue,
             }

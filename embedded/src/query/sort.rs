@@ -1,14 +1,17 @@
 //! Sort order of a list, and the position where a page begins.
 
+use std::cmp::Ordering;
+
 use serde_json::Value as Json;
 
 use super::{
     Query, Value,
-    field::{Field, FieldKind},
-    sql::{Column, SqlContext},
+    document::{Document, order},
+    field::{Documents, Field, FieldKind},
+    sql::{Column, SqlContext, bind},
 };
 use crate::{
-    date::{self, Round},
+    date::{Format, Round},
     error::ApiError,
     fields::{ErrorStyle, Fields},
     store::{api_keys::Key, sql::Sql},
@@ -23,12 +26,26 @@ pub(crate) struct SortField {
     /// `None` is `_doc`, the order of insertion.
     field: Option<Field>,
     descending: bool,
-    /// True if timestamps are shown as text.
-    formatted: bool,
+    /// Format of timestamps in responses; `None` for milliseconds.
+    format: Option<Format>,
+    missing: Missing,
+}
+
+/// Position of keys without a value.
+#[derive(Clone, Debug, PartialEq)]
+enum Missing {
+    Last,
+    First,
+    /// Where a key with this value is.
+    Value(Value),
 }
 
 /// Parses `sort`: a name, an object, or a list of them.
-pub(crate) fn parse_sort(json: Json) -> Result<Vec<SortField>, ApiError> {
+pub(crate) fn parse_sort(
+    documents: Documents,
+    json: Json,
+    now_ms: i64,
+) -> Result<Vec<SortField>, ApiError> {
     let entries = match json {
         Json::Array(entries) => entries,
         one => vec![one],
@@ -36,17 +53,13 @@ pub(crate) fn parse_sort(json: Json) -> Result<Vec<SortField>, ApiError> {
     let mut sort = Vec::new();
     for entry in entries {
         match entry {
-            Json::String(name) => sort.push(SortField::new(&name)?),
-            Json::Object(fields) => {
+            Json::String(name) => sort.push(SortField::new(documents, &name)?),
+            Json::Object(fields) if fields.len() == 1 => {
                 for (name, options) in fields {
-                    sort.push(SortField::parse(&name, options)?);
+                    sort.push(SortField::parse(documents, &name, options, now_ms)?);
                 }
             }
-            _ => {
-                return Err(ApiError::illegal(
-                    "malformed sort format, within the sort array, an object, or an actual string are allowed",
-                ));
-            }
+            _ => return Err(ApiError::illegal("mal-formatted sort object")),
         }
     }
     if sort.len() > FIELDS_MAX {
@@ -80,43 +93,42 @@ pub(crate) fn parse_after(
 }
 
 impl SortField {
-    fn new(name: &str) -> Result<Self, ApiError> {
+    fn new(documents: Documents, name: &str) -> Result<Self, ApiError> {
         let field = if name == "_doc" {
             None
         } else {
-            Some(Field::parse(name)?)
+            Some(documents.sort_field(name)?)
         };
-        if field == Some(Field::AnyMetadata) {
-            return Err(ApiError::illegal(
-                "Field [metadata] is not supported for sorting",
-            ));
-        }
         Ok(Self {
             field,
             descending: false,
-            formatted: false,
+            format: None,
+            missing: Missing::Last,
         })
     }
 
-    fn parse(name: &str, options: Json) -> Result<Self, ApiError> {
-        let mut sort = Self::new(name)?;
+    fn parse(
+        documents: Documents,
+        name: &str,
+        options: Json,
+        now_ms: i64,
+    ) -> Result<Self, ApiError> {
+        let mut sort = Self::new(documents, name)?;
         let order = match options {
             Json::String(order) => Some(order),
             options => {
                 let mut fields = Fields::of(options, ErrorStyle::XContent("field_sort"))?;
                 let order = fields.string("order")?;
-                sort.formatted = fields.string("format")?.is_some();
+                if let Some(format) = fields.string("format")? {
+                    sort.format = Some(sort.parse_format(name, &format)?);
+                }
                 if fields.value("nested").is_some() {
                     return Err(ApiError::illegal(
-                        "nested sorting is not supported for API Key query",
+                        "nested sorting is not currently supported in this context",
                     ));
                 }
-                if let Some(missing) = fields.string("missing")?
-                    && missing != "_last"
-                {
-                    return Err(ApiError::illegal(format!(
-                        "missing [{missing}] is not supported for API Key query"
-                    )));
+                if let Some(missing) = fields.value("missing") {
+                    sort.missing = sort.parse_missing(&missing, now_ms)?;
                 }
                 for ignored in ["unmapped_type", "numeric_type", "mode"] {
                     fields.value(ignored);
@@ -135,6 +147,34 @@ impl SortField {
         Ok(sort)
     }
 
+    fn parse_format(&self, name: &str, format: &str) -> Result<Format, ApiError> {
+        let kind = match self.field.as_ref().map(Field::kind) {
+            Some(FieldKind::Moment) => return Format::named(format),
+            Some(FieldKind::Boolean) => "boolean",
+            Some(FieldKind::Text) | None => "keyword",
+        };
+        Err(ApiError::illegal(format!(
+            "Field [{name}] of type [{kind}] does not support custom formats"
+        )))
+    }
+
+    fn parse_missing(&self, json: &Json, now_ms: i64) -> Result<Missing, ApiError> {
+        match (json.as_str(), &self.field) {
+            (Some("_last"), _) | (_, None) => Ok(Missing::Last),
+            (Some("_first"), _) => Ok(Missing::First),
+            (_, Some(field)) => field.value(json, now_ms, Round::Down).map(Missing::Value),
+        }
+    }
+
+    /// The value shown for a missing timestamp: beyond all others, where the key is.
+    const fn missing_ms(&self) -> i64 {
+        if self.descending == matches!(self.missing, Missing::First) {
+            i64::MAX
+        } else {
+            i64::MIN
+        }
+    }
+
     fn after(&self, json: &Json, now_ms: i64) -> Result<Option<Value>, ApiError> {
         let Some(field) = &self.field else {
             return json
@@ -144,12 +184,16 @@ impl SortField {
                     ApiError::illegal("Failed to parse search_after value for field [_doc]")
                 });
         };
-        // The value shown for a missing timestamp.
-        let missing = if self.descending { i64::MIN } else { i64::MAX };
-        if json.is_null() || (field.kind() == FieldKind::Moment && json.as_i64() == Some(missing)) {
+        let is_moment = field.kind() == FieldKind::Moment;
+        if json.is_null() || (is_moment && json.as_i64() == Some(self.missing_ms())) {
             return Ok(None);
         }
-        field.value(json, now_ms, Round::Down).map(Some)
+        match (self.format, json.as_str()) {
+            (Some(format), Some(text)) => {
+                format.parse(text, now_ms).map(|ms| Some(Value::Moment(ms)))
+            }
+            _ => field.value(json, now_ms, Round::Down).map(Some),
+        }
     }
 
     /// Returns true if `query` has a condition on this field.
@@ -159,14 +203,49 @@ impl SortField {
             .is_some_and(|field| query.mentions(field))
     }
 
+    /// The value of a document: the smallest of several, or in descending order the largest.
+    pub(crate) fn value_of(&self, document: &Document) -> Option<Value> {
+        let Some(field) = &self.field else {
+            return Some(Value::Moment(document.number));
+        };
+        let values = document.sort_values(field).into_iter();
+        let found = if self.descending {
+            values.max_by(order)
+        } else {
+            values.min_by(order)
+        };
+        match &self.missing {
+            Missing::Value(missing) => found.or_else(|| Some(missing.clone())),
+            Missing::Last | Missing::First => found,
+        }
+    }
+
+    /// The order of two values of documents.
+    pub(crate) fn compare(&self, left: &Option<Value>, right: &Option<Value>) -> Ordering {
+        let without = |missing: Ordering| match self.missing {
+            Missing::First => missing,
+            Missing::Last | Missing::Value(_) => missing.reverse(),
+        };
+        match (left, right) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => without(Ordering::Less),
+            (Some(_), None) => without(Ordering::Greater),
+            (Some(left), Some(right)) if self.descending => order(right, left),
+            (Some(left), Some(right)) => order(left, right),
+        }
+    }
+
     /// The value of a key in `_sort`.
     pub(crate) fn shown(&self, key: &Key) -> Json {
-        let moment = |ms: Option<i64>| match ms {
-            Some(ms) if self.formatted => date::format(ms).into(),
-            Some(ms) => ms.into(),
-            None if self.formatted => Json::Null,
-            None if self.descending => i64::MIN.into(),
-            None => i64::MAX.into(),
+        let or_missing = match &self.missing {
+            Missing::Value(Value::Moment(ms)) => Some(*ms),
+            _ => None,
+        };
+        let moment = |ms: Option<i64>| match (ms.or(or_missing), self.format) {
+            (Some(ms), Some(format)) => format.format(ms).into(),
+            (Some(ms), None) => ms.into(),
+            (None, Some(_)) => Json::Null,
+            (None, None) => self.missing_ms().into(),
         };
         match &self.field {
             None => key.number.into(),
@@ -178,21 +257,36 @@ impl SortField {
             Some(Field::Expiration) => moment(key.expiration),
             Some(Field::Invalidation) => moment(key.invalidation),
             Some(Field::Invalidated) => key.invalidation.is_some().into(),
-            Some(Field::AnyMetadata) => Json::Null,
-            Some(Field::Metadata(path)) => key
-                .smallest_metadata_value(path)
-                .map_or(Json::Null, Json::from),
+            Some(Field::AnyMetadata | Field::Stored(_)) => Json::Null,
+            Some(Field::Metadata(path)) => match (key.smallest_metadata_value(path), &self.missing)
+            {
+                (Some(value), _) => value.into(),
+                (None, Missing::Value(Value::Text(value))) => value.clone().into(),
+                (None, _) => Json::Null,
+            },
         }
     }
 
     fn nullable(&self) -> bool {
-        matches!(
+        let has_none = matches!(
             self.field,
             Some(Field::Expiration | Field::Invalidation | Field::Metadata(_))
-        )
+        );
+        has_none && !matches!(self.missing, Missing::Value(_))
     }
 
     fn expression(&self, context: SqlContext) -> Sql {
+        let stored = self.stored(context);
+        let Missing::Value(value) = &self.missing else {
+            return stored;
+        };
+        let mut sql = Sql::new("ifnull(");
+        sql.append(&stored).push(", ");
+        bind(&mut sql, value).push(")");
+        sql
+    }
+
+    fn stored(&self, context: SqlContext) -> Sql {
         let Some(field) = &self.field else {
             return Sql::new("number");
         };
@@ -236,8 +330,8 @@ pub(crate) enum ReadStrategy {
 
 /// The segments of the list after `after`, in order.
 ///
-/// "After (a, b)" is "equal to a and after b", then "after a". Missing values come last in both
-/// directions, in a segment of their own.
+/// "After (a, b)" is "equal to a and after b", then "after a". Missing values are in a segment of
+/// their own, the last one by default.
 pub(crate) fn segments(
     context: SqlContext,
     sort: &[SortField],
@@ -274,7 +368,9 @@ impl List<'_> {
         };
         let mut segments = vec![self.segment(0, self.compare(first, " >= ", Some(&least)))];
         if first.nullable() {
-            segments.push(self.segment(1, self.compare(first, " IS NULL", None)));
+            let without = self.segment(1, self.compare(first, " IS NULL", None));
+            let at = usize::from(first.missing != Missing::First);
+            segments.insert(at, without);
         }
         segments
     }
@@ -289,8 +385,17 @@ impl List<'_> {
                     None => self.compare(field, " IS NULL", None),
                 });
             }
-            let (Some(field), Some(Some(value))) = (self.sort.get(last), after.get(last)) else {
-                // No value comes after a missing one.
+            let (Some(field), Some(value)) = (self.sort.get(last), after.get(last)) else {
+                continue;
+            };
+            let Some(value) = value else {
+                // Values come after missing ones only if these are first.
+                if field.nullable() && field.missing == Missing::First {
+                    equal
+                        .push(" AND ")
+                        .append(&self.compare(field, " IS NOT NULL", None));
+                    segments.push(self.segment(last, equal));
+                }
                 continue;
             };
             let beyond = if field.descending { " < " } else { " > " };
@@ -299,7 +404,7 @@ impl List<'_> {
                 .push(" AND ")
                 .append(&self.compare(field, beyond, Some(value)));
             segments.push(self.segment(last, condition));
-            if field.nullable() {
+            if field.nullable() && field.missing != Missing::First {
                 equal
                     .push(" AND ")
                     .append(&self.compare(field, " IS NULL", None));
@@ -335,8 +440,9 @@ impl List<'_> {
             order.push(hide).append(&field.expression(self.context));
             order.push(direction(field.descending));
             // Missing values of the first field are in a segment of their own.
-            if field.nullable() && index > fixed && !field.descending {
-                order.push(" NULLS LAST");
+            if field.nullable() && index > fixed {
+                let first = field.missing == Missing::First;
+                order.push(if first { " NULLS FIRST" } else { " NULLS LAST" });
             }
             order.push(", ");
         }

@@ -35,6 +35,8 @@ impl SqlContext {
             Field::Invalidated => Column::Plain("invalidated"),
             Field::Invalidation => Column::Plain("invalidation"),
             Field::AnyMetadata => Column::Metadata(None),
+            // Not a field of keys: no key has a value.
+            Field::Stored(_) => Column::Plain("NULL"),
             Field::Metadata(path) => match DIMENSIONS.iter().find(|known| *known == path) {
                 Some(column) if self.multi_valued => Column::PlainOrMetadata(column, path.clone()),
                 Some(column) => Column::Plain(column),
@@ -52,6 +54,13 @@ impl SqlContext {
             Query::Ids(ids) => {
                 let mut sql = Sql::new("id IN ");
                 sql.list(ids);
+                sql
+            }
+            Query::NamesWith(trigrams) => {
+                let mut sql = Sql::new(
+                    "number IN (SELECT rowid FROM api_key_names WHERE api_key_names MATCH ",
+                );
+                sql.text(trigrams).push(")");
                 sql
             }
             Query::Terms {
@@ -264,7 +273,7 @@ fn range(column: &'static str, from: Option<&Bound>, to: Option<&Bound>) -> Sql 
     Sql::join(&conditions, " AND ", "1")
 }
 
-fn bind<'s>(sql: &'s mut Sql, value: &Value) -> &'s mut Sql {
+pub(super) fn bind<'s>(sql: &'s mut Sql, value: &Value) -> &'s mut Sql {
     match value {
         Value::Text(text) => sql.text(text.clone()),
         Value::Moment(ms) => sql.integer(*ms),

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::roles::descriptor::{DescriptorKind, RoleDescriptor};
 
+/// Name of the role that grants everything.
+pub(crate) const SUPERUSER: &str = "superuser";
+
 /// The built-in roles by name, with `_reserved` in their metadata.
 pub(crate) static BUILT_IN_ROLES: LazyLock<BTreeMap<String, RoleDescriptor>> =
     LazyLock::new(|| {
@@ -29,7 +32,7 @@ fn kibana(privilege: &str) -> Value {
 fn definitions() -> Value {
     let readable = json!(["/~(([.]|ilm-history-).*)/"]);
     json!({
-        "superuser": {
+        SUPERUSER: {
             "cluster": ["all"],
             "indices": [
                 { "names": ["*"], "privileges": ["all"], "allow_restricted_indices": false },

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::descriptor::{ApplicationEntry, DescriptorKind, IndexEntry, RoleDescriptor};
 use crate::{
     error::ApiError,
-    fields::{ErrorStyle, Fields},
+    fields::{ErrorStyle, Fields, kind},
 };
 
 impl RoleDescriptor {
@@ -20,25 +20,26 @@ impl RoleDescriptor {
             ErrorStyle::ParseException(format!("role [{name}]").into()),
         )?;
         let mut indices = Vec::new();
-        for alias in ["index", "indices"] {
-            for entry in fields.array(alias)?.unwrap_or_default() {
-                indices.push(parse_index(name, entry)?);
-            }
+        for field in ["index", "indices"] {
+            indices.extend(parse_indices(name, &mut fields, field)?.unwrap_or_default());
         }
         let mut applications = Vec::new();
-        for alias in ["application", "applications"] {
-            for entry in fields.array(alias)?.unwrap_or_default() {
-                applications.push(parse_application(name, entry)?);
-            }
+        for field in ["application", "applications"] {
+            applications.extend(parse_applications(name, &mut fields, field)?.unwrap_or_default());
         }
+        let metadata = parse_metadata(&mut fields)?;
         let descriptor = Self {
             name: name.to_owned(),
-            cluster: fields.strings("cluster")?.unwrap_or_default(),
+            cluster: fields.string_array("cluster")?.unwrap_or_default(),
             indices,
             applications,
-            run_as: fields.strings("run_as")?.unwrap_or_default(),
-            metadata: fields.object_or_null("metadata")?.unwrap_or_default(),
-            global: object(&mut fields, "global")?.filter(has_content),
+            run_as: fields.string_array("run_as")?.unwrap_or_default(),
+            metadata,
+            global: fields
+                .value("global")
+                .map(parse_global)
+                .transpose()?
+                .flatten(),
             remote_indices: fields
                 .array("remote_indices")?
                 .filter(|entries| !entries.is_empty())
@@ -57,19 +58,64 @@ impl RoleDescriptor {
             },
         };
         // Older clients send these two fields, which are ignored.
-        fields.object_or_null("transient_metadata")?;
+        if let Some(Value::Object(_)) = fields.get("transient_metadata") {
+            fields.value("transient_metadata");
+        }
         fields.value("type");
         fields.finish()?;
         Ok(descriptor)
     }
 }
 
-fn has_content(value: &Value) -> bool {
-    value.as_object().is_some_and(|object| !object.is_empty())
+/// Privileges of `global` by category, with the list that each one holds.
+const GLOBAL: [(&str, &str, &str); 3] = [
+    ("application", "manage", "applications"),
+    ("profile", "write", "applications"),
+    ("role", "manage", "indices"),
+];
+
+/// Checks `global`, whose categories are known. Returns `None` if it is empty.
+fn parse_global(global: Value) -> Result<Option<Value>, ApiError> {
+    for (category, privileges) in object_entries(&global)? {
+        let Some((_, privilege, list)) = GLOBAL.iter().find(|(name, ..)| name == category) else {
+            let known = GLOBAL.map(|(name, ..)| name).join(",");
+            return Err(unexpected(&format!("one of [{known}]"), category));
+        };
+        for (name, privilege_body) in object_entries(privileges)? {
+            if name != privilege {
+                return Err(unexpected(&format!("field name [{privilege}]"), name));
+            }
+            let mut fields = object_entries(privilege_body)?;
+            match fields.next() {
+                Some((name, Value::Array(_))) if name == list => {}
+                Some((name, value)) if name == list => {
+                    return Err(unexpected("[START_ARRAY]", kind(value)));
+                }
+                Some((name, _)) => {
+                    return Err(unexpected(&format!("field name [{list}]"), name));
+                }
+                None => return Err(unexpected("[FIELD_NAME]", "END_OBJECT")),
+            }
+            if fields.next().is_some() {
+                return Err(unexpected("[END_OBJECT]", "FIELD_NAME"));
+            }
+        }
+    }
+    let has_content = object_entries(&global)?.next().is_some();
+    Ok(has_content.then_some(global))
 }
 
-fn object(fields: &mut Fields, name: &str) -> Result<Option<Value>, ApiError> {
-    Ok(fields.object(name)?.map(Value::Object))
+fn object_entries(value: &Value) -> Result<impl Iterator<Item = (&String, &Value)>, ApiError> {
+    let object = value.as_object();
+    object
+        .map(Map::iter)
+        .ok_or_else(|| unexpected("[START_OBJECT]", kind(value)))
+}
+
+fn unexpected(expected: &str, found: &str) -> ApiError {
+    ApiError::content(format!(
+        "[1:1] failed to parse privilege. expected {expected} but found [{found}] instead"
+    ))
 }
 
 fn parse_restriction(fields: &mut Fields) -> Result<Option<Value>, ApiError> {
@@ -92,9 +138,68 @@ fn parse_restriction(fields: &mut Fields) -> Result<Option<Value>, ApiError> {
     Ok(Some(Value::Object(restriction)))
 }
 
-fn parse_index(role: &str, value: Value) -> Result<IndexEntry, ApiError> {
+fn parse_metadata(fields: &mut Fields) -> Result<Map<String, Value>, ApiError> {
+    match fields.value("metadata") {
+        None => Ok(Map::new()),
+        Some(Value::Object(metadata)) => Ok(metadata),
+        Some(other) => Err(ApiError::parse(format!(
+            "expected field [metadata] to be of type object, but found [{}] instead",
+            kind(&other)
+        ))),
+    }
+}
+
+/// Takes the index entries in `field` of the role or privilege check called `role`.
+pub(crate) fn parse_indices(
+    role: &str,
+    fields: &mut Fields,
+    field: &str,
+) -> Result<Option<Vec<IndexEntry>>, ApiError> {
     let what = format!("indices privileges for role [{role}]");
-    let mut fields = Fields::of(value, ErrorStyle::ParseException(what.clone().into()))?;
+    parse_entries(&what, fields, field, parse_index)
+}
+
+/// Takes the application entries in `field` of the role or privilege check called `role`.
+pub(crate) fn parse_applications(
+    role: &str,
+    fields: &mut Fields,
+    field: &str,
+) -> Result<Option<Vec<ApplicationEntry>>, ApiError> {
+    let what = format!("application privileges for role [{role}]");
+    parse_entries(&what, fields, field, parse_application)
+}
+
+fn parse_entries<T>(
+    what: &str,
+    fields: &mut Fields,
+    field: &str,
+    parse: fn(&str, Fields) -> Result<T, ApiError>,
+) -> Result<Option<Vec<T>>, ApiError> {
+    let refuse = |problem: String| {
+        Err(ApiError::parse(format!(
+            "failed to parse {what}. expected field [{field}] value to be an array{problem}"
+        )))
+    };
+    let entries = match fields.value(field) {
+        None => return Ok(None),
+        Some(Value::Array(entries)) => entries,
+        Some(other) => return refuse(format!(", but found [{}] instead", kind(&other))),
+    };
+    let mut parsed = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if !entry.is_object() {
+            return refuse(format!(
+                " of objects, but found an array element of type [{}]",
+                kind(&entry)
+            ));
+        }
+        let style = ErrorStyle::ParseException(what.to_owned().into());
+        parsed.push(parse(what, Fields::of(entry, style)?)?);
+    }
+    Ok(Some(parsed))
+}
+
+fn parse_index(what: &str, mut fields: Fields) -> Result<IndexEntry, ApiError> {
     let missing = |field: &str| {
         ApiError::parse(format!(
             "failed to parse {what}. missing required [{field}] field"
@@ -107,7 +212,7 @@ fn parse_index(role: &str, value: Value) -> Result<IndexEntry, ApiError> {
         )));
     }
     let privileges = fields
-        .strings("privileges")?
+        .string_array("privileges")?
         .ok_or_else(|| missing("privileges"))?;
     let query = match fields.value("query") {
         None | Some(Value::Null) => None,
@@ -115,20 +220,24 @@ fn parse_index(role: &str, value: Value) -> Result<IndexEntry, ApiError> {
         Some(Value::String(text)) => Some(text),
         Some(query @ Value::Object(_)) => Some(query.to_string()),
         Some(other) => {
-            return Err(fields
-                .error_style()
-                .wrong_type("query", "an object or a string", &other));
+            return Err(fields.error_style().wrong_type(
+                "query",
+                "null, a string, an array, or an object",
+                &other,
+            ));
         }
     };
     if let Some(query) = &query {
-        refuse_terms_lookup(&what, query)?;
+        refuse_terms_lookup(what, query)?;
     }
     let entry = IndexEntry {
         names,
         privileges,
-        field_security: parse_field_security(&what, &mut fields)?,
+        field_security: parse_field_security(what, &mut fields)?,
         query,
-        allow_restricted_indices: fields.boolean("allow_restricted_indices")?.unwrap_or(false),
+        allow_restricted_indices: fields
+            .strict_boolean("allow_restricted_indices")?
+            .unwrap_or(false),
     };
     fields.finish()?;
     Ok(entry)
@@ -193,9 +302,7 @@ fn parse_field_security(what: &str, fields: &mut Fields) -> Result<Option<Value>
     Ok(Some(Value::Object(security)))
 }
 
-fn parse_application(role: &str, value: Value) -> Result<ApplicationEntry, ApiError> {
-    let what = format!("application privileges for role [{role}]");
-    let mut fields = Fields::of(value, ErrorStyle::ParseException(what.clone().into()))?;
+fn parse_application(what: &str, mut fields: Fields) -> Result<ApplicationEntry, ApiError> {
     let application = fields.string("application")?;
     let privileges = fields.strings("privileges")?;
     let resources = fields.strings("resources")?;

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use super::descriptor::{ApplicationEntry, RoleDescriptor};
+use super::{application_permission::ApplicationPermission, descriptor::RoleDescriptor};
 use crate::{
     pattern::{covers, matches},
-    privileges::{
-        application::{Registered, is_privilege_name},
-        cluster, index,
-    },
+    privileges::{application::Registered, cluster, index},
 };
 
 /// The resolved roles of a caller.
@@ -112,20 +109,19 @@ impl Permission {
         })
     }
 
-    /// Returns true if the caller has the application privilege or action on the resource.
-    pub(crate) fn has_application_privilege(
-        &self,
-        registered: &Registered,
-        application: &str,
-        resource: &str,
-        requested: &str,
-    ) -> bool {
-        self.both(|roles| {
-            roles
-                .iter()
-                .flat_map(|role| &role.applications)
-                .any(|entry| entry_grants(registered, entry, application, resource, requested))
-        })
+    /// The application privileges of the caller. All of them must allow a privilege.
+    pub(crate) fn applications<'a>(
+        &'a self,
+        registered: &'a Registered,
+    ) -> Vec<ApplicationPermission<'a>> {
+        let assigned = self.assigned.iter();
+        assigned
+            .map(|roles| ApplicationPermission::of_descriptors(roles, registered))
+            .chain([ApplicationPermission::of_roles(
+                &self.limited_by,
+                registered,
+            )])
+            .collect()
     }
 
     /// Returns true if the caller may run as `username`.
@@ -153,43 +149,4 @@ fn cluster_names(roles: &[RoleDescriptor]) -> impl Iterator<Item = &str> {
     roles
         .iter()
         .flat_map(|role| role.cluster.iter().map(String::as_str))
-}
-
-/// Returns true if an entry of a role grants `requested` on `resource` of `application`.
-fn entry_grants(
-    registered: &Registered,
-    entry: &ApplicationEntry,
-    application: &str,
-    resource: &str,
-    requested: &str,
-) -> bool {
-    if !covers(&entry.application, application)
-        || !entry.resources.iter().any(|held| covers(held, resource))
-    {
-        return false;
-    }
-    if entry.privileges.iter().any(|held| held == "*") {
-        return true;
-    }
-    let of_application = registered.get(application);
-    let actions_of = |name: &str| of_application.and_then(|known| known.get(name));
-    let granted = |action: &str| {
-        entry.privileges.iter().any(|held| {
-            if is_privilege_name(held) {
-                actions_of(held).is_some_and(|privilege| {
-                    privilege.actions.iter().any(|own| covers(own, action))
-                })
-            } else {
-                covers(held, action)
-            }
-        })
-    };
-    if !is_privilege_name(requested) {
-        return granted(requested);
-    }
-    match actions_of(requested) {
-        Some(privilege) => privilege.actions.iter().all(|action| granted(action)),
-        // Without a registration only the identical name grants it.
-        None => entry.privileges.iter().any(|held| held == requested),
-    }
 }

@@ -52,8 +52,17 @@ impl MetadataValues {
         }
     }
 
+    /// All values.
+    pub(crate) fn all(metadata: &Map<String, Value>) -> Vec<String> {
+        let mut all = Vec::new();
+        for (name, value) in metadata {
+            flatten(name, value, &mut all);
+        }
+        all.into_iter().map(|(_, value)| value).collect()
+    }
+
     /// The values at `path`.
-    pub(super) fn at(metadata: &Map<String, Value>, path: &str) -> Vec<String> {
+    pub(crate) fn at(metadata: &Map<String, Value>, path: &str) -> Vec<String> {
         let mut all = Vec::new();
         for (name, value) in metadata {
             flatten(name, value, &mut all);

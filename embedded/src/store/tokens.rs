@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use sqlx::AssertSqlSafe;
 
 use super::Store;
 use crate::error::ApiError;
@@ -95,10 +96,14 @@ impl Store {
     }
 
     /// Invalidates tokens. Returns the number of newly and of previously invalidated ones.
+    ///
+    /// A selection by user or realm is for tokens that can still be used or refreshed at `now_ms`.
+    /// An access token and its refresh token count as two.
     pub(crate) async fn invalidate_tokens(
         &self,
         selection: &TokenSelection,
-    ) -> Result<(u64, u64), ApiError> {
+        now_ms: i64,
+    ) -> Result<(i64, i64), ApiError> {
         let mut write = self.write().await?;
         let counts = match selection {
             TokenSelection::Access(token) => {
@@ -131,17 +136,31 @@ impl Store {
                 username,
                 realm_name,
             } => {
-                let invalidated = sqlx::query(
-                    "UPDATE tokens SET access_invalidated = 1, refresh_invalidated = 1
-                     WHERE (?1 IS NULL OR username = ?1) AND (?2 IS NULL OR realm_name = ?2)
-                       AND (access_invalidated = 0 OR refresh_invalidated = 0)",
-                )
+                const SELECTED: &str = "WHERE (?1 IS NULL OR username = ?1)
+                    AND (?2 IS NULL OR realm_name = ?2)
+                    AND ((access_invalidated = 0 AND access_expires > ?3)
+                        OR (refresh_invalidated = 0 AND refresh_expires > ?3))";
+                let counts: (i64, i64) = sqlx::query_as(AssertSqlSafe(format!(
+                    "SELECT ifnull(sum((access_invalidated = 0)
+                         + (refresh_digest IS NOT NULL AND refresh_invalidated = 0)), 0),
+                         ifnull(sum((access_invalidated = 1)
+                         + (refresh_digest IS NOT NULL AND refresh_invalidated = 1)), 0)
+                     FROM tokens {SELECTED}"
+                )))
                 .bind(username)
                 .bind(realm_name)
+                .bind(now_ms)
+                .fetch_one(&mut *write)
+                .await?;
+                sqlx::query(AssertSqlSafe(format!(
+                    "UPDATE tokens SET access_invalidated = 1, refresh_invalidated = 1 {SELECTED}"
+                )))
+                .bind(username)
+                .bind(realm_name)
+                .bind(now_ms)
                 .execute(&mut *write)
-                .await?
-                .rows_affected();
-                (invalidated, 0)
+                .await?;
+                counts
             }
         };
         write.commit().await?;
@@ -149,7 +168,7 @@ impl Store {
     }
 }
 
-fn counted(known: Option<bool>) -> (u64, u64) {
+fn counted(known: Option<bool>) -> (i64, i64) {
     match known {
         None => (0, 0),
         Some(false) => (1, 0),

@@ -54,6 +54,112 @@ async fn terms_aggregation_counts_values() {
 }
 
 #[tokio::test]
+async fn keys_without_the_field_count_as_the_missing_value() {
+    let (_engine, elastic) = with_keys().await;
+    let teams = |missing: &str| json!({"terms": {"field": "metadata.team", "missing": missing}});
+    assert_eq!(
+        ask(&elastic, teams("none")).await["buckets"],
+        json!([{"key": "red", "doc_count": 2}, {"key": "blue", "doc_count": 1}, {"key": "none", "doc_count": 1}])
+    );
+    // A value that other keys have.
+    assert_eq!(
+        ask(&elastic, teams("blue")).await["buckets"],
+        json!([{"key": "blue", "doc_count": 2}, {"key": "red", "doc_count": 2}])
+    );
+    let names = json!({"terms": {"field": "name", "order": {"_key": "asc"}}});
+    let mut nested = teams("blue");
+    nested["aggs"] = json!({"names": names});
+    let buckets = ask(&elastic, nested).await["buckets"].clone();
+    let of_blue = &buckets[0]["names"]["buckets"];
+    assert_eq!(
+        *of_blue,
+        json!([{"key": "b", "doc_count": 1}, {"key": "c", "doc_count": 1}])
+    );
+    let applications = json!({"terms": {"field": "metadata.application", "missing": "other"}});
+    assert_eq!(
+        ask(&elastic, applications).await["buckets"],
+        json!([{"key": "apm", "doc_count": 3}, {"key": "other", "doc_count": 1}])
+    );
+    let ends = json!({"terms": {"field": "expiration", "missing": 0, "order": {"_key": "asc"}, "size": 1}});
+    assert_eq!(
+        ask(&elastic, ends).await["buckets"],
+        json!([{"key": 0, "key_as_string": "1970-01-01T00:00:00.000Z", "doc_count": 2}])
+    );
+    for (kind, expected) in [("cardinality", 3), ("value_count", 4)] {
+        let all = json!({kind: {"field": "metadata.team", "missing": "none"}});
+        assert_eq!(ask(&elastic, all).await["value"], expected, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn terms_may_include_and_exclude_values() {
+    let (_engine, elastic) = with_keys().await;
+    #[rustfmt::skip]
+    let cases: Vec<(Value, &[&str])> = vec![
+        (json!({"include": ["red", "x"]}), &["red"]),
+        (json!({"exclude": ["red"]}), &["blue"]),
+        (json!({"include": "red|blue"}), &[]),
+        (json!({"include": "..d"}), &["red"]),
+        (json!({"include": ".*", "exclude": "b.*"}), &["red"]),
+        (json!({"include": "r.*"}), &["red"]),
+        (json!({"include": r"\."}), &[]),
+    ];
+    for (limits, expected) in cases {
+        let mut terms = json!({"field": "metadata.team", "order": {"_key": "asc"}});
+        let fields = terms.as_object_mut().unwrap();
+        fields.extend(limits.as_object().unwrap().clone());
+        let body = json!({"size": 0, "aggs": {"x": {"terms": terms}}});
+        let response = elastic.query(body).await;
+        if limits["include"] == "red|blue" {
+            // Of regular expressions, only literals, `.` and `.*`.
+            response.assert_error(400, "illegal_argument_exception");
+            continue;
+        }
+        let buckets = response.at("/aggregations/x/buckets");
+        let names: Vec<&str> = buckets
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|bucket| bucket["key"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, expected, "{limits}");
+    }
+    // The rest counts among the included values alone.
+    let limited = json!({"terms": {"field": "metadata.team", "size": 1, "exclude": ["blue"]}});
+    assert_eq!(ask(&elastic, limited).await["sum_other_doc_count"], 0);
+    let pattern =
+        json!({"size": 0, "aggs": {"x": {"terms": {"field": "creation", "include": ".*"}}}});
+    elastic
+        .query(pattern)
+        .await
+        .assert_error(400, "illegal_argument_exception");
+}
+
+#[tokio::test]
+async fn meta_is_returned_with_its_aggregation() {
+    let (_engine, elastic) = with_keys().await;
+    let meta = json!({"color": "blue", "nested": {"a": [1]}});
+    let outer = json!({
+        "filter": {"match_all": {}}, "meta": meta,
+        "aggs": {"names": {"value_count": {"field": "name"}, "meta": {}}},
+    });
+    assert_eq!(
+        ask(&elastic, outer).await,
+        json!({"meta": meta, "doc_count": 4, "names": {"meta": {}, "value": 4}})
+    );
+}
+
+#[tokio::test]
+async fn no_aggregations_are_returned_for_no_keys() {
+    let (_engine, elastic) = with_keys().await;
+    let body = |name: &str| json!({"query": {"term": {"name": name}}, "aggs": {"x": {"terms": {"field": "name"}}}});
+    let none = elastic.query(body("nope")).await.assert_ok();
+    assert_eq!(none, json!({"total": 0, "count": 0, "api_keys": []}));
+    let one = elastic.query(body("a")).await.assert_ok();
+    assert!(one["aggregations"]["x"].is_object());
+}
+
+#[tokio::test]
 async fn filters_aggregation_returns_named_buckets() {
     let (engine, elastic) = with_keys().await;
     engine

@@ -183,6 +183,38 @@ async fn malformed_descriptor_is_reported_as_cause() {
 }
 
 #[tokio::test]
+async fn null_descriptors_are_refused() {
+    let engine = TestEngine::start().await;
+    let create = async |descriptors: Value| {
+        let body = json!({"name": "k", "role_descriptors": descriptors});
+        engine.elastic().post(PATH, body).await
+    };
+    let reason = create(Value::Null)
+        .await
+        .assert_error(400, "x_content_parse_exception");
+    let expected = "[api_key_request] role_descriptors doesn't support values of type: VALUE_NULL";
+    assert!(reason.ends_with(expected), "{reason}");
+    #[rustfmt::skip]
+    let cases = [
+        (json!({"r": null}), "failed to parse role [r]. expected an object but found [VALUE_NULL] instead"),
+        (json!({"r": {"metadata": null}}), "expected field [metadata] to be of type object, but found [VALUE_NULL] instead"),
+        (json!({"r": {"indices": null}}), "failed to parse indices privileges for role [r]. expected field [indices] value to be an array, but found [VALUE_NULL] instead"),
+        (json!({"r": {"applications": [null]}}), "failed to parse application privileges for role [r]. expected field [applications] value to be an array of objects, but found an array element of type [VALUE_NULL]"),
+        (json!({"r": {"indices": [{"names": ["a"], "privileges": null}]}}), "failed to parse indices privileges for role [r]. missing required [privileges] field"),
+    ];
+    for (descriptors, expected) in cases {
+        let refused = create(descriptors).await;
+        refused.assert_error(400, "x_content_parse_exception");
+        assert_eq!(refused.at("/error/caused_by/reason"), expected);
+        assert_eq!(refused.at("/error/root_cause/0/reason"), expected);
+    }
+    // Lists of names may be null.
+    create(json!({"r": {"cluster": null, "run_as": null}}))
+        .await
+        .assert_ok();
+}
+
+#[tokio::test]
 async fn malformed_expirations_are_refused() {
     for expiration in ["", "1", "1.5d", "-5d", "1w", "tomorrow"] {
         let reason = refused(

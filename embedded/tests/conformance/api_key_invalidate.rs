@@ -21,13 +21,23 @@ async fn invalidate_requires_a_selection() {
 
 #[tokio::test]
 async fn contradicting_fields_are_refused() {
-    for body in [
-        json!({"ids": ["a"], "username": "b"}),
-        json!({"name": "a", "realm_name": "b"}),
-        json!({"owner": true, "username": "b"}),
-        json!({"ids": ["a"], "name": "b"}),
+    let by_owner = "username or realm name must not be specified when the api key id(s) or api key name are specified";
+    for (body, rule) in [
+        (json!({"ids": ["a"], "username": "b"}), by_owner),
+        (json!({"name": "a", "realm_name": "b"}), by_owner),
+        (
+            json!({"owner": true, "username": "b"}),
+            "neither username nor realm-name may be specified when invalidating owned API keys",
+        ),
+        (
+            json!({"ids": ["a"], "name": "b"}),
+            "only one of [api key id(s), api key name] can be specified",
+        ),
     ] {
-        refused(body).await;
+        assert_eq!(
+            refused(body).await,
+            format!("Validation Failed: 1: {rule};")
+        );
     }
 }
 
@@ -41,7 +51,12 @@ async fn invalidate_refuses_empty_and_blank_ids() {
     assert!(
         refused(json!({"ids": ["a", " ", ""]}))
             .await
-            .contains("index position: [1, 2]")
+            .contains("must not contain blank id, but got blank ids at index positions: [1, 2];")
+    );
+    assert!(
+        refused(json!({"ids": ["a", ""]}))
+            .await
+            .contains("must not contain blank id, but got blank id at index position: [1];")
     );
 }
 

@@ -259,6 +259,232 @@ async fn missing_values_sort_last() {
 }
 
 #[tokio::test]
+async fn keys_without_a_value_sort_where_missing_says() {
+    let (engine, elastic) = with_keys().await;
+    let now = engine.start_ms();
+    let by = |order: &str, missing: Value| json!([{"expiration": {"order": order, "missing": missing}}, "name"]);
+    #[rustfmt::skip]
+    let cases: Vec<(Value, &[&str])> = vec![
+        (by("asc", json!("_last")), &["expired", "Checkout-java", "checkout-node", "revoked", "system"]),
+        (by("asc", json!("_first")), &["checkout-node", "revoked", "system", "expired", "Checkout-java"]),
+        (by("desc", json!("_first")), &["checkout-node", "revoked", "system", "Checkout-java", "expired"]),
+        (by("asc", json!(now + 86_400_000)), &["expired", "checkout-node", "revoked", "system", "Checkout-java"]),
+        (by("desc", json!("now+1d")), &["Checkout-java", "checkout-node", "revoked", "system", "expired"]),
+        (json!([{"metadata.team.name": {"missing": "_first"}}, "name"]), &["Checkout-java", "expired", "revoked", "system", "checkout-node"]),
+        (json!([{"metadata.team.name": {"missing": "zoo"}}, "name"]), &["checkout-node", "Checkout-java", "expired", "revoked", "system"]),
+        (json!([{"type": {}}, {"expiration": {"missing": "_first"}}, "name"]), &["checkout-node", "revoked", "system", "expired", "Checkout-java"]),
+    ];
+    for (sort, expected) in cases {
+        assert_eq!(
+            elastic.names(json!({"sort": sort})).await,
+            expected,
+            "{sort}"
+        );
+        // Page by page, each key comes once and in the same place.
+        let mut walked = Vec::new();
+        let mut after = Value::Null;
+        loop {
+            let mut body = json!({"sort": sort, "size": 2});
+            if !after.is_null() {
+                body["search_after"] = after;
+            }
+            let page = elastic.query(body).await.assert_ok();
+            let keys = page["api_keys"].as_array().unwrap().clone();
+            let Some(last) = keys.last() else { break };
+            after = last["_sort"].clone();
+            walked.extend(
+                keys.iter()
+                    .map(|key| key["name"].as_str().unwrap().to_owned()),
+            );
+        }
+        assert_eq!(walked, expected, "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn missing_timestamps_are_shown_beyond_all_others() {
+    let (_engine, elastic) = with_keys().await;
+    for (order, missing, shown) in [
+        ("asc", "_last", i64::MAX),
+        ("asc", "_first", i64::MIN),
+        ("desc", "_last", i64::MIN),
+        ("desc", "_first", i64::MAX),
+    ] {
+        let sort = json!([{"expiration": {"order": order, "missing": missing}}]);
+        let query = json!({"term": {"name": "system"}});
+        let found = elastic.query(json!({"query": query, "sort": sort})).await;
+        assert_eq!(found.at("/api_keys/0/_sort"), json!([shown]), "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn sort_values_have_the_requested_format() {
+    let (engine, elastic) = with_keys().await;
+    let ms = engine.start_ms() + 1_000;
+    let query = json!({"term": {"name": "Checkout-java"}});
+    for (format, shown) in [
+        (
+            "strict_date_optional_time",
+            "2026-01-02T03:04:06.678Z".to_owned(),
+        ),
+        ("date_time", "2026-01-02T03:04:06.678Z".to_owned()),
+        (
+            "strict_date_time_no_millis",
+            "2026-01-02T03:04:06Z".to_owned(),
+        ),
+        ("strict_date", "2026-01-02".to_owned()),
+        ("yyyy-MM-dd", "2026-01-02".to_owned()),
+        ("epoch_millis", ms.to_string()),
+        ("epoch_second||date", (ms / 1_000).to_string()),
+    ] {
+        let sort = json!([{"creation": {"format": format}}]);
+        let body = json!({"query": query, "sort": sort});
+        let found = elastic.query(body).await;
+        assert_eq!(found.at("/api_keys/0/_sort"), json!([shown]), "{format}");
+        // The shown value is a position in the list.
+        let rest = json!({"sort": sort, "search_after": [shown], "size": 10});
+        elastic.query(rest).await.assert_ok();
+    }
+    let after = json!({"sort": [{"creation": {"format": "epoch_second"}}], "search_after": [(ms / 1_000 + 1).to_string()]});
+    assert_eq!(elastic.names(after).await, ["revoked", "expired", "system"]);
+    for (field, format) in [
+        ("creation", "nope"),
+        ("name", "date"),
+        ("invalidated", "date"),
+    ] {
+        let sort = json!([{field: {"format": format}}]);
+        let refused = elastic.query(json!({"sort": sort})).await;
+        refused.assert_error(400, "illegal_argument_exception");
+    }
+}
+
+#[tokio::test]
+async fn sort_object_has_one_field() {
+    let (_engine, elastic) = with_keys().await;
+    for sort in [
+        json!([{"name": {"order": "asc"}, "creation": {"order": "asc"}}]),
+        json!({"name": {}, "creation": {}}),
+        json!([{}]),
+    ] {
+        let refused = elastic.query(json!({"sort": sort})).await;
+        assert_eq!(refused.status, 400, "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn patterns_and_open_ranges_of_one_metadata_field_are_refused() {
+    let (engine, elastic) = with_keys().await;
+    let _engine = engine.since(8, 13);
+    #[rustfmt::skip]
+    let cases = [
+        (json!({"wildcard": {"metadata.team.name": "s*"}}), "[wildcard] queries are not currently supported on keyed [flattened] fields."),
+        (json!({"wildcard": {"metadata.application": {"value": "a*"}}}), "[wildcard] queries are not currently supported on keyed [flattened] fields."),
+        (json!({"range": {"metadata.team.name": {"gte": "a"}}}), "[range] queries on keyed [flattened] fields must include both an upper and a lower bound."),
+    ];
+    for (query, reason) in cases {
+        let refused = elastic.query(json!({"query": query})).await;
+        let outer = refused.assert_error(400, "search_phase_execution_exception");
+        assert_eq!(outer, "all shards failed");
+        assert_eq!(
+            refused.at("/error/root_cause/0/reason"),
+            format!("failed to create query: {reason}")
+        );
+        let kind = refused.at("/error/root_cause/0/type");
+        assert_eq!(kind, "query_shard_exception");
+    }
+    // All of the metadata, and a beginning, may be searched.
+    for query in [
+        json!({"wildcard": {"metadata": "sh*"}}),
+        json!({"prefix": {"metadata.team.name": "sh"}}),
+        json!({"range": {"metadata.team.name": {"gte": "sh", "lt": "si"}}}),
+    ] {
+        assert_eq!(sorted(&elastic, query).await, ["checkout-node"]);
+    }
+}
+
+#[tokio::test]
+async fn search_inside_names_finds_exactly_the_names_with_the_text() {
+    let engine = TestEngine::start_with(|_| {}).await;
+    let elastic = engine.elastic();
+    let parts = [
+        "team 42",
+        "TEAM 42",
+        "tea",
+        "m 42",
+        "\"quoted\"",
+        "Stra\u{df}e",
+        "\u{130}x\u{212a}y",
+        "a*b?c",
+        "%_",
+        "\u{1f600}\u{1f600}\u{1f600}\u{1f600}",
+        "42",
+    ];
+    let mut names = Vec::new();
+    for (number, first) in parts.iter().enumerate() {
+        for second in &parts[number..] {
+            names.push(format!("x{first} {second}x"));
+        }
+    }
+    for name in &names {
+        elastic.create_key(json!({"name": name})).await;
+    }
+    // One of them is deleted, with its part of the index.
+    let gone = elastic
+        .create_key(json!({"name": "team 42 gone", "expiration": "0"}))
+        .await;
+    elastic.invalidate(&gone).await.assert_ok();
+    let texts = parts.iter().copied().chain([
+        "", "t", "ea", "eam", "team 4", "nope", "\" \"", "E", "K", "k",
+    ]);
+    for text in texts {
+        let escaped: String = text
+            .chars()
+            .flat_map(|c| {
+                matches!(c, '*' | '?' | '\\')
+                    .then_some('\\')
+                    .into_iter()
+                    .chain([c])
+            })
+            .collect();
+        for case_insensitive in [false, true] {
+            let folded = |text: &str| {
+                if case_insensitive {
+                    text.to_ascii_lowercase()
+                } else {
+                    text.to_owned()
+                }
+            };
+            let contains = |name: &&String| folded(name).contains(&folded(text));
+            let mut expected: Vec<String> = names.iter().filter(contains).cloned().collect();
+            expected.sort();
+            let wildcard = json!({"wildcard": {"name": {"value": format!("*{escaped}*"), "case_insensitive": case_insensitive}}});
+            let kept = json!({"bool": {"must": [wildcard], "must_not": [{"term": {"invalidated": true}}]}});
+            assert_eq!(sorted(&elastic, kept.clone()).await, expected, "{text}");
+            let total = elastic.query(json!({"query": kept, "size": 0})).await;
+            assert_eq!(total.at("/total"), expected.len(), "{text}");
+            let without =
+                json!({"bool": {"must_not": [wildcard, {"term": {"invalidated": true}}]}});
+            let total = elastic.query(json!({"query": without, "size": 0})).await;
+            assert_eq!(total.at("/total"), names.len() - expected.len(), "{text}");
+        }
+    }
+    // With a literal before, between and after, and any one character.
+    for pattern in ["xteam*42x", "*eam ?2*", "xteam 42 42x"] {
+        let query = json!({"bool": {"must": {"wildcard": {"name": pattern}}, "must_not": {"term": {"invalidated": true}}}});
+        let found = names
+            .iter()
+            .filter(|name| match pattern {
+                "xteam*42x" => name.starts_with("xteam") && name.ends_with("42x"),
+                "*eam ?2*" => name.contains("eam 42"),
+                _ => *name == pattern,
+            })
+            .count();
+        let total = elastic.query(json!({"query": query, "size": 0})).await;
+        assert_eq!(total.at("/total"), found, "{pattern}");
+    }
+}
+
+#[tokio::test]
 async fn sort_values_are_returned() {
     let (engine, elastic) = with_keys().await;
     let sort = json!(["name", "creation", "expiration", {"creation": {"order": "asc", "format": "strict_date_time"}}]);

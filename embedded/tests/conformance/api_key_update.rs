@@ -65,6 +65,27 @@ async fn identical_update_is_a_noop() {
 }
 
 #[tokio::test]
+async fn updated_expiration_must_be_in_the_future() {
+    let engine = TestEngine::start().await.since(8, 13);
+    let elastic = engine.elastic();
+    let key = elastic.create_key(json!({"name": "k"})).await;
+    for expiration in ["0", "-1", "0d", "0nanos"] {
+        let reason = update(&elastic, &key.id, json!({"expiration": expiration}))
+            .await
+            .assert_error(400, "action_request_validation_exception");
+        assert_eq!(
+            reason,
+            "Validation Failed: 1: API key expiration must be in the future;"
+        );
+    }
+    assert_eq!(engine.key(&key).authentication_status().await, 200);
+    // More than zero counts, although it is rounded down to now.
+    let shortest = json!({"expiration": "1nanos"});
+    update(&elastic, &key.id, shortest).await.assert_ok();
+    assert_eq!(engine.key(&key).authentication_status().await, 401);
+}
+
+#[tokio::test]
 async fn updated_expiration_starts_now_and_is_never_a_noop() {
     let engine = TestEngine::start().await;
     let elastic = engine.elastic();

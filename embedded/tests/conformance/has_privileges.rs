@@ -167,6 +167,149 @@ async fn superuser_has_every_application_privilege() {
     assert_eq!(answer["has_all_requested"], true);
 }
 
+/// Creates a user with one role for each list of application entries.
+async fn user_with_roles(engine: &TestEngine, roles: &[Value]) -> Client {
+    let elastic = engine.elastic();
+    let mut names = Vec::new();
+    for (number, applications) in roles.iter().enumerate() {
+        let name = format!("role{number}");
+        let role = json!({"applications": applications});
+        elastic
+            .put(&format!("/_security/role/{name}"), role)
+            .await
+            .assert_ok();
+        names.push(name);
+    }
+    let user = json!({"password": "password", "roles": names});
+    elastic.put("/_security/user/ann", user).await.assert_ok();
+    engine.user("ann", "password")
+}
+
+fn myapp(application: &str, privileges: Value, resources: Value) -> Value {
+    json!([{"application": application, "privileges": privileges, "resources": resources}])
+}
+
+async fn held(client: &Client, application: &str, privilege: &str, resource: &str) -> bool {
+    let body = json!({"application": myapp(application, json!([privilege]), json!([resource]))});
+    check(client, body).await["has_all_requested"]
+        .as_bool()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn registered_privilege_may_get_its_actions_from_several_roles() {
+    let engine = TestEngine::start().await;
+    let registered = json!({"myapp": {"both": {"actions": ["data:read", "data:write"]}}});
+    engine
+        .elastic()
+        .put("/_security/privilege", registered)
+        .await
+        .assert_ok();
+    let roles = [
+        myapp("myapp", json!(["data:read"]), json!(["a", "b"])),
+        // The same resources in another order, and one of them twice.
+        myapp("myapp", json!(["data:write"]), json!(["b", "a", "b"])),
+    ];
+    let ann = user_with_roles(&engine, &roles).await;
+    assert!(held(&ann, "myapp", "both", "a").await);
+    // Control: with other resources the entries stay apart.
+    let roles = [
+        myapp("myapp", json!(["data:read"]), json!(["a", "b"])),
+        myapp("myapp", json!(["data:write"]), json!(["a"])),
+    ];
+    let ann = user_with_roles(&engine, &roles).await;
+    assert!(!held(&ann, "myapp", "both", "a").await);
+    assert!(held(&ann, "myapp", "data:write", "a").await);
+}
+
+#[tokio::test]
+async fn key_merges_its_descriptors_apart_from_its_owners_roles() {
+    let engine = TestEngine::start().await;
+    let registered = json!({"myapp": {"both": {"actions": ["data:read", "data:write"]}}});
+    let elastic = engine.elastic();
+    elastic
+        .put("/_security/privilege", registered)
+        .await
+        .assert_ok();
+    let key = |privileges: [&'static str; 2]| {
+        let of = |privilege: &str| json!({"applications": myapp("myapp", json!([privilege]), json!(["*"]))});
+        json!({"name": "k", "role_descriptors": {"x": of(privileges[0]), "y": of(privileges[1])}})
+    };
+    let whole = elastic.create_key(key(["data:read", "data:write"])).await;
+    assert!(held(&engine.key(&whole), "myapp", "both", "a").await);
+    // The owner's roles do not complete a key's own descriptors.
+    let half = elastic.create_key(key(["data:read", "data:other"])).await;
+    assert!(!held(&engine.key(&half), "myapp", "both", "a").await);
+}
+
+#[tokio::test]
+async fn unregistered_privilege_is_granted_only_by_the_equal_entry() {
+    let engine = TestEngine::start().await;
+    let cases = [
+        (vec![myapp("myapp", json!(["zap"]), json!(["*"]))], true),
+        (vec![myapp("my*", json!(["zap"]), json!(["*"]))], false),
+        (vec![myapp("*", json!(["zap"]), json!(["*"]))], false),
+        (
+            vec![myapp("myapp", json!(["zap", "zip"]), json!(["*"]))],
+            false,
+        ),
+        (
+            vec![myapp("myapp", json!(["zap", "data:*"]), json!(["*"]))],
+            false,
+        ),
+        (
+            vec![myapp("myapp", json!(["zap", "*"]), json!(["*"]))],
+            true,
+        ),
+        // Two roles on the same resources are one entry with both names.
+        (
+            vec![
+                myapp("myapp", json!(["zap"]), json!(["*"])),
+                myapp("myapp", json!(["zip"]), json!(["*"])),
+            ],
+            false,
+        ),
+        (
+            vec![
+                myapp("myapp", json!(["zap"]), json!(["*"])),
+                myapp("myapp", json!(["zip"]), json!(["other"])),
+            ],
+            true,
+        ),
+    ];
+    for (roles, expected) in cases {
+        let ann = user_with_roles(&engine, &roles).await;
+        let found = held(&ann, "myapp", "zap", "a").await;
+        assert_eq!(found, expected, "{roles:?}");
+    }
+}
+
+#[tokio::test]
+async fn wildcard_application_stands_for_those_that_registered_its_privilege() {
+    let engine = TestEngine::start().await;
+    let registered = json!({"myapp": {"reader": {"actions": ["data:read"]}}});
+    engine
+        .elastic()
+        .put("/_security/privilege", registered)
+        .await
+        .assert_ok();
+    let roles = [myapp("*", json!(["reader", "event:write"]), json!(["*"]))];
+    let ann = user_with_roles(&engine, &roles).await;
+    assert!(held(&ann, "myapp", "reader", "a").await);
+    assert!(held(&ann, "myapp", "data:read", "a").await);
+    assert!(held(&ann, "myapp", "event:write", "a").await);
+    assert!(!held(&ann, "other", "event:write", "a").await);
+    // Without a registered privilege of that name the wildcard matches every application.
+    let roles = [myapp("*", json!(["event:write"]), json!(["*"]))];
+    let ann = user_with_roles(&engine, &roles).await;
+    assert!(held(&ann, "other", "event:write", "a").await);
+    // A superuser is exempt, whatever the other roles name.
+    let user = json!({"password": "password", "roles": ["superuser", "role0"]});
+    let elastic = engine.elastic();
+    elastic.put("/_security/user/ann", user).await.assert_ok();
+    assert!(held(&ann, "other", "anything", "a").await);
+}
+
 #[tokio::test]
 async fn documented_role_can_create_agent_keys() {
     let engine = TestEngine::start().await;
@@ -232,6 +375,51 @@ async fn malformed_checks_are_parse_exceptions() {
         .send("POST", PATH, None)
         .await
         .assert_error(400, "parse_exception");
+}
+
+#[tokio::test]
+async fn malformed_checks_are_refused_in_elasticsearchs_words() {
+    let engine = TestEngine::start().await;
+    let reader = "/_security/user/elastic/_has_privileges";
+    let check = "failed to parse privileges check [elastic/has_privileges]";
+    let index = "failed to parse indices privileges for role [elastic/has_privileges]";
+    let application = "failed to parse application privileges for role [elastic/has_privileges]";
+    #[rustfmt::skip]
+    let cases = [
+        (json!({}), format!("{check}. All privilege fields [cluster,index,applications] are missing")),
+        (json!([]), format!("{check}. expected an object but found [START_ARRAY] instead")),
+        (json!({"cluster": ["all"], "x": 1}), format!("{check}. unexpected field [x]")),
+        (json!({"index": null}), format!("{index}. expected field [index] value to be an array, but found [VALUE_NULL] instead")),
+        (json!({"index": [{"names": ["a"]}]}), format!("{index}. missing required [privileges] field")),
+        (json!({"index": [{"names": [], "privileges": []}]}), format!("{index}. [names] cannot be an empty array")),
+        (json!({"application": [{"application": "apm", "privileges": ["a:b"]}]}), format!("{application}. missing required [resources] field")),
+        (json!({"index": [{"names": ["a"], "privileges": ["read"], "query": "{}"}]}), "Field [query] is not supported in a has_privileges request".to_owned()),
+        (json!({"index": [{"names": ["a"], "privileges": ["read"], "field_security": {"grant": ["x"]}}]}), "Field [field_security] is not supported in a has_privileges request".to_owned()),
+    ];
+    for (body, expected) in cases {
+        let refused = engine.elastic().post(reader, body.clone()).await;
+        let reason = refused.assert_error(400, "parse_exception");
+        assert_eq!(reason, expected, "{body}");
+    }
+    let refused = engine
+        .elastic()
+        .post(reader, json!({"cluster": "all"}))
+        .await;
+    refused.assert_error(400, "parse_exception");
+    assert_eq!(
+        refused.at("/error/root_cause/0/reason"),
+        "could not parse [cluster] field. expected a string array but found [VALUE_STRING] value instead"
+    );
+    // A list may be null, and empty lists alone ask for nothing.
+    for body in [json!({"cluster": []}), json!({"cluster": [], "index": []})] {
+        let refused = engine.elastic().post(reader, body).await;
+        assert_eq!(
+            refused.assert_error(400, "action_request_validation_exception"),
+            "Validation Failed: 1: must specify at least one privilege;"
+        );
+    }
+    let body = json!({"cluster": null, "index": [{"names": "a", "privileges": ["read"]}]});
+    engine.elastic().post(reader, body).await.assert_ok();
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod api_key_use;
 mod authentication;
 mod authorization;
 mod cluster;
+mod document_query;
 mod has_privileges;
 mod malformed_input;
 mod media_types;

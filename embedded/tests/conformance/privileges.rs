@@ -182,11 +182,70 @@ async fn own_privileges_are_merged_from_all_roles() {
         json!(["all", "cluster:admin/xpack/monitoring/bulk", "monitor"])
     );
     assert_eq!(held["run_as"], json!(["x"]));
+    let indices = held["indices"].as_array().unwrap();
+    let of_a = indices.iter().find(|entry| entry["names"] == json!(["a"]));
     assert_eq!(
-        held["indices"][0],
+        *of_a.unwrap(),
         json!({"names": ["a"], "privileges": ["read"], "query": ["{\"match_all\":{}}"], "allow_restricted_indices": false})
     );
     assert_eq!(held["applications"][0]["application"], "kibana-.kibana");
+}
+
+#[tokio::test]
+async fn own_privileges_list_merged_entries() {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    let index = |privilege: &str, extra: Value| {
+        let mut entry = json!({"names": ["a", "b"], "privileges": [privilege]});
+        let fields = entry.as_object_mut().unwrap();
+        fields.extend(extra.as_object().unwrap().clone());
+        entry
+    };
+    let application = |privilege: &str, resources: Value| json!({"application": "myapp", "privileges": [privilege], "resources": resources});
+    let limited =
+        |query: &str, field: &str| json!({"query": query, "field_security": {"grant": [field]}});
+    let roles = [
+        json!({
+            "indices": [index("read", limited("{\"match_all\":{}}", "x")), {"names": ["c"], "privileges": ["read"], "query": "{\"match_all\":{}}"}],
+            "applications": [application("data:read", json!(["1", "2"])), application("data:all", json!(["3"]))],
+        }),
+        json!({
+            "indices": [index("write", limited("{\"term\":{\"a\":1}}", "y")), {"names": ["c"], "privileges": ["read"]}],
+            "applications": [application("data:write", json!(["2", "1"])), application("data:all", json!(["4"]))],
+        }),
+    ];
+    for (name, role) in ["one", "two"].into_iter().zip(roles) {
+        elastic
+            .put(&format!("/_security/role/{name}"), role)
+            .await
+            .assert_ok();
+    }
+    let user = json!({"password": "password", "roles": ["one", "two"]});
+    elastic.put("/_security/user/ann", user).await.assert_ok();
+    let held = engine
+        .user("ann", "password")
+        .get("/_security/user/_privileges")
+        .await
+        .assert_ok();
+    assert_eq!(
+        held["indices"],
+        json!([
+            {
+                "names": ["a", "b"], "privileges": ["read", "write"], "allow_restricted_indices": false,
+                "query": ["{\"match_all\":{}}", "{\"term\":{\"a\":1}}"],
+                "field_security": [{"grant": ["x"]}, {"grant": ["y"]}],
+            },
+            // The second role reads `c` without a limit.
+            {"names": ["c"], "privileges": ["read"], "allow_restricted_indices": false},
+        ])
+    );
+    assert_eq!(
+        held["applications"],
+        json!([
+            {"application": "myapp", "privileges": ["data:all"], "resources": ["3", "4"]},
+            {"application": "myapp", "privileges": ["data:read", "data:write"], "resources": ["1", "2"]},
+        ])
+    );
 }
 
 #[tokio::test]

@@ -190,3 +190,63 @@ async fn role_description_is_limited_to_1000_characters() {
         "Validation Failed: 1: Role description must be less than 1000 characters.;"
     );
 }
+
+#[tokio::test]
+async fn application_privileges_of_a_role_are_any_printable_ascii() {
+    let engine = TestEngine::start().await;
+    let role = |application: &str, privilege: &str| json!({"applications": [{"application": application, "privileges": [privilege], "resources": ["*"]}]});
+    let put = async |role: Value| engine.elastic().put("/_security/role/r", role).await;
+    for privilege in ["event:write", "Read", "!", "a[b]{c}", "~/x?*", "0"] {
+        put(role("apm", privilege)).await.assert_ok();
+    }
+    let names = r"Application privilege names and actions must match the pattern ^\p{Graph}*$ (";
+    #[rustfmt::skip]
+    let refused = [
+        ("apm", "a b", names),
+        ("apm", "caf\u{e9}", names),
+        ("", "a", "Application names cannot be blank;"),
+        ("a*m", "a", "Application name patterns only support trailing wildcards (found '"),
+        ("apm x", "a", "Application names may not contain whitespace (found '"),
+        ("Apm-x", "a", "An application name prefix must match the pattern ^[a-z][A-Za-z0-9]*$ (found '"),
+        ("ap", "a", "An application name prefix must be at least 3 characters long (found 'ap"),
+        ("apm-a/b", "a", r#"An application name suffix may not contain any of the characters '\/*?"<>|,' (found '"#),
+    ];
+    for (application, privilege, rule) in refused {
+        let refused = put(role(application, privilege)).await;
+        let reason = refused.assert_error(400, "action_request_validation_exception");
+        let expected = format!("Validation Failed: 1: {rule}");
+        assert!(reason.starts_with(&expected), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_global_privileges_are_refused() {
+    let engine = TestEngine::start().await;
+    let put = async |global: Value| {
+        let role = json!({"global": global});
+        engine.elastic().put("/_security/role/r", role).await
+    };
+    for global in [
+        json!({}),
+        json!({"application": {"manage": {"applications": ["kibana-*"]}}}),
+        json!({"profile": {"write": {"applications": ["kibana-*"]}}}),
+    ] {
+        put(global).await.assert_ok();
+    }
+    #[rustfmt::skip]
+    let refused = [
+        (json!({"x": {}}), "one of [application,profile,role] but found [x]"),
+        (json!({"application": {"read": {}}}), "field name [manage] but found [read]"),
+        (json!({"application": {"manage": {"names": []}}}), "field name [applications] but found [names]"),
+        (json!({"application": {"manage": {"applications": "*"}}}), "[START_ARRAY] but found [VALUE_STRING]"),
+        (json!({"application": []}), "[START_OBJECT] but found [START_ARRAY]"),
+        (json!("all"), "[START_OBJECT] but found [VALUE_STRING]"),
+    ];
+    for (global, expected) in refused {
+        let reason = put(global)
+            .await
+            .assert_error(400, "x_content_parse_exception");
+        let expected = format!("failed to parse privilege. expected {expected} instead");
+        assert!(reason.ends_with(&expected), "{reason}");
+    }
+}

@@ -115,6 +115,35 @@ async fn token_errors_have_oauth_format() {
 }
 
 #[tokio::test]
+async fn unknown_token_is_404() {
+    let engine = with_tokens().await;
+    for body in [
+        json!({"token": "nope"}),
+        json!({"refresh_token": "nope"}),
+        json!({"username": "elsewhere"}),
+    ] {
+        let response = engine.elastic().delete(PATH, body).await;
+        let none =
+            json!({"invalidated_tokens": 0, "previously_invalidated_tokens": 0, "error_count": 0});
+        assert_eq!((response.status, response.json()), (404, none));
+    }
+}
+
+#[tokio::test]
+async fn expired_tokens_are_not_invalidated_by_user() {
+    let engine = with_tokens().await;
+    engine.elastic().post(PATH, by_password()).await.assert_ok();
+    engine
+        .clock()
+        .advance(std::time::Duration::from_secs(25 * 3_600));
+    let response = engine
+        .elastic()
+        .delete(PATH, json!({"username": "elastic"}))
+        .await;
+    assert_eq!(response.status, 404);
+}
+
+#[tokio::test]
 async fn tokens_are_invalidated_singly_or_by_user() {
     let engine = with_tokens().await;
     let one = engine.elastic().post(PATH, by_password()).await;
@@ -135,11 +164,18 @@ async fn tokens_are_invalidated_singly_or_by_user() {
     );
     assert_eq!(bearer(&engine, &one).authentication_status().await, 401);
     assert_eq!(bearer(&engine, &two).authentication_status().await, 200);
-    engine
-        .elastic()
-        .delete(PATH, json!({"username": "elastic"}))
-        .await
-        .assert_ok();
+    // The access token of `one` is invalidated already, but could be refreshed.
+    let by_user = json!({"username": "elastic", "realm_name": "reserved"});
+    assert_eq!(
+        engine
+            .elastic()
+            .delete(PATH, by_user.clone())
+            .await
+            .assert_ok(),
+        counts(3, 1)
+    );
+    let none = engine.elastic().delete(PATH, by_user).await;
+    assert_eq!((none.status, none.json()), (404, counts(0, 0)));
     assert_eq!(bearer(&engine, &two).authentication_status().await, 401);
     engine
         .elastic()

@@ -67,9 +67,13 @@ async fn users_are_created_replaced_read_and_deleted() {
 #[tokio::test]
 async fn new_user_requires_a_password_of_six_characters() {
     let engine = TestEngine::start().await;
-    put(&engine, "ann", json!({"roles": []}))
+    let reason = put(&engine, "ann", json!({"roles": []}))
         .await
-        .assert_error(400, "action_request_validation_exception");
+        .assert_error(400, "validation_exception");
+    assert_eq!(
+        reason,
+        "Validation Failed: 1: password must be specified unless you are updating an existing user;"
+    );
     put(&engine, "ann", json!({"password": "short", "roles": []}))
         .await
         .assert_error(400, "validation_exception");
@@ -134,7 +138,7 @@ async fn only_the_password_of_reserved_users_changes() {
         .elastic()
         .send("DELETE", "/_security/user/elastic", None)
         .await
-        .assert_error(400, "action_request_validation_exception");
+        .assert_error(400, "illegal_argument_exception");
     engine
         .elastic()
         .put(
@@ -310,7 +314,35 @@ async fn invalid_passwords_and_hashes_are_refused() {
             json!({"password": "password"}),
         )
         .await;
-    unknown.assert_error(400, "action_request_validation_exception");
+    assert_eq!(
+        unknown.assert_error(400, "validation_exception"),
+        "Validation Failed: 1: user must exist in order to change password;"
+    );
+}
+
+#[tokio::test]
+async fn reserved_and_anonymous_users_are_refused_in_elasticsearchs_words() {
+    let engine = TestEngine::start_with(|_| {}).await;
+    let elastic = engine.elastic();
+    let password = json!({"password": "password"});
+    #[rustfmt::skip]
+    let cases = [
+        ("DELETE", "apm_system", None, "illegal_argument_exception", "user [apm_system] is reserved and cannot be deleted"),
+        ("DELETE", "_anonymous", None, "illegal_argument_exception", "user [_anonymous] is anonymous and cannot be deleted"),
+        ("PUT", "_anonymous/_disable", None, "illegal_argument_exception", "user [_anonymous] is anonymous and cannot be modified using the api"),
+        ("PUT", "_anonymous/_password", Some(password), "illegal_argument_exception", "user [_anonymous] is anonymous and cannot be modified via the API"),
+        ("PUT", "nope/_enable", None, "validation_exception", "Validation Failed: 1: only existing users can be enabled or disabled;"),
+        ("PUT", "elastic/_disable", None, "illegal_argument_exception", "users may not update the enabled status of their own account"),
+        (
+            "PUT", "elastic", Some(json!({"password": "password", "enabled": false})), "action_request_validation_exception",
+            "Validation Failed: 1: native and reserved realm users may not update the enabled status of their own account;2: user [elastic] is reserved and only the password can be changed;",
+        ),
+    ];
+    for (method, path, body, kind, expected) in cases {
+        let path = format!("/_security/user/{path}");
+        let refused = elastic.send(method, &path, body).await;
+        assert_eq!(refused.assert_error(400, kind), expected, "{method} {path}");
+    }
 }
 
 #[tokio::test]

@@ -207,8 +207,8 @@ async fn boolean_parameters_accept_true_and_false() {
 }
 
 #[tokio::test]
-async fn bodies_over_one_mebibyte_are_refused() {
-    let engine = TestEngine::start().await;
+async fn bodies_over_the_configured_size_are_refused() {
+    let engine = TestEngine::start_with(|config| config.body_bytes_max = 1024 * 1024).await;
     let body = vec![b' '; 1024 * 1024 + 1];
     let response = engine
         .elastic()
@@ -224,6 +224,99 @@ async fn bodies_over_one_mebibyte_are_refused() {
     assert!(response.header("x-elastic-product").is_empty());
     assert!(response.header("content-type").is_empty());
     assert_eq!(response.header("connection"), ["close"]);
+}
+
+#[tokio::test]
+async fn bodies_as_large_as_elasticsearchs_own_limits_are_accepted() {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    // The maximum of a terms query, with ids of keys.
+    let ids: Vec<String> = (0..65_536)
+        .map(|number| format!("apmkey-{number:013}"))
+        .collect();
+    let query = json!({"query": {"terms": {"name": ids}}, "size": 0});
+    assert!(query.to_string().len() > 1024 * 1024);
+    assert_eq!(elastic.query(query).await.assert_ok()["total"], 0);
+}
+
+#[tokio::test]
+async fn bodies_are_refused_where_none_is_taken() {
+    let engine = TestEngine::start().await;
+    let elastic = engine.elastic();
+    elastic.create_key(json!({"name": "k"})).await;
+    for (method, path) in [
+        ("GET", ME),
+        ("GET", "/_security/api_key"),
+        ("GET", "/_security/user"),
+        ("PUT", "/_security/user/nope/_enable"),
+        ("DELETE", "/_security/role/nope"),
+        ("GET", "/_security/user/_privileges"),
+    ] {
+        let refused = elastic.send(method, path, Some(json!({}))).await;
+        let reason = refused.assert_error(400, "illegal_argument_exception");
+        let expected = format!("request [{method} {path}] does not support having a body");
+        assert_eq!(reason, expected);
+    }
+    // An empty body is none.
+    let empty = elastic.send_bytes("GET", ME, Some(b""), "application/json");
+    empty.await.assert_ok();
+}
+
+#[tokio::test]
+async fn json_may_have_comments_and_no_repeated_fields() {
+    // A client of a shared cluster rewrites bodies.
+    let engine = TestEngine::start_with(|_| {}).await;
+    let send = async |path: &str, body: &str| {
+        let body = Some(body.as_bytes());
+        let elastic = engine.elastic();
+        elastic
+            .send_bytes("POST", path, body, "application/json")
+            .await
+    };
+    let check = "/_security/user/_has_privileges";
+    let body = "/* all */ {\"cluster\": [\"all\"]} // of it";
+    assert_eq!(
+        send(check, body).await.assert_ok()["has_all_requested"],
+        true
+    );
+    for (path, body, field) in [
+        (check, r#"{"cluster":["all"],"cluster":["all"]}"#, "cluster"),
+        (
+            check,
+            r#"{"index":[{"names":["a"],"names":["b"],"privileges":["read"]}]}"#,
+            "names",
+        ),
+        (
+            "/_security/api_key",
+            r#"{"name":"a","metadata":{"x":{"y":1,"y":1}}}"#,
+            "y",
+        ),
+        (
+            "/_security/_query/api_key",
+            r#"{"size":1,"size":2}"#,
+            "size",
+        ),
+    ] {
+        let reason = send(path, body)
+            .await
+            .assert_error(400, "x_content_parse_exception");
+        let expected = format!("] Duplicate field '{field}'");
+        assert!(reason.ends_with(&expected), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn other_formats_than_json_are_refused_for_bodies() {
+    let engine = TestEngine::start().await;
+    for format in ["application/yaml", "application/cbor", "application/smile"] {
+        let response = engine
+            .elastic()
+            .send_bytes("POST", "/_security/api_key", Some(b"name: k"), format)
+            .await;
+        assert_eq!(response.status, 406);
+        let error = format!("Content-Type header [{format}] is not supported");
+        assert_eq!(response.json(), json!({"error": error, "status": 406}));
+    }
 }
 
 #[tokio::test]

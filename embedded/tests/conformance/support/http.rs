@@ -49,7 +49,12 @@ impl Response {
         let body = self.json();
         assert_eq!(body["status"], status, "{body}");
         assert_eq!(body["error"]["type"], kind, "{body}");
-        assert_eq!(body["error"]["root_cause"][0]["type"], kind, "{body}");
+        // The root cause is the error itself, or its innermost cause.
+        let error = &body["error"];
+        let causes = std::iter::successors(Some(error), |error| error.get("caused_by"));
+        let root = &error["root_cause"][0]["type"];
+        let innermost = causes.last().map(|cause| &cause["type"]);
+        assert!(*root == kind || innermost == Some(root), "{body}");
         body["error"]["reason"]
             .as_str()
             .unwrap_or_default()
