@@ -6,6 +6,7 @@
 pub mod agent_keys;
 pub mod apm_settings;
 pub mod audit;
+pub mod form_post;
 pub mod sessions;
 pub mod users;
 
@@ -15,6 +16,8 @@ use crate::model::problem::Problem;
 use crate::urls;
 use codee::binary::PostcardCodec;
 use leptos::prelude::Resource;
+#[cfg(feature = "server")]
+use leptos::server_fn::ServerFn;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Data that a page loads. The server serializes it into the page with the codec of the server functions.
@@ -32,6 +35,27 @@ where
 {
     Resource::new_with_options(about, question, true)
 }
+
+/// Server functions that need no mark of the session's user: those that change nothing, the theme, which belongs to the
+/// browser, and signing in, which names its user. A post to any other carries [`form_post::USER_FIELD`].
+#[cfg(feature = "server")]
+pub const WITHOUT_USER: [&str; 15] = [
+    agent_keys::ListAgentKeys::PATH,
+    agent_keys::FindAgentKey::PATH,
+    agent_keys::FindAgentKeys::PATH,
+    agent_keys::FindMatchingKeys::PATH,
+    agent_keys::PrepareAgentKey::PATH,
+    apm_settings::ReadApmIntegration::PATH,
+    audit::ReadAudit::PATH,
+    sessions::ListOwnSessions::PATH,
+    sessions::ListOthersSessions::PATH,
+    sessions::ReadLoginInfo::PATH,
+    sessions::ReadViewer::PATH,
+    sessions::SetTheme::PATH,
+    sessions::SignIn::PATH,
+    users::ListUsers::PATH,
+    users::ReadAgentKeyRole::PATH,
+];
 
 /// Redirects to the sign-in page if the session has ended.
 #[cfg(feature = "server")]

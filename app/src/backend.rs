@@ -4,11 +4,12 @@ use crate::model::{
     agent_key::{FoundAgentKey, KeyId, RevokedAgentKey},
     apm_settings::{ApmIntegration, ApmSettings, KeysInUse},
     audit_query::{AuditPage, AuditQuery, SearchText},
-    key_list::{KeyListPage, KeyListQuery},
+    key_list::{Cursor, KeyListPage, KeyListQuery},
     new_agent_key::CreatedAgentKey,
     new_agent_key::{NewAgentKey, OperationId},
+    notice::Notice,
     problem::Problem,
-    revocation::{FoundAgentKeys, KeyRevocation, KeySelection},
+    revocation::{FoundAgentKeys, KeyRevocation, KeySelection, MatchingKeys, MatchingRequest},
     role::AgentKeyRole,
     secret::Secret,
     session::{EndedSession, SessionId, SessionList},
@@ -78,6 +79,17 @@ pub trait Backend: Send + Sync {
     /// password.
     async fn revoke_agent_keys(&self, keys: KeySelection) -> Result<Vec<KeyRevocation>, Problem>;
 
+    /// Returns the keys that match search and filters and that the user may revoke.
+    async fn find_matching_keys(&self, query: KeyListQuery) -> Result<MatchingKeys, Problem>;
+
+    /// Revokes the next batch of the keys that match. Returns their results, and the position after them if there are
+    /// more. The first batch needs the number of all keys, typed by the user.
+    async fn revoke_matching_keys(
+        &self,
+        query: KeyListQuery,
+        request: MatchingRequest,
+    ) -> Result<(Vec<KeyRevocation>, Option<Cursor>), Problem>;
+
     /// Returns the state of `apm_agent_key_role`: `RoleState::Unknown` for a user who may not see roles.
     async fn agent_key_role(&self) -> Result<AgentKeyRole, Problem>;
 
@@ -115,6 +127,12 @@ pub trait Backend: Send + Sync {
 
     async fn read_audit(&self, query: AuditQuery) -> Result<AuditPage, Problem>;
 
+    /// Leaves a message for the next page.
+    fn leave_notice(&self, notice: Notice);
+
+    /// Returns the mark by which forms name the signed-in user. It reveals neither name nor password.
+    fn user_mark(&self) -> Option<String>;
+
     /// Returns the time of this request by the server's clock.
     fn now(&self) -> Timestamp;
 }
@@ -132,6 +150,8 @@ pub struct AgentKeyPreparation {
     pub limit: u32,
     /// True if API-key authorization is on in the settings.
     pub authorization_enabled: bool,
+    /// Tells of a key that was created a moment ago, and whose page was left before it was stored.
+    pub notice: Option<Notice>,
 }
 
 #[cfg(feature = "server")]

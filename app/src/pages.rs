@@ -1,7 +1,6 @@
 //! Pages and their routes.
 
 use crate::urls;
-use agent_key::AgentKeyPage;
 use agent_keys::AgentKeysPage;
 use code_split::{KeyPage, SignInPage, SplitPage, UserPage};
 use layout::SettingsLayout;
@@ -44,7 +43,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!(":id/revoke") view=SplitPage::AgentKey(KeyPage::Revoke) ssr=SsrMode::Async />
                     </ParentRoute>
                     <ParentRoute path=path!("agent-keys/:id") view=Outlet ssr=SsrMode::Async>
-                        <Route path=path!("") view=AgentKeyPage ssr=SsrMode::Async />
+                        <Route path=path!("") view=SplitPage::AgentKey(KeyPage::Details) ssr=SsrMode::Async />
                     </ParentRoute>
                     <Route path=path!("apm-integration") view=SplitPage::ApmIntegration ssr=SsrMode::Async />
                     <Route path=path!("sessions") view=SplitPage::Sessions ssr=SsrMode::Async />

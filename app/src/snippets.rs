@@ -52,6 +52,8 @@ impl Snippet {
 pub struct Setting {
     /// The service's name, in the characters that every Elastic agent accepts: `a-z A-Z 0-9 space _ -`.
     service: String,
+    /// The service as labelled, if it has other characters.
+    labelled: Option<String>,
     environment: Option<String>,
     server_url: String,
 }
@@ -62,17 +64,27 @@ pub const SERVER_URL_EXAMPLE: &str = "https://apm.example.com:8200";
 impl Setting {
     /// Takes the service from the key's labels, else from its name.
     pub fn new(labels: &Labels, key_name: &str, server_url: Option<&str>) -> Self {
-        let service = labels.service.as_deref().unwrap_or(key_name);
+        let labelled = labels.service.as_deref().unwrap_or(key_name);
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-');
-        let service: String = service
+        let service: String = labelled
             .chars()
             .map(|c| if allowed(c) { c } else { '-' })
             .collect();
         Self {
+            labelled: (service != labelled).then(|| labelled.to_owned()),
             service,
             environment: labels.environment.clone(),
             server_url: server_url.unwrap_or(SERVER_URL_EXAMPLE).to_owned(),
         }
+    }
+
+    /// Returns a sentence about a service name that had to be changed for the agents.
+    pub fn renamed_service(&self) -> Option<String> {
+        let labelled = self.labelled.as_ref()?;
+        Some(format!(
+            "Agents accept letters without accents, digits, spaces, “_” and “-” in a service name, so “{labelled}” is “{}” in these files.",
+            self.service
+        ))
     }
 
     /// Returns the quoted value of this name; `None` if the setting has no such value.
@@ -195,6 +207,10 @@ mod tests {
         assert_eq!(hostile().service, "check-out-- rm -rf --- x --");
         let from_name = Setting::new(&Labels::default(), "büro/1", None);
         assert_eq!(from_name.service, "b-ro-1");
+        let renamed = from_name.renamed_service().unwrap();
+        assert!(renamed.contains("“büro/1” is “b-ro-1”"), "{renamed}");
+        let unchanged = Setting::new(&Labels::default(), "check out_1-a", None);
+        assert_eq!(unchanged.renamed_service(), None);
         assert_eq!(from_name.server_url, SERVER_URL_EXAMPLE);
     }
 

@@ -2,12 +2,14 @@
 //!
 //! All are below the base path, which is in the reactive context.
 
-use crate::model::{agent_key::KeyId, base_path::BasePath};
+use crate::model::{agent_key::KeyId, base_path::BasePath, key_list::KeyListQuery};
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::{hooks::use_location, location::Url, params::ParamsMap};
 
 /// Path of the list, below the base path.
 pub const AGENT_KEYS: &str = "/settings/agent-keys";
+/// Parameter of the dialog that revokes keys: all that match the query instead of chosen ones.
+pub const ALL_MATCHING: &str = "all";
 /// Path of the audit log, below the base path.
 pub const AUDIT: &str = "/settings/audit";
 
@@ -64,11 +66,6 @@ pub fn active_keys_of(owner: &str) -> String {
     ))
 }
 
-/// Returns the list, which announces the revocation of this key.
-pub fn agent_keys_after_revoking(id: &KeyId) -> String {
-    at(&format!("{AGENT_KEYS}?revoked={id}"))
-}
-
 pub fn new_agent_key() -> String {
     at("/settings/agent-keys/new")
 }
@@ -81,8 +78,18 @@ pub fn revoke_agent_key(id: &KeyId) -> String {
     at(&format!("/settings/agent-keys/{id}/revoke"))
 }
 
+/// Parameter of a dialog that was opened on the page of a key, to which it returns.
+pub const FROM_KEY: &str = "from-key";
+
 pub fn revoke_agent_keys() -> String {
     at("/settings/agent-keys/revoke")
+}
+
+/// Returns the dialog that revokes every key that matches this query.
+pub fn revoke_matching(query: &KeyListQuery) -> String {
+    let mut parameters = vec![(ALL_MATCHING, "true".to_owned())];
+    parameters.extend(query.first_page().parameters());
+    with_parameters(&revoke_agent_keys(), &parameters)
 }
 
 pub fn apm_integration() -> String {
@@ -95,11 +102,6 @@ pub fn users() -> String {
 
 pub fn users_matching(search: &str) -> String {
     with_user_search(users(), None, search)
-}
-
-/// Returns the page of users, which announces a change: `created`, `deleted` or `password`.
-pub fn users_after(change: &str, name: &str, search: &str) -> String {
-    with_user_search(users(), Some((change, name)), search)
 }
 
 pub fn new_user(search: &str) -> String {
@@ -133,6 +135,15 @@ pub fn audit_export(format: &str) -> String {
     at(&format!("{AUDIT}/export.{format}"))
 }
 
+/// Returns the page of an export, and every other page as it is.
+pub fn page_of_export(address: &str) -> String {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let page = path
+        .strip_suffix("/export.jsonl")
+        .or_else(|| path.strip_suffix("/export.csv"));
+    with_search(page.unwrap_or(path), query)
+}
+
 pub fn sessions() -> String {
     at("/settings/sessions")
 }
@@ -160,7 +171,24 @@ pub fn use_parameters() -> Memo<ParamsMap> {
     Memo::new(move |_| parse(&search.read()))
 }
 
-fn parse(search: &str) -> ParamsMap {
+/// Parses the list's query in the parameters of an address.
+pub fn list_query(parameters: &ParamsMap) -> KeyListQuery {
+    const NAMES: [&str; 11] = [
+        "q", "status", "owner", "realm", "source", "sort", "order", "rows", "after", "before",
+        "offset",
+    ];
+    let values: Vec<(&str, Vec<String>)> = NAMES
+        .into_iter()
+        .map(|name| (name, parameters.get_all(name).unwrap_or_default()))
+        .collect();
+    let pairs = values
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| (*name, value.as_str())));
+    KeyListQuery::from_parameters(pairs)
+}
+
+/// Parses the query of an address.
+pub fn parse(search: &str) -> ParamsMap {
     let mut parameters = ParamsMap::new();
     let pairs = search.trim_start_matches('?').split('&');
     for pair in pairs.filter(|pair| !pair.is_empty()) {

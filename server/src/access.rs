@@ -19,13 +19,12 @@
 //! `manage_security`, sees and revokes the keys of all users, and manages users and the role. To *create* a key that
 //! works she needs the `apm` privileges as well. The superuser `elastic` has everything.
 //!
-//! [`Permissions::grant`] turns a permission into a [`Grant`], or names what is missing. Only this module makes a
-//! grant, and the methods of the store that write for a user take one. Elasticsearch has the last word, because each
+//! [`Permissions::grant`] returns a [`Grant`] of one permission, or names what is missing. Only this module makes a
+//! grant, and each method of the store that writes for a user takes the grant of its permission. Elasticsearch has the last word, because each
 //! call carries the user's own credential. What does most harm from an unattended browser also takes a
-//! [`RecentPassword`].
+//! [`RecentPassword`](crate::sessions::RecentPassword).
 
 mod kibana_feature;
-mod recent_password;
 
 use crate::elasticsearch::{
     Connection, Error,
@@ -34,14 +33,16 @@ use crate::elasticsearch::{
 };
 use app::model::{
     agent_key::AgentPrivileges,
+    audit::Action,
+    privilege::MissingPrivilege,
     problem::ElasticsearchFault,
-    problem::MissingPrivilege,
     viewer::{Access, KeyScope, Permit},
 };
-use std::sync::Arc;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use std::{marker::PhantomData, sync::Arc};
 
-pub use kibana_feature::{APM, KibanaFeatureCheck};
-pub use recent_password::{REAUTH_WINDOW_MS, RecentPassword};
+pub use kibana_feature::{APM, KIBANA, KibanaFeatureCheck};
 
 const MANAGE_SECURITY: &str = "manage_security";
 const MANAGE_API_KEY: &str = "manage_api_key";
@@ -69,12 +70,25 @@ pub struct Identity {
     pub full_name: Option<String>,
 }
 
+impl Identity {
+    /// Returns the mark by which forms name this user: the same in all sessions, and no secret.
+    pub fn mark(&self) -> String {
+        let digest = Sha256::new()
+            .chain_update(b"agent-keys user\0")
+            .chain_update((self.realm.len() as u64).to_be_bytes())
+            .chain_update(self.realm.as_bytes())
+            .chain_update(self.username.as_bytes())
+            .finalize();
+        BASE64_URL_SAFE_NO_PAD.encode(&digest[..16])
+    }
+}
+
 /// Proof that Elasticsearch has just accepted the user's password. A session begins with one.
 #[derive(Debug)]
 pub struct VerifiedPassword(Identity);
 
 impl VerifiedPassword {
-    /// Who it is.
+    /// The user.
     pub fn identity(&self) -> &Identity {
         &self.0
     }
@@ -85,9 +99,9 @@ impl VerifiedPassword {
     }
 }
 
-/// Asks Elasticsearch whose credential this is.
+/// Returns the identity of this credential, as Elasticsearch answers.
 ///
-/// Errors: also [`ElasticsearchFault::TooOld`] and [`ElasticsearchFault::OpenSearch`], where `GET /` tells.
+/// Errors: also [`ElasticsearchFault::TooOld`] and [`ElasticsearchFault::OpenSearch`], as `GET /` shows.
 pub async fn identify(connection: &Connection) -> Result<VerifiedPassword, Error> {
     let answer = match connection.authenticate().await {
         Err(error @ (Error::Unauthorized | Error::Unreachable | Error::TimedOut | Error::Tls)) => {
@@ -115,21 +129,46 @@ pub async fn identify(connection: &Connection) -> Result<VerifiedPassword, Error
     }))
 }
 
-/// A thing to be allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
+/// A permission. Each is a type of its own, so that a [`Grant`] of one cannot be used for another.
+pub trait Permission {
+    /// Changes of Elasticsearch that it permits.
+    const ACTIONS: &'static [Action];
+
+    /// Returns the answer for this permission.
+    fn permit(access: &Access) -> &Permit;
+}
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident($field:ident) => [$($action:ident),*];)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name;
+
+        impl Permission for $name {
+            const ACTIONS: &'static [Action] = &[$(Action::$action),*];
+
+            fn permit(access: &Access) -> &Permit {
+                &access.$field
+            }
+        }
+    )+};
+}
+
+permissions! {
     /// See agent keys.
-    ListAgentKeys,
-    /// Make an agent key.
-    CreateAgentKey,
+    ListAgentKeys(list) => [];
+    /// Create an agent key.
+    CreateAgentKey(create) => [AgentKeyCreate];
     /// Revoke an agent key.
-    RevokeAgentKey,
-    /// See and change users and the role; see and end other people's sessions.
-    ManageSecurity,
+    RevokeAgentKey(revoke) => [AgentKeyInvalidate];
+    /// See and change users and the role; see and end other users' sessions.
+    ManageSecurity(manage_security) => [
+        RoleUpdate, UserRolesChange, UserCreate, UserEnable, UserDisable, UserDelete, UserPasswordChange
+    ];
     /// Change the settings of the APM integration.
-    SaveApmSettings,
+    SaveApmSettings(save_settings) => [];
     /// See and export the audit log.
-    ReadAudit,
+    ReadAudit(manage_security) => [];
 }
 
 /// The user's permissions, as Elasticsearch answered for this request. Cheap to clone.
@@ -139,22 +178,17 @@ pub struct Permissions {
     access: Arc<Access>,
 }
 
-/// Proof that the user has a permission. Only this module makes one.
+/// Proof that the user has the permission `P`. Only this module makes one.
 #[derive(Clone, Debug)]
-pub struct Grant {
+pub struct Grant<P> {
     identity: Arc<Identity>,
-    permission: Permission,
+    permission: PhantomData<P>,
 }
 
-impl Grant {
-    /// Who has it.
+impl<P> Grant<P> {
+    /// The user.
     pub fn identity(&self) -> &Identity {
         &self.identity
-    }
-
-    /// What it allows.
-    pub fn permission(&self) -> Permission {
-        self.permission
     }
 }
 
@@ -163,19 +197,10 @@ impl Permissions {
     pub async fn request(
         connection: &Connection,
         identity: Identity,
-        gate: &KibanaFeatureCheck,
+        kibana_feature: &KibanaFeatureCheck,
     ) -> Result<Self, Error> {
-        let mut application = vec![ApplicationPrivileges {
-            application: APM,
-            privileges: vec![EVENT_WRITE, CONFIG_AGENT_READ],
-            resources: vec!["*"],
-        }];
-        let resources = gate.resources(connection).await?;
-        application.extend(gate.question(&resources));
-        let mut question = PrivilegesRequest {
-            cluster: &CLUSTER,
-            application,
-        };
+        let resources = kibana_feature.resources(connection).await?;
+        let mut question = question(kibana_feature, &resources);
         // Elasticsearch refuses the whole question for one privilege that it does not know.
         if connection.lacks(Capability::ReadSecurity) {
             question.cluster = CLUSTER_BEFORE_8_5;
@@ -190,13 +215,8 @@ impl Permissions {
         let answer = answer?;
         Ok(Self {
             identity: Arc::new(identity),
-            access: Arc::new(evaluate(&answer, gate, &resources)),
+            access: Arc::new(evaluate(&answer, kibana_feature, &resources)),
         })
-    }
-
-    /// Who it is.
-    pub fn identity(&self) -> &Identity {
-        &self.identity
     }
 
     /// Everything they may do, for the pages.
@@ -219,34 +239,76 @@ impl Permissions {
             .collect()
     }
 
-    /// The permission, or what is missing for it.
-    pub fn grant(&self, permission: Permission) -> Result<Grant, Vec<MissingPrivilege>> {
-        let permit = match permission {
-            Permission::ListAgentKeys => &self.access.list,
-            Permission::CreateAgentKey => &self.access.create,
-            Permission::RevokeAgentKey => &self.access.revoke,
-            Permission::ManageSecurity | Permission::ReadAudit => &self.access.manage_security,
-            Permission::SaveApmSettings => &self.access.save_settings,
-        };
-        match permit {
+    /// Returns the grant, or the missing privileges.
+    pub fn grant<P: Permission>(&self) -> Result<Grant<P>, Vec<MissingPrivilege>> {
+        match P::permit(&self.access) {
             Permit::Granted => Ok(Grant {
                 identity: Arc::clone(&self.identity),
-                permission,
+                permission: PhantomData,
             }),
             Permit::Missing(missing) => Err(missing.clone()),
         }
     }
 }
 
-fn evaluate(answer: &GrantedPrivileges, gate: &KibanaFeatureCheck, spaces: &[String]) -> Access {
+fn question<'a>(
+    kibana_feature: &KibanaFeatureCheck,
+    resources: &'a [String],
+) -> PrivilegesRequest<'a> {
+    let mut application = vec![ApplicationPrivileges {
+        application: APM,
+        privileges: vec![EVENT_WRITE, CONFIG_AGENT_READ],
+        resources: vec!["*"],
+    }];
+    application.extend(kibana_feature.question(resources));
+    PrivilegesRequest {
+        cluster: &CLUSTER,
+        application,
+    }
+}
+
+/// Returns the privileges that a role lacks to create and revoke agent keys with both privileges of `apm`. They are
+/// evaluated as those of a user who has only this role.
+pub fn missing_in_role(
+    kibana_feature: &KibanaFeatureCheck,
+    cluster: impl Fn(&str) -> bool,
+    application: impl Fn(&str, &str, &str) -> bool,
+    resources: impl Fn(&str) -> Vec<String>,
+) -> Vec<MissingPrivilege> {
+    let resources = kibana_feature.resources_of_role(resources);
+    let answer =
+        GrantedPrivileges::answer(&question(kibana_feature, &resources), cluster, application);
+    let access = evaluate(&answer, kibana_feature, &resources);
+    let mut missing = match access.create {
+        Permit::Granted => Vec::new(),
+        Permit::Missing(missing) => missing,
+    };
+    let delegated = [
+        (access.can_delegate_event_write, EVENT_WRITE),
+        (access.can_delegate_config_agent_read, CONFIG_AGENT_READ),
+    ];
+    for (_, privilege) in delegated.into_iter().filter(|(held, _)| !held) {
+        let privilege = apm(privilege);
+        if !missing.contains(&privilege) {
+            missing.push(privilege);
+        }
+    }
+    missing
+}
+
+fn evaluate(
+    answer: &GrantedPrivileges,
+    kibana_feature: &KibanaFeatureCheck,
+    spaces: &[String],
+) -> Access {
     let security = answer.cluster(MANAGE_SECURITY);
-    let everybodys = security || answer.cluster(MANAGE_API_KEY);
-    let own = everybodys || answer.cluster(MANAGE_OWN_API_KEY);
-    let reads = everybodys || answer.cluster(READ_SECURITY);
+    let any_owner = security || answer.cluster(MANAGE_API_KEY);
+    let own = any_owner || answer.cluster(MANAGE_OWN_API_KEY);
+    let reads = any_owner || answer.cluster(READ_SECURITY);
     let event_write = answer.application(APM, "*", EVENT_WRITE);
     let config_agent_read = answer.application(APM, "*", CONFIG_AGENT_READ);
-    let may_look = gate.missing_for_reading(answer, spaces);
-    let may_change = gate.missing_for_changing(answer, spaces);
+    let may_look = kibana_feature.missing_for_reading(answer, spaces);
+    let may_change = kibana_feature.missing_for_changing(answer, spaces);
 
     let unless = |held: bool, privilege| (!held).then(|| cluster(privilege));
     let nothing_to_hand_on = (!event_write && !config_agent_read)
@@ -271,12 +333,12 @@ fn evaluate(answer: &GrantedPrivileges, gate: &KibanaFeatureCheck, spaces: &[Str
                 .chain(may_change.clone()),
         ),
         list_scope: reach(reads),
-        revoke_scope: reach(everybodys),
+        revoke_scope: reach(any_owner),
         can_delegate_event_write: event_write,
         can_delegate_config_agent_read: config_agent_read,
         manage_security: permit(unless(security, MANAGE_SECURITY)),
         save_settings: permit(
-            unless(everybodys, MANAGE_API_KEY)
+            unless(any_owner, MANAGE_API_KEY)
                 .into_iter()
                 .chain(may_change),
         ),
@@ -292,8 +354,8 @@ fn permit(missing: impl IntoIterator<Item = MissingPrivilege>) -> Permit {
     }
 }
 
-fn reach(everybody: bool) -> KeyScope {
-    if everybody {
+fn reach(any_owner: bool) -> KeyScope {
+    if any_owner {
         KeyScope::All
     } else {
         KeyScope::Own

@@ -1,9 +1,9 @@
 //! Settings of the APM integration.
 
-use crate::{access::Permission, context::RequestContext, error::Error, keys};
+use crate::{access::SaveApmSettings, context::RequestContext, error::Error, keys};
 use app::model::apm_settings::{ApmIntegration, ApmSettings, KeysInUse};
 
-/// The settings are for everybody who is signed in; the number of keys for those who may list them.
+/// Returns the settings to every signed-in user, and the number of keys to users who may list them.
 #[tracing::instrument(name = "apm.settings.read", skip_all)]
 pub async fn read(ctx: &RequestContext) -> Result<ApmIntegration, Error> {
     let access = ctx.permissions().await?.access();
@@ -21,14 +21,14 @@ pub async fn read(ctx: &RequestContext) -> Result<ApmIntegration, Error> {
     })
 }
 
-/// Saves the settings, and writes down who did.
+/// Saves the settings and records who did.
 #[tracing::instrument(name = "apm.settings.save", skip_all)]
 pub async fn save(ctx: &RequestContext, settings: ApmSettings) -> Result<(), Error> {
-    let grant = ctx.grant(Permission::SaveApmSettings).await?;
-    let stamp = ctx.stamp();
+    let grant = ctx.grant::<SaveApmSettings>().await?;
+    let event_context = ctx.event_context();
     ctx.state
         .store
-        .save_apm_settings(&grant, &settings, &stamp)
+        .save_apm_settings(&grant, &settings, &event_context)
         .await?;
     Ok(())
 }

@@ -11,12 +11,12 @@ use crate::{
     context::{AppState, Background},
     elasticsearch::{self, Elasticsearch},
     error::Error,
-    housekeeping,
     http::{
         self, Web,
         listener::{ListenError, Listener},
     },
     made_elsewhere::MadeElsewhereCache,
+    maintenance,
     metrics::Metrics,
     sessions::{ServerKey, ServerKeyError, rate_limit::SignInQueue},
     store::{OpenError, Store},
@@ -65,7 +65,7 @@ pub struct Application {
     tls: bool,
     state: Arc<AppState>,
     engine: Option<embedded::Engine>,
-    housekeeping: JoinHandle<()>,
+    maintenance: JoinHandle<()>,
     connection: JoinHandle<()>,
     anchors: Anchors,
     anchoring: JoinHandle<()>,
@@ -93,7 +93,7 @@ impl Application {
             source,
         })?;
         let random = Random;
-        let gate = KibanaFeatureCheck::new(&config.access);
+        let kibana_feature = KibanaFeatureCheck::new(&config.access);
         let engine_file = config.engine_file();
         let server_key = match config.server_key {
             Some(key) => ServerKey::given(key),
@@ -115,7 +115,7 @@ impl Application {
         let state = Arc::new(AppState {
             store: store?,
             elasticsearch,
-            gate,
+            kibana_feature,
             server_key,
             sign_in_queue: SignInQueue::default(),
             metrics: Metrics::default(),
@@ -150,15 +150,15 @@ impl Application {
             Some(address) => {
                 let forwarding = forwarder.as_ref().map(Forwarder::forwarding);
                 let connections = listener.connections().clone();
-                let router = http::metrics::router(state.clone(), connections, forwarding);
+                let router = http::monitoring::router(state.clone(), connections, forwarding);
                 let setting = "AGENT_KEYS_METRICS_LISTEN";
                 Some(http::listener::listen(setting, address, None, &config.limits, router).await?)
             }
             None => None,
         };
-        housekeeping::recover(&state).await?;
-        let housekeeping = tokio::spawn(housekeeping::keep(state.clone(), config.service));
-        let connection = tokio::spawn(housekeeping::connection::write_down(state.clone()));
+        maintenance::recover(&state).await?;
+        let maintenance = tokio::spawn(maintenance::run(state.clone(), config.service));
+        let connection = tokio::spawn(maintenance::record_outages(state.clone()));
         let anchors = Anchors::new(&config.data_dir);
         let anchoring = tokio::spawn(anchors::run(state.clone(), anchors.clone()));
         let forwarding = forwarder.map(|forwarder| {
@@ -172,7 +172,7 @@ impl Application {
             tls,
             state,
             engine,
-            housekeeping,
+            maintenance,
             connection,
             anchors,
             anchoring,
@@ -224,7 +224,7 @@ impl Application {
 
     /// Graceful shutdown: first requests, then running changes, then the services that they need.
     pub async fn stop(self) {
-        self.housekeeping.abort();
+        self.maintenance.abort();
         self.connection.abort();
         self.anchoring.abort();
         self.listener.stop().await;

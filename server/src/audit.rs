@@ -13,10 +13,8 @@ pub(crate) mod forward;
 mod line_writer;
 pub mod query;
 pub mod record;
-pub mod retention;
 pub mod verify;
-mod writer;
 
 pub use app::model::audit::{Action, Outcome};
+pub use chain::AuditWriter;
 pub use event::{Event, EventContext, EventSource, Target};
-pub use writer::AuditWriter;

@@ -15,11 +15,12 @@ use app::{
         agent_key::{FoundAgentKey, KeyId, RevokedAgentKey},
         apm_settings::{ApmIntegration, ApmSettings},
         audit_query::{AuditPage, AuditQuery, SearchText},
-        key_list::{KeyListPage, KeyListQuery},
+        key_list::{Cursor, KeyListPage, KeyListQuery},
         new_agent_key::CreatedAgentKey,
         new_agent_key::{NewAgentKey, OperationId},
+        notice::Notice,
         problem::Problem,
-        revocation::{FoundAgentKeys, KeyRevocation, KeySelection},
+        revocation::{FoundAgentKeys, KeyRevocation, KeySelection, MatchingKeys, MatchingRequest},
         role::AgentKeyRole,
         secret::Secret,
         session::{EndedSession, SessionId, SessionList},
@@ -71,115 +72,107 @@ impl RequestContext {
 
 #[async_trait]
 impl Backend for RequestContext {
-    /// Answered by `viewer.rs`.
     async fn login_info(&self) -> LoginInfo {
         viewer::login_info(self).await
     }
 
-    /// Answered by `sessions/sign_in.rs`.
     async fn sign_in(&self, credentials: Credentials) -> Result<(), Problem> {
         self.answer(sessions::sign_in(self, &credentials)).await
     }
 
-    /// Answered by `sessions/sign_in.rs`.
     async fn reauthenticate(&self, password: Secret) -> Result<(), Problem> {
         self.answer(sessions::reauthenticate(self, password)).await
     }
 
-    /// Answered by `sessions/manage.rs`.
     async fn sign_out(&self) -> Result<(), Problem> {
         self.answer(sessions::end(self, EndReason::SignedOut)).await
     }
 
-    /// Answered by `viewer.rs`.
     async fn viewer(&self) -> Result<Viewer, Problem> {
         self.answer(viewer::load_viewer(self)).await
     }
 
-    /// Answered by `sessions/manage.rs`.
     async fn list_own_sessions(&self) -> Result<SessionList, Problem> {
         self.answer(sessions::manage::own(self)).await
     }
 
-    /// Answered by `sessions/manage.rs`.
     async fn list_others_sessions(&self, name: SearchText) -> Result<SessionList, Problem> {
         self.answer(sessions::manage::others(self, name)).await
     }
 
-    /// Answered by `sessions/manage.rs`.
     async fn end_session(&self, id: SessionId) -> Result<EndedSession, Problem> {
         self.answer(sessions::manage::end_by_id(self, id)).await
     }
 
-    /// Answered by `sessions/manage.rs`.
     async fn end_other_sessions(&self) -> Result<u64, Problem> {
         self.answer(sessions::manage::end_all_others(self)).await
     }
 
-    /// Answered by `keys/list.rs`.
     async fn list_agent_keys(&self, query: KeyListQuery) -> Result<KeyListPage, Problem> {
         self.answer(keys::list::list(self, query)).await
     }
 
-    /// Answered by `keys/get.rs`.
     async fn find_agent_key(&self, id: KeyId) -> Result<FoundAgentKey, Problem> {
         self.answer(keys::get::get(self, &id)).await
     }
 
-    /// Answered by `keys/get.rs`.
     async fn find_agent_keys(&self, keys: KeySelection) -> Result<FoundAgentKeys, Problem> {
         self.answer(keys::get::get_selection(self, keys)).await
     }
 
-    /// Answered by `keys/create.rs`.
     async fn prepare_agent_key(&self) -> Result<AgentKeyPreparation, Problem> {
         self.answer(keys::create::prepare(self)).await
     }
 
-    /// Answered by `keys/create.rs`.
     async fn create_agent_key(&self, new: NewAgentKey) -> Result<CreatedAgentKey, Problem> {
         self.answer(keys::create::create(self, new)).await
     }
 
-    /// Answered by `keys/delivery.rs`.
     async fn acknowledge_agent_key(&self, operation: OperationId) -> Result<(), Problem> {
         self.answer(keys::delivery::confirm_displayed(self, operation))
             .await
     }
 
-    /// Answered by `keys/revoke.rs`.
     async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem> {
         self.answer(keys::revoke::revoke(self, id, keys::revoke::Reason::Asked))
             .await
     }
 
-    /// Answered by `keys/bulk_revoke.rs`.
     async fn revoke_agent_keys(&self, keys: KeySelection) -> Result<Vec<KeyRevocation>, Problem> {
         self.answer(keys::bulk_revoke::revoke_many(self, keys))
             .await
     }
 
-    /// Answered by `role.rs`.
+    async fn find_matching_keys(&self, query: KeyListQuery) -> Result<MatchingKeys, Problem> {
+        self.answer(keys::bulk_revoke::find_matching(self, query))
+            .await
+    }
+
+    async fn revoke_matching_keys(
+        &self,
+        query: KeyListQuery,
+        request: MatchingRequest,
+    ) -> Result<(Vec<KeyRevocation>, Option<Cursor>), Problem> {
+        self.answer(keys::bulk_revoke::revoke_matching(self, query, request))
+            .await
+    }
+
     async fn agent_key_role(&self) -> Result<AgentKeyRole, Problem> {
         self.answer(role::read(self)).await
     }
 
-    /// Answered by `role.rs`.
     async fn put_agent_key_role(&self) -> Result<(), Problem> {
         self.answer(role::put(self)).await
     }
 
-    /// Answered by `users.rs`.
     async fn list_users(&self, search: SearchText) -> Result<UserList, Problem> {
         self.answer(users::list(self, search)).await
     }
 
-    /// Answered by `users.rs`.
     async fn create_user(&self, new: NewUser) -> Result<(), Problem> {
         self.answer(users::create(self, new)).await
     }
 
-    /// Answered by `users.rs`.
     async fn assign_agent_key_role(
         &self,
         username: Username,
@@ -189,18 +182,15 @@ impl Backend for RequestContext {
             .await
     }
 
-    /// Answered by `users.rs`.
     async fn set_user_enabled(&self, username: Username, enabled: bool) -> Result<(), Problem> {
         self.answer(users::set_enabled(self, username, enabled))
             .await
     }
 
-    /// Answered by `users.rs`.
     async fn delete_user(&self, username: Username) -> Result<(), Problem> {
         self.answer(users::delete(self, username)).await
     }
 
-    /// Answered by `users.rs`.
     async fn reset_password(
         &self,
         username: Username,
@@ -210,19 +200,27 @@ impl Backend for RequestContext {
             .await
     }
 
-    /// Answered by `apm_settings.rs`.
     async fn apm_integration(&self) -> Result<ApmIntegration, Problem> {
         self.answer(apm_settings::read(self)).await
     }
 
-    /// Answered by `apm_settings.rs`.
     async fn save_apm_settings(&self, settings: ApmSettings) -> Result<(), Problem> {
         self.answer(apm_settings::save(self, settings)).await
     }
 
-    /// Answered by `audit/query.rs`.
     async fn read_audit(&self, query: AuditQuery) -> Result<AuditPage, Problem> {
         self.answer(audit::query::list(self, query)).await
+    }
+
+    fn leave_notice(&self, notice: Notice) {
+        if let Err(error) = RequestContext::leave_notice(self, &notice) {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the next page will not say what was done");
+        }
+    }
+
+    fn user_mark(&self) -> Option<String> {
+        Some(self.session().ok()?.identity.mark())
     }
 
     fn now(&self) -> Timestamp {

@@ -6,7 +6,7 @@
 //! means the default. Errors name the setting and never print its value.
 
 mod cluster;
-mod network;
+mod listener;
 mod source;
 
 use crate::credential::Credential;
@@ -21,7 +21,7 @@ use std::{
 use url::Url;
 
 pub use cluster::{Cluster, Trust};
-pub use network::{Limits, TrustedProxies};
+pub use listener::{Limits, TlsFiles, TrustedProxies};
 pub use source::Environment;
 
 /// The settings file without `--config`, if it exists.
@@ -81,15 +81,6 @@ pub struct Config {
     /// `audit_retention_days`, `AGENT_KEYS_AUDIT_RETENTION_DAYS`: the age at which events of the audit log are
     /// removed. Default [`AUDIT_RETENTION_DAYS`].
     pub audit_retention_days: u32,
-}
-
-/// Certificate chain and private key, both PEM.
-#[derive(Clone, Debug)]
-pub struct TlsFiles {
-    /// The certificate chain, the server's own certificate first.
-    pub cert: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
 }
 
 /// The embedded engine, or a cluster.
@@ -203,12 +194,12 @@ impl Config {
         let mut values = Values::read(file, environment)?;
         let config = Self {
             listen: values.address("listen", loopback(5680))?,
-            tls: tls_files(&mut values)?,
+            tls: listener::tls_files(&mut values)?,
             insecure_http: values.switch("insecure_http", false)?,
-            trusted_proxies: trusted_proxies(&mut values)?,
-            base_path: base_path(&mut values)?,
-            public_url: public_url(&mut values)?,
-            limits: limits(&mut values)?,
+            trusted_proxies: listener::trusted_proxies(&mut values)?,
+            base_path: listener::base_path(&mut values)?,
+            public_url: listener::public_url(&mut values)?,
+            limits: listener::limits(&mut values)?,
             metrics_listen: values.address_if_given("metrics.listen")?,
             data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),
             database_url: database_url(&mut values)?,
@@ -244,96 +235,6 @@ impl Config {
 
 fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
-}
-
-fn tls_files(values: &mut Values) -> Result<Option<TlsFiles>, Error> {
-    pair_of_files(
-        (
-            values.named_text("tls.cert_file"),
-            "AGENT_KEYS_TLS_CERT_FILE",
-        ),
-        (values.named_text("tls.key_file"), "AGENT_KEYS_TLS_KEY_FILE"),
-    )
-}
-
-/// Certificate and key, each with the name of its setting: both or neither.
-fn pair_of_files(
-    (cert, cert_setting): (Option<(String, String)>, &'static str),
-    (key, key_setting): (Option<(String, String)>, &'static str),
-) -> Result<Option<TlsFiles>, Error> {
-    match (cert, key) {
-        (Some((_, cert)), Some((_, key))) => Ok(Some(TlsFiles {
-            cert: cert.into(),
-            key: key.into(),
-        })),
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(Error::Half {
-            given: cert_setting,
-            missing: key_setting,
-        }),
-        (None, Some(_)) => Err(Error::Half {
-            given: key_setting,
-            missing: cert_setting,
-        }),
-    }
-}
-
-fn trusted_proxies(values: &mut Values) -> Result<TrustedProxies, Error> {
-    let Some((name, text)) = values.named_text("trusted_proxies") else {
-        return Ok(TrustedProxies::default());
-    };
-    TrustedProxies::parse(&text).map_err(|_| Error::Invalid {
-        name,
-        reason: "use the proxies' networks, separated by commas, such as 10.1.0.0/16, fd00:1::/64; not everybody's",
-    })
-}
-
-fn base_path(values: &mut Values) -> Result<BasePath, Error> {
-    let Some((name, text)) = values.given("base_path")? else {
-        return Ok(BasePath::default());
-    };
-    BasePath::parse(&text).map_err(|_| Error::Invalid {
-        name,
-        reason: "use a path of small letters, digits, - and _, such as /agent-keys; it cannot begin with a path of \
-                 Agent Keys itself, such as /settings",
-    })
-}
-
-fn public_url(values: &mut Values) -> Result<Option<Url>, Error> {
-    let Some((name, text)) = values.given("public_url")? else {
-        return Ok(None);
-    };
-    let is_origin = |url: &Url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.host_str().is_some()
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-    };
-    let url = text.parse().ok().filter(is_origin);
-    let reason = "use scheme, host and port as browsers show them, such as https://keys.example.com; a path goes into \
-                  AGENT_KEYS_BASE_PATH";
-    url.map(Some).ok_or(Error::Invalid { name, reason })
-}
-
-fn limits(values: &mut Values) -> Result<Limits, Error> {
-    /// Fewer would lock out a user with two browsers; more would exceed the file descriptors of any machine.
-    const RANGE: RangeInclusive<usize> = 16..=100_000;
-    let limits = Limits::default();
-    let Some((name, text)) = values.named_text("connections_max") else {
-        return Ok(limits);
-    };
-    let number = text.parse().ok().filter(|number| RANGE.contains(number));
-    let connections_max = number.ok_or(Error::Invalid {
-        name,
-        reason: "use a number from 16 to 100000",
-    })?;
-    Ok(Limits {
-        connections_max,
-        ..limits
-    })
 }
 
 fn audit_retention_days(values: &mut Values) -> Result<u32, Error> {

@@ -1,20 +1,21 @@
 //! The one context argument of every use case: process-wide state, the request, and who sends it.
 
 use crate::{
-    access::{Grant, KibanaFeatureCheck, Permission, Permissions, RecentPassword},
+    access::{Grant, KibanaFeatureCheck, Permission, Permissions},
     audit::{EventContext, EventSource},
     elasticsearch::{self, Connection, Elasticsearch},
     error::Error,
-    identifier::identifier,
+    identifier::{RequestId, identifier},
     made_elsewhere::MadeElsewhereCache,
     metrics::Metrics,
-    request_id::RequestId,
+    sessions::RecentPassword,
     sessions::{
-        BrowserInfo, IssuedCookies, ServerKey, Session, SessionLookup, rate_limit::SignInQueue,
+        self, BrowserInfo, IssuedCookies, ServerKey, Session, SessionLookup, Token, notice,
+        rate_limit::SignInQueue,
     },
     store::Store,
 };
-use app::model::{session::SessionEnd, timestamp::Timestamp};
+use app::model::{notice::Notice, session::SessionEnd, timestamp::Timestamp};
 use platform::{Clock, Random, RandomError};
 use std::{
     fmt,
@@ -30,7 +31,7 @@ pub struct AppState {
     /// The client of Elasticsearch.
     pub elasticsearch: Elasticsearch,
     /// Decides whether Kibana's feature privileges count.
-    pub gate: KibanaFeatureCheck,
+    pub kibana_feature: KibanaFeatureCheck,
     /// The server's half of every session's key.
     pub server_key: ServerKey,
     /// Admits sign-ins one after another per account and address.
@@ -60,6 +61,15 @@ impl AppState {
     /// A new identifier that sorts by time.
     pub fn new_identifier(&self) -> Result<String, RandomError> {
         identifier(self.random, self.now())
+    }
+
+    /// Time and origin of an audit event that no request caused.
+    pub fn event_context(&self) -> Result<EventContext, RandomError> {
+        Ok(EventContext {
+            at: self.now(),
+            request_id: RequestId::new(&self.new_identifier()?),
+            origin: EventSource::default(),
+        })
     }
 }
 
@@ -122,9 +132,18 @@ struct Request {
 struct ResponseState {
     cookie: Option<CookieChange>,
     problem_status: Option<u16>,
+    notice: Option<NoticeChange>,
 }
 
-/// What the response does to the browser's cookies.
+/// What the response does to the cookie with the message for the next page.
+#[derive(Clone, Debug)]
+pub enum NoticeChange {
+    Set(String),
+    /// A page shows the message.
+    Remove,
+}
+
+/// Change of the browser's cookies by the response.
 #[derive(Debug)]
 pub enum CookieChange {
     /// A session began, or its token changed.
@@ -181,6 +200,22 @@ impl RequestContext {
         self
     }
 
+    /// The same request with the session that it has just begun or renewed, if it has.
+    pub async fn with_new_session(&self) -> Option<Self> {
+        let token = self.with_response(|response| match &response.cookie {
+            Some(CookieChange::Set(issued)) => Some(Token::of(*issued.token.expose())),
+            _ => None,
+        })?;
+        let found = sessions::find(&self.state, &token).await.ok()??;
+        let SessionLookup::Live(session) = sessions::open(&self.state, &token, found).await else {
+            return None;
+        };
+        Some(Self {
+            user: Ok(Arc::new(User::new(&self.state, *session, &self.request.id))),
+            ..self.clone()
+        })
+    }
+
     pub fn request_id(&self) -> &RequestId {
         &self.request.id
     }
@@ -225,7 +260,7 @@ impl RequestContext {
     }
 
     /// Time and origin of an audit event of this request.
-    pub fn stamp(&self) -> EventContext {
+    pub fn event_context(&self) -> EventContext {
         EventContext {
             at: self.state.now(),
             request_id: self.request.id.clone(),
@@ -245,15 +280,21 @@ impl RequestContext {
     pub async fn permissions(&self) -> Result<&Permissions, Error> {
         let user = self.user()?;
         let identity = &user.session.identity;
-        let request = || Permissions::request(&user.connection, identity.clone(), &self.state.gate);
+        let request = || {
+            Permissions::request(
+                &user.connection,
+                identity.clone(),
+                &self.state.kibana_feature,
+            )
+        };
         let permissions = user.permissions.get_or_init(request).await;
         Ok(permissions.as_ref().map_err(elasticsearch::Error::clone)?)
     }
 
     /// The grant for a permission, or the error that names the missing privileges.
-    pub async fn grant(&self, permission: Permission) -> Result<Grant, Error> {
+    pub async fn grant<P: Permission>(&self) -> Result<Grant<P>, Error> {
         let permissions = self.permissions().await?;
-        permissions.grant(permission).map_err(Error::Missing)
+        permissions.grant().map_err(Error::Missing)
     }
 
     /// Proof that the user entered the password recently.
@@ -270,6 +311,29 @@ impl RequestContext {
     /// Takes the cookie change, when the response is ready.
     pub fn take_cookie_change(&self) -> Option<CookieChange> {
         self.with_response(|response| response.cookie.take())
+    }
+
+    /// Leaves a message for the next page. Without a session there is none.
+    pub fn leave_notice(&self, notice: &Notice) -> Result<(), Error> {
+        let session = &self.session()?.id;
+        let cookie = notice::seal(&self.state.server_key, session, notice)?;
+        self.with_response(|response| response.notice = Some(NoticeChange::Set(cookie)));
+        Ok(())
+    }
+
+    /// Returns the message that an earlier request left, for this response to show, and no later one.
+    pub fn notice(&self) -> Option<Notice> {
+        let cookie = self.client().notice.as_deref()?;
+        let notice = notice::open(&self.state.server_key, &self.session().ok()?.id, cookie);
+        self.with_response(|response| {
+            response.notice.get_or_insert(NoticeChange::Remove);
+        });
+        notice
+    }
+
+    /// Takes the change of the message's cookie, when the response is ready.
+    pub fn take_notice_change(&self) -> Option<NoticeChange> {
+        self.with_response(|response| response.notice.take())
     }
 
     /// Notes the status of a problem that the response shows. The highest status counts.

@@ -11,7 +11,7 @@ mod client;
 pub mod error;
 pub mod keys;
 mod recheck;
-mod rejections;
+mod rejected_sessions;
 mod response;
 pub mod security;
 mod tls;

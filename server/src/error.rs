@@ -3,8 +3,9 @@
 use crate::{elasticsearch, sessions::SealError, store};
 use app::model::{
     audit_query::PeriodError,
-    problem::MissingPrivilege,
+    privilege::MissingPrivilege,
     problem::{ElasticsearchFault, ProblemKind},
+    revocation::SelectionError,
     session::SessionEnd,
     user::NewUserErrors,
 };
@@ -14,7 +15,7 @@ use platform::RandomError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No user is signed in.
-    #[error("nobody is signed in")]
+    #[error("not signed in")]
     SignedOut,
     /// The session was ended, and not by its browser.
     #[error("the session was ended: {0:?}")]
@@ -29,43 +30,49 @@ pub enum Error {
     #[error("the password must be entered again")]
     ReauthRequired,
     /// It does not exist, or the user may not see it.
-    #[error("there is no such thing")]
+    #[error("not found")]
     NotFound,
     /// Elasticsearch was asked to revoke a key, answered, and did not revoke it.
     #[error("Elasticsearch did not revoke the key")]
     StillActive,
+    /// The same operation is in flight.
+    #[error("this operation is in flight")]
+    InProgress,
     /// This very operation was begun before.
-    #[error("this operation was begun before")]
+    #[error("this operation was already started")]
     AlreadyDone,
     /// This very operation was begun before, and asked for something else.
-    #[error("this operation was begun before, with another request")]
+    #[error("this operation was already started, for another request")]
     OperationReused,
-    /// A key was made, and its operation had been given up meanwhile: its secret must not be shown.
-    #[error("the key was made after its operation had been given up")]
+    /// A key was created after its operation had been abandoned, so its secret must not be shown.
+    #[error("the key was created after its operation had been abandoned")]
     GivenUp,
     /// Another client changed it meanwhile.
-    #[error("somebody changed it meanwhile")]
+    #[error("changed meanwhile by another client")]
     ChangedMeanwhile,
     /// Users may not do this to their own account.
-    #[error("a person may not do this to their own account")]
+    #[error("not allowed for one's own account")]
     OwnAccount,
     /// Elasticsearch keeps this user for itself.
-    #[error("Elasticsearch keeps this user for itself")]
+    #[error("this user is reserved by Elasticsearch")]
     ReservedUser,
     /// There is a user of this name.
-    #[error("there is a user of this name")]
+    #[error("the user name is taken")]
     UsernameTaken,
     /// The days asked for are no period.
-    #[error("the days asked for are no period")]
+    #[error("the dates are not a valid period")]
     BadPeriod(PeriodError),
-    /// A page's cursor that we did not make.
-    #[error("the cursor is not one of ours")]
-    BadCursor,
+    /// The number of keys that the user confirmed is not that of the keys that match.
+    #[error("the number of keys was not confirmed")]
+    CountNotConfirmed,
+    /// The address of a list has an invalid cursor, number of rows, search or filter.
+    #[error("invalid address of a list")]
+    BadListQuery,
     /// A change was sent, and it is not known whether it was made.
-    #[error("it is not known whether the change was made")]
+    #[error("the change was sent, and its outcome is unknown")]
     Unconfirmed(#[source] elasticsearch::Error),
     /// The outcome of the change is not known: of this request, or of an earlier one with the same operation.
-    #[error("it is still not known whether the change was made")]
+    #[error("the outcome of the change is still unknown")]
     StillUnconfirmed,
     /// Elasticsearch answered that it had revoked the keys and could not clear its caches, and could not be asked
     /// about them afterwards.
@@ -86,7 +93,7 @@ pub enum Error {
     #[error(transparent)]
     Random(#[from] RandomError),
     /// The task that carried out the change ended early: a mistake of ours.
-    #[error("the task that carried out the change ended early")]
+    #[error("the task of the change ended early")]
     TaskEnded,
 }
 
@@ -102,8 +109,7 @@ impl Error {
 
     /// Returns true if Elasticsearch did not answer at all.
     pub fn is_outage(&self) -> bool {
-        use elasticsearch::Error::{TimedOut, Unreachable};
-        matches!(self, Self::Elasticsearch(Unreachable | TimedOut))
+        matches!(self, Self::Elasticsearch(error) if error.is_outage())
     }
 
     /// Elasticsearch's own sentence about a refusal, where it gave one.
@@ -126,7 +132,8 @@ pub fn problem_kind(error: &Error) -> ProblemKind {
         Error::Missing(missing) => ProblemKind::Forbidden(missing.clone()),
         Error::ReauthRequired => ProblemKind::ReauthRequired,
         Error::NotFound => ProblemKind::NotFound,
-        Error::StillActive => ElasticsearchFault::BadAnswer.into(),
+        Error::StillActive => ElasticsearchFault::NotRevoked.into(),
+        Error::InProgress => ProblemKind::InProgress,
         Error::AlreadyDone => ProblemKind::AlreadyDone,
         Error::ChangedMeanwhile => ProblemKind::ChangedMeanwhile,
         Error::OwnAccount => ProblemKind::OwnAccount,
@@ -136,7 +143,8 @@ pub fn problem_kind(error: &Error) -> ProblemKind {
             ..NewUserErrors::default()
         }),
         Error::BadPeriod(error) => ProblemKind::AuditPeriod(*error),
-        Error::BadCursor | Error::OperationReused => ProblemKind::BadForm,
+        Error::CountNotConfirmed => ProblemKind::KeySelection(SelectionError::NotConfirmed),
+        Error::BadListQuery | Error::OperationReused => ProblemKind::BadForm,
         Error::Unconfirmed(_) | Error::StillUnconfirmed | Error::GivenUp => {
             ProblemKind::Unconfirmed
         }

@@ -1,14 +1,13 @@
 //! HTTP: routes, and the middleware of every request.
 
-mod audit_export;
+mod audit_download;
 mod client_addr;
 pub mod connection_limit;
 mod csrf;
 mod error_format;
-mod health;
 mod limits;
 pub mod listener;
-pub(crate) mod metrics;
+pub(crate) mod monitoring;
 mod pages;
 mod request_id;
 mod security_headers;
@@ -62,8 +61,8 @@ pub fn router(web: Web) -> Router {
         .route("/login", get(pages::login))
         .route("/reauthenticate", get(pages::reauthenticate))
         .route("/settings", get(pages::to_the_list))
-        .route("/settings/audit/export.jsonl", get(audit_export::lines))
-        .route("/settings/audit/export.csv", get(audit_export::csv))
+        .route("/settings/audit/export.jsonl", get(audit_download::lines))
+        .route("/settings/audit/export.csv", get(audit_download::csv))
         .route(
             "/settings/{*page}",
             get(pages::settings).layer(compressed()),
@@ -76,8 +75,8 @@ pub fn router(web: Web) -> Router {
         ));
     let rest = Router::new()
         .route("/pkg/{*path}", get(static_files::serve))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready));
+        .route("/health/live", get(monitoring::live))
+        .route("/health/ready", get(monitoring::ready));
     let all = pages.merge(rest).with_state(web.clone());
     let base_path = web.base_path.clone();
     // Around the router, which looks at the path first.

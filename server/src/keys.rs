@@ -2,7 +2,6 @@
 
 pub mod bulk_revoke;
 pub mod create;
-mod cursor;
 pub mod delivery;
 mod elsewhere;
 mod es_query;

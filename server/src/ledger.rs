@@ -5,7 +5,7 @@
 //! users and roles stay open in the audit log.
 
 use crate::{
-    access::Grant,
+    access::{Grant, Permission},
     audit::{Action, Target},
     context::RequestContext,
     error::Error,
@@ -95,7 +95,7 @@ impl<T, E: Into<Error>> From<E> for RunError<T> {
 }
 
 impl<T> RunError<T> {
-    /// The error for the caller, who must not be told that nothing was changed when something was, or may have been.
+    /// Returns the error for the caller. It never says that nothing was changed when something was, or may have been.
     pub(crate) fn into_error(self) -> Error {
         match self {
             Self::NotBegun(error) => error,
@@ -117,9 +117,9 @@ impl<T> RunError<T> {
 
 /// Records the intents, all or none; calls Elasticsearch; records the outcomes. `call` returns a result for each
 /// target, in their order.
-pub(crate) async fn run<T, F>(
+pub(crate) async fn run<P: Permission, T, F>(
     ctx: &RequestContext,
-    grant: &Grant,
+    grant: &Grant<P>,
     plan: Plan,
     call: impl FnOnce() -> F,
 ) -> Result<Results<T>, RunError<T>>
@@ -128,12 +128,15 @@ where
 {
     let store = &ctx.state.store;
     let begun = store
-        .begin_operations(grant, &plan.intents, &ctx.stamp())
+        .begin_operations(grant, &plan.intents, &ctx.event_context())
         .await?;
     match begun {
         BeginResult::Started => {}
         BeginResult::Duplicate(OperationState::Unknown | OperationState::NeverDelivered) => {
             return Err(Error::StillUnconfirmed.into());
+        }
+        BeginResult::Duplicate(OperationState::Intended | OperationState::Revoking) => {
+            return Err(Error::InProgress.into());
         }
         BeginResult::Duplicate(_) => return Err(Error::AlreadyDone.into()),
         BeginResult::Conflict => return Err(Error::OperationReused.into()),
@@ -146,7 +149,9 @@ where
         .zip(&results)
         .map(|(intent, result)| outcome(intent, &owner, &plan.failure_details, result))
         .collect();
-    let recorded = store.finish_operations(grant, outcomes, &ctx.stamp()).await;
+    let recorded = store
+        .finish_operations(grant, outcomes, &ctx.event_context())
+        .await;
     let is_complete = |recorded: &[bool]| {
         !plan.must_record
             || recorded
@@ -170,14 +175,15 @@ where
 }
 
 /// Runs [`run`] for one target, to its end even if the client disconnects.
-pub(crate) async fn run_one<C, F>(
+pub(crate) async fn run_one<P, C, F>(
     ctx: &RequestContext,
-    grant: Grant,
+    grant: Grant<P>,
     action: Action,
     target: Target,
     call: C,
 ) -> Result<(), Error>
 where
+    P: Permission + Send + Sync + 'static,
     C: FnOnce() -> F + Send + 'static,
     F: Future<Output = Result<Value, Error>> + Send,
 {

@@ -1,9 +1,9 @@
-//! How Agent Keys answers: who may, what Elasticsearch does, what is remembered.
+//! The server of Agent Keys: permissions, calls of Elasticsearch, and the application's own database.
 //!
 //! * [`config`]: the settings, read once.
 //! * [`application`]: everything put together, started and stopped.
-//! * [`http`] and [`backend`]: the web, and the pages' backend. Both call
-//! * the use cases: [`keys`], [`users`], [`role`], [`apm_settings`], [`audit`], [`sessions`], [`viewer`]. Each takes a
+//! * [`http`] and [`backend`]: the web, and the pages' backend. Both call the use cases.
+//! * The use cases: [`keys`], [`users`], [`role`], [`apm_settings`], [`audit`], [`sessions`], [`viewer`]. Each takes a
 //!   [`context::RequestContext`], changes Elasticsearch through the ledger, and uses
 //! * [`access`] (permissions), [`store`] (SQL), [`elasticsearch`] (the client) and [`audit`] (the audit log).
 //!
@@ -21,14 +21,13 @@ pub mod context;
 pub mod credential;
 pub mod elasticsearch;
 pub mod error;
-pub mod housekeeping;
 pub mod http;
 pub mod identifier;
 pub mod keys;
 mod ledger;
 pub mod made_elsewhere;
+pub mod maintenance;
 pub mod metrics;
-pub mod request_id;
 pub mod role;
 pub mod sessions;
 pub mod store;

@@ -19,7 +19,7 @@ pub(crate) struct CacheKey {
 
 /// Keys that were found for one user.
 #[derive(Clone, Debug)]
-pub(crate) struct FoundKeys {
+pub(crate) struct KeysMadeElsewhere {
     pub(crate) ids: Arc<[KeyId]>,
     /// Expiration of each key that is not revoked.
     pub(crate) ends: Arc<[Option<Timestamp>]>,
@@ -30,14 +30,14 @@ pub(crate) struct FoundKeys {
 }
 
 #[derive(Debug, Default)]
-pub struct MadeElsewhereCache(Mutex<HashMap<CacheKey, FoundKeys>>);
+pub struct MadeElsewhereCache(Mutex<HashMap<CacheKey, KeysMadeElsewhere>>);
 
 impl MadeElsewhereCache {
-    pub(crate) fn get(&self, key: &CacheKey) -> Option<FoundKeys> {
+    pub(crate) fn get(&self, key: &CacheKey) -> Option<KeysMadeElsewhere> {
         self.with(|known| known.get(key).cloned())
     }
 
-    pub(crate) fn insert(&self, key: CacheKey, found: FoundKeys) {
+    pub(crate) fn insert(&self, key: CacheKey, found: KeysMadeElsewhere) {
         self.with(|known| {
             if known.len() >= USERS_MAX {
                 known.clear();
@@ -51,7 +51,7 @@ impl MadeElsewhereCache {
         self.with(HashMap::clear);
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut HashMap<CacheKey, FoundKeys>) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut HashMap<CacheKey, KeysMadeElsewhere>) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -43,7 +43,7 @@ enum Command {
     Serve,
     /// Copies the databases to FILE (and FILE.engine) while the application runs.
     Backup {
-        /// Where the copy of the application's own database goes.
+        /// Path of the copy of the application's own database.
         file: PathBuf,
     },
     /// Puts the copies that `backup` made back in place. Stop the application first.

@@ -132,7 +132,7 @@ impl Calls {
         );
         registry.register(
             "elasticsearch_call_duration_seconds",
-            "Time until Elasticsearch's answer was read, or given up",
+            "Time until Elasticsearch's answer was read, or the call failed",
             self.durations.clone(),
         );
     }

@@ -1,38 +1,49 @@
-//! The role `apm_agent_key_role`, exactly as Elastic documents it.
+//! The role `apm_agent_key_role`, judged by what it grants. The documented role is the least that is needed.
+
+mod grants;
 
 use crate::{
-    access::Permission,
+    access::{self, APM, KIBANA, ManageSecurity},
     audit::{Action, Target},
     context::RequestContext,
     elasticsearch,
     error::Error,
     ledger,
 };
-use app::model::role::{AGENT_KEY_ROLE, AgentKeyRole, DiffLine, DiffSide, RoleState};
+use app::model::{
+    privilege::MissingPrivilege,
+    role::{AGENT_KEY_ROLE, AgentKeyRole, DiffLine, DiffSide, FirstSteps, RoleState},
+};
+use grants::RoleGrants;
 use serde_json::{Map, Value, json};
 use similar::{Change, ChangeTag, TextDiff};
 
 /// Returns the state of the role. A user who may not see roles gets `RoleState::Unknown` with the request.
 #[tracing::instrument(name = "role.role.read", skip_all)]
 pub async fn read(ctx: &RequestContext) -> Result<AgentKeyRole, Error> {
-    let resource = ctx.state.gate.resource();
+    let resource = ctx.state.kibana_feature.resource();
+    let connection = ctx.elasticsearch()?;
     let mut unknown_fields = None;
-    let state = match ctx.elasticsearch()?.get_role(AGENT_KEY_ROLE).await {
+    let state = match connection.get_role(AGENT_KEY_ROLE).await {
         Err(elasticsearch::Error::Forbidden { .. }) => RoleState::Unknown,
         Err(error) => return Err(error.into()),
         Ok(None) => RoleState::Missing,
         Ok(Some(stored)) => {
             let fields = unknown(&stored);
             unknown_fields = (!fields.is_empty()).then(|| format!("{:#}", Value::Object(fields)));
-            let (stored, wanted) = (
-                normalised(&stored),
-                normalised(&required_role_descriptor(resource)),
-            );
-            if stored == wanted {
+            let missing = missing(ctx, &stored).await?;
+            let more = beyond(&stored, &required_role_descriptor(resource));
+            if !missing.is_empty() {
+                let mut repaired = stored.clone();
+                grants::add(&mut repaired, &missing);
+                let (stored, repaired) = (normalised(&stored), normalised(&repaired));
+                let diff = diff_lines(&format!("{stored:#}"), &format!("{repaired:#}"));
+                RoleState::NeedsRepair { missing, diff }
+            } else if is_empty(&more) {
                 RoleState::AsDocumented
             } else {
-                let diff = diff_lines(&format!("{stored:#}"), &format!("{wanted:#}"));
-                RoleState::Differs { diff }
+                let more = format!("{more:#}");
+                RoleState::GrantsMore { more }
             }
         }
     };
@@ -44,23 +55,22 @@ pub async fn read(ctx: &RequestContext) -> Result<AgentKeyRole, Error> {
     })
 }
 
-/// Makes the role grant exactly what is documented. What people wrote about it stays, and so do the fields of a later
-/// version of Elasticsearch.
+/// Creates the documented role, or adds to the stored one what it lacks. Nothing is taken away from it.
 #[tracing::instrument(name = "role.role.put", skip_all)]
 pub async fn put(ctx: &RequestContext) -> Result<(), Error> {
-    let grant = ctx.grant(Permission::ManageSecurity).await?;
-    let mut descriptor = required_role_descriptor(ctx.state.gate.resource());
-    let stored = ctx.elasticsearch()?.get_role(AGENT_KEY_ROLE).await?;
-    if let Some(stored) = stored {
-        for field in ABOUT {
-            if let Some(value) = stored.get(field) {
-                descriptor[field] = value.clone();
+    let grant = ctx.grant::<ManageSecurity>().await?;
+    let descriptor = match ctx.elasticsearch()?.get_role(AGENT_KEY_ROLE).await? {
+        None => required_role_descriptor(ctx.state.kibana_feature.resource()),
+        Some(mut stored) => {
+            let missing = missing(ctx, &stored).await?;
+            grants::add(&mut stored, &missing);
+            // Elasticsearch accepts every field that it returns but this one.
+            if let Some(fields) = stored.as_object_mut() {
+                fields.remove(ADDED);
             }
+            stored
         }
-        for (field, value) in unknown(&stored) {
-            descriptor[field] = value;
-        }
-    }
+    };
     let target = Target {
         id: None,
         name: Some(AGENT_KEY_ROLE.to_owned()),
@@ -74,6 +84,78 @@ pub async fn put(ctx: &RequestContext) -> Result<(), Error> {
         Ok(descriptor)
     };
     ledger::run_one(ctx, grant, Action::RoleUpdate, target, put).await
+}
+
+/// Returns the state of the steps before the first key. They are read with `manage_security`; a user without it who may
+/// create keys shows by that that both are done.
+#[tracing::instrument(name = "role.first_steps.read", skip_all)]
+pub async fn first_steps(ctx: &RequestContext) -> Result<FirstSteps, Error> {
+    let access = ctx.permissions().await?.access();
+    if !access.manage_security.is_granted() {
+        let done = access.create.is_granted().then_some(true);
+        return Ok(FirstSteps {
+            role: done,
+            user: done,
+        });
+    }
+    let (role, users) = tokio::join!(read(ctx), ctx.elasticsearch()?.get_users());
+    let works = |role: AgentKeyRole| {
+        matches!(
+            role.state,
+            RoleState::AsDocumented | RoleState::GrantsMore { .. }
+        )
+    };
+    let mut users = users?.into_values();
+    Ok(FirstSteps {
+        role: Some(works(role?)),
+        user: Some(users.any(|user| user.roles.iter().any(|role| role == AGENT_KEY_ROLE))),
+    })
+}
+
+/// Returns the privileges that the stored role lacks.
+async fn missing(ctx: &RequestContext, stored: &Value) -> Result<Vec<MissingPrivilege>, Error> {
+    let connection = ctx.elasticsearch()?;
+    let (apm, kibana) = tokio::join!(
+        connection.registered_privileges(APM),
+        connection.registered_privileges(KIBANA),
+    );
+    let registered = apm?.into_iter().chain(kibana?).collect();
+    let role = RoleGrants::of(stored, registered);
+    Ok(access::missing_in_role(
+        &ctx.state.kibana_feature,
+        |privilege| role.cluster(privilege),
+        |application, resource, privilege| role.application(application, resource, privilege),
+        |application| role.resources(application),
+    ))
+}
+
+/// Returns the parts of a role that grant something beyond `wanted`, in the shape of a role.
+fn beyond(stored: &Value, wanted: &Value) -> Value {
+    let (mut stored, wanted) = (normalised(stored), normalised(wanted));
+    let retain = |held: &mut Value, keep: &dyn Fn(&mut Value) -> bool| {
+        if let Some(items) = held.as_array_mut() {
+            items.retain_mut(keep);
+        }
+    };
+    let lists =
+        |list: &Value, item: &Value| list.as_array().is_some_and(|list| list.contains(item));
+    retain(&mut stored["cluster"], &|name| {
+        !lists(&wanted["cluster"], name)
+    });
+    retain(&mut stored["applications"], &|entry| {
+        let same = wanted["applications"].as_array().into_iter().flatten();
+        let mut same = same.filter(|wanted| {
+            ["application", "resources"]
+                .iter()
+                .all(|field| wanted[field] == entry[field])
+        });
+        let Some(same) = same.next() else { return true };
+        let names = &mut entry["privileges"];
+        retain(names, &|name| !lists(&same["privileges"], name));
+        !is_empty(names)
+    });
+    // Without the lists that became empty.
+    normalised(&stored)
 }
 
 /// Descriptor of the role for the Kibana space of this resource: `space:default`, or `*` for any.
@@ -116,7 +198,7 @@ const ABOUT: [&str; 2] = ["metadata", "description"];
 /// A field that Elasticsearch adds to its answer.
 const ADDED: &str = "transient_metadata";
 
-/// Only what grants something, in a fixed order, so that two roles that grant the same are equal. Elasticsearch
+/// Only what grants something, in a fixed order, so that two roles with the same text are equal. Elasticsearch
 /// answers with every field, empty ones included, and in an order of its own.
 fn normalised(descriptor: &Value) -> Value {
     let fields = GRANTING.into_iter().filter_map(|field| {
@@ -162,18 +244,24 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-/// Returns the lines of both texts, in order.
+/// Returns the lines of both texts, in order. The comma after an item that is no longer the last makes no difference.
 fn diff_lines(old: &str, new: &str) -> Vec<DiffLine> {
+    let without_comma = |line: &'_ str| line.trim_end_matches(',').to_owned();
+    let [old_lines, new_lines] =
+        [old, new].map(|text| text.lines().map(without_comma).collect::<Vec<_>>());
+    let [compared_old, compared_new] =
+        [&old_lines, &new_lines].map(|lines| lines.iter().map(String::as_str).collect::<Vec<_>>());
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
-    let line = |change: Change<&str>| DiffLine {
-        side: match change.tag() {
-            ChangeTag::Equal => DiffSide::Both,
-            ChangeTag::Delete => DiffSide::Removed,
-            ChangeTag::Insert => DiffSide::Added,
-        },
-        text: change.value().to_owned(),
+    let line = |change: Change<&str>| {
+        let (side, line) = match change.tag() {
+            ChangeTag::Equal => (DiffSide::Both, change.new_index().map(|at| new[at])),
+            ChangeTag::Delete => (DiffSide::Removed, change.old_index().map(|at| old[at])),
+            ChangeTag::Insert => (DiffSide::Added, change.new_index().map(|at| new[at])),
+        };
+        let text = line.unwrap_or(change.value()).to_owned();
+        DiffLine { side, text }
     };
-    let diff = TextDiff::from_slices(&old, &new);
+    let diff = TextDiff::from_slices(&compared_old, &compared_new);
     diff.iter_all_changes().map(line).collect()
 }
 
@@ -182,30 +270,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_that_grants_the_same_is_the_same() {
-        let mut stored = required_role_descriptor("space:default");
+    fn role_that_grants_the_same_goes_beyond_nothing() {
+        let wanted = required_role_descriptor("space:default");
+        let mut stored = wanted.clone();
         stored["indices"] = json!([]);
         stored["run_as"] = json!([]);
-        stored["metadata"] = json!({ "made_by": "somebody" });
+        stored["metadata"] = json!({ "made_by": "platform" });
         stored["transient_metadata"] = json!({ "enabled": true });
         stored["applications"][0]["privileges"] = json!(["config_agent:read", "event:write"]);
-        assert_eq!(
-            normalised(&stored),
-            normalised(&required_role_descriptor("space:default"))
-        );
-        assert_ne!(
-            normalised(&stored),
-            normalised(&required_role_descriptor("space:other"))
-        );
-        stored["cluster"] = json!(["manage_own_api_key", "monitor"]);
-        assert_ne!(
-            normalised(&stored),
-            normalised(&required_role_descriptor("space:default"))
-        );
+        assert!(is_empty(&beyond(&stored, &wanted)));
     }
 
     #[test]
-    fn lines_in_both_stay_and_the_others_are_marked() {
+    fn role_goes_beyond_the_recipe_by_what_only_it_grants() {
+        let wanted = required_role_descriptor("space:default");
+        let mut stored = wanted.clone();
+        stored["cluster"] = json!(["monitor", "manage_own_api_key"]);
+        stored["applications"][0]["privileges"] =
+            json!(["config_agent:read", "event:write", "sourcemap:write"]);
+        stored["applications"][1]["resources"] = json!(["*"]);
+        stored["run_as"] = json!(["ada"]);
+        let expected = json!({
+            "cluster": ["monitor"],
+            "applications": [
+                { "application": "apm", "privileges": ["sourcemap:write"], "resources": ["*"] },
+                { "application": "kibana-.kibana", "privileges": ["feature_apm.all"], "resources": ["*"] },
+            ],
+            "run_as": ["ada"],
+        });
+        assert_eq!(beyond(&stored, &wanted), expected);
+    }
+
+    #[test]
+    fn diff_marks_added_and_removed_lines() {
         let marked: String = diff_lines("a\nb\nc", "a\nx\nc\nd")
             .iter()
             .map(|line| {
@@ -219,5 +316,13 @@ mod tests {
             .collect();
         assert_eq!(marked, " a -b +x  c +d ");
         assert!(diff_lines("", "").is_empty());
+        // The list becomes longer; nothing is removed.
+        let diff = diff_lines("[\n1\n]", "[\n1,\n2\n]");
+        let removed = diff.iter().filter(|line| line.side == DiffSide::Removed);
+        assert_eq!(removed.count(), 0);
+        assert_eq!(
+            (diff[1].text.as_str(), diff[2].side),
+            ("1,", DiffSide::Added)
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! the user's identity and credential. These are sealed with a key derived from the token *and* the server key, so
 //! that the database together with the server key still reveals no password.
 //!
-//! A session ends after [`IDLE_MS_MAX`] without use and [`LIFE_MS_MAX`] after it began. An ended session is deleted,
+//! A session ends after [`IDLE_MAX`] without use and [`LIFE_MAX`] after it began. An ended session is deleted,
 //! and no late request brings it back. The reason is kept for as long as its cookie may still come, so that the
 //! sign-in page can show it.
 //!
@@ -14,6 +14,7 @@
 pub mod known_device;
 mod lookup;
 pub mod manage;
+pub mod notice;
 pub mod rate_limit;
 mod seal;
 mod server_key;
@@ -26,7 +27,7 @@ use app::model::{
     timestamp::Timestamp,
 };
 use known_device::DeviceToken;
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 pub use lookup::{FoundSession, find, open};
 pub use manage::{EndReason, end};
@@ -35,9 +36,9 @@ pub use server_key::{SealError, ServerKey, ServerKeyError};
 pub use sign_in::{reauthenticate, sign_in};
 
 /// Longest time without use.
-pub const IDLE_MS_MAX: i64 = 30 * 60 * 1_000;
+pub const IDLE_MAX: Duration = Duration::from_mins(30);
 /// Longest time since sign-in.
-pub const LIFE_MS_MAX: i64 = 12 * 60 * 60 * 1_000;
+pub const LIFE_MAX: Duration = Duration::from_hours(12);
 
 /// Session of a signed-in user.
 #[derive(Clone, Debug)]
@@ -72,6 +73,8 @@ pub struct BrowserInfo {
     pub user_agent: Option<String>,
     /// Cookie by which the browser may be recognised.
     pub device: Option<DeviceToken>,
+    /// Cookie with the message for the next page.
+    pub notice: Option<String>,
 }
 
 /// Cookies for the browser in which the right password was entered.
@@ -81,4 +84,50 @@ pub struct IssuedCookies {
     pub token: Token,
     /// Makes the browser a known device.
     pub device: DeviceToken,
+}
+
+/// Time for which an entered password counts as recent.
+pub const REAUTH_WINDOW: Duration = Duration::from_mins(5);
+
+/// Proof that the user entered the password at most [`REAUTH_WINDOW`] ago. Only this module makes one.
+///
+/// Anyone who passes by can use an unattended browser. The most harmful actions therefore require the password again:
+/// exporting the audit log, revoking many keys at once, and ending the sessions of other users.
+#[derive(Debug)]
+pub struct RecentPassword(());
+
+impl RecentPassword {
+    /// The proof for a session as it was when the request began; `None` if the password was entered too long ago.
+    pub fn of(session: &Session, now: Timestamp) -> Option<Self> {
+        is_recent(session.authenticated_at, now).then_some(Self(()))
+    }
+}
+
+/// The distance counts, in both directions: the clocks of two processes differ a little, and one that was set back
+/// must not keep a proof alive for longer.
+fn is_recent(authenticated_at: Timestamp, now: Timestamp) -> bool {
+    Duration::from_millis(now.0.abs_diff(authenticated_at.0)) <= REAUTH_WINDOW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_797_244_927_000);
+
+    #[test]
+    fn password_counts_as_recent_for_five_minutes() {
+        for (after_ms, good) in [
+            (0, true),
+            (5 * 60 * 1_000, true),
+            (5 * 60 * 1_000 + 1, false),
+            (i64::MAX - NOW.0, false),
+            // The clock was set back: a little, and by hours.
+            (-1_000, true),
+            (-2 * 60 * 60 * 1_000, false),
+        ] {
+            let now = Timestamp(NOW.0 + after_ms);
+            assert_eq!(is_recent(NOW, now), good, "{after_ms}");
+        }
+    }
 }

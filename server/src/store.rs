@@ -1,32 +1,31 @@
 //! The application's own database: SQLite for one process, PostgreSQL for several.
 //!
 //! One SQL text serves both: arguments are `$1`, columns are TEXT or BIGINT. Opening a connection and beginning a
-//! transaction differ, in `open.rs` and `write.rs`. A method that writes on behalf of a user takes their
+//! transaction differ, in `open.rs` and [`Store::write`]. A method that writes on behalf of a user takes their
 //! [`Grant`](crate::access::Grant), or at sign-in the proof of their password. Ending the own session and removing
 //! expired rows need no permission. "Not found" is `Ok(None)`.
 
 mod apm_settings;
 mod audit;
-mod migrations;
 mod open;
+mod operation_state;
 mod operations;
 mod secrets;
 mod session_ends;
 mod sessions;
 mod sign_in_attempts;
-mod write;
 
-use crate::audit::AuditWriter;
+use crate::audit::{Action, AuditWriter};
 use platform::RandomError;
-use sqlx::AnyPool;
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use std::ops::{Deref, DerefMut};
 
 pub use audit::{AuditHead, ForwardingLock, RetentionMark, StoredEvent};
 #[doc(hidden)]
 pub use open::OpenError;
 pub(crate) use open::sqlite_path;
-pub use operations::{
-    BeginResult, Intent, OpenOperation, OperationOutcome, OperationOwner, OperationState,
-};
+pub use operation_state::OperationState;
+pub use operations::{BeginResult, Intent, OpenOperation, OperationOutcome, OperationOwner};
 pub use secrets::{Acknowledged, Creation};
 pub use session_ends::{ActiveWindow, SessionFilter, StoredEnd};
 pub use sessions::{ListedSession, NewSession, RenewedSession, StoredSession};
@@ -37,12 +36,12 @@ pub use sign_in_attempts::{Attempt, LimitKeys};
 pub struct Store {
     readers: AnyPool,
     writer: AnyPool,
-    engine: Engine,
+    database: Database,
     audit_writer: AuditWriter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Engine {
+enum Database {
     Sqlite,
     Postgres,
 }
@@ -58,6 +57,9 @@ pub enum Error {
         table: &'static str,
         column: &'static str,
     },
+    /// The caller's grant does not permit this change: a bug.
+    #[error("the grant does not permit {0:?}")]
+    NotGranted(Action),
     /// No random bytes for the id of an event.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -82,5 +84,52 @@ impl Store {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// A write transaction. Its commit wakes the forwarder if it appended events.
+struct Write {
+    transaction: Transaction<'static, Any>,
+    audit_writer: AuditWriter,
+    has_events: bool,
+}
+
+impl Store {
+    /// Begins a write transaction. On SQLite it takes the write lock at once: a transaction that reads first fails if
+    /// another writer commits before its first write.
+    async fn write(&self) -> Result<Write, Error> {
+        let transaction = match self.database {
+            Database::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
+            Database::Postgres => self.writer.begin().await?,
+        };
+        Ok(Write {
+            transaction,
+            audit_writer: self.audit_writer.clone(),
+            has_events: false,
+        })
+    }
+}
+
+impl Write {
+    async fn commit(self) -> Result<(), Error> {
+        self.transaction.commit().await?;
+        if self.has_events {
+            self.audit_writer.notify_appended();
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Write {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! The agent key role, as it is documented, is the only role that can be given here: [`assign_role`] and [`create`] use
 //! no other, so that nothing here makes an administrator. Assigning any other role would need a
-//! [`RecentPassword`](crate::access::RecentPassword) as well.
+//! [`RecentPassword`](crate::sessions::RecentPassword) as well.
 
 use crate::{
-    access::{Grant, Permission},
+    access::{Grant, ManageSecurity},
     audit::{Action, Target},
     context::RequestContext,
     elasticsearch::{
@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 /// with all of them at once; no more than [`USERS_MAX`] are passed on.
 #[tracing::instrument(name = "users.page.list", skip_all)]
 pub async fn list(ctx: &RequestContext, search: SearchText) -> Result<UserList, Error> {
-    ctx.grant(Permission::ManageSecurity).await?;
+    ctx.grant::<ManageSecurity>().await?;
     let connection = ctx.elasticsearch()?;
     let (users, counts) = tokio::join!(
         connection.get_users(),
@@ -62,6 +62,7 @@ pub async fn list(ctx: &RequestContext, search: SearchText) -> Result<UserList, 
         users,
         matching: matching_count,
         total,
+        notice: ctx.notice(),
     })
 }
 
@@ -102,7 +103,7 @@ async fn count_keys(connection: &Connection, now: Timestamp) -> Option<BTreeMap<
 /// Creates a user. Elasticsearch would replace one of the same name, so it is asked first whether there is one.
 #[tracing::instrument(name = "users.user.create", skip_all)]
 pub async fn create(ctx: &RequestContext, new: NewUser) -> Result<(), Error> {
-    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let grant = ctx.grant::<ManageSecurity>().await?;
     let name = new.username.as_str();
     if ctx.elasticsearch()?.get_user(name).await?.is_some() {
         return Err(Error::UsernameTaken);
@@ -148,7 +149,7 @@ pub async fn assign_role(
     username: Username,
     assigned: bool,
 ) -> Result<(), Error> {
-    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let grant = ctx.grant::<ManageSecurity>().await?;
     let user = changeable(ctx.elasticsearch()?, &username).await?;
     if holds_role(&user) == assigned {
         return Ok(());
@@ -211,7 +212,7 @@ pub async fn set_enabled(
     username: Username,
     enabled: bool,
 ) -> Result<(), Error> {
-    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let grant = ctx.grant::<ManageSecurity>().await?;
     if !enabled {
         not_own_account(ctx, &username)?;
     }
@@ -239,7 +240,7 @@ pub async fn reset_password(
     username: Username,
     password: NewPassword,
 ) -> Result<(), Error> {
-    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let grant = ctx.grant::<ManageSecurity>().await?;
     let user = ctx.elasticsearch()?.get_user(username.as_str()).await?;
     if user.is_none() {
         return Err(Error::NotFound);
@@ -259,7 +260,7 @@ pub async fn reset_password(
 /// Deletes a user. Their keys keep working: a key does not need its owner. Users cannot delete themselves.
 #[tracing::instrument(name = "users.user.delete", skip_all)]
 pub async fn delete(ctx: &RequestContext, username: Username) -> Result<(), Error> {
-    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let grant = ctx.grant::<ManageSecurity>().await?;
     not_own_account(ctx, &username)?;
     changeable(ctx.elasticsearch()?, &username).await?;
     let name = username.clone();
@@ -303,7 +304,7 @@ fn not_own_account(ctx: &RequestContext, username: &Username) -> Result<(), Erro
 /// after our write and before we have looked at it; between our last look and our write there is one request's time.
 async fn change<C, F>(
     ctx: &RequestContext,
-    grant: Grant,
+    grant: Grant<ManageSecurity>,
     action: Action,
     username: &Username,
     call: C,

@@ -30,7 +30,7 @@ pub async fn load_viewer(ctx: &RequestContext) -> Result<Viewer, Error> {
         version: info.version.number,
     });
     let needs_help = !access.list.is_granted() && !is_down;
-    let role_request = needs_help.then(|| role::request(ctx.state.gate.resource()));
+    let role_request = needs_help.then(|| role::request(ctx.state.kibana_feature.resource()));
     let identity = &ctx.session()?.identity;
     Ok(Viewer {
         role_request,

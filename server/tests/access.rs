@@ -1,8 +1,14 @@
 //! Who may call what: every server function and every file, as nobody, as a person without rights, as an owner of keys, and as
 //! an administrator. A server function without a row fails the test.
 
-use crate::support::{Answer, App, Browser};
-use app::model::{audit_query::AuditQuery, session::SessionList, viewer::Viewer};
+use crate::support::{Answer, App, Browser, mark};
+use app::{
+    api::WITHOUT_USER,
+    model::{
+        audit_query::AuditQuery, key_list::KeyListQuery, problem::ProblemKind,
+        session::SessionList, viewer::Viewer,
+    },
+};
 use http::{Method, StatusCode};
 use leptos::server_fn::axum::server_fn_paths;
 use serde_json::json;
@@ -43,6 +49,7 @@ fn table(key: &str, session: &str) -> Vec<Row> {
         row("/api/read_login_info", &[], [200; 4]),
         row("/api/sign_in", &wrong, [401; 4]),
         row("/api/sign_out", &[], [200; 4]),
+        row("/api/set_theme", &[("theme", "dark")], [200; 4]),
         row("/api/read_viewer", &[], [401, 200, 200, 200]),
         row("/api/reauthenticate", &[("password", "wrong")], [401; 4]),
         row("/api/list_own_sessions", &[], [401, 200, 200, 200]),
@@ -70,6 +77,17 @@ fn table(key: &str, session: &str) -> Vec<Row> {
             "/api/revoke_agent_keys",
             &[("ids[]", key)],
             [401, 403, 200, 200],
+        ),
+        row("/api/find_matching_keys", &[], [401, 403, 200, 200]),
+        // Nothing matches in the number that is confirmed.
+        row(
+            "/api/revoke_matching_keys",
+            &[
+                ("form[query]", "?q=no-such-key"),
+                ("form[typed]", "5"),
+                ("form[read_at]", "1797244927000"),
+            ],
+            [401, 403, 422, 422],
         ),
         row("/api/read_agent_key_role", &[], [401, 200, 200, 200]),
         row("/api/put_agent_key_role", &[], [401, 403, 403, 200]),
@@ -126,6 +144,12 @@ async fn call(browser: &Browser, row: &Row) -> StatusCode {
         let body = postcard::to_allocvec(&question).unwrap();
         return browser.post_bytes(function, body).await.status;
     }
+    if function == "find_matching_keys" {
+        let query = KeyListQuery::default();
+        let question = app::api::agent_keys::FindMatchingKeys { query };
+        let body = postcard::to_allocvec(&question).unwrap();
+        return browser.post_bytes(function, body).await.status;
+    }
     if function == "list_agent_keys" {
         return browser.list(|_| {}).await.status;
     }
@@ -138,7 +162,7 @@ async fn call(browser: &Browser, row: &Row) -> StatusCode {
 }
 
 #[tokio::test]
-async fn every_server_function_answers_each_person_as_the_table_says() {
+async fn server_function_answers_each_role_as_the_table_says() {
     let app = App::start().await;
     app.engine.put_agent_key_role().await;
     app.engine.put_user("stranger", &[]).await;
@@ -175,7 +199,59 @@ async fn every_server_function_answers_each_person_as_the_table_says() {
 }
 
 #[tokio::test]
-async fn server_functions_are_only_posted_to() {
+async fn form_of_another_user_changes_nothing() {
+    let app = App::start().await;
+    app.engine.put_agent_key_role().await;
+    app.engine.put_user("bystander", &[]).await;
+    let key = app.engine.kibana_key("elastic", "of elastic").await;
+    let bystander = app.as_user("bystander").await;
+    let sessions: SessionList = bystander.post("list_own_sessions", &[]).await.value();
+    let admin = app.as_admin().await;
+    let nameless = Browser {
+        user: None,
+        ..admin.clone()
+    };
+    let events = app.events().await.len();
+    let other = mark("bystander");
+    let expected = ProblemKind::OtherUser {
+        username: "elastic".to_owned(),
+        mark: mark("elastic"),
+    };
+    let mut checked = 0;
+    for row in table(&key, &sessions.sessions[0].id) {
+        let function = row.path.strip_prefix("/api/");
+        let Some(function) = function.filter(|_| !WITHOUT_USER.contains(&row.path)) else {
+            continue;
+        };
+        let fields: Vec<_> = row
+            .fields
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let of_other = [fields.as_slice(), &[("user", &other)]].concat();
+        let answer = admin.post(function, &of_other).await;
+        assert_eq!(answer.problem(), expected, "{function}");
+        let plain = admin.submit("/settings/users", function, &of_other).await;
+        // No page shows the outcome of signing out: the list does.
+        let expected_status = match function {
+            "sign_out" => StatusCode::SEE_OTHER,
+            _ => StatusCode::CONFLICT,
+        };
+        assert_eq!(plain.status, expected_status, "{function}");
+        let answer = nameless.post(function, &fields).await;
+        assert_eq!(answer.problem(), ProblemKind::BadForm, "{function}");
+        checked += 1;
+    }
+    // The control: with their own mark, the test above gets each of them done.
+    let functions: Vec<_> = server_fn_paths().map(|(path, _)| path).collect();
+    assert_eq!(checked, functions.len() - WITHOUT_USER.len());
+    assert!(WITHOUT_USER.iter().all(|path| functions.contains(path)));
+    assert_eq!(app.events().await.len(), events);
+    assert_eq!(app.engine.keys().await[0]["invalidated"], false);
+}
+
+#[tokio::test]
+async fn server_functions_accept_only_post() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     for (path, _) in server_fn_paths() {
@@ -189,7 +265,7 @@ async fn server_functions_are_only_posted_to() {
 }
 
 #[tokio::test]
-async fn pages_send_nobody_to_the_sign_in_page() {
+async fn signed_out_pages_redirect_to_sign_in() {
     let app = App::start().await;
     let nobody = app.nobody();
     for page in [
@@ -230,11 +306,15 @@ async fn pages_send_nobody_to_the_sign_in_page() {
 }
 
 #[tokio::test]
-async fn a_page_that_shows_a_problem_says_so_in_its_status() {
+async fn page_with_a_problem_has_its_status() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let key = admin.get("/settings/agent-keys/unknown").await;
     assert_eq!(key.status, StatusCode::NOT_FOUND);
+    assert!(key.text().contains("All agent keys"), "there is a way back");
+    let id = app.engine.kibana_key("elastic", "checkout").await;
+    let key = admin.get(&format!("/settings/agent-keys/{id}")).await;
+    assert!(key.text().contains("<title>checkout · Agent Keys</title>"));
     let stranger = app.with_user("stranger", &[]).await;
     for page in ["/settings/agent-keys", "/settings/users", "/settings/audit"] {
         let refused = stranger.get(page).await;
@@ -258,7 +338,7 @@ async fn a_page_that_shows_a_problem_says_so_in_its_status() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_named() {
+async fn missing_privileges_are_named() {
     let app = App::start().await;
     let stranger = app.with_user("stranger", &[]).await;
     let viewer: Viewer = stranger.post("read_viewer", &[]).await.value();
@@ -284,7 +364,7 @@ async fn what_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn a_viewer_of_kibana_looks_and_changes_nothing() {
+async fn viewer_role_of_kibana_reads_and_changes_nothing() {
     let app = App::start().await;
     let role = json!({
         "cluster": ["manage_own_api_key"],
@@ -301,7 +381,7 @@ async fn a_viewer_of_kibana_looks_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_gate_can_be_switched_off_for_clusters_without_kibana() {
+async fn kibana_feature_check_can_be_turned_off() {
     let setup = crate::support::Setup {
         without_kibana: true,
         ..Default::default()
@@ -336,8 +416,9 @@ async fn kibana_access(app: &App, name: &str, privileges: &[&str], resource: &st
 
 /// As Kibana 8.16 and later resolves them. A malformed name, as an old Kibana wrote them, opens nothing.
 #[tokio::test]
-async fn kibanas_privileges_open_the_page_as_in_kibana() {
+async fn kibanas_feature_privileges_permit_as_in_kibana() {
     let app = App::start().await;
+    app.engine.register_kibana_privileges().await;
     #[rustfmt::skip]
     let rows: &[(&str, &[&str], (bool, bool))] = &[
         ("all-of-apm", &["feature_apm.all"], (true, true)),
@@ -358,7 +439,7 @@ async fn kibanas_privileges_open_the_page_as_in_kibana() {
 }
 
 #[tokio::test]
-async fn any_space_may_be_the_one_that_counts() {
+async fn star_checks_every_space_that_roles_name() {
     let setup = crate::support::Setup {
         kibana_space: Some("*"),
         ..Default::default()
@@ -387,11 +468,107 @@ async fn any_space_may_be_the_one_that_counts() {
 }
 
 #[tokio::test]
-async fn a_role_that_is_taken_away_is_gone_at_the_next_click() {
+async fn removed_role_takes_effect_at_the_next_request() {
     let app = App::start().await;
     let person = app.with_key_user("ada").await;
     assert_eq!(person.create("before").await.status, StatusCode::OK);
     app.engine.put_user("ada", &[]).await;
     assert_eq!(person.create("after").await.status, StatusCode::FORBIDDEN);
     assert_eq!(app.engine.keys().await.len(), 1);
+}
+
+#[tokio::test]
+async fn user_sees_links_only_to_pages_that_they_may_open() {
+    let app = App::start().await;
+    let links = ["href=\"/settings/users\"", "href=\"/settings/audit\""];
+    let admin = app.as_admin().await.get("/settings/sessions").await.text();
+    let ada = app.with_key_user("ada").await;
+    let ada = ada.get("/settings/sessions").await.text();
+    for link in links {
+        assert!(admin.contains(link) && !ada.contains(link), "{link}");
+    }
+    assert!(ada.contains("href=\"/settings/apm-integration\""));
+}
+
+#[tokio::test]
+async fn user_who_may_not_change_the_settings_sees_so_and_what_to_ask_for() {
+    let app = App::start().await;
+    let sentence = "ask an administrator for the privilege manage_api_key";
+    let page = async |browser: Browser| {
+        let page = browser.get("/settings/apm-integration").await.text();
+        let text = crate::support::shown(&page);
+        let form = text.split("<form").find(|form| form.contains("server-url"));
+        let fields = form.unwrap().split("<fieldset").nth(1).unwrap();
+        let disabled = fields.split('>').next().unwrap().contains("disabled");
+        (
+            disabled,
+            text.contains(sentence),
+            text.contains("manage_api_key (cluster)"),
+        )
+    };
+    let ada = app.with_key_user("ada").await;
+    assert_eq!(page(ada).await, (true, true, true));
+    assert_eq!(page(app.as_admin().await).await, (false, false, false));
+    // The list names the role, with the privileges behind a disclosure.
+    let reader = json!({
+        "cluster": ["manage_own_api_key"],
+        "applications": [{ "application": "kibana-.kibana", "privileges": ["read"], "resources": ["*"] }],
+    });
+    app.engine.put_role("reader", reader).await;
+    let reader = app.with_user("reader", &["reader"]).await;
+    let list = crate::support::shown(&reader.get("/settings/agent-keys").await.text());
+    assert!(
+        list.contains("ask an administrator for the role apm_agent_key_role"),
+        "{list}"
+    );
+    let details = list.split("Show missing privileges").nth(1).unwrap();
+    assert!(details.contains("event:write (application apm)"), "{list}");
+}
+
+#[tokio::test]
+async fn empty_list_is_a_checklist_with_the_state_of_each_step() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let steps = async |browser: &Browser| -> Vec<String> {
+        let text = crate::support::shown(&browser.get("/settings/agent-keys").await.text());
+        let verdicts = text.split("data-part=\"verdict\">").skip(1);
+        verdicts
+            .map(|verdict| verdict.split('<').next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(steps(&admin).await, ["To do", "To do", "To do"]);
+    let text = admin.get("/settings/agent-keys").await.text();
+    for link in [
+        "/settings/users",
+        "/settings/users/new",
+        "/settings/apm-integration",
+        "/settings/agent-keys/new",
+    ] {
+        assert!(text.contains(&format!("href=\"{link}\"")), "{link}");
+    }
+    admin.post("put_agent_key_role", &[]).await;
+    assert_eq!(steps(&admin).await, ["Done", "To do", "To do"]);
+    let ada = app.with_key_user("ada").await;
+    assert_eq!(steps(&admin).await, ["Done", "Done", "To do"]);
+    let settings = [
+        ("form[server_url]", ""),
+        ("form[api_key_limit]", "100"),
+        ("form[api_key_enabled]", "on"),
+    ];
+    admin.post("save_apm_settings", &settings).await;
+    assert_eq!(steps(&admin).await, ["Done"; 3]);
+    // The user with the role does not see the role, and knows by using it.
+    assert_eq!(steps(&ada).await, ["Done"; 3]);
+    let reader = json!({
+        "cluster": ["manage_own_api_key"],
+        "applications": [{ "application": "kibana-.kibana", "privileges": ["read"], "resources": ["*"] }],
+    });
+    app.engine.put_role("reader", reader).await;
+    let reader = app.with_user("reader", &["reader"]).await;
+    assert_eq!(
+        steps(&reader).await,
+        ["Ask an administrator", "Ask an administrator", "Done"]
+    );
+    ada.create("first").await;
+    assert_eq!(steps(&ada).await, [""; 0]);
 }

@@ -4,11 +4,11 @@
 use crate::support::{
     Answer, App, Browser, PASSWORD, Setup,
     attacker::Attacker,
-    events::{intent, stamp},
-    eventually,
+    events::{event_context, intent},
+    eventually, on_each_database,
 };
 use app::model::{
-    audit::{Action, AuditEvent, Outcome},
+    audit::{Action, Actor, AuditRow, Outcome},
     audit_query::{AuditPage, AuditPlace, AuditQuery, ROWS},
     new_agent_key::CreatedAgentKey,
     problem::ProblemKind,
@@ -33,7 +33,7 @@ async fn export(browser: &Browser, path: &str) -> Answer {
 }
 
 /// Everything that can happen, once.
-pub(crate) async fn work_for_a_day(app: &App) {
+pub(crate) async fn one_of_every_action(app: &App) {
     let admin = app.as_admin().await;
     let ok = |answer: Answer| assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     let wrong = app.nobody().sign_in("elastic", "wrong").await;
@@ -104,13 +104,13 @@ pub(crate) async fn secrets_are_sent(app: &App) {
 }
 
 #[tokio::test]
-async fn everything_that_can_happen_is_written_down_with_what_every_event_has() {
+async fn every_action_is_recorded_with_the_common_fields() {
     let setup = Setup {
         audit_log: true,
         ..Setup::default()
     };
     let app = App::start_with(setup).await;
-    work_for_a_day(&app).await;
+    one_of_every_action(&app).await;
     let events = app.events().await;
     let seen: BTreeSet<_> = events.iter().map(|event| event.action.as_str()).collect();
     // What happens by itself, or not in a day that goes well, is in the stories of the ledger and of signing in.
@@ -216,7 +216,7 @@ async fn hostile_names_stay_within_one_line() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_down_is_not_done() {
+async fn unrecordable_change_is_not_made() {
     let (app, proxy) = App::behind_proxy().await;
     let admin = app.as_admin().await;
     app.engine.put_user("bystander", &[]).await;
@@ -271,7 +271,7 @@ async fn what_cannot_be_written_down_is_not_done() {
 }
 
 #[tokio::test]
-async fn only_who_manages_security_sees_the_log() {
+async fn audit_log_requires_manage_security() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     for path in [
@@ -306,19 +306,19 @@ async fn only_who_manages_security_sees_the_log() {
 }
 
 #[tokio::test]
-async fn filters_and_pages_are_in_the_address() {
+async fn audit_filters_and_pages_are_in_the_address() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     for number in 0..ROWS as i64 {
         app.store()
-            .record(&intent(number), &stamp(number))
+            .record(&intent(number), &event_context(number))
             .await
             .unwrap();
     }
     let read = async |change: &dyn Fn(&mut AuditQuery)| -> AuditPage {
         page(&admin, |query| change(query)).await.value()
     };
-    let numbers = |page: &AuditPage| page.events.iter().map(|event| event.sequence).collect();
+    let numbers = |page: &AuditPage| page.rows.iter().map(|row| row.sequence).collect();
     let first = read(&|_| {}).await;
     let shown: Vec<i64> = numbers(&first);
     assert_eq!(shown, (2..=26).rev().collect::<Vec<_>>());
@@ -331,7 +331,7 @@ async fn filters_and_pages_are_in_the_address() {
     assert_eq!(shown, [1]);
     assert_eq!(second.older, None);
     let back = read(&|query| query.place = second.newer.unwrap()).await;
-    assert_eq!(back.events, first.events);
+    assert_eq!(back.rows, first.rows);
     assert_eq!(back.newer, None);
 
     // By the address alone, as without a script.
@@ -342,7 +342,7 @@ async fn filters_and_pages_are_in_the_address() {
     let (status, text) = get("action=user_login&person=ELAS&to=2026-12-14").await;
     assert_eq!(status, StatusCode::OK);
     assert!(
-        text.contains("Event 1<") || text.contains("Events 1 to 1"),
+        crate::support::shown(&text).contains("Details of event 1<"),
         "{text}"
     );
     assert!(!text.contains("k-7"));
@@ -380,37 +380,162 @@ async fn filters_and_pages_are_in_the_address() {
     }
 }
 
-#[tokio::test]
-async fn an_event_is_shown_with_everything_that_was_written_down() {
-    let app = App::start().await;
+on_each_database!(
+    operation_is_one_row_with_its_outcome_and_its_events,
+    operation_of_another_user_with_the_same_id_is_another_row,
+    failed_sign_in_names_a_known_user_and_no_other_text,
+);
+
+async fn operation_is_one_row_with_its_outcome_and_its_events(app: &App) {
     let admin = app.as_admin().await;
-    admin.create("checkout").await;
-    secrets_are_sent(&app).await;
-    let page: AuditPage = page(&admin, |_| {}).await.value();
-    let [_sent, outcome, intent, sign_in] = &page.events[..] else {
-        panic!("{page:?}");
+    let created: CreatedAgentKey = admin.create("checkout").await.value();
+    secrets_are_sent(app).await;
+    let operation = [("operation", created.operation.as_str())];
+    admin.post("acknowledge_agent_key", &operation).await;
+    let read = async |change: &dyn Fn(&mut AuditQuery)| -> AuditPage {
+        page(&admin, |query| change(query)).await.value()
     };
-    let shown = |event: &AuditEvent| (event.action.clone(), event.outcome);
+    let newest = read(&|_| {}).await;
+    let [creation, sign_in] = &newest.rows[..] else {
+        panic!("{newest:?}");
+    };
+    let title = |row: &AuditRow| (row.action.clone(), row.outcome, row.under_way);
+    let expected = ("Create agent key".to_owned(), Outcome::Success, false);
+    assert_eq!(title(creation), expected);
+    assert_eq!(creation.actor, Actor::User("elastic".to_owned()));
+    assert_eq!(creation.target_name.as_deref(), Some("checkout"));
+    assert_eq!(creation.target_id.as_deref(), Some(created.id.as_str()));
+    let events: Vec<_> = creation
+        .events
+        .iter()
+        .map(|event| (event.action.as_str(), event.outcome))
+        .collect();
     assert_eq!(
-        shown(outcome),
-        ("Create agent key".to_owned(), Outcome::Success)
+        events,
+        [
+            ("Create agent key", Outcome::Unknown),
+            ("Create agent key", Outcome::Success),
+            ("Send new key’s secret", Outcome::Success),
+            ("Show new key’s secret", Outcome::Success),
+        ]
     );
-    assert_eq!(shown(intent).1, Outcome::Unknown);
-    assert_eq!(shown(sign_in).0, "Sign in");
-    assert_eq!(outcome.target_name.as_deref(), Some("checkout"));
-    assert!(outcome.target_id.is_some());
-    assert_eq!(outcome.request_id, intent.request_id);
-    let record: Value = serde_json::from_str(&outcome.record).unwrap();
-    assert_eq!(record["trace"]["id"], outcome.request_id.as_str());
+    assert_eq!(
+        (title(sign_in).0, sign_in.events.len()),
+        ("Sign in".to_owned(), 1)
+    );
+    let event = &creation.events[1];
+    let record: Value = serde_json::from_str(&event.record).unwrap();
+    assert_eq!(record["trace"]["id"], event.request_id.as_str());
     assert_eq!(record["agent_keys"]["api_key"]["name"], "checkout");
     let text = admin.get("/settings/audit").await.text();
-    assert!(text.contains("Details of event ") && text.contains(&outcome.mac));
+    for shown in [&event.mac, &event.request_id] {
+        assert!(text.contains(shown.as_str()), "{text}");
+    }
+    // A step of an operation is found by its action.
+    let sent = read(&|query| query.action = Some(Action::AgentKeySecretSent)).await;
+    assert_eq!(sent.rows.len(), 1);
+    assert!(
+        read(&|query| query.outcome = Some(Outcome::Unknown))
+            .await
+            .rows
+            .is_empty()
+    );
 }
 
 #[tokio::test]
-async fn an_exports_lines_are_the_bytes_that_the_chain_covers() {
+async fn intent_without_outcome_is_under_way_and_then_not_known() {
     let app = App::start().await;
-    work_for_a_day(&app).await;
+    let admin = app.as_admin().await;
+    // The outcome of the revocation cannot be recorded.
+    let key = app.engine.kibana_key("elastic", "lost").await;
+    let mut saboteur = Attacker::of(&app).await;
+    let rejected = "CREATE TRIGGER disk_full BEFORE UPDATE ON operations BEGIN \
+         SELECT RAISE(ABORT, 'database or disk is full'); END";
+    saboteur.run(rejected).await;
+    let answer = admin.post("revoke_agent_key", &[("id", &key)]).await;
+    assert_ne!(answer.status, StatusCode::OK);
+    let newest = async || -> AuditRow {
+        let page: AuditPage = page(&admin, |_| {}).await.value();
+        page.rows.into_iter().next().unwrap()
+    };
+    let row = newest().await;
+    assert_eq!((row.outcome, row.under_way), (Outcome::Unknown, true));
+    assert!(
+        admin
+            .get("/settings/audit")
+            .await
+            .text()
+            .contains("Under way")
+    );
+    app.clock.advance(std::time::Duration::from_secs(61));
+    let row = newest().await;
+    assert_eq!((row.outcome, row.under_way), (Outcome::Unknown, false));
+    assert_eq!(row.events.len(), 1);
+}
+
+async fn operation_of_another_user_with_the_same_id_is_another_row(app: &App) {
+    let admin = app.as_admin().await;
+    let ada = app.with_key_user("ada").await;
+    for (browser, name) in [(&ada, "of ada"), (&admin, "of elastic")] {
+        let answer = browser.create_as("op-of-both-users", name).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    }
+    secrets_are_sent(app).await;
+    let action = Some(Action::AgentKeyCreate);
+    let page: AuditPage = page(&admin, |query| query.action = action).await.value();
+    let rows: Vec<_> = page
+        .rows
+        .iter()
+        .map(|row| (row.target_name.as_deref(), row.events.len()))
+        .collect();
+    assert_eq!(rows, [(Some("of elastic"), 3), (Some("of ada"), 3)]);
+}
+
+async fn failed_sign_in_names_a_known_user_and_no_other_text(app: &App) {
+    let admin = app.as_admin().await;
+    let long = "l".repeat(80);
+    let form = [
+        ("form[username]", long.as_str()),
+        ("form[password]", PASSWORD),
+    ];
+    assert_eq!(
+        admin.post("create_user", &form).await.status,
+        StatusCode::OK
+    );
+    let secret = "hunter2 typed into the wrong field";
+    for name in ["elastic", long.as_str(), secret] {
+        let refused = app.nobody().sign_in(name, "wrong").await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    }
+    let failed: AuditPage = page(&admin, |query| query.outcome = Some(Outcome::Failure))
+        .await
+        .value();
+    let actors: Vec<_> = failed.rows.iter().map(|row| row.actor.clone()).collect();
+    let named = |name: &str| Actor::User(name.to_owned());
+    assert_eq!(
+        actors,
+        [Actor::UnknownUser, named(&long[..64]), named("elastic")]
+    );
+    assert_eq!(failed.rows[2].target_name.as_deref(), Some("elastic"));
+    let text = admin.get("/settings/audit").await.text();
+    assert!(text.contains("Unknown user") && !text.contains("hunter2"));
+    let exported = export(&admin, "jsonl").await.text();
+    assert!(!exported.contains("hunter2"));
+    assert!(exported.contains("\"user\":\"unknown\""), "{exported}");
+    // The name is found where people look for it.
+    let found: AuditPage = page(&admin, |query| {
+        query.person = "ELAS".into();
+        query.outcome = Some(Outcome::Failure);
+    })
+    .await
+    .value();
+    assert_eq!(found.rows.len(), 1);
+}
+
+#[tokio::test]
+async fn exported_lines_are_the_bytes_that_the_chain_covers() {
+    let app = App::start().await;
+    one_of_every_action(&app).await;
     let admin = app.as_admin().await;
     let answer = export(&admin, "jsonl").await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -451,11 +576,11 @@ async fn an_exports_lines_are_the_bytes_that_the_chain_covers() {
 }
 
 #[tokio::test]
-async fn an_export_is_read_in_parts_and_has_every_row_once() {
+async fn export_in_parts_contains_every_row_once() {
     let app = App::start().await;
     for number in 0..1_200 {
         app.store()
-            .record(&intent(number), &stamp(number))
+            .record(&intent(number), &event_context(number))
             .await
             .unwrap();
     }
@@ -470,7 +595,7 @@ async fn an_export_is_read_in_parts_and_has_every_row_once() {
 }
 
 #[tokio::test]
-async fn a_formula_in_a_name_is_text_in_a_spreadsheet() {
+async fn formula_in_a_name_is_exported_as_text() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     for name in ["=1+1", "+1", "-1", "@SUM(A1)", "a,\"b\""] {

@@ -1,11 +1,11 @@
 //! The audit log's chain: that it is whole, however many write, and that it shows whatever was done to it.
 
 use crate::{
-    audit::{secrets_are_sent, work_for_a_day},
+    audit::{one_of_every_action, secrets_are_sent},
     support::{
         App, NOW,
         attacker::Attacker,
-        events::{intent, stamp},
+        events::{event_context, intent},
         on_each_database,
         postgres::Postgres,
         trail,
@@ -17,20 +17,20 @@ use serde_json::json;
 use server::{
     audit::{
         Event, Outcome,
-        anchors::{ANCHOR_EVENTS, ANCHOR_INTERVAL_MS, Anchoring, Anchors},
+        anchors::{ANCHOR_EVENTS, ANCHOR_INTERVAL, Anchoring, Anchors},
         verify::{Error, Wrong, verify},
     },
     store::Store,
 };
-use std::{path::Path, process::Command, time::Duration};
+use std::{path::Path, process::Command};
 
 on_each_database!(
-    the_chain_verifies_after_a_days_work,
-    sixteen_writers_at_once_leave_no_gap
+    chain_of_every_action_verifies,
+    concurrent_writers_leave_no_gap_in_the_chain
 );
 
-async fn the_chain_verifies_after_a_days_work(app: &App) {
-    work_for_a_day(app).await;
+async fn chain_of_every_action_verifies(app: &App) {
+    one_of_every_action(app).await;
     let verified = verify(app.store(), &[]).await.unwrap();
     assert_eq!(
         verified.last,
@@ -38,7 +38,7 @@ async fn the_chain_verifies_after_a_days_work(app: &App) {
     );
 }
 
-async fn sixteen_writers_at_once_leave_no_gap(app: &App) {
+async fn concurrent_writers_leave_no_gap_in_the_chain(app: &App) {
     const WRITERS: usize = 16;
     const EACH: usize = 4;
     let admin = app.as_admin().await;
@@ -64,7 +64,7 @@ async fn sixteen_writers_at_once_leave_no_gap(app: &App) {
 }
 
 #[tokio::test]
-async fn the_database_refuses_to_change_or_remove_an_event() {
+async fn database_refuses_to_change_or_remove_an_event() {
     let app = App::start().await;
     app.as_admin().await;
     let mut attacker = Attacker::of(&app).await;
@@ -80,7 +80,10 @@ async fn the_database_refuses_to_change_or_remove_an_event() {
     let url = postgres.url().into();
     let store = Store::open(Some(&url), Path::new("/nonexistent"), trail());
     let store = store.await.unwrap();
-    store.record(&refused_sign_in(), &stamp(1)).await.unwrap();
+    store
+        .record(&refused_sign_in(), &event_context(1))
+        .await
+        .unwrap();
     let mut attacker = Attacker::with(postgres.url()).await;
     for attempt in attempts.into_iter().chain(["TRUNCATE audit_events"]) {
         let refused = attacker.try_to(attempt).await.unwrap_err().to_string();
@@ -180,7 +183,7 @@ fn unshift() -> String {
 }
 
 #[tokio::test]
-async fn whatever_is_done_to_the_log_is_found_at_its_row() {
+async fn tampering_is_found_at_its_row() {
     const TRIALS: usize = 30;
     let seed = std::env::var("AGENT_KEYS_TEST_SEED")
         .ok()
@@ -191,7 +194,10 @@ async fn whatever_is_done_to_the_log_is_found_at_its_row() {
     let store = Store::open(None, directory.path(), trail()).await.unwrap();
     let anchors = Anchors::new(directory.path());
     for number in 1..=LENGTH {
-        store.record(&intent(number), &stamp(number)).await.unwrap();
+        store
+            .record(&intent(number), &event_context(number))
+            .await
+            .unwrap();
         if number == 50 || number == LENGTH - AFTER_ANCHOR {
             let head = store.audit_head().await.unwrap();
             anchors.add(NOW, head.sequence, &head.mac).unwrap();
@@ -235,11 +241,11 @@ async fn whatever_is_done_to_the_log_is_found_at_its_row() {
 }
 
 #[tokio::test]
-async fn a_cut_end_is_found_only_by_an_anchor_beyond_it() {
+async fn removed_end_is_found_only_by_a_later_anchor() {
     let app = App::start().await;
     for number in 0..20 {
         app.store()
-            .record(&intent(number), &stamp(number))
+            .record(&intent(number), &event_context(number))
             .await
             .unwrap();
     }
@@ -261,7 +267,7 @@ async fn a_cut_end_is_found_only_by_an_anchor_beyond_it() {
     // Nor does it help to go on writing until the log is long enough again.
     for number in 0..20 {
         app.store()
-            .record(&intent(number), &stamp(number))
+            .record(&intent(number), &event_context(number))
             .await
             .unwrap();
     }
@@ -273,26 +279,37 @@ async fn a_cut_end_is_found_only_by_an_anchor_beyond_it() {
 }
 
 #[tokio::test]
-async fn the_log_is_anchored_every_so_often_and_at_the_end() {
+async fn log_is_anchored_by_count_by_time_and_at_shutdown() {
     let app = App::start().await;
     let state = app.application.state().clone();
-    let mut anchoring = Anchoring::resume(&state, anchors(&app)).await.unwrap();
+    // A file of its own: the application anchors to its own file meanwhile.
+    let directory = tempfile::tempdir().unwrap();
+    let own = Anchors::new(directory.path());
+    let mut anchoring = Anchoring::resume(&state, own.clone()).await.unwrap();
     app.as_admin().await;
     assert!(!anchoring.anchor_if_due(&state).await.unwrap());
-    app.clock
-        .advance(Duration::from_millis(ANCHOR_INTERVAL_MS as u64));
+    app.clock.advance(ANCHOR_INTERVAL);
     assert!(anchoring.anchor_if_due(&state).await.unwrap());
     assert!(!anchoring.anchor_if_due(&state).await.unwrap());
     for number in 1..ANCHOR_EVENTS {
         state
             .store
-            .record(&intent(number), &stamp(number))
+            .record(&intent(number), &event_context(number))
             .await
             .unwrap();
     }
     assert!(!anchoring.anchor_if_due(&state).await.unwrap());
-    state.store.record(&intent(0), &stamp(0)).await.unwrap();
+    state
+        .store
+        .record(&intent(0), &event_context(0))
+        .await
+        .unwrap();
     assert!(anchoring.anchor_if_due(&state).await.unwrap());
+    let sequences = |anchors: &Anchors| -> Vec<i64> {
+        let anchors = anchors.read().unwrap();
+        anchors.iter().map(|anchor| anchor.sequence).collect()
+    };
+    assert_eq!(sequences(&own), [1, 1 + ANCHOR_EVENTS]);
     app.nobody().sign_in("elastic", "wrong").await;
     let anchors = anchors(&app);
     let App {
@@ -301,22 +318,16 @@ async fn the_log_is_anchored_every_so_often_and_at_the_end() {
         ..
     } = app;
     application.stop().await;
-    let sequences: Vec<_> = anchors
-        .read()
-        .unwrap()
-        .iter()
-        .map(|anchor| anchor.sequence)
-        .collect();
-    assert_eq!(sequences, [1, 1 + ANCHOR_EVENTS, 2 + ANCHOR_EVENTS]);
+    assert_eq!(sequences(&anchors).last(), Some(&(2 + ANCHOR_EVENTS)));
     let about = std::fs::metadata(data_dir.path().join("audit-anchors.jsonl")).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::mode(&about.permissions());
     assert_eq!(mode & 0o777, 0o600);
 }
 
 #[tokio::test]
-async fn the_command_verifies_while_the_application_runs() {
+async fn verify_command_works_on_a_running_application() {
     let app = App::start().await;
-    work_for_a_day(&app).await;
+    one_of_every_action(&app).await;
     let verify = || {
         Command::new(env!("CARGO_BIN_EXE_agent-keys"))
             .env_clear()

@@ -5,7 +5,7 @@ use crate::support::{
     Browser, NOW, PASSWORD,
     attacker::Attacker,
     client, config,
-    events::{intent, stamp},
+    events::{event_context, intent},
     eventually,
     postgres::Postgres,
     process::{Process, heedless, limit_files, prepare},
@@ -50,7 +50,10 @@ async fn start(config: Config) -> Application {
 
 async fn record(store: &Store, numbers: Range<i64>) {
     for number in numbers {
-        store.record(&intent(number), &stamp(number)).await.unwrap();
+        store
+            .record(&intent(number), &event_context(number))
+            .await
+            .unwrap();
     }
 }
 
@@ -99,7 +102,7 @@ async fn metric(application: &Application, name: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_restart_loses_nothing() {
+async fn restart_forwards_every_event_once() {
     let events = soak(1_200, 10_000) as i64;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("audit.jsonl");
@@ -141,7 +144,7 @@ async fn a_restart_loses_nothing() {
 }
 
 #[tokio::test]
-async fn rotation_loses_nothing() {
+async fn rotation_loses_no_line() {
     let rotations = 5;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("audit.jsonl");
@@ -173,7 +176,7 @@ async fn rotation_loses_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_waits_and_is_counted() {
+async fn unwritable_lines_wait_and_are_counted() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("audit.jsonl");
     let mut config = to_file(directory.path(), &file);
@@ -226,7 +229,7 @@ async fn what_cannot_be_written_waits_and_is_counted() {
 }
 
 #[tokio::test]
-async fn a_position_that_cannot_be_noted_repeats_no_lines() {
+async fn unsaved_position_repeats_no_line() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("audit.jsonl");
     let mut config = to_file(directory.path(), &file);
@@ -257,7 +260,7 @@ async fn a_position_that_cannot_be_noted_repeats_no_lines() {
 }
 
 #[tokio::test]
-async fn half_a_line_from_a_power_cut_is_removed() {
+async fn partial_line_of_a_power_cut_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("audit.jsonl");
     let application = start(to_file(directory.path(), &file)).await;
@@ -273,7 +276,7 @@ async fn half_a_line_from_a_power_cut_is_removed() {
 }
 
 #[tokio::test]
-async fn a_disk_that_becomes_full_in_a_line_leaves_no_half_line() {
+async fn full_disk_leaves_no_partial_line() {
     let directory = tempfile::tempdir().unwrap();
     let (file, log) = (
         directory.path().join("audit.jsonl"),
@@ -350,6 +353,7 @@ impl ToStdout {
             browser: Browser {
                 url,
                 cookie: None,
+                user: None,
                 http: client(),
             },
         }
@@ -380,7 +384,7 @@ impl ToStdout {
 }
 
 #[tokio::test]
-async fn a_closed_standard_output_stops_nothing_and_loses_nothing() {
+async fn closed_stdout_stops_and_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = ToStdout::start(directory.path());
     process.sign_in().await;
@@ -397,7 +401,7 @@ async fn a_closed_standard_output_stops_nothing_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_reader_that_stops_holds_up_only_lines() {
+async fn stalled_reader_delays_only_lines() {
     let directory = tempfile::tempdir().unwrap();
     // More than a pipe holds.
     let application = start(config(directory.path())).await;
@@ -416,7 +420,7 @@ async fn a_reader_that_stops_holds_up_only_lines() {
 }
 
 #[tokio::test]
-async fn processes_that_share_a_database_write_each_event_once() {
+async fn processes_sharing_a_database_forward_each_event_once() {
     let postgres = Postgres::start();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("audit.jsonl");

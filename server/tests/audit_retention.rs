@@ -3,7 +3,7 @@
 use crate::support::{
     App, NOW,
     attacker::Attacker,
-    events::{intent, stamp},
+    events::{event_context, intent},
 };
 use app::model::timestamp::DAY_MS;
 use server::{
@@ -11,7 +11,7 @@ use server::{
         anchors::Anchor,
         verify::{Error, Wrong, verify},
     },
-    housekeeping,
+    maintenance,
     store::StoredEvent,
 };
 use std::time::Duration;
@@ -24,11 +24,14 @@ async fn with_history() -> (App, Vec<Anchor>) {
     let app = App::start().await;
     let mut anchors = Vec::new();
     for number in 0..OLD + YOUNG {
-        let mut stamp = stamp(number);
+        let mut event_context = event_context(number);
         if number >= OLD {
-            stamp.at = stamp.at.plus_ms(2 * DAY_MS);
+            event_context.at = event_context.at.plus_ms(2 * DAY_MS);
         }
-        app.store().record(&intent(number), &stamp).await.unwrap();
+        app.store()
+            .record(&intent(number), &event_context)
+            .await
+            .unwrap();
         if number == OLD / 2 || number == OLD + YOUNG / 2 {
             let head = app.store().audit_head().await.unwrap();
             anchors.push(Anchor {
@@ -46,7 +49,7 @@ fn days(count: u64) -> Duration {
 }
 
 async fn tidy(app: &App) -> Vec<StoredEvent> {
-    housekeeping::tidy(app.application.state(), None).await;
+    maintenance::run_once(app.application.state(), None).await;
     app.events().await
 }
 
@@ -58,7 +61,7 @@ async fn found(app: &App, anchors: &[Anchor]) -> Wrong {
 }
 
 #[tokio::test]
-async fn old_events_are_removed_and_the_rest_still_verifies() {
+async fn expired_events_are_removed_and_the_rest_verifies() {
     let (app, anchors) = with_history().await;
     let before = app.events().await;
     // The control: on the first day of their age, nothing goes.
@@ -91,7 +94,7 @@ async fn old_events_are_removed_and_the_rest_still_verifies() {
 }
 
 #[tokio::test]
-async fn nobody_else_makes_anything_go() {
+async fn only_retention_removes_events() {
     let (app, anchors) = with_history().await;
     app.clock.advance(days(401) + Duration::from_secs(1));
     tidy(&app).await;
@@ -139,12 +142,15 @@ async fn nobody_else_makes_anything_go() {
 
 /// A quiet installation writes less than one event a minute, and looks for old ones each minute.
 #[tokio::test]
-async fn a_log_that_loses_events_gains_fewer() {
+async fn retention_records_less_than_it_removes() {
     let app = App::start().await;
     for hour in 0..48 {
-        let mut stamp = stamp(hour);
-        stamp.at = NOW.plus_ms(hour * DAY_MS / 24);
-        app.store().record(&intent(hour), &stamp).await.unwrap();
+        let mut event_context = event_context(hour);
+        event_context.at = NOW.plus_ms(hour * DAY_MS / 24);
+        app.store()
+            .record(&intent(hour), &event_context)
+            .await
+            .unwrap();
     }
     app.clock.advance(days(401));
     let mut told = 0;

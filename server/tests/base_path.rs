@@ -53,7 +53,7 @@ async fn with_a_key(app: &App) -> (Browser, Vec<String>) {
 }
 
 #[tokio::test]
-async fn every_address_on_every_page_is_below_the_base_path() {
+async fn every_link_is_below_the_base_path() {
     let below = app("/keys").await;
     let (browser, pages) = with_a_key(&below).await;
     for page in pages {
@@ -75,7 +75,7 @@ async fn every_address_on_every_page_is_below_the_base_path() {
 }
 
 #[tokio::test]
-async fn without_a_base_path_no_address_has_one() {
+async fn links_have_no_base_path_by_default() {
     let root = app("/").await;
     let (browser, mut pages) = with_a_key(&root).await;
     // It has the page to go back to, as it was asked for.
@@ -107,6 +107,7 @@ async fn story(app: &App, prefix: &str) {
     let signed_in = browser.submit("/login", "sign_in", &fields).await;
     assert_eq!(signed_in.header("location"), Some("/keys/settings/users"));
     browser.cookie = signed_in.cookie();
+    browser.user = Some("elastic".to_owned());
     let mut form = key_form("op-1", "below").to_vec();
     form.push(("page", "/keys/settings/agent-keys/new"));
     let created = browser
@@ -130,25 +131,31 @@ async fn story(app: &App, prefix: &str) {
             &[("id", &id)],
         )
         .await;
-    let after = format!("/keys/settings/agent-keys?revoked={id}");
-    assert_eq!(revoked.header("location"), Some(after.as_str()));
+    let after = "/keys/settings/agent-keys";
+    assert_eq!(revoked.header("location"), Some(after));
+    assert!(
+        revoked
+            .notice_cookie()
+            .unwrap()
+            .starts_with("agent-keys-notice.keys=")
+    );
     let out = browser.submit("/settings/users", "sign_out", &[]).await;
     let login = "/keys/login?reason=signed-out";
     assert_eq!(out.header("location"), Some(login));
 }
 
 #[tokio::test]
-async fn the_story_works_where_the_proxy_keeps_the_path() {
+async fn proxy_that_keeps_the_path_serves_the_application() {
     story(&app("/keys").await, "/keys").await;
 }
 
 #[tokio::test]
-async fn the_story_works_where_the_proxy_takes_the_path_away() {
+async fn proxy_that_strips_the_path_serves_the_application() {
     story(&app("/keys").await, "").await;
 }
 
 #[tokio::test]
-async fn the_base_path_itself_leads_to_the_list() {
+async fn base_path_redirects_to_the_list() {
     let app = app("/keys").await;
     let mut browser = app.nobody();
     browser.url = app.application.url();
@@ -165,7 +172,7 @@ async fn the_base_path_itself_leads_to_the_list() {
 }
 
 #[tokio::test]
-async fn the_script_is_sent_below_the_base_path() {
+async fn scripts_are_served_below_the_base_path() {
     let app = app("/keys").await;
     let browser = app.as_admin().await;
     let form = [
@@ -175,25 +182,30 @@ async fn the_script_is_sent_below_the_base_path() {
         ("form[email]", ""),
     ];
     let created = browser.post("create_user", &form).await;
-    let users = Some("/keys/settings/users?created=m%2Eokafor");
+    let users = Some("/keys/settings/users");
     assert_eq!(created.header("location"), users, "{}", created.text());
 }
 
 #[tokio::test]
-async fn entering_the_password_again_comes_back_below_the_base_path() {
+async fn reauthentication_returns_below_the_base_path() {
     let app = app("/keys").await;
     let mut browser = app.as_admin().await;
     app.clock.advance(std::time::Duration::from_secs(600));
     let export = browser.get("/settings/audit/export.csv").await;
     let to = export.header("location").unwrap();
-    assert_eq!(to, "/keys/reauthenticate?next=%2Fkeys%2Fsettings%2Faudit");
-    let fields = [("password", PASSWORD), ("next", "/keys/settings/audit")];
+    let next = "%2Fkeys%2Fsettings%2Faudit%2Fexport.csv";
+    assert_eq!(to, format!("/keys/reauthenticate?next={next}"));
+    let export = "/keys/settings/audit/export.csv";
+    let fields = [("password", PASSWORD), ("next", export)];
     let entered = browser
         .submit("/reauthenticate", "reauthenticate", &fields)
         .await;
     let audit = Some("/keys/settings/audit");
     assert_eq!(entered.header("location"), audit);
     browser.cookie = entered.cookie();
+    let page = browser.get_after(&entered, "/settings/audit").await;
+    let refresh = format!("0; url={export}");
+    assert_eq!(page.header("refresh"), Some(refresh.as_str()));
     let elsewhere = [("password", PASSWORD), ("next", "/other/settings/audit")];
     let entered = browser
         .submit("/reauthenticate", "reauthenticate", &elsewhere)
@@ -203,7 +215,7 @@ async fn entering_the_password_again_comes_back_below_the_base_path() {
 }
 
 #[tokio::test]
-async fn signing_out_clears_nothing_of_other_applications_on_the_host() {
+async fn sign_out_below_a_base_path_clears_only_its_own_cookies() {
     // The control is in `sessions`: at the root of a host name, storage is cleared.
     let app = app("/keys").await;
     let browser = app.as_admin().await;
@@ -213,7 +225,7 @@ async fn signing_out_clears_nothing_of_other_applications_on_the_host() {
 }
 
 #[tokio::test]
-async fn two_applications_on_one_host_have_two_sessions() {
+async fn applications_on_one_host_have_separate_sessions() {
     let (one, other) = (app("/one").await, app("/other").await);
     let (first, second) = (one.as_admin().await, other.as_admin().await);
     let cookies = [&first, &second].map(|browser| browser.cookie.clone().unwrap());

@@ -65,6 +65,7 @@ impl Running {
         Browser {
             url: self.url.clone(),
             cookie: None,
+            user: None,
             http: client(),
         }
     }
@@ -99,7 +100,7 @@ fn fails(command: &mut Command) -> String {
 }
 
 #[tokio::test]
-async fn the_first_start_tells_a_password_once() {
+async fn first_start_prints_the_password_once() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("data");
     let first = Running::start(&mut command(&data_dir));
@@ -138,7 +139,7 @@ async fn the_first_start_tells_a_password_once() {
 }
 
 #[tokio::test]
-async fn the_logs_tell_no_secret_however_much_they_tell() {
+async fn trace_logs_contain_no_secret() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("data");
     let mut command = command(&data_dir);
@@ -291,7 +292,7 @@ async fn ignored_forwarded_for_is_logged_once_with_the_peer() {
 }
 
 #[test]
-fn mistakes_end_it_with_a_sentence() {
+fn invalid_settings_end_the_process_with_a_message() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("data");
     let error = fails(command(&data_dir).env("AGENT_KEYS_LISTN", "x"));
@@ -310,7 +311,7 @@ fn mistakes_end_it_with_a_sentence() {
 }
 
 #[test]
-fn a_second_start_is_quick() {
+fn restart_is_ready_within_its_limit() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("data");
     Running::start(&mut command(&data_dir)).stop();
@@ -324,7 +325,7 @@ fn a_second_start_is_quick() {
 }
 
 #[tokio::test]
-async fn a_backup_is_made_while_it_runs_and_put_back_when_it_does_not() {
+async fn backup_runs_online_and_restore_offline() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("data");
     let file = directory.path().join("backup.db");

@@ -23,7 +23,7 @@ fn read_file<const COUNT: usize>(
 }
 
 #[test]
-fn without_settings_everything_has_a_default() {
+fn every_setting_has_a_default() {
     let config = read([("PATH", "/bin"), ("HOME", "/root")]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:5680");
     assert_eq!(config.data_dir, PathBuf::from("data"));
@@ -44,7 +44,7 @@ fn without_settings_everything_has_a_default() {
 }
 
 #[test]
-fn the_environment_wins_over_the_file() {
+fn environment_overrides_the_file() {
     let text = r#"
         listen = "127.0.0.1:1"
         data_dir = "/from/the/file"
@@ -69,7 +69,7 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
-fn a_secret_may_come_from_a_file() {
+fn secret_may_come_from_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("secret");
     std::fs::write(&path, "postgres://u:hunter2@db/keys\n").unwrap();
@@ -99,7 +99,7 @@ fn a_secret_may_come_from_a_file() {
 }
 
 #[test]
-fn the_service_user_may_come_from_the_environment() {
+fn service_user_may_come_from_the_environment() {
     let config = read([
         ("AGENT_KEYS_SERVICE_USERNAME", "keeper"),
         ("AGENT_KEYS_SERVICE_PASSWORD", "hunter2"),
@@ -110,7 +110,7 @@ fn the_service_user_may_come_from_the_environment() {
 }
 
 #[test]
-fn mistakes_are_named_and_values_are_not_told() {
+fn invalid_settings_are_named_and_values_not_printed() {
     let secret = "hunter2";
     let cases = [
         (
@@ -226,14 +226,14 @@ fn mistakes_are_named_and_values_are_not_told() {
 }
 
 #[test]
-fn a_file_that_is_named_must_exist() {
+fn named_settings_file_must_exist() {
     let error =
         Config::read(Some("/no/such/file.toml".as_ref()), &Environment::default()).unwrap_err();
     assert!(error.to_string().contains("/no/such/file.toml"));
 }
 
 #[test]
-fn plain_http_beyond_this_machine_must_be_asked_for() {
+fn plain_http_on_a_public_address_requires_a_setting() {
     let listen = ("AGENT_KEYS_LISTEN", "0.0.0.0:5680");
     assert!(read([listen]).is_err());
     assert!(read([listen, ("AGENT_KEYS_INSECURE_HTTP", "true")]).is_ok());
@@ -246,7 +246,7 @@ fn plain_http_beyond_this_machine_must_be_asked_for() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_started_is_a_clear_error() {
+async fn failed_start_has_a_clear_error() {
     use server::application::Application;
     let directory = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -303,7 +303,7 @@ async fn what_cannot_be_started_is_a_clear_error() {
 }
 
 #[tokio::test]
-async fn the_application_starts_with_its_own_engine_and_again_on_the_same_data() {
+async fn application_restarts_on_the_same_data() {
     use server::application::Application;
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
@@ -357,7 +357,7 @@ fn cluster<const COUNT: usize>(
 }
 
 #[test]
-fn several_addresses_are_separated_by_commas() {
+fn elasticsearch_addresses_are_separated_by_commas() {
     let cluster_of = |text| cluster([("AGENT_KEYS_ELASTICSEARCH_URL", text)]);
     let found = cluster_of("https://a:9200, https://b/es,http://c").unwrap();
     assert_eq!(found.url.as_str(), "https://a:9200/");

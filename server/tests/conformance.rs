@@ -127,6 +127,7 @@ async fn sign_in(application: &Application, username: &str, password: &str) -> B
     let mut browser = Browser {
         url: application.url(),
         cookie: None,
+        user: None,
         http: support::client(),
     };
     let answer = browser.sign_in(username, password).await;
@@ -241,7 +242,7 @@ async fn story(run: Run) {
 }
 
 #[tokio::test]
-async fn the_application_works_with_a_shared_cluster() {
+async fn application_works_with_a_shared_cluster() {
     let (_engine, run) = match Run::from_environment() {
         Some(run) => (None, run),
         None => {

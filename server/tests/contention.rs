@@ -3,7 +3,7 @@
 use crate::support::{
     App,
     attacker::Attacker,
-    events::{intent, stamp},
+    events::{event_context, intent},
     soak,
 };
 use server::audit::verify::verify;
@@ -13,7 +13,7 @@ use std::sync::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_sees_that_the_database_is_locked() {
+async fn no_user_sees_a_locked_database() {
     const WRITERS: i64 = 16;
     const READERS: usize = 64;
     let each = i64::try_from(soak(5, 300)).unwrap();
@@ -27,7 +27,7 @@ async fn nobody_sees_that_the_database_is_locked() {
                 let mut failed = Vec::new();
                 for number in 0..each {
                     let number = writer * each + number;
-                    let written = store.record(&intent(number), &stamp(number)).await;
+                    let written = store.record(&intent(number), &event_context(number)).await;
                     failed.extend(written.err().map(|error| format!("{error:?}")));
                 }
                 failed

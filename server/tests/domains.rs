@@ -17,6 +17,10 @@ const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nX-Elasti
      Content-Type: application/json\r\n\r\n\
      {\"error\":{\"type\":\"security_exception\",\"reason\":\"action [x] is unauthorized\"},\"status\":403}";
 
+const BUSY: &str = "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nX-Elastic-Product: Elasticsearch\r\n\
+     Content-Type: application/json\r\n\r\n\
+     {\"error\":{\"type\":\"es_rejected_execution_exception\",\"reason\":\"no\"},\"status\":429}";
+
 /// Keys as a cluster answers whose domain holds the realms `native1` and `ldap1`. The engine has one realm, and knows
 /// whose keys they are.
 fn of_realms(answer: &mut Value) {
@@ -52,7 +56,7 @@ fn revocable(page: &KeyListPage) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn own_keys_of_another_realm_of_the_domain_are_revoked_and_a_namesakes_are_not() {
+async fn own_keys_of_a_realm_domain_are_revoked_and_a_namesakes_are_not() {
     let (app, proxy) = App::behind_proxy().await;
     let dana = auditor(&app).await;
     app.engine.put_user("ben", &["apm_agent_key_role"]).await;
@@ -95,7 +99,7 @@ async fn own_keys_of_another_realm_of_the_domain_are_revoked_and_a_namesakes_are
 }
 
 #[tokio::test]
-async fn elasticsearch_is_not_asked_whose_keys_they_are_where_that_decides_nothing() {
+async fn ownership_is_queried_only_where_it_decides() {
     let (app, proxy) = App::behind_proxy().await;
     let dana = auditor(&app).await;
     app.engine.kibana_key("dana", "mine").await;
@@ -119,7 +123,7 @@ async fn elasticsearch_is_not_asked_whose_keys_they_are_where_that_decides_nothi
 }
 
 #[tokio::test]
-async fn keys_whose_owner_cannot_be_asked_for_are_listed_without_a_way_to_revoke_them() {
+async fn keys_of_unknown_ownership_are_listed_without_revoke() {
     let (app, proxy) = App::behind_proxy().await;
     let dana = auditor(&app).await;
     app.engine.kibana_key("dana", "mine").await;
@@ -141,4 +145,24 @@ async fn keys_whose_owner_cannot_be_asked_for_are_listed_without_a_way_to_revoke
     proxy.fail_too(OWN, Fault::Silence(Duration::from_secs(60)));
     let timed_out = ProblemKind::Elasticsearch(ElasticsearchFault::TimedOut);
     assert_eq!(dana.list(|_| {}).await.problem(), timed_out);
+}
+
+#[tokio::test]
+async fn revocation_of_a_key_of_unknown_ownership_reports_the_cause() {
+    let (app, proxy) = App::behind_proxy().await;
+    let dana = auditor(&app).await;
+    let mine = app.engine.kibana_key("dana", "mine").await;
+    let from_ldap = app.engine.kibana_key("dana", "from ldap").await;
+    proxy.fail(QUERY, Fault::Edited(of_realms));
+    proxy.fail_too(OWN, Fault::Answer(BUSY));
+    let busy = ProblemKind::Elasticsearch(ElasticsearchFault::Busy);
+    let answer = dana.post("revoke_agent_key", &[("id", &from_ldap)]).await;
+    assert_eq!(answer.problem(), busy);
+    let both = [("ids[]", mine.as_str()), ("ids[]", &from_ldap)];
+    assert_eq!(dana.post("revoke_agent_keys", &both).await.problem(), busy);
+    let keys = app.engine.keys().await;
+    assert!(keys.iter().all(|key| key["invalidated"] == false));
+    // The control: the ownership of this one is known.
+    let answer = dana.post("revoke_agent_key", &[("id", &mine)]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
 }

@@ -37,7 +37,7 @@ async fn works(app: &App, key: &CreatedAgentKey) -> bool {
 }
 
 #[tokio::test]
-async fn a_key_makes_no_keys_users_or_roles_whoever_made_it() {
+async fn key_creates_no_keys_users_or_roles() {
     let app = App::start().await;
     app.engine.put_user("dana", &[]).await;
     let of_others = app.engine.kibana_key("elastic", "another").await;
@@ -117,7 +117,7 @@ async fn a_key_makes_no_keys_users_or_roles_whoever_made_it() {
 }
 
 #[tokio::test]
-async fn a_key_opens_nothing_of_this_application() {
+async fn key_opens_no_page() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let key: CreatedAgentKey = admin.create("of a superuser").await.value();
@@ -153,18 +153,18 @@ async fn a_key_opens_nothing_of_this_application() {
 }
 
 #[tokio::test]
-async fn a_key_ends_exactly_when_it_says() {
-    // What is chosen, and how many days from now that is: the key works on the whole of the day that was chosen.
+async fn key_expires_exactly_at_its_expiration() {
+    // A number of days counts from the creation; a date means the last second of its day, here in UTC.
     let choices = [
-        ("30", "", 30),
-        ("365", "", 365),
-        // From 14 December 2026 to the end of the day before a leap day, of the day itself, and of the one after.
-        ("custom", "2028-02-28", 442),
-        ("custom", "2028-02-29", 443),
-        ("custom", "2028-03-01", 444),
-        ("custom", "2036-12-10", 3_650),
+        ("30", "", NOW.0 + 30 * DAY_MS),
+        ("365", "", NOW.0 + 365 * DAY_MS),
+        // The day before a leap day, the day itself, and the one after.
+        ("custom", "2028-02-28", 1_835_395_199_000),
+        ("custom", "2028-02-29", 1_835_481_599_000),
+        ("custom", "2028-03-01", 1_835_567_999_000),
+        ("custom", "2036-12-10", 2_112_566_399_000),
     ];
-    for (choice, date, days) in choices {
+    for (choice, date, end) in choices {
         let app = App::start().await;
         let ada = app.with_key_user("ada").await;
         let fields = [
@@ -176,7 +176,7 @@ async fn a_key_ends_exactly_when_it_says() {
         ];
         let key: CreatedAgentKey = ada.post("create_agent_key", &fields).await.value();
         let until = key.expiration.unwrap();
-        assert_eq!(until, Timestamp(NOW.0 + days * DAY_MS), "{choice} {date}");
+        assert_eq!(until, Timestamp(end), "{choice} {date}");
         let go_to = |at: i64| {
             let by = u64::try_from(at - app.clock.now_ms()).unwrap();
             app.clock.advance(Duration::from_millis(by));
@@ -191,7 +191,7 @@ async fn a_key_ends_exactly_when_it_says() {
 }
 
 #[tokio::test]
-async fn an_end_that_is_none_is_refused_at_the_form() {
+async fn invalid_expiration_is_refused_at_its_field() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let ends = [

@@ -101,7 +101,7 @@ fn canned() -> Vec<(&'static str, ElasticsearchFault)> {
 }
 
 #[tokio::test]
-async fn a_list_that_cannot_be_read_says_why_and_keeps_the_session() {
+async fn unreadable_list_shows_the_cause_and_keeps_the_session() {
     assert!(PRODUCT.contains("Elastic"));
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
@@ -135,7 +135,7 @@ async fn a_list_that_cannot_be_read_says_why_and_keeps_the_session() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_surely_not_made_may_be_asked_for_again() {
+async fn creation_that_was_certainly_not_applied_may_be_repeated() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(
@@ -187,7 +187,7 @@ async fn a_key_that_was_surely_not_made_may_be_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_key_that_may_have_been_made_is_not_asked_for_again() {
+async fn creation_that_may_have_been_applied_is_not_repeated() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let another = answer!(
@@ -248,7 +248,7 @@ async fn a_key_that_may_have_been_made_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn the_encoded_form_must_be_that_of_the_key() {
+async fn encoded_key_must_match_id_and_secret() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let swapped = answer!(
@@ -263,7 +263,7 @@ async fn the_encoded_form_must_be_that_of_the_key() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_may_have_happened_is_not_claimed() {
+async fn uncertain_revocation_is_unconfirmed() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let created: CreatedAgentKey = ada.create("to revoke").await.value();
@@ -290,12 +290,12 @@ async fn a_revocation_that_may_have_happened_is_not_claimed() {
     let answer = ada.post("revoke_agent_key", &fields).await;
     assert_eq!(
         answer.problem(),
-        ProblemKind::Elasticsearch(ElasticsearchFault::BadAnswer)
+        ProblemKind::Elasticsearch(ElasticsearchFault::NotRevoked)
     );
 }
 
 #[tokio::test]
-async fn signing_in_says_what_is_wrong_with_elasticsearch() {
+async fn sign_in_shows_the_fault_of_elasticsearch() {
     let (app, proxy) = App::behind_proxy().await;
     for (text, told) in canned() {
         proxy.fail("", Fault::Answer(text));
@@ -309,7 +309,7 @@ async fn signing_in_says_what_is_wrong_with_elasticsearch() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_cannot_be_verified_is_named() {
+async fn untrusted_certificate_is_named() {
     let outer = App::start().await;
     let setup = Setup {
         // The engine speaks plain HTTP: no certificate at all.
@@ -328,7 +328,7 @@ async fn a_certificate_that_cannot_be_verified_is_named() {
 }
 
 #[tokio::test]
-async fn an_elasticsearch_that_never_answers_is_circuit_open() {
+async fn unresponsive_elasticsearch_opens_the_circuit() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(QUERY, Fault::Silence(Duration::from_secs(60)));
@@ -344,7 +344,7 @@ async fn an_elasticsearch_that_never_answers_is_circuit_open() {
 }
 
 #[tokio::test]
-async fn a_create_that_is_never_answered_is_unconfirmed() {
+async fn unanswered_creation_is_unconfirmed() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(CREATE, Fault::Silence(Duration::from_secs(60)));
@@ -361,7 +361,7 @@ async fn a_create_that_is_never_answered_is_unconfirmed() {
 }
 
 #[tokio::test]
-async fn a_crowd_in_front_of_a_slow_elasticsearch_is_answered() {
+async fn queued_requests_to_a_slow_elasticsearch_get_busy() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(QUERY, Fault::Silence(Duration::from_secs(2)));
@@ -374,7 +374,7 @@ async fn a_crowd_in_front_of_a_slow_elasticsearch_is_answered() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_cut_off() {
+async fn endless_response_is_cut_off() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let huge = format!(

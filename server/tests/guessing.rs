@@ -29,6 +29,7 @@ fn at(url: &str, machine: usize) -> Browser {
     Browser {
         url: url.to_owned(),
         cookie: None,
+        user: None,
         http: client_with(|builder| builder.local_address(Some(address.into()))),
     }
 }

@@ -16,7 +16,7 @@ use app::model::{
 };
 use http::StatusCode;
 use platform::Clock;
-use server::{credential::Credential, housekeeping};
+use server::{credential::Credential, maintenance};
 use std::{
     collections::BTreeSet,
     sync::Arc,
@@ -41,7 +41,7 @@ async fn actions(app: &App) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_page_says_that_it_has_drawn_the_secret() {
+async fn displayed_secret_is_acknowledged() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let acknowledge = async |browser: &Browser, operation: &str| {
@@ -66,7 +66,7 @@ async fn the_page_says_that_it_has_drawn_the_secret() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_not_made_has_no_secret_to_acknowledge() {
+async fn secret_of_a_key_that_was_not_created_cannot_be_acknowledged() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let busy = "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\
@@ -79,7 +79,7 @@ async fn a_key_that_was_not_made_has_no_secret_to_acknowledge() {
 }
 
 #[tokio::test]
-async fn a_browser_without_script_acknowledges_with_done() {
+async fn done_acknowledges_without_script() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let page = "/settings/agent-keys/new";
@@ -101,7 +101,7 @@ async fn a_browser_without_script_acknowledges_with_done() {
 }
 
 #[tokio::test]
-async fn a_secret_that_no_page_has_drawn_is_doubted_and_told_once() {
+async fn undisplayed_secret_is_recorded_once() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     ada.create_as("op-1", "lost after us").await;
@@ -115,7 +115,7 @@ async fn a_secret_that_no_page_has_drawn_is_doubted_and_told_once() {
     let list = ada.get("/settings/agent-keys").await.text();
     assert!(list.contains("Secret may never have been seen"));
     for _ in 0..2 {
-        housekeeping::tidy(app.application.state(), None).await;
+        maintenance::run_once(app.application.state(), None).await;
     }
     let told = actions(&app).await;
     let word = "agent_key_never_delivered failure";
@@ -129,7 +129,7 @@ async fn a_secret_that_no_page_has_drawn_is_doubted_and_told_once() {
 }
 
 #[tokio::test]
-async fn the_same_operation_with_another_request_is_refused() {
+async fn operation_reused_for_another_request_is_refused() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let rounds = 25;
@@ -145,7 +145,7 @@ async fn the_same_operation_with_another_request_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_whose_answer_was_lost_is_found_and_revoked() {
+async fn key_with_a_lost_response_is_found_and_revoked() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(CREATE, Fault::CutAfter(0));
@@ -178,14 +178,14 @@ async fn a_key_whose_answer_was_lost_is_found_and_revoked() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_found_at_once_is_found_when_somebody_looks() {
+async fn key_that_is_not_found_at_once_is_revoked_by_the_next_list_request() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail(CREATE, Fault::CutAfter(0));
     ada.create_as("op-1", "lost before us").await;
-    // Elasticsearch is gone until the last look of the person's own request.
+    // Elasticsearch is down until the last search of the request's own follow-up.
     proxy.refuse().await;
-    tokio::time::sleep(Duration::from_millis(5_500)).await;
+    app.application.state().drain().await;
     assert_eq!(app.engine.keys().await[0]["invalidated"], false);
     proxy.stop_refusing().await;
     proxy.heal();
@@ -195,7 +195,7 @@ async fn what_cannot_be_found_at_once_is_found_when_somebody_looks() {
 }
 
 #[tokio::test]
-async fn a_service_user_finds_it_when_nobody_looks() {
+async fn service_user_revokes_a_key_with_a_lost_response() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let role = serde_json::json!({ "cluster": ["manage_api_key"], "applications": [
@@ -210,12 +210,12 @@ async fn a_service_user_finds_it_when_nobody_looks() {
     let _ = ben.list(|_| {}).await;
     proxy.heal();
     let keeper = Credential::basic("keeper", PASSWORD).unwrap();
-    housekeeping::tidy(app.application.state(), Some(&keeper)).await;
+    maintenance::run_once(app.application.state(), Some(&keeper)).await;
     assert_eq!(app.engine.keys().await[0]["invalidated"], true);
 }
 
 #[tokio::test]
-async fn a_revocation_whose_answer_was_lost_is_settled() {
+async fn revocation_with_a_lost_response_is_settled() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let created: CreatedAgentKey = ada.create("to revoke").await.value();
@@ -233,7 +233,30 @@ async fn a_revocation_whose_answer_was_lost_is_settled() {
 }
 
 #[tokio::test]
-async fn a_key_that_this_database_does_not_know_is_said_to_be_so() {
+async fn operation_that_cannot_be_settled_does_not_hold_up_others() {
+    const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\
+         X-Elastic-Product: Elasticsearch\r\nContent-Type: application/json\r\n\r\n\
+         {\"error\":{\"type\":\"null_pointer_exception\",\"reason\":\"no\"},\"status\":500}";
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let created: CreatedAgentKey = ada.create("to revoke").await.value();
+    // Searches for the keys of creations fail, those for the keys of revocations do not.
+    let search = || Fault::AnswerTo("metadata.agent_keys.operation", BROKEN);
+    proxy.fail("POST /_security/_query/api_key", search());
+    proxy.fail_too(CREATE, Fault::CutAfter(0));
+    ada.create_as("op-1", "lost").await;
+    proxy.fail_too(REVOKE, Fault::CutAfter(0));
+    let fields = [("id", created.id.as_str())];
+    let answer = ada.post("revoke_agent_key", &fields).await;
+    assert_eq!(answer.problem(), ProblemKind::Unconfirmed);
+    keys_of(&ada).await;
+    let revoked = "agent_key_invalidate success".to_owned();
+    let recorded = actions(&app).await;
+    assert!(recorded.contains(&revoked), "{recorded:?}");
+}
+
+#[tokio::test]
+async fn key_missing_from_the_database_is_marked() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let rounds = 20;
@@ -260,7 +283,7 @@ async fn a_key_that_this_database_does_not_know_is_said_to_be_so() {
 
 /// Creations under way, and the process killed in the middle of them, again and again.
 #[tokio::test]
-async fn no_key_is_forgotten_when_the_process_is_killed() {
+async fn no_key_is_lost_after_a_kill() {
     let kills = soak(12, 200);
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);

@@ -1,6 +1,6 @@
 //! The list of agent keys.
 
-use crate::support::{Answer, App, Browser, NOW};
+use crate::support::{Answer, App, Browser, NOW, shown};
 use app::model::{
     agent_key::{KeySource, KeyStatus},
     key_list::{Cursor, KeyListPage, KeyListQuery, PageAnchor, SortField, SortOrder, StatusFilter},
@@ -59,7 +59,7 @@ async fn some_keys(app: &App) -> (Browser, Browser) {
 }
 
 #[tokio::test]
-async fn the_newest_come_first_and_each_says_what_it_is() {
+async fn list_is_sorted_newest_first_with_a_status() {
     let app = App::start().await;
     some_keys(&app).await;
     let admin = app.as_admin().await;
@@ -83,17 +83,18 @@ async fn the_newest_come_first_and_each_says_what_it_is() {
         ),
         (3, 0, 0, 1)
     );
-    let owners: Vec<_> = summary
+    let owners: Vec<_> = list
+        .filters
         .owners
         .iter()
         .map(|owner| (owner.value.as_str(), owner.count))
         .collect();
     assert_eq!(owners, [("ada", 2), ("ben", 2)]);
-    assert_eq!(summary.realms.len(), 1);
+    assert_eq!(list.filters.realms.len(), 1);
 }
 
 #[tokio::test]
-async fn time_changes_what_a_key_is() {
+async fn status_follows_the_clock() {
     let app = App::start().await;
     some_keys(&app).await;
     app.clock.advance(Duration::from_secs(17 * 24 * 3_600));
@@ -114,19 +115,19 @@ async fn time_changes_what_a_key_is() {
 }
 
 #[tokio::test]
-async fn people_see_their_own_keys_unless_they_may_see_all() {
+async fn list_shows_own_keys_without_permission_for_all() {
     let app = App::start().await;
     let (ada, _) = some_keys(&app).await;
     let list = page(&ada, |_| {}).await;
     assert_eq!(names(&list), ["beta*?", "Alpha"]);
-    assert_eq!(list.summary.owners.len(), 1);
+    assert_eq!(list.filters.owners.len(), 1);
     // Asking for another's keys by name shows none.
     let others = page(&ada, |query| query.owner = vec!["ben".to_owned()]).await;
     assert!(others.keys.is_empty());
 }
 
 #[tokio::test]
-async fn a_search_finds_parts_of_names_and_labels_and_whole_ids() {
+async fn search_matches_parts_of_names_and_starts_of_labels_and_whole_ids() {
     let app = App::start().await;
     some_keys(&app).await;
     let admin = app.as_admin().await;
@@ -138,6 +139,7 @@ async fn a_search_finds_parts_of_names_and_labels_and_whole_ids() {
         ("?", vec!["beta*?"]),
         ("\\", vec![]),
         ("PAY", vec!["Alpha"]),
+        ("ayment", vec![]),
         (id.as_str(), vec!["gamma"]),
         (&id.as_str()[..10], vec![]),
         ("\" OR 1=1", vec![]),
@@ -155,7 +157,7 @@ async fn a_search_finds_parts_of_names_and_labels_and_whole_ids() {
 }
 
 #[tokio::test]
-async fn filters_narrow_the_list_together() {
+async fn filters_combine() {
     let app = App::start().await;
     some_keys(&app).await;
     let admin = app.as_admin().await;
@@ -173,7 +175,7 @@ async fn filters_narrow_the_list_together() {
 }
 
 #[tokio::test]
-async fn the_list_is_sorted_by_every_field_in_both_directions() {
+async fn list_sorts_by_every_field_in_both_directions() {
     let app = App::start().await;
     some_keys(&app).await;
     let admin = app.as_admin().await;
@@ -215,7 +217,7 @@ async fn the_list_is_sorted_by_every_field_in_both_directions() {
 }
 
 #[tokio::test]
-async fn paging_through_a_thousand_keys_sees_each_once_and_back_again() {
+async fn paging_visits_each_of_a_thousand_keys_once_in_both_directions() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     for batch in 0..50 {
@@ -284,7 +286,7 @@ async fn walk(browser: &Browser, sort: SortField, order: SortOrder) {
 }
 
 #[tokio::test]
-async fn an_address_that_somebody_made_up_is_answered_with_a_refusal() {
+async fn invalid_list_address_is_refused() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let forged = ["AAAA", "*", "W10", "WzEsMl0", &"A".repeat(5_000)];
@@ -316,4 +318,60 @@ async fn an_address_that_somebody_made_up_is_answered_with_a_refusal() {
         .get("/settings/agent-keys?sort=api_key_hash&rows=-1&q=%00")
         .await;
     assert_eq!(page.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn filter_counts_follow_the_search() {
+    let app = App::start().await;
+    some_keys(&app).await;
+    let admin = app.as_admin().await;
+    let all = page(&admin, |_| {}).await;
+    assert_eq!(all.filters.status, [3, 0, 0, 1]);
+    let found = page(&admin, |query| query.search = "gamma".to_owned()).await;
+    assert_eq!(found.filters.status, [0, 0, 0, 1]);
+    let owners: Vec<_> = found
+        .filters
+        .owners
+        .iter()
+        .map(|owner| owner.value.as_str())
+        .collect();
+    assert_eq!(owners, ["ben"]);
+    // The summary above the list stays that of all keys, and a filter does not empty the others.
+    assert_eq!((found.summary.active, found.summary.revoked), (3, 1));
+    let filtered = page(&admin, |query| {
+        query.search = "a".to_owned();
+        query.status = vec![StatusFilter::Revoked];
+    })
+    .await;
+    assert_eq!(names(&filtered), ["gamma"]);
+    assert_eq!(filtered.filters.status, [3, 0, 0, 1]);
+    let none = page(&admin, |query| query.search = "no such key".to_owned()).await;
+    assert_eq!(none.filters.status, [0; 4]);
+    assert!(none.filters.owners.is_empty());
+}
+
+#[tokio::test]
+async fn address_of_a_page_has_no_empty_parameters() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let answer = admin
+        .get("/settings/agent-keys?q=&status=active&owner=&rows=50")
+        .await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let clean = "/settings/agent-keys?status=active&rows=50";
+    assert_eq!(answer.header("location"), Some(clean));
+    assert_eq!(admin.get(clean).await.status, StatusCode::OK);
+    let answer = admin.get("/settings/users?q=").await;
+    assert_eq!(answer.header("location"), Some("/settings/users"));
+}
+
+#[tokio::test]
+async fn invisible_characters_of_a_name_from_elsewhere_are_written_out() {
+    let app = App::start().await;
+    app.engine.kibana_key("elastic", "check\u{202E}tuo").await;
+    let admin = app.as_admin().await;
+    let text = shown(&admin.get("/settings/agent-keys").await.text());
+    assert!(text.contains("check⟨U+202E⟩tuo"), "{text}");
+    // The data for the script is encoded; nothing that is drawn holds the character itself.
+    assert!(!text.contains('\u{202E}'), "{text}");
 }

@@ -1,6 +1,12 @@
 //! Agent keys that neither this application nor Kibana has marked, and users and roles as real clusters hold them.
 
-use crate::support::{App, Browser, PASSWORD, Setup, engine::Engine, proxy::Fault, shown};
+use crate::support::{
+    App, Browser, PASSWORD, Setup,
+    engine::Engine,
+    eventually,
+    proxy::{Fault, Gate},
+    shown,
+};
 use app::model::{
     agent_key::{FoundAgentKey, KeyRights, KeySource, KeyStatus},
     apm_settings::{KeysInUse, MadeElsewhere, Uncounted},
@@ -43,7 +49,7 @@ fn names(page: &KeyListPage) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn keys_without_the_mark_are_listed_by_the_filter_and_count_for_the_limit() {
+async fn unmarked_keys_are_listed_by_the_filter_and_count_for_the_limit() {
     let app = App::start().await;
     let body = |name: &str, grants: &Value, metadata: Value| json!({ "name": name, "role_descriptors": grants, "metadata": metadata });
     let apm = granting("apm");
@@ -112,7 +118,7 @@ async fn keys_without_the_mark_are_listed_by_the_filter_and_count_for_the_limit(
         .get("/settings/agent-keys?source=elsewhere")
         .await
         .text();
-    assert!(page.contains("Made elsewhere") && page.contains("any application"));
+    assert!(page.contains("Kibana or API, not marked") && page.contains("any application"));
 
     // Time ends one, and with it its part of the limit.
     app.clock.advance(Duration::from_mins(2));
@@ -121,7 +127,7 @@ async fn keys_without_the_mark_are_listed_by_the_filter_and_count_for_the_limit(
 }
 
 #[tokio::test]
-async fn a_key_without_the_mark_is_looked_at_and_revoked_like_others() {
+async fn unmarked_key_is_shown_and_revoked_like_others() {
     let app = App::start().await;
     let body = |grants: Value| json!({ "name": "terraform", "role_descriptors": grants });
     let id = make(&app, "elastic", body(granting("apm"))).await;
@@ -157,7 +163,36 @@ async fn a_key_without_the_mark_is_looked_at_and_revoked_like_others() {
 }
 
 #[tokio::test]
-async fn a_person_sees_only_their_own_keys_made_elsewhere() {
+async fn revocation_of_a_disconnected_browser_updates_the_count_of_unmarked_keys() {
+    let (app, proxy) = App::behind_proxy().await;
+    let body = json!({ "name": "terraform", "role_descriptors": granting("apm") });
+    let id = make(&app, "elastic", body).await;
+    let admin = app.as_admin().await;
+    assert_eq!(list(&admin, false).await.summary.in_use(), in_use(1, None));
+    let gate = Gate::default();
+    proxy.fail("DELETE /_security/api_key", Fault::Late(gate.clone()));
+    let revoking = tokio::spawn({
+        let admin = admin.clone();
+        async move { admin.try_post("revoke_agent_key", &[("id", &id)]).await }
+    });
+    eventually(
+        "the key is revoked, and the response is held back",
+        async || app.engine.keys().await[0]["invalidated"] == true,
+    )
+    .await;
+    revoking.abort();
+    assert!(revoking.await.is_err());
+    eventually("the server has noticed it", async || {
+        app.application.connections() == 0
+    })
+    .await;
+    gate.open();
+    app.application.state().drain().await;
+    assert_eq!(list(&admin, false).await.summary.in_use(), in_use(0, None));
+}
+
+#[tokio::test]
+async fn own_scope_shows_only_own_unmarked_keys() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let body = |name: &str| json!({ "name": name, "role_descriptors": granting("apm") });
@@ -172,7 +207,7 @@ async fn a_person_sees_only_their_own_keys_made_elsewhere() {
 }
 
 #[tokio::test]
-async fn before_8_5_keys_made_elsewhere_are_not_counted_and_the_page_says_so() {
+async fn before_8_5_keys_made_elsewhere_are_shown_as_uncounted() {
     let clock = Clock::manual(crate::support::NOW.0);
     let version = embedded::Version::new(8, 0);
     let engine = Arc::new(Engine::start_as(&clock, version).await);
@@ -190,7 +225,7 @@ async fn before_8_5_keys_made_elsewhere_are_not_counted_and_the_page_says_so() {
 }
 
 #[tokio::test]
-async fn when_keys_made_elsewhere_cannot_be_counted_the_page_says_no_more_than_that() {
+async fn failed_count_of_keys_made_elsewhere_is_shown_as_such() {
     const ANSWERS: [&str; 2] = [
         "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nX-Elastic-Product: Elasticsearch\r\n\
          Content-Type: application/json\r\n\r\n{\"error\":{\"type\":\"security_exception\",\"reason\":\"no\"},\"status\":403}",
@@ -218,7 +253,7 @@ async fn when_keys_made_elsewhere_cannot_be_counted_the_page_says_no_more_than_t
 }
 
 #[tokio::test]
-async fn a_key_without_descriptors_is_a_finding_and_no_field_of_descriptors_is_lost() {
+async fn key_without_descriptors_is_a_finding_and_every_descriptor_field_is_kept() {
     let app = App::start().await;
     let metadata = json!({ "application": "apm" });
     let descriptors = json!({
@@ -276,7 +311,7 @@ async fn a_key_without_descriptors_is_a_finding_and_no_field_of_descriptors_is_l
 }
 
 #[tokio::test]
-async fn users_of_every_printable_name_and_without_details_are_listed_and_changed() {
+async fn users_with_any_printable_name_are_listed_and_changed() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let every: String = (b' '..=b'~').map(char::from).collect();
@@ -324,8 +359,9 @@ async fn users_of_every_printable_name_and_without_details_are_listed_and_change
 }
 
 #[tokio::test]
-async fn malformed_kibana_privileges_open_nothing_and_break_nothing() {
+async fn malformed_kibana_privileges_grant_nothing() {
     let app = App::start().await;
+    app.engine.register_kibana_privileges().await;
     let role = |kibana: Value| {
         json!({
             "cluster": ["manage_own_api_key"],
@@ -368,7 +404,7 @@ fn with_thousands_of_users(users: &mut Value) {
 }
 
 #[tokio::test]
-async fn of_thousands_of_users_the_page_shows_a_hundred_and_says_how_many_more() {
+async fn users_page_shows_a_hundred_users_and_the_number_of_others() {
     /// Users that Elasticsearch keeps for itself.
     const RESERVED: usize = 7;
     let (app, proxy) = App::behind_proxy().await;
@@ -406,7 +442,7 @@ async fn of_thousands_of_users_the_page_shows_a_hundred_and_says_how_many_more()
 }
 
 #[tokio::test]
-async fn the_links_of_users_of_every_printable_name_lead_to_that_user() {
+async fn user_links_work_for_any_printable_name() {
     const NEW_PASSWORD: &str = "a new passphrase, long enough";
     let app = App::start().await;
     let admin = app.as_admin().await;
@@ -452,7 +488,8 @@ async fn the_links_of_users_of_every_printable_name_lead_to_that_user() {
             let fields = [("username", name), ("password", NEW_PASSWORD)];
             let answer = admin.submit(&link, function, &fields).await;
             assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
-            let after = admin.get(answer.header("location").unwrap()).await;
+            let location = answer.header("location").unwrap();
+            let after = admin.get_after(&answer, location).await;
             let after = shown(&after.text());
             assert!(after.contains(&format!("{done}{name}.")), "{name}: {after}");
             let is_there = link_of(&after, "/settings/users/delete?", name).is_some();
@@ -486,7 +523,7 @@ fn with_a_field_of_a_later_version(answer: &mut Value) {
 }
 
 #[tokio::test]
-async fn a_field_of_a_later_version_in_the_descriptors_of_a_key_is_a_finding_and_shown() {
+async fn unknown_descriptor_field_is_a_finding_and_shown() {
     let (app, proxy) = App::behind_proxy().await;
     let id = app.engine.kibana_key("elastic", "later").await;
     let admin = app.as_admin().await;
@@ -508,7 +545,7 @@ async fn a_field_of_a_later_version_in_the_descriptors_of_a_key_is_a_finding_and
 }
 
 #[tokio::test]
-async fn ten_thousand_keys_made_elsewhere_are_read_and_of_more_the_page_says_so() {
+async fn ten_thousand_unmarked_keys_are_read_and_more_are_reported() {
     const READ_MAX: usize = 10_000;
     let app = App::start().await;
     let body = json!({ "name": "newest", "role_descriptors": granting("apm") });
@@ -538,6 +575,6 @@ async fn ten_thousand_keys_made_elsewhere_are_read_and_of_more_the_page_says_so(
             .await
             .text(),
     );
-    assert!(text.contains("At least 10000 of 100"), "{text}");
+    assert!(text.contains("At least 10,000 of 100"), "{text}");
     assert!(text.contains("There are too many keys to look at all of them."));
 }

@@ -37,7 +37,7 @@ fn value(text: &str, series: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn what_happens_is_counted() {
+async fn metrics_count_requests_calls_and_changes() {
     let (app, proxy) = start().await;
     let ada = app.with_key_user("ada").await;
     app.nobody().sign_in("ada", "wrong").await;
@@ -102,7 +102,7 @@ async fn what_happens_is_counted() {
 }
 
 #[tokio::test]
-async fn nobody_is_named_in_what_is_counted() {
+async fn metrics_contain_no_names_and_no_secrets() {
     let (app, _proxy) = start().await;
     let ada = app.with_key_user("canary-user").await;
     let created: CreatedAgentKey = ada.create("canary-key").await.value();
@@ -153,7 +153,7 @@ async fn nobody_is_named_in_what_is_counted() {
 }
 
 #[tokio::test]
-async fn it_is_not_told_where_browsers_connect_nor_unless_asked_for() {
+async fn metrics_are_served_only_on_their_own_listener() {
     let (app, _proxy) = start().await;
     let public = app.as_admin().await.get("/metrics").await;
     assert_eq!(public.status, StatusCode::NOT_FOUND);

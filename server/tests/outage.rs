@@ -35,10 +35,10 @@ async fn give_up(app: &App, browser: &Browser) -> Vec<Duration> {
 }
 
 #[tokio::test]
-async fn a_machine_that_is_gone_is_not_waited_for_again_and_again() {
-    let (app, mut machine) = App::behind_machine().await;
+async fn vanished_server_is_waited_for_once() {
+    let (app, mut server) = App::behind_blackhole().await;
     let ada = app.with_key_user("ada").await;
-    machine.switch_off().await;
+    server.switch_off().await;
     // The control: who asks first has to wait, for a connection that nobody accepts.
     let first = give_up(&app, &ada).await;
     let waited = |took: &Duration| *took > Duration::from_millis(1_900);
@@ -53,7 +53,7 @@ async fn a_machine_that_is_gone_is_not_waited_for_again_and_again() {
     // A change is refused before anything of it is sent, and may be asked for again.
     let answer = ada.create_as("op-1", "during the outage").await;
     assert_eq!(answer.problem(), UNREACHABLE);
-    machine.switch_on();
+    server.switch_on();
     let ended = Instant::now();
     let is_back = async || ada.list(|_| {}).await.status == StatusCode::OK;
     eventually("the list is back", is_back).await;
@@ -66,12 +66,12 @@ async fn a_machine_that_is_gone_is_not_waited_for_again_and_again() {
 
 /// No read comes first: the creation's own probe ends the outage, and the audit log has its beginning and its end.
 #[tokio::test]
-async fn a_creation_is_not_refused_for_an_outage_that_is_over() {
-    let (app, mut machine) = App::behind_machine().await;
+async fn creation_succeeds_after_an_outage() {
+    let (app, mut server) = App::behind_blackhole().await;
     let ada = app.with_key_user("ada").await;
-    machine.switch_off().await;
+    server.switch_off().await;
     give_up(&app, &ada).await;
-    machine.switch_on();
+    server.switch_on();
     let ended = Instant::now();
     let is_created = async || {
         let answer = ada.create_as("op-1", "after the outage").await;
@@ -104,7 +104,7 @@ async fn a_creation_is_not_refused_for_an_outage_that_is_over() {
 }
 
 #[tokio::test]
-async fn a_restart_that_refuses_connections_keeps_nobody_out_afterwards() {
+async fn refused_connections_do_not_open_the_circuit() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.refuse().await;
@@ -209,14 +209,14 @@ async fn sign_in_page_says_that_elasticsearch_is_down_and_no_password_is_accepte
 
 /// Twenty people open pages while no packet is answered.
 #[tokio::test]
-async fn pages_answer_at_once_through_an_outage_that_many_people_sit_out() {
+async fn pages_respond_at_once_during_an_outage_with_many_users() {
     const PEOPLE: usize = 20;
-    let (app, mut machine) = App::behind_machine().await;
+    let (app, mut server) = App::behind_blackhole().await;
     let mut people = Vec::new();
     for number in 0..PEOPLE {
         people.push(app.with_key_user(&format!("person-{number}")).await);
     }
-    machine.switch_off().await;
+    server.switch_off().await;
     // The first requests wait for a connection and open the circuit.
     give_up(&app, &people[0]).await;
     let end = Instant::now() + Duration::from_secs(soak(0, 60) as u64);
@@ -248,7 +248,7 @@ async fn pages_answer_at_once_through_an_outage_that_many_people_sit_out() {
         soak(0, 1) == 0 || p95 < Duration::from_millis(300),
         "{p95:?}"
     );
-    machine.switch_on();
+    server.switch_on();
     let is_back = async || people[0].list(|_| {}).await.status == StatusCode::OK;
     eventually("the list is back", is_back).await;
 }

@@ -22,7 +22,7 @@ async fn calm() -> &'static str {
 }
 
 #[tokio::test]
-async fn a_panic_in_one_request_stays_there() {
+async fn panic_affects_only_its_own_request() {
     let panics = soak(30, 1_000);
     let app = App::start().await;
     let state = app.application.state().clone();
@@ -60,6 +60,7 @@ async fn a_panic_in_one_request_stays_there() {
     let browser = Browser {
         url: format!("http://{}", listener.address()),
         cookie: None,
+        user: None,
         http: client(),
     };
     let mut held = 0;

@@ -30,7 +30,7 @@ async fn reset(admin: &Browser, username: &str, password: &str) -> Option<Passwo
 }
 
 #[tokio::test]
-async fn a_password_that_is_given_is_long_and_not_what_is_tried_first() {
+async fn new_password_is_long_and_not_commonly_guessed() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     app.engine.put_user("someone", &[]).await;
@@ -87,7 +87,7 @@ const AT_ONCE: i64 = 2;
 const HASH_KIB: i64 = 46 * 1_024;
 
 #[tokio::test]
-async fn many_who_sign_in_at_once_take_no_more_memory_than_two() {
+async fn concurrent_sign_ins_take_the_memory_of_two() {
     let people = soak(10, 100);
     let directory = tempfile::tempdir().unwrap();
     let process = Process::with_engine(directory.path());

@@ -66,7 +66,7 @@ async fn deliveries(process: &Process) -> Vec<Delivery> {
 }
 
 #[tokio::test]
-async fn a_stop_lets_creations_finish_and_takes_nobody_in() {
+async fn shutdown_finishes_creations_and_accepts_no_requests() {
     let creations = soak(12, 30);
     let (engine, proxy, directory) = beginning().await;
     let mut process = Process::start(directory.path(), &proxy.url());
@@ -98,7 +98,7 @@ async fn a_stop_lets_creations_finish_and_takes_nobody_in() {
 }
 
 #[tokio::test]
-async fn whoever_asks_twice_does_not_wait_and_still_nothing_is_forgotten() {
+async fn second_signal_stops_at_once_and_loses_nothing() {
     let creations = soak(8, 30);
     let (engine, proxy, directory) = beginning().await;
     let mut process = Process::start(directory.path(), &proxy.url());
@@ -154,7 +154,7 @@ fn times_in_memory(process: &Process, wanted: &[u8]) -> Option<usize> {
 }
 
 #[tokio::test]
-async fn no_core_dump_is_left() {
+async fn no_core_dump_is_written() {
     let directory = tempfile::tempdir().unwrap();
     let process = Process::with_engine(directory.path());
     let limits = process.about("limits");
@@ -173,7 +173,7 @@ async fn no_core_dump_is_left() {
 }
 
 #[tokio::test]
-async fn what_comes_again_and_again_takes_no_more() {
+async fn repeated_requests_do_not_grow_memory() {
     let rounds = soak(8, 1_000);
     let directory = tempfile::tempdir().unwrap();
     let process = Process::with_engine(directory.path());

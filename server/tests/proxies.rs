@@ -41,7 +41,7 @@ async fn told(app: &App) -> String {
 }
 
 #[tokio::test]
-async fn a_proxy_is_believed_only_where_the_settings_name_it() {
+async fn forwarded_headers_count_only_from_trusted_proxies() {
     let table: [(Option<&str>, &[Row]); 4] = [
         // Nobody is trusted: nothing that is said counts.
         (
@@ -103,7 +103,7 @@ async fn a_proxy_is_believed_only_where_the_settings_name_it() {
 
 /// Ten failures at once are an address's, however it calls itself; behind a proxy each caller has its own ten.
 #[tokio::test]
-async fn the_limit_on_guessing_counts_by_the_same_address() {
+async fn address_limit_uses_the_forwarded_address() {
     let guesses = 24;
     let mut asked = Vec::new();
     for trusted in [None, Some("127.0.0.0/8")] {
@@ -130,7 +130,7 @@ async fn the_limit_on_guessing_counts_by_the_same_address() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_secure_where_the_proxy_speaks_tls() {
+async fn cookie_is_secure_behind_a_tls_proxy() {
     const PROTO: &str = "x-forwarded-proto";
     let rows: [(Option<&str>, &str, bool); 6] = [
         (None, "https", false),

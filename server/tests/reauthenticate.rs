@@ -1,6 +1,6 @@
 //! Reauthentication, and the actions that require a recent password.
 
-use crate::support::{Answer, App, Browser, PASSWORD};
+use crate::support::{Answer, App, Browser, PASSWORD, mark};
 use app::model::{
     problem::ProblemKind,
     session::{SessionEnd, SessionList},
@@ -217,25 +217,12 @@ async fn reauthentication_takes_over_a_changed_password() {
 async fn reauthentication_page_returns_to_the_page_before() {
     let app = App::start().await;
     let mut admin = app.as_admin().await;
-    let ada = app.with_user("ada", &[]).await;
-    let id = session_of(&ada).await;
     app.clock.advance(Duration::from_secs(360));
     let export = admin.get("/settings/audit/export.csv?person=a").await;
     assert_eq!(export.status, StatusCode::SEE_OTHER);
-    let page = "/reauthenticate?next=%2Fsettings%2Faudit%3Fperson%3Da";
+    let page = "/reauthenticate?next=%2Fsettings%2Faudit%2Fexport.csv%3Fperson%3Da";
     assert_eq!(export.header("location"), Some(page));
-    // A form that was posted without a script, and by one.
-    let fields = [("page", "/settings/sessions"), ("id", id.as_str())];
-    let from_sessions = "/reauthenticate?next=%2Fsettings%2Fsessions";
-    let form = admin
-        .submit("/settings/sessions", "end_session", &fields)
-        .await;
-    assert_eq!(form.status, StatusCode::SEE_OTHER);
-    assert_eq!(form.header("location"), Some(from_sessions));
-    let script = admin.post("end_session", &fields).await;
-    assert_eq!(script.problem(), ProblemKind::ReauthRequired);
-    assert_eq!(script.header("location"), Some(from_sessions));
-    assert!(script.headers.contains_key("serverfnredirect"));
+    let file_address = "/settings/audit/export.csv?person=a";
     // The page says whose password, and why.
     let drawn = admin.get(page).await;
     assert_eq!(drawn.status, StatusCode::OK);
@@ -247,21 +234,77 @@ async fn reauthentication_page_returns_to_the_page_before() {
     ] {
         assert!(text.contains(part), "{part}");
     }
-    assert!(text.contains(r#"name="next" value="/settings/audit?person=a""#));
+    // Cancelling leads to the page of the export.
+    assert!(text.contains(r#"href="/settings/audit?person=a""#));
+    assert!(text.contains(r#"name="next" value="/settings/audit/export.csv?person=a""#));
     // A wrong one is answered on the page, which still knows where to go.
-    let next = ("next", "/settings/audit?person=a");
+    let next = ("next", file_address);
     let fields = [("page", page), next, ("password", "wrong")];
     let wrong = admin.submit(page, "reauthenticate", &fields).await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     let text = wrong.text();
     assert!(text.contains("The password is wrong") && !text.contains(r#"value="wrong""#));
-    assert!(text.contains(r#"name="next" value="/settings/audit?person=a""#));
+    assert!(text.contains(r#"name="next" value="/settings/audit/export.csv?person=a""#));
     let fields = [("page", page), next, ("password", PASSWORD)];
     let right = admin.submit(page, "reauthenticate", &fields).await;
     assert_eq!(right.status, StatusCode::SEE_OTHER);
     assert_eq!(right.header("location"), Some("/settings/audit?person=a"));
     admin.cookie = right.cookie();
+    // The page starts the download, once.
+    let audit = admin.get_after(&right, "/settings/audit?person=a").await;
+    let refresh = format!("0; url={file_address}");
+    assert_eq!(audit.header("refresh"), Some(refresh.as_str()));
+    let again = admin.get("/settings/audit?person=a").await;
+    assert_eq!(again.header("refresh"), None);
     assert_eq!(file(&admin, "csv").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn reauthentication_goes_on_with_the_form_that_it_interrupted() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let ada = app.with_user("ada", &[]).await;
+    let id = session_of(&ada).await;
+    app.clock.advance(Duration::from_secs(360));
+    let fields = [("page", "/settings/sessions"), ("id", id.as_str())];
+    // The script gets the problem, and posts the form as a plain one.
+    let script = admin.post("end_session", &fields).await;
+    assert_eq!(script.problem(), ProblemKind::ReauthRequired);
+    assert!(!script.headers.contains_key("serverfnredirect"));
+    let form = admin
+        .submit("/settings/sessions", "end_session", &fields)
+        .await;
+    assert_eq!(form.status, StatusCode::FORBIDDEN);
+    let text = form.text();
+    assert!(text.contains("Enter your password again"), "{text}");
+    assert!(text.contains(r#"name="interrupted_path" value="/api/end_session""#));
+    let input = format!(
+        "page=%2Fsettings%2Fsessions&id={id}&user={}",
+        mark("elastic")
+    );
+    let password = |password| {
+        [
+            ("page", "/reauthenticate?next=%2Fsettings%2Fsessions"),
+            ("password", password),
+            ("interrupted_path", "/api/end_session"),
+            ("interrupted_input", input.as_str()),
+        ]
+    };
+    let wrong = admin
+        .submit("/reauthenticate", "reauthenticate", &password("wrong"))
+        .await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    assert!(wrong.text().contains(r#"value="/api/end_session""#));
+    assert_eq!(ada.post("read_viewer", &[]).await.status, StatusCode::OK);
+    let right = admin
+        .submit("/reauthenticate", "reauthenticate", &password(PASSWORD))
+        .await;
+    assert_eq!(right.status, StatusCode::OK, "{}", right.text());
+    assert!(right.cookie().is_some());
+    let text = right.text();
+    assert!(text.contains("Your sessions") && text.contains("Ended the session."));
+    let ended = ProblemKind::SessionEnded(SessionEnd::Administrator);
+    assert_eq!(ada.post("read_viewer", &[]).await.problem(), ended);
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn failed_sign_ins(app: &App) -> usize {
 }
 
 #[tokio::test]
-async fn an_unavailable_security_index_ends_no_session() {
+async fn unavailable_security_index_ends_no_session() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail("", Fault::SecurityIndexUnavailable);
@@ -40,7 +40,7 @@ async fn an_unavailable_security_index_ends_no_session() {
 }
 
 #[tokio::test]
-async fn a_known_outage_is_told_at_once() {
+async fn known_outage_is_reported_at_once() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail("", Fault::SecurityIndexUnavailable);
@@ -51,7 +51,7 @@ async fn a_known_outage_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn sessions_of_several_people_that_fail_together_are_an_outage() {
+async fn simultaneous_rejections_of_several_users_are_an_outage() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let ben = app.with_key_user("ben").await;
@@ -66,7 +66,7 @@ async fn sessions_of_several_people_that_fail_together_are_an_outage() {
 }
 
 #[tokio::test]
-async fn a_disabled_user_loses_the_session_within_seconds() {
+async fn session_of_a_disabled_user_ends_within_seconds() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let ben = app.with_key_user("ben").await;
@@ -87,7 +87,7 @@ async fn a_disabled_user_loses_the_session_within_seconds() {
 }
 
 #[tokio::test]
-async fn a_changed_password_ends_the_session() {
+async fn changed_password_ends_the_session() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let body = json!({ "password": "another password of hers" });
@@ -97,7 +97,7 @@ async fn a_changed_password_ends_the_session() {
 }
 
 #[tokio::test]
-async fn a_rejected_sign_in_counts_only_while_passwords_can_be_checked() {
+async fn rejected_sign_in_counts_only_while_passwords_can_be_checked() {
     let (app, proxy) = App::behind_proxy().await;
     app.with_key_user("ada").await;
     proxy.fail("", Fault::SecurityIndexUnavailable);
@@ -116,7 +116,7 @@ async fn a_rejected_sign_in_counts_only_while_passwords_can_be_checked() {
 }
 
 #[tokio::test]
-async fn wrong_guesses_at_several_names_are_no_outage() {
+async fn wrong_passwords_of_several_users_are_no_outage() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     for name in ["ben", "eve", "zoe", "kim"] {
@@ -142,7 +142,7 @@ const HAPROXY: &str = "HTTP/1.0 503 Service Unavailable\r\nCache-Control: no-cac
 
 /// A cluster that restarts, seen by one person and by three who click all the time.
 #[tokio::test]
-async fn a_cluster_that_restarts_signs_nobody_out() {
+async fn restarting_cluster_ends_no_session() {
     for names in [&["ada"][..], &["ada", "ben", "eve"]] {
         let (app, proxy) = App::behind_proxy().await;
         let mut people = Vec::new();
@@ -179,7 +179,7 @@ async fn a_cluster_that_restarts_signs_nobody_out() {
 
 /// Every kind of outage, one after the other: each ends within six seconds of traffic, with everybody signed in.
 #[tokio::test]
-async fn every_kind_of_outage_is_over_within_six_seconds() {
+async fn recovery_from_every_kind_of_outage_takes_at_most_six_seconds() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     for fault in [
@@ -204,12 +204,12 @@ async fn every_kind_of_outage_is_over_within_six_seconds() {
     proxy.stop_refusing().await;
     is_back(&ada, "refused").await;
 
-    let (app, mut machine) = App::behind_machine().await;
+    let (app, mut server) = App::behind_blackhole().await;
     let ada = app.with_key_user("ada").await;
-    machine.switch_off().await;
+    server.switch_off().await;
     futures::future::join_all((0..5).map(|_| ask(&ada))).await;
     assert!(crate::outage::is_circuit_open(&app));
-    machine.switch_on();
+    server.switch_on();
     is_back(&ada, "a full backlog").await;
 }
 
@@ -223,7 +223,7 @@ async fn is_back(browser: &Browser, what: &str) {
 
 /// Behind a load balancer whose backend hangs, each call would wait for its whole deadline.
 #[tokio::test]
-async fn a_hang_is_told_at_once_after_the_first_two_waits() {
+async fn hang_is_reported_at_once_after_two_timeouts() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail("", Fault::Silence(Duration::from_secs(60)));
@@ -247,7 +247,7 @@ async fn a_hang_is_told_at_once_after_the_first_two_waits() {
 
 /// A probe that takes longer than a call waits for it still ends the outage.
 #[tokio::test]
-async fn an_outage_behind_a_slow_link_ends_within_six_seconds() {
+async fn recovery_behind_a_slow_link_takes_at_most_six_seconds() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail("", Fault::Silence(Duration::from_secs(60)));
@@ -259,7 +259,7 @@ async fn an_outage_behind_a_slow_link_ends_within_six_seconds() {
 }
 
 #[tokio::test]
-async fn the_end_of_an_outage_is_noticed_without_traffic() {
+async fn end_of_an_outage_is_noticed_without_traffic() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     proxy.fail("", Fault::Silence(Duration::from_secs(60)));
@@ -267,15 +267,15 @@ async fn the_end_of_an_outage_is_noticed_without_traffic() {
     assert!(crate::outage::is_circuit_open(&app));
     proxy.heal();
     let state = app.application.state();
-    eventually("a round of housekeeping notices it", async || {
-        server::housekeeping::tidy(state, None).await;
+    eventually("a round of maintenance notices it", async || {
+        server::maintenance::run_once(state, None).await;
         !crate::outage::is_circuit_open(&app)
     })
     .await;
 }
 
 #[tokio::test]
-async fn readiness_is_answered_whatever_elasticsearch_does() {
+async fn readiness_responds_during_every_fault() {
     let (app, proxy) = App::behind_proxy().await;
     assert_eq!(app.nobody().get("/health/ready").await.text(), "ready");
     proxy.fail("", Fault::Silence(Duration::from_secs(60)));

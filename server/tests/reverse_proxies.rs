@@ -212,6 +212,7 @@ async fn story(kind: Kind) {
     let cookie = answer.cookie().unwrap();
     assert!(cookie.starts_with("__Host-"), "{kind:?}: {cookie}");
     browser.cookie = Some(cookie);
+    browser.user = Some("elastic".to_owned());
     let new = "/settings/agent-keys/new";
     let form = key_form("op-1", "behind-a-proxy");
     let created = browser.submit(new, "create_agent_key", &form).await;
@@ -227,7 +228,7 @@ async fn story(kind: Kind) {
         .submit(&page, "revoke_agent_key", &[("id", id)])
         .await;
     let to = revoked.header("location").unwrap();
-    assert_eq!(to, format!("/settings/agent-keys?revoked={id}"));
+    assert_eq!(to, "/settings/agent-keys");
     assert_eq!(app.engine.keys().await[0]["invalidated"], true);
     let out = browser.submit("/settings/users", "sign_out", &[]).await;
     assert_eq!(out.header("location"), Some("/login?reason=signed-out"));
@@ -236,22 +237,22 @@ async fn story(kind: Kind) {
 }
 
 #[tokio::test]
-async fn nginx_serves_the_whole_story() {
+async fn nginx_serves_sign_in_create_and_revoke() {
     story(Kind::Nginx).await;
 }
 
 #[tokio::test]
-async fn nginx_that_rewrites_host_serves_the_whole_story() {
+async fn nginx_that_rewrites_host_serves_sign_in_create_and_revoke() {
     story(Kind::NginxWithoutHost).await;
 }
 
 #[tokio::test]
-async fn haproxy_serves_the_whole_story() {
+async fn haproxy_serves_sign_in_create_and_revoke() {
     story(Kind::Haproxy).await;
 }
 
 #[tokio::test]
-async fn caddy_serves_the_whole_story() {
+async fn caddy_serves_sign_in_create_and_revoke() {
     story(Kind::Caddy).await;
 }
 

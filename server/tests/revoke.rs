@@ -17,16 +17,13 @@ use server::store::OperationState;
 use std::time::Duration;
 
 #[tokio::test]
-async fn a_key_of_ones_own_is_revoked_once() {
+async fn own_key_is_revoked_once() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let created: CreatedAgentKey = ada.create("mine").await.value();
     let id = created.id.as_str();
     let answer = ada.post("revoke_agent_key", &[("id", id)]).await;
-    assert_eq!(
-        answer.header("location"),
-        Some(format!("/settings/agent-keys?revoked={id}").as_str())
-    );
+    assert_eq!(answer.header("location"), Some("/settings/agent-keys"));
     let revoked: RevokedAgentKey = answer.value();
     assert_eq!((revoked.name.as_str(), revoked.already), ("mine", false));
     let again: RevokedAgentKey = ada.post("revoke_agent_key", &[("id", id)]).await.value();
@@ -48,7 +45,7 @@ async fn a_key_of_ones_own_is_revoked_once() {
 }
 
 #[tokio::test]
-async fn only_keys_within_reach_are_revoked() {
+async fn only_keys_in_scope_are_revoked() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     app.engine.put_user("ben", &["apm_agent_key_role"]).await;
@@ -96,7 +93,7 @@ async fn only_keys_within_reach_are_revoked() {
 }
 
 #[tokio::test]
-async fn whoever_sees_all_keys_and_manages_their_own_revokes_their_own() {
+async fn user_who_reads_all_and_manages_own_keys_revokes_own_keys() {
     let app = App::start().await;
     let role = json!({
         "cluster": ["manage_own_api_key", "read_security"],
@@ -125,7 +122,7 @@ async fn whoever_sees_all_keys_and_manages_their_own_revokes_their_own() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_that_nothing_was_changed_when_a_revocation_cannot_be_written_down() {
+async fn unrecorded_revocation_is_not_reported_as_unchanged() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let created: CreatedAgentKey = ada.create("mine").await.value();
@@ -152,7 +149,7 @@ async fn nobody_is_told_that_nothing_was_changed_when_a_revocation_cannot_be_wri
 }
 
 #[tokio::test]
-async fn a_revoked_key_that_some_nodes_have_cached_is_shown_as_such() {
+async fn revoked_key_in_node_caches_is_marked() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let keys = [
@@ -170,15 +167,16 @@ async fn a_revoked_key_that_some_nodes_have_cached_is_shown_as_such() {
     let fields = [("id", keys[1].as_str())];
     let by_form = ada.submit(&question, "revoke_agent_key", &fields).await;
     for (answer, id) in [(by_script, &keys[0]), (by_form, &keys[1])] {
-        let page = format!("/settings/agent-keys?revoked={id}");
-        assert_eq!(answer.header("location"), Some(page.as_str()));
-        for page in [page, format!("/settings/agent-keys/{id}")] {
-            let text = ada.get(&page).await.text();
+        let list = "/settings/agent-keys";
+        assert_eq!(answer.header("location"), Some(list));
+        let page = format!("/settings/agent-keys/{id}");
+        let pages = [ada.get_after(&answer, list).await, ada.get(&page).await];
+        for page in pages {
+            let text = shown(&page.text());
             let what_to_do = format!("POST /_security/api_key/{id}/_clear_cache");
-            let text = shown(&text);
-            assert!(text.contains(&what_to_do), "{page}: {text}");
-            assert!(text.contains("up to 15 minutes"), "{page}");
-            assert!(!text.contains("refuses it from now on"), "{page}");
+            assert!(text.contains(&what_to_do), "{text}");
+            assert!(text.contains("up to 15 minutes"));
+            assert!(!text.contains("refuses it from now on"));
         }
     }
     let outcomes: Vec<_> = app
@@ -191,13 +189,12 @@ async fn a_revoked_key_that_some_nodes_have_cached_is_shown_as_such() {
     assert_eq!(outcomes, ["unknown", "success", "unknown", "success"]);
     // No node keeps it for longer.
     app.clock.advance(Duration::from_mins(15));
-    let page = format!("/settings/agent-keys?revoked={id}");
-    let text = ada.get(&page).await.text();
-    assert!(text.contains("refuses it from now on") && !text.contains("_clear_cache"));
+    let page = format!("/settings/agent-keys/{id}");
+    assert!(!ada.get(&page).await.text().contains("_clear_cache"));
 }
 
 #[tokio::test]
-async fn a_key_that_was_still_cached_is_shown_as_such_though_nobody_could_look_after_it() {
+async fn cached_key_is_marked_though_its_status_cannot_be_read() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let id = app.engine.kibana_key("ada", "one").await;
@@ -218,10 +215,9 @@ async fn a_key_that_was_still_cached_is_shown_as_such_though_nobody_could_look_a
     assert_eq!(answer.problem(), told);
     proxy.heal();
     let is_told = async || {
-        let page = format!("/settings/agent-keys?revoked={id}");
+        let page = format!("/settings/agent-keys/{id}");
         let text = ada.get(&page).await.text();
         assert!(text.contains("_clear_cache"), "{text}");
-        assert!(!text.contains("refuses it from now on"));
     };
     is_told().await;
     ada.list(|_| {}).await;
@@ -240,19 +236,96 @@ async fn a_key_that_was_still_cached_is_shown_as_such_though_nobody_could_look_a
 }
 
 #[tokio::test]
-async fn a_link_cannot_claim_that_a_key_is_revoked_or_still_cached() {
+async fn revocation_is_announced_once_where_its_dialog_was_opened() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
-    let active = app.engine.kibana_key("ada", "active").await;
-    let revoked = app.engine.kibana_key("ada", "revoked").await;
-    let fields = [("id", revoked.as_str())];
-    ada.post("revoke_agent_key", &fields).await;
-    for (id, is_revoked) in [(&active, false), (&revoked, true)] {
-        let link = format!(
-            "/settings/agent-keys?revoked={id}&in_cache=true&cached=true&state=revoked_in_cache"
+    let key = app.engine.kibana_key("ada", "checkout").await;
+    let other = app.engine.kibana_key("ada", "payments").await;
+    let list = "/settings/agent-keys?q=check&status=active&sort=name";
+    let page_of_other = format!("/settings/agent-keys/{other}");
+    for (id, dialog, next, name) in [
+        (
+            &key,
+            format!("/settings/agent-keys/{key}/revoke?q=check&status=active&sort=name"),
+            list,
+            "checkout",
+        ),
+        (
+            &other,
+            format!("/settings/agent-keys/{other}/revoke?from-key=1"),
+            page_of_other.as_str(),
+            "payments",
+        ),
+    ] {
+        let drawn = shown(&ada.get(&dialog).await.text());
+        assert!(
+            drawn.contains(&format!(r#"name="next" value="{next}""#)),
+            "{drawn}"
         );
-        let text = ada.get(&link).await.text();
-        assert!(!text.contains("_clear_cache"), "{id}");
-        assert_eq!(text.contains("refuses it from now on"), is_revoked, "{id}");
+        // Close and Cancel.
+        assert!(drawn.matches(&format!(r#"href="{next}""#)).count() >= 2);
+        let fields = [("id", id.as_str()), ("next", next)];
+        let answer = ada.submit(&dialog, "revoke_agent_key", &fields).await;
+        assert_eq!(answer.header("location"), Some(next));
+        let page = ada.get_after(&answer, next).await;
+        let text = shown(&page.text());
+        let said = text.contains("Revoked") && text.contains("refuses it from now on");
+        assert!(said && text.contains(name), "{text}");
+        assert!(page.header("set-cookie").unwrap().contains("Max-Age=0"));
+        // A reload says nothing.
+        let again = ada.get(next).await.text();
+        assert!(!again.contains("refuses it from now on"));
     }
+    let hostile = [("id", key.as_str()), ("next", "//evil.example")];
+    let answer = ada.post("revoke_agent_key", &hostile).await;
+    assert_eq!(answer.header("location"), Some("/settings/agent-keys"));
+}
+
+#[tokio::test]
+async fn link_cannot_claim_what_was_done() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let revoked = app.engine.kibana_key("elastic", "revoked").await;
+    let fields = [("id", revoked.as_str())];
+    let answer = admin.post("revoke_agent_key", &fields).await;
+    for link in [
+        format!("/settings/agent-keys?revoked={revoked}&in_cache=true"),
+        "/settings/users?deleted=ada&created=ada&password=ada".to_owned(),
+    ] {
+        let text = admin.get(&link).await.text();
+        for claim in [
+            "refuses it from now on",
+            "_clear_cache",
+            "Deleted",
+            "Created ada",
+        ] {
+            assert!(!text.contains(claim), "{link}: {claim}");
+        }
+    }
+    // Nor can the message of another session.
+    let other = app.as_admin().await;
+    let page = other.get_after(&answer, "/settings/agent-keys").await;
+    assert!(!page.text().contains("refuses it from now on"));
+    assert!(page.header("set-cookie").unwrap().contains("Max-Age=0"));
+    // The control: in its own, it is shown.
+    let page = admin.get_after(&answer, "/settings/agent-keys").await;
+    assert!(page.text().contains("refuses it from now on"));
+}
+
+#[tokio::test]
+async fn key_that_elasticsearch_did_not_revoke_is_reported_as_such() {
+    const NONE_REVOKED: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nX-Elastic-Product: Elasticsearch\r\n\
+         Content-Type: application/json\r\n\r\n\
+         {\"invalidated_api_keys\":[],\"previously_invalidated_api_keys\":[],\"error_count\":0}";
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    let created: CreatedAgentKey = ada.create("mine").await.value();
+    proxy.fail("DELETE /_security/api_key", Fault::Answer(NONE_REVOKED));
+    let fields = [("id", created.id.as_str())];
+    let answer = ada.post("revoke_agent_key", &fields).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    assert_eq!(
+        answer.problem(),
+        ProblemKind::Elasticsearch(ElasticsearchFault::NotRevoked)
+    );
 }

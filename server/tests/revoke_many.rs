@@ -5,9 +5,14 @@ use crate::support::{
     proxy::{CACHE_NOT_CLEARED, Fault, Gate},
 };
 use app::model::{
-    key_list::KeyListPage,
+    agent_key::Delivery,
+    key_list::{KeyListPage, KeyListQuery},
+    new_agent_key::CreatedAgentKey,
     problem::{ElasticsearchFault, ProblemKind},
-    revocation::{FoundAgentKeys, KeyRevocation, RevocationEnding, SelectionError},
+    revocation::{
+        FoundAgentKeys, KeyRevocation, MatchingBatch, MatchingKeys, RevocationEnding,
+        SelectionError,
+    },
 };
 use http::{Method, StatusCode};
 use serde_json::Value;
@@ -97,7 +102,7 @@ fn addresses(page: &str) -> String {
 }
 
 #[tokio::test]
-async fn of_a_hundred_keys_each_is_told_by_its_own_outcome() {
+async fn each_of_a_hundred_keys_has_its_own_result() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 100).await;
@@ -152,7 +157,7 @@ async fn of_a_hundred_keys_each_is_told_by_its_own_outcome() {
 }
 
 #[tokio::test]
-async fn every_intent_is_durable_before_elasticsearch_is_asked() {
+async fn every_intent_is_durable_before_the_call() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 5).await;
@@ -176,7 +181,7 @@ async fn every_intent_is_durable_before_elasticsearch_is_asked() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_add_up_is_not_believed() {
+async fn inconsistent_response_is_unconfirmed() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 4).await;
@@ -237,7 +242,7 @@ async fn an_answer_that_does_not_add_up_is_not_believed() {
 }
 
 #[tokio::test]
-async fn other_peoples_keys_are_each_answered_like_keys_that_do_not_exist() {
+async fn keys_of_other_users_look_missing() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     app.engine.put_user("ben", &["apm_agent_key_role"]).await;
@@ -272,7 +277,7 @@ async fn other_peoples_keys_are_each_answered_like_keys_that_do_not_exist() {
 }
 
 #[tokio::test]
-async fn a_selection_is_one_to_a_thousand_ids_and_never_all() {
+async fn selection_is_one_to_a_thousand_ids_and_never_all() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 3).await;
@@ -318,7 +323,7 @@ async fn a_selection_is_one_to_a_thousand_ids_and_never_all() {
 }
 
 #[tokio::test]
-async fn looking_at_the_question_changes_nothing() {
+async fn confirmation_page_changes_nothing() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 25).await;
@@ -360,7 +365,7 @@ async fn looking_at_the_question_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_number_of_many_keys_is_typed_without_a_script_too() {
+async fn bulk_revocation_without_script_requires_the_typed_number() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 21).await;
@@ -382,7 +387,7 @@ async fn the_number_of_many_keys_is_typed_without_a_script_too() {
 }
 
 #[tokio::test]
-async fn more_than_twenty_keys_ask_for_a_recent_password() {
+async fn more_than_twenty_keys_require_a_recent_password() {
     let app = App::start().await;
     let mut ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 42).await;
@@ -404,10 +409,10 @@ async fn more_than_twenty_keys_ask_for_a_recent_password() {
         .chain([("page", page.as_str())])
         .collect();
     let posted = ada.submit(&page, "revoke_agent_keys", &fields).await;
-    assert_eq!(posted.status, StatusCode::SEE_OTHER);
-    let to = posted.header("location").unwrap().to_owned();
-    assert!(to.starts_with("/reauthenticate?next=%2Fsettings%2Fagent-keys%2Frevoke%3Fid%3D"));
-    assert!(addresses(&text).contains(&to), "the same way");
+    assert_eq!(posted.status, StatusCode::FORBIDDEN);
+    assert!(posted.text().contains("Enter your password again"));
+    let to = "/reauthenticate?next=%2Fsettings%2Fagent-keys%2Frevoke%3Fid%3D";
+    assert!(addresses(&text).contains(to), "the same way");
     assert_eq!(invalidated(&app).await, 21);
     // The control: twenty do not ask for it.
     let told: Vec<KeyRevocation> = revoke(&ada, others[..20].iter().copied(), "").await.value();
@@ -423,7 +428,7 @@ async fn more_than_twenty_keys_ask_for_a_recent_password() {
 }
 
 #[tokio::test]
-async fn of_cached_keys_one_that_another_person_had_revoked_is_told_as_such() {
+async fn cached_key_revoked_by_another_user_is_reported_as_such() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 2).await;
@@ -452,7 +457,7 @@ async fn of_cached_keys_one_that_another_person_had_revoked_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn of_many_revoked_keys_nobody_could_look_after_elasticsearchs_word_is_told() {
+async fn bulk_result_is_elasticsearchs_when_statuses_cannot_be_read() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 2).await;
@@ -466,7 +471,7 @@ async fn of_many_revoked_keys_nobody_could_look_after_elasticsearchs_word_is_tol
 }
 
 #[tokio::test]
-async fn of_many_revoked_keys_those_that_some_nodes_have_cached_are_marked() {
+async fn bulk_result_marks_keys_in_node_caches() {
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 5).await;
@@ -505,7 +510,7 @@ async fn of_many_revoked_keys_those_that_some_nodes_have_cached_are_marked() {
 }
 
 #[tokio::test]
-async fn the_list_has_a_box_for_each_key_that_can_be_revoked() {
+async fn list_has_a_checkbox_for_each_revocable_key() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let keys = keys(&app, "ada", 3).await;
@@ -547,4 +552,146 @@ async fn the_list_has_a_box_for_each_key_that_can_be_revoked() {
     assert_eq!(page.keys.len(), 3);
     let list = ada.get(LIST).await.text();
     assert!(list.contains("ada-001") && !list.contains(r#"name="id""#));
+}
+
+async fn find_matching(browser: &Browser, search: &str) -> Answer {
+    let query = KeyListQuery {
+        search: search.to_owned(),
+        ..KeyListQuery::default()
+    };
+    let question = app::api::agent_keys::FindMatchingKeys { query };
+    let body = postcard::to_allocvec(&question).unwrap();
+    browser.post_bytes("find_matching_keys", body).await
+}
+
+fn matching_form<'a>(
+    query: &'a str,
+    typed: &'a str,
+    read_at: &'a str,
+) -> [(&'static str, &'a str); 3] {
+    [
+        ("form[query]", query),
+        ("form[typed]", typed),
+        ("form[read_at]", read_at),
+    ]
+}
+
+#[tokio::test]
+async fn all_matching_keys_are_revoked_after_their_number_is_typed() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let old = keys(&app, "ada", 30).await;
+    app.engine.kibana_key("ada", "other").await;
+    let gone = &old["ada-007"];
+    revoke(&ada, [gone], "").await;
+    let found: MatchingKeys = find_matching(&ada, "ada-").await.value();
+    assert_eq!((found.count, found.sample.len()), (29, 15));
+    assert!(!found.password_needed);
+    assert!(found.sample.iter().all(|key| key.revocable));
+    app.clock.advance(Duration::from_secs(1));
+    // It matches, and was created after the count.
+    app.engine.kibana_key("ada", "ada-late").await;
+    let read_at = found.read_at.0.to_string();
+    for typed in ["", "30", "28", "all"] {
+        let form = matching_form("?q=ada-", typed, &read_at);
+        let refused = ada.post("revoke_matching_keys", &form).await.problem();
+        let expected = ProblemKind::KeySelection(SelectionError::NotConfirmed);
+        assert_eq!(refused, expected, "{typed}");
+    }
+    assert_eq!(invalidated(&app).await, 1);
+    let form = matching_form("?q=ada-", "29", &read_at);
+    let batch: MatchingBatch = ada.post("revoke_matching_keys", &form).await.value();
+    assert_eq!((batch.done, batch.total, batch.next), (29, 29, None));
+    assert_eq!(names(&batch.results, RevocationEnding::Revoked).len(), 29);
+    assert_eq!(invalidated(&app).await, 30);
+    let left = find_matching(&ada, "").await.value::<MatchingKeys>();
+    let left: Vec<_> = left.sample.iter().map(|key| key.name.as_str()).collect();
+    assert_eq!(left, ["other", "ada-late"]);
+    // Each is written down, as for chosen keys.
+    let written = written(&app).await;
+    let bulk = written
+        .values()
+        .flatten()
+        .filter(|(_, reason)| reason == "bulk");
+    assert!(bulk.count() >= 29);
+}
+
+#[tokio::test]
+async fn matching_keys_are_revoked_in_batches_of_a_thousand() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    keys(&app, "ada", 1_001).await;
+    app.clock.advance(Duration::from_secs(1));
+    let found: MatchingKeys = find_matching(&ada, "").await.value();
+    assert_eq!(found.count, 1_001);
+    let read_at = found.read_at.0.to_string();
+    let form = matching_form("", "1001", &read_at);
+    let first: MatchingBatch = ada.post("revoke_matching_keys", &form).await.value();
+    assert_eq!((first.done, first.results.len()), (1_000, 1_000));
+    let next = first.next.unwrap();
+    // Without script, the page has a form for the next batch, and the results so far as a file.
+    let done = next.done.to_string();
+    let mut form = matching_form("", &next.typed, &next.read_at).to_vec();
+    form.extend([("form[after]", next.after.as_str()), ("form[done]", &done)]);
+    let page = format!("{LIST}/revoke?all=true");
+    let answer = ada.submit(&page, "revoke_matching_keys", &form).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let text = answer.text();
+    assert!(text.contains("1,001 of 1,001 keys done"), "{text}");
+    assert!(text.contains("data:text/csv"), "{text}");
+    assert_eq!(invalidated(&app).await, 1_001);
+}
+
+#[tokio::test]
+async fn matching_keys_of_other_owners_are_not_counted_for_an_owner() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    app.with_user("ben", &["apm_agent_key_role"]).await;
+    keys(&app, "ada", 2).await;
+    keys(&app, "ben", 3).await;
+    assert_eq!(
+        find_matching(&ada, "").await.value::<MatchingKeys>().count,
+        2
+    );
+    let admin = app.as_admin().await;
+    assert_eq!(
+        find_matching(&admin, "")
+            .await
+            .value::<MatchingKeys>()
+            .count,
+        5
+    );
+    assert_eq!(
+        find_matching(&admin, "ben")
+            .await
+            .value::<MatchingKeys>()
+            .count,
+        3
+    );
+}
+
+#[tokio::test]
+async fn revoking_many_matching_keys_needs_a_recent_password() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    keys(&app, "ada", 21).await;
+    app.clock.advance(Duration::from_secs(6 * 60));
+    let found: MatchingKeys = find_matching(&ada, "").await.value();
+    assert!(found.password_needed);
+    let read_at = found.read_at.0.to_string();
+    let form = matching_form("", "21", &read_at);
+    let answer = ada.post("revoke_matching_keys", &form).await;
+    assert_eq!(answer.problem(), ProblemKind::ReauthRequired);
+    assert_eq!(invalidated(&app).await, 0);
+}
+
+#[tokio::test]
+async fn confirmation_page_shows_the_delivery_of_each_secret() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    let created: CreatedAgentKey = ada.create("shown").await.value();
+    let kibanas = app.engine.kibana_key("ada", "of Kibana").await;
+    let found: FoundAgentKeys = find(&ada, &[created.id.as_str(), &kibanas]).await.value();
+    let deliveries: Vec<_> = found.keys.iter().map(|key| key.delivery).collect();
+    assert_eq!(deliveries, [Delivery::Awaited, Delivery::MadeElsewhere]);
 }

@@ -122,6 +122,7 @@ async fn database_and_server_key_open_no_session_and_reveal_no_password() {
     let mut browser = Browser {
         url: elsewhere.url(),
         cookie: None,
+        user: None,
         http: client(),
     };
     let (mut refused, mut tried) = (0, 0);

@@ -50,7 +50,7 @@ async fn settings_are_saved_and_feed_the_snippets() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_refused_at_the_field() {
+async fn invalid_settings_are_refused_at_their_field() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let form = [
@@ -67,7 +67,7 @@ async fn what_cannot_be_used_is_refused_at_the_field() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_list_keys_is_not_told_their_number() {
+async fn number_of_keys_requires_permission_to_list() {
     let app = App::start().await;
     let stranger = app.with_user("stranger", &[]).await;
     let read: ApmIntegration = stranger.post("read_apm_integration", &[]).await.value();
@@ -75,7 +75,7 @@ async fn whoever_may_not_list_keys_is_not_told_their_number() {
 }
 
 #[tokio::test]
-async fn a_count_that_may_leave_keys_out_says_at_least_on_every_page() {
+async fn incomplete_count_says_at_least_on_every_page() {
     const PAGES: [(&str, &str); 3] = [
         ("/settings/agent-keys", "At least 1 of 1"),
         (
@@ -127,7 +127,7 @@ async fn a_count_that_may_leave_keys_out_says_at_least_on_every_page() {
 }
 
 #[tokio::test]
-async fn where_keys_may_be_left_out_the_limit_is_advised_as_at_least() {
+async fn limit_from_an_incomplete_count_is_advised_as_at_least() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let admin = app.as_admin().await;
@@ -144,23 +144,29 @@ async fn where_keys_may_be_left_out_the_limit_is_advised_as_at_least() {
             "a limit of <strong>100</strong> holds that",
             "a limit of <strong>at least 100</strong> is needed for that",
         ),
-        (
-            "3",
-            "How 100 is worked out",
-            "How at least 100 is worked out",
-        ),
     ] {
         let form = [("form[server_url]", ""), ("form[api_key_limit]", limit)];
         admin.post("save_apm_settings", &form).await;
         let text = shown(&ada.get("/settings/apm-integration").await.text());
         assert!(text.contains(incomplete), "{text}");
         assert!(!text.contains(exact), "{text}");
+        assert!(!text.contains("is worked out"), "{text}");
         let text = shown(&admin.get("/settings/apm-integration").await.text());
         assert!(text.contains(exact), "{text}");
+        assert!(text.contains("How 100 is worked out"), "{text}");
     }
-    // The meter tells both: what its colour means, and why there may be more.
-    let text = shown(&ada.get("/settings/agent-keys").await.text());
-    let both =
-        "Enough for now. During a rotation every key counts twice. Only your own keys are counted.";
-    assert!(text.contains(both), "{text}");
+    // Both pages show that only own keys are counted, and judge no more than these allow.
+    for (limit, note) in [
+        ("3", "Too few to rotate these keys: each counts twice."),
+        ("100", "This page cannot tell if the limit is enough."),
+    ] {
+        let form = [("form[server_url]", ""), ("form[api_key_limit]", limit)];
+        admin.post("save_apm_settings", &form).await;
+        for page in ["/settings/agent-keys", "/settings/apm-integration"] {
+            let text = shown(&ada.get(page).await.text());
+            let note = format!("Only your own keys are counted. {note}");
+            assert!(text.contains(&note), "{page}: {text}");
+            assert!(!text.contains("Room to rotate"), "{page}: {text}");
+        }
+    }
 }

@@ -19,11 +19,9 @@ async fn refused_sign_ins_get_the_same_answer() {
     let long = "x".repeat(5_000);
     let cases = [
         ("ada", "wrong"),
-        ("ada", ""),
         ("ada", long.as_str()),
         ("nobody", PASSWORD),
         ("gone", PASSWORD),
-        ("", PASSWORD),
         ("ada:", PASSWORD),
         ("ada ", PASSWORD),
         (long.as_str(), PASSWORD),

@@ -1,6 +1,10 @@
-//! One story that calls every method of the store, told on SQLite and on PostgreSQL.
+//! The application's own database: each rule on SQLite and on PostgreSQL.
 
-use crate::support::{NOW, postgres::Postgres, trail};
+use crate::support::{
+    App, NOW, PASSWORD,
+    events::{event_context as at, intent as event},
+    on_each_database, trail,
+};
 use app::model::{
     agent_key::KeyId,
     apm_settings::{ApmSettings, ServerUrl},
@@ -10,633 +14,677 @@ use app::model::{
 use serde_json::json;
 use server::{
     access::{
-        Grant, Identity, KibanaFeatureCheck, Permission, Permissions, RecentPassword,
-        VerifiedPassword, identify,
+        CreateAgentKey, Grant, Identity, KibanaFeatureCheck, ListAgentKeys, ManageSecurity,
+        Permission, Permissions, RevokeAgentKey, SaveApmSettings, VerifiedPassword, identify,
     },
-    audit::{Action, Event, EventContext, EventSource, Outcome, Target, verify::verify},
+    audit::{Action, Event, Outcome, Target, verify::verify},
     config::{Access, KibanaFeature},
     credential::Credential,
     elasticsearch::Elasticsearch,
-    request_id::RequestId,
+    identifier::RequestId,
+    sessions::RecentPassword,
     sessions::Session,
     store::{
-        Acknowledged, ActiveWindow, Attempt, BeginResult, Intent, LimitKeys, NewSession,
+        Acknowledged, ActiveWindow, Attempt, BeginResult, Error, Intent, LimitKeys, NewSession,
         OperationOutcome, OperationOwner, OperationState, RenewedSession, SessionFilter, Store,
         StoredEnd,
     },
 };
-use std::path::Path;
 
-#[tokio::test]
-async fn the_story_on_sqlite() {
-    let directory = tempfile::tempdir().unwrap();
-    let open = async || Store::open(None, directory.path(), trail()).await.unwrap();
-    tell(open().await).await;
-    // Opened again, it is all still there, and nothing is migrated twice.
-    let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 35);
-    let odd = directory.path().join("with space and %25?.db");
-    let url = format!("sqlite://{}", directory.path().join("named.db").display());
-    tell(Store::open(Some(&url.into()), &odd, trail()).await.unwrap()).await;
-    assert!(directory.path().join("named.db").exists());
-    tell_of_sessions(store).await;
+on_each_database!(
+    new_session_replaces_the_one_before,
+    session_touch_moves_only_forward,
+    ended_session_is_not_revived,
+    renewed_session_is_found_only_by_its_new_digest,
+    own_sessions_are_listed_while_active,
+    session_is_ended_by_its_owner_or_an_administrator,
+    expired_sessions_are_removed_and_their_cookies_forgotten_later,
+    saved_settings_replace_the_defaults,
+    operation_begins_again_only_after_a_rejection,
+    concurrent_begins_of_an_operation_start_it_once,
+    operations_begin_all_or_none,
+    grant_begins_and_finishes_only_its_own_changes,
+    open_operation_is_found_by_its_owner_and_settled_once,
+    revocation_in_node_caches_is_found_until_the_given_time,
+    secret_is_acknowledged_once_it_was_sent,
+    undisplayed_secret_is_recorded_once,
+    drift_is_recorded_once_for_each_key,
+    concurrent_events_are_numbered_without_a_gap,
+    audit_events_are_found_by_every_filter,
+    expired_events_are_deleted_and_the_rest_verifies,
+    forwarding_position_moves_only_forward,
+    failed_sign_ins_pause_until_forgiven_or_forgotten,
+);
+
+/// The superuser's proof and permissions. Only answers of Elasticsearch make them.
+async fn superuser(app: &App) -> (VerifiedPassword, Permissions) {
+    let url: url::Url = format!("{}/", app.engine.url()).parse().unwrap();
+    let elasticsearch = Elasticsearch::new(url.into(), true).unwrap();
+    let credential = Credential::basic("elastic", PASSWORD).unwrap();
+    let connection = elasticsearch.connect(credential, RequestId::new("request-0"));
+    let proof = identify(&connection).await.unwrap();
+    let check = KibanaFeatureCheck::new(&Access {
+        kibana_feature: KibanaFeature::Require,
+        kibana_space: "default".to_owned(),
+    });
+    let permissions = Permissions::request(&connection, proof.identity().clone(), &check);
+    let permissions = permissions.await.unwrap();
+    (proof, permissions)
 }
 
-#[tokio::test]
-async fn the_story_on_postgresql() {
-    let postgres = Postgres::start();
-    let url = postgres.url().into();
-    let open = async || {
-        Store::open(Some(&url), Path::new("/nonexistent"), trail())
-            .await
-            .unwrap()
-    };
-    tell(open().await).await;
-    let store = open().await;
-    assert_eq!(store.audit_events(0, 100).await.unwrap().len(), 35);
-    tell_of_sessions(store).await;
+async fn grant<P: Permission>(app: &App) -> Grant<P> {
+    superuser(app).await.1.grant().unwrap()
 }
 
-async fn tell(store: Store) {
-    let (proof, grant) = proof_and_grant().await;
-    let stamp = |after_ms: i64| EventContext {
-        at: NOW.plus_ms(after_ms),
-        request_id: RequestId::new("request-1"),
-        origin: EventSource::default(),
-    };
-    store.ping().await.unwrap();
+async fn begin_session(app: &App, proof: &VerifiedPassword, id: &str, after_ms: i64) {
+    replace_session(app, proof, id, None, after_ms).await;
+}
 
-    // Sessions: begun, found, replaced, touched, ended, and never revived.
-    let new = |id_hash| NewSession {
-        id_hash,
-        id: id_hash,
+async fn replace_session(
+    app: &App,
+    proof: &VerifiedPassword,
+    id: &str,
+    replaces: Option<&str>,
+    after_ms: i64,
+) {
+    let new = NewSession {
+        id_hash: id,
+        id,
         sealed: "sealed",
         browser: Some("Firefox on Linux".to_owned()),
     };
-    store
-        .begin_session(&proof, new("first"), None, &stamp(0))
-        .await
-        .unwrap();
-    store
-        .begin_session(&proof, new("second"), Some("first"), &stamp(1))
-        .await
-        .unwrap();
-    assert!(store.find_session("first").await.unwrap().is_none());
-    let found = store.find_session("second").await.unwrap().unwrap();
+    let begun = app
+        .store()
+        .begin_session(proof, new, replaces, &at(after_ms))
+        .await;
+    begun.unwrap();
+}
+
+async fn new_session_replaces_the_one_before(app: &App) {
+    let (proof, _) = superuser(app).await;
+    begin_session(app, &proof, "first", 0).await;
+    replace_session(app, &proof, "second", Some("first"), 1).await;
+    assert!(app.store().find_session("first").await.unwrap().is_none());
+    let found = app.store().find_session("second").await.unwrap().unwrap();
     assert_eq!(
         (found.sealed.as_str(), found.created_at, found.touched_at),
         ("sealed", NOW.plus_ms(1), NOW.plus_ms(1))
     );
-    store
-        .touch_session("second", NOW.plus_ms(500))
-        .await
-        .unwrap();
-    store
-        .touch_session("second", NOW.plus_ms(400))
-        .await
-        .unwrap();
-    assert_eq!(
-        store
-            .find_session("second")
-            .await
-            .unwrap()
-            .unwrap()
-            .touched_at,
-        NOW.plus_ms(500)
-    );
-    let event = Event::new(Action::UserLogout)
-        .by(proof.identity())
-        .details(json!({ "reason": "signed_out" }));
+}
+
+async fn session_touch_moves_only_forward(app: &App) {
+    let store = app.store();
+    let (proof, _) = superuser(app).await;
+    begin_session(app, &proof, "one", 0).await;
+    for after_ms in [500, 400] {
+        let touched = store.touch_session("one", NOW.plus_ms(after_ms));
+        touched.await.unwrap();
+    }
+    let found = store.find_session("one").await.unwrap().unwrap();
+    assert_eq!(found.touched_at, NOW.plus_ms(500));
     let count = async |touched| {
         store
-            .count_sessions(NOW.plus_ms(touched), NOW)
+            .count_sessions(NOW.plus_ms(touched), NOW.plus_ms(-1))
+            .await
+    };
+    assert_eq!(count(499).await.unwrap(), 1);
+    assert_eq!(count(500).await.unwrap(), 0);
+}
+
+async fn ended_session_is_not_revived(app: &App) {
+    let store = app.store();
+    let (proof, _) = superuser(app).await;
+    begin_session(app, &proof, "one", 0).await;
+    let event = Event::new(Action::UserLogout).by(proof.identity());
+    for expected in [true, false] {
+        let ended = store.end_session("one", &event, &at(2)).await;
+        assert_eq!(ended.unwrap(), expected);
+    }
+    store.touch_session("one", NOW.plus_ms(900)).await.unwrap();
+    assert!(store.find_session("one").await.unwrap().is_none());
+}
+
+async fn renewed_session_is_found_only_by_its_new_digest(app: &App) {
+    let store = app.store();
+    let (proof, _) = superuser(app).await;
+    begin_session(app, &proof, "old", 4).await;
+    for expected in [true, false] {
+        let renewed = RenewedSession {
+            before: "old",
+            id_hash: "renewed",
+            sealed: "sealed anew",
+        };
+        let is_live = store.renew_session(&proof, renewed, &at(5)).await;
+        assert_eq!(is_live.unwrap(), expected);
+    }
+    assert!(store.find_session("old").await.unwrap().is_none());
+    let ended = store.find_ended_session("old").await.unwrap();
+    assert_eq!(ended, Some(StoredEnd::Renewed));
+    let found = store.find_session("renewed").await.unwrap().unwrap();
+    assert_eq!(
+        (found.id.as_str(), found.sealed.as_str()),
+        ("old", "sealed anew")
+    );
+    assert_eq!(
+        (found.created_at, found.authenticated_at),
+        (NOW.plus_ms(4), NOW.plus_ms(5))
+    );
+}
+
+fn window(touched_ms: i64, created_ms: i64) -> ActiveWindow {
+    ActiveWindow {
+        touched_after: NOW.plus_ms(touched_ms),
+        created_after: NOW.plus_ms(created_ms),
+    }
+}
+
+async fn own_sessions_are_listed_while_active(app: &App) {
+    let store = app.store();
+    let (proof, permissions) = superuser(app).await;
+    for (id, after_ms) in [("one", 4), ("two", 6), ("three", 7)] {
+        begin_session(app, &proof, id, after_ms).await;
+    }
+    store.touch_session("one", NOW.plus_ms(5)).await.unwrap();
+    for (window, expected) in [
+        (window(0, 0), &["three", "two", "one"][..]),
+        (window(5, 0), &["three", "two"]),
+        (window(0, 6), &["three"]),
+    ] {
+        let own = store.own_sessions(proof.identity(), window).await.unwrap();
+        let ids: Vec<_> = own.iter().map(|session| session.id.as_str()).collect();
+        assert_eq!(ids, expected);
+    }
+    let grant = permissions.grant::<ManageSecurity>().unwrap();
+    let name = "".into();
+    let others = store.others_sessions(&grant, &name, window(0, 0), 10);
+    assert_eq!(others.await.unwrap(), [], "all are the same user's");
+}
+
+async fn session_is_ended_by_its_owner_or_an_administrator(app: &App) {
+    let store = app.store();
+    let (proof, permissions) = superuser(app).await;
+    for id in ["own", "other", "in use"] {
+        begin_session(app, &proof, &id.replace(' ', "-"), 4).await;
+    }
+    let identity = proof.identity();
+    let stranger = Identity {
+        username: "stranger".to_owned(),
+        ..identity.clone()
+    };
+    let id = |text| SessionId::parse(text).unwrap();
+    let (own, other, in_use) = (id("own"), id("other"), id("in-use"));
+    let session = Session {
+        id_hash: "in-use".to_owned(),
+        id: in_use.clone(),
+        authenticated_at: NOW,
+        identity: identity.clone(),
+        credential: Credential::basic("elastic", PASSWORD).unwrap(),
+    };
+    let grant = permissions.grant::<ManageSecurity>().unwrap();
+    let fresh = RecentPassword::of(&session, NOW).unwrap();
+    let of = |identity| SessionFilter::Own { identity, id: &own };
+    for (filter, expected) in [
+        (of(&stranger), 0),
+        (of(identity), 1),
+        (of(identity), 0),
+        (
+            SessionFilter::Any {
+                grant: &grant,
+                fresh: &fresh,
+                id: &other,
+            },
+            1,
+        ),
+        (
+            SessionFilter::OwnExcept {
+                identity,
+                except: &in_use,
+            },
+            0,
+        ),
+    ] {
+        let ended = store.end_sessions(filter, window(0, 0), &at(7)).await;
+        assert_eq!(ended.unwrap(), expected);
+    }
+    for (id_hash, expected) in [
+        ("own", Some(StoredEnd::Ended(SessionEnd::Elsewhere))),
+        ("other", Some(StoredEnd::Ended(SessionEnd::Administrator))),
+        ("never was", None),
+    ] {
+        assert_eq!(store.find_ended_session(id_hash).await.unwrap(), expected);
+    }
+}
+
+async fn expired_sessions_are_removed_and_their_cookies_forgotten_later(app: &App) {
+    let store = app.store();
+    let (proof, _) = superuser(app).await;
+    begin_session(app, &proof, "expires", 5).await;
+    begin_session(app, &proof, "ended", 6).await;
+    let filter = SessionFilter::Own {
+        identity: proof.identity(),
+        id: &SessionId::parse("ended").unwrap(),
+    };
+    let ended = store.end_sessions(filter, window(0, 0), &at(7)).await;
+    assert_eq!(ended.unwrap(), 1);
+    let expire = async |touched_ms, created_ms| {
+        let (touched, created) = (NOW.plus_ms(touched_ms), NOW.plus_ms(created_ms));
+        store
+            .expire_sessions(touched, created, &at(8))
             .await
             .unwrap()
     };
-    assert_eq!((count(499).await, count(500).await), (1, 0));
-    assert!(
-        store
-            .end_session("second", &event, &stamp(2))
-            .await
-            .unwrap()
-    );
-    assert!(
-        !store
-            .end_session("second", &event, &stamp(3))
-            .await
-            .unwrap()
-    );
-    store
-        .touch_session("second", NOW.plus_ms(900))
-        .await
-        .unwrap();
-    assert!(store.find_session("second").await.unwrap().is_none());
-    // This one stays, for the rest of the story.
-    store
-        .begin_session(&proof, new("old"), None, &stamp(4))
-        .await
-        .unwrap();
+    for (touched_ms, created_ms, expected) in [(4, 3, 0), (5, 3, 1), (5, 3, 0)] {
+        assert_eq!(expire(touched_ms, created_ms).await, expected);
+    }
+    assert!(store.find_session("expires").await.unwrap().is_none());
+    // The reason is kept for as long as the cookie may come.
+    assert!(store.find_ended_session("ended").await.unwrap().is_some());
+    assert_eq!(expire(5, 7).await, 0);
+    assert_eq!(store.find_ended_session("ended").await.unwrap(), None);
+}
 
-    // Settings: the defaults, then what was saved, twice.
-    assert_eq!(
-        store.read_apm_settings().await.unwrap(),
-        ApmSettings::default()
-    );
+async fn saved_settings_replace_the_defaults(app: &App) {
+    let store = app.store();
+    let grant = grant::<SaveApmSettings>(app).await;
+    let read = async || store.read_apm_settings().await.unwrap();
+    assert_eq!(read().await, ApmSettings::default());
     for url in [Some("https://apm.example.com"), None] {
         let settings = ApmSettings {
             server_url: url.map(|url| ServerUrl::parse(url).unwrap()),
             api_key_enabled: url.is_some(),
             api_key_limit: 250,
         };
-        store
-            .save_apm_settings(&grant, &settings, &stamp(5))
-            .await
-            .unwrap();
-        assert_eq!(store.read_apm_settings().await.unwrap(), settings);
+        let saved = store.save_apm_settings(&grant, &settings, &at(5)).await;
+        saved.unwrap();
+        assert_eq!(read().await, settings);
     }
+}
 
-    // Operations: begun once, ended, and begun again only when they did nothing.
-    let target = |id: Option<&str>| Target {
+fn target(id: Option<&str>) -> Target {
+    Target {
         id: id.map(str::to_owned),
         name: Some("é 🚀 \u{202e}".to_owned()),
-    };
-    let intent = |action, operation: &str, fingerprint: &str| Intent {
+    }
+}
+
+fn intent(action: Action, operation: &str, fingerprint: &str) -> Intent {
+    Intent {
         operation: operation.to_owned(),
         action,
         target: target(None),
         fingerprint: Some(fingerprint.to_owned()),
         details: json!({}),
-    };
-    let begin = async || {
-        let intent = intent(Action::AgentKeyCreate, "op", "one request");
-        store
-            .begin_operations(&grant, &[intent], &stamp(6))
-            .await
-            .unwrap()
-    };
-    let end = async |state| {
-        let outcome = OperationOutcome {
-            owner: OperationOwner::from(grant.identity()),
-            operation: "op".to_owned(),
-            action: Action::AgentKeyCreate,
-            state,
-            target: target(Some("id")),
-            details: json!({ "n": 1 }),
-        };
-        store
-            .finish_operations(&grant, vec![outcome], &stamp(7))
-            .await
-            .unwrap();
-    };
-    assert_eq!(begin().await, BeginResult::Started);
-    assert_eq!(
-        begin().await,
-        BeginResult::Duplicate(OperationState::Intended)
-    );
-    end(OperationState::Rejected).await;
-
-    // What happened is told in order and without gaps; what did not happen took no number.
-    let events = store.audit_events(0, 100).await.unwrap();
-    let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
-    assert_eq!(sequences, [1, 2, 3, 4, 5, 6, 7, 8]);
-    let last = events.last().unwrap();
-    assert_eq!(
-        (last.action.as_str(), last.outcome.as_str()),
-        ("agent_key_create", "failure")
-    );
-    assert_eq!(last.target_name, target(None).name);
-    assert_eq!(
-        (last.operation.as_deref(), last.details.as_str()),
-        (Some("op"), "{\"n\":1}")
-    );
-    assert_eq!(last.request_id, "request-1");
-    assert_eq!(last.actor.as_deref(), Some("elastic"));
-    assert_eq!(store.audit_events(6, 1).await.unwrap()[0].sequence, 7);
-
-    // Many at once: one begins, the others are told so, and the trail has no gap and no repetition.
-    let at_once = futures::future::join_all((0..20).map(|_| begin())).await;
-    assert_eq!(
-        at_once
-            .iter()
-            .filter(|began| **began == BeginResult::Started)
-            .count(),
-        1
-    );
-    end(OperationState::Created).await;
-    assert_eq!(
-        begin().await,
-        BeginResult::Duplicate(OperationState::Created)
-    );
-    let counted = store.count_operations().await.unwrap();
-    assert_eq!(counted, [(OperationState::Created, 1)]);
-    let otherwise = intent(Action::AgentKeyCreate, "op", "another request");
-    let new = intent(Action::AgentKeyCreate, "new", "one request");
-    let both = [new, otherwise];
-    let begun = store.begin_operations(&grant, &both, &stamp(7)).await;
-    assert_eq!(begun.unwrap(), BeginResult::Conflict);
-    // All or none: the other one has not begun.
-    let counted = store.count_operations().await.unwrap();
-    assert_eq!(counted, [(OperationState::Created, 1)]);
-    let nobody = Event {
-        actor: None,
-        outcome: Outcome::Failure,
-        ..event
-    };
-    let records = (0..20).map(|_| async { store.record(&nobody, &stamp(8)).await.unwrap() });
-    futures::future::join_all(records).await;
-    let events = store.audit_events(8, 100).await.unwrap();
-    let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
-    assert_eq!(sequences, (9..=30).collect::<Vec<_>>());
-    assert_eq!(events.last().unwrap().actor, None);
-
-    // The log is found by every filter, and from both sides of a number.
-    let find = async |change: &dyn Fn(&mut AuditQuery)| -> Vec<i64> {
-        let mut query = AuditQuery::default();
-        change(&mut query);
-        let period = query.period().unwrap();
-        let found = store.find_audit_events(&query, period, 3).await.unwrap();
-        found.iter().map(|event| event.sequence).collect()
-    };
-    assert_eq!(find(&|_| {}).await, [30, 29, 28]);
-    assert_eq!(
-        find(&|query| query.place = AuditPlace::Before(3)).await,
-        [2, 1]
-    );
-    assert_eq!(
-        find(&|query| query.place = AuditPlace::After(1)).await,
-        [2, 3, 4]
-    );
-    assert_eq!(
-        find(&|query| query.action = Some(Action::ApmSettingsChange)).await,
-        [6, 5]
-    );
-    let done = |query: &mut AuditQuery| {
-        query.action = Some(Action::AgentKeyCreate);
-        query.outcome = Some(Outcome::Success);
-    };
-    assert_eq!(find(&done).await, [10]);
-    assert_eq!(find(&|query| query.person = "last_".into()).await, [0; 0]);
-    assert_eq!(find(&|query| query.person = "ELAST".into()).await.len(), 3);
-    assert_eq!(find(&|query| query.target = "é 🚀".into()).await.len(), 3);
-    assert_eq!(find(&|query| query.target = "id".into()).await, [10, 8]);
-    for hostile in ["%", "_", "\\", "' OR 1 = 1 --"] {
-        assert_eq!(find(&|query| query.target = hostile.into()).await, [0; 0]);
     }
-    assert_eq!(
-        find(&|query| query.to = "2026-12-14".into()).await,
-        [30, 29, 28]
-    );
-    assert_eq!(
-        find(&|query| query.from = "2026-12-15".into()).await,
-        [0; 0]
-    );
-
-    // The chain is whole, and its end is known.
-    let head = store.audit_head().await.unwrap();
-    assert_eq!(
-        (head.sequence, head.mac),
-        (30, events.last().unwrap().mac.clone())
-    );
-    assert_eq!(verify(&store, &[]).await.unwrap().rows, 30);
-    tell_of_delivery(&store, &grant).await;
-    tell_of_failed_sign_ins(&store).await;
-    tell_of_revocations_in_cache(&store, &grant).await;
-    tell_of_audit_forwarding(&store).await;
-    tell_of_old_events(&store).await;
-    store.close().await;
 }
 
-/// A revocation that Elasticsearch could not pass to its caches is found until `since` passes it. Two events.
-async fn tell_of_revocations_in_cache(store: &Store, grant: &Grant) {
-    let stamp = |after_ms: i64| EventContext {
-        at: NOW.plus_ms(after_ms),
-        request_id: RequestId::new("request-3"),
-        origin: EventSource::default(),
-    };
-    let target = Target {
-        id: Some("revoked-here".to_owned()),
-        name: None,
-    };
-    let action = Action::AgentKeyInvalidate;
-    let operation = "another revocation";
-    let intent = Intent {
-        operation: operation.to_owned(),
-        action,
-        target: target.clone(),
-        fingerprint: None,
-        details: json!({}),
-    };
-    let begun = store.begin_operations(grant, &[intent], &stamp(20)).await;
-    assert_eq!(begun.unwrap(), BeginResult::Started);
-    let outcome = OperationOutcome {
+async fn begin<P: Permission>(
+    store: &Store,
+    grant: &Grant<P>,
+    intents: &[Intent],
+) -> Result<BeginResult, Error> {
+    store.begin_operations(grant, intents, &at(6)).await
+}
+
+/// Begins the creation `op`.
+async fn begin_creation(store: &Store, grant: &Grant<CreateAgentKey>) -> BeginResult {
+    let intent = intent(Action::AgentKeyCreate, "op", "one request");
+    begin(store, grant, &[intent]).await.unwrap()
+}
+
+fn outcome(
+    grant: &Grant<impl Permission>,
+    action: Action,
+    operation: &str,
+    state: OperationState,
+) -> OperationOutcome {
+    OperationOutcome {
         owner: OperationOwner::from(grant.identity()),
         operation: operation.to_owned(),
         action,
-        state: OperationState::RevokedInCache,
-        target,
-        details: json!({}),
+        state,
+        target: target(Some("id")),
+        details: json!({ "n": 1 }),
+    }
+}
+
+/// Ends the creation `op`.
+async fn end_creation(store: &Store, grant: &Grant<CreateAgentKey>, state: OperationState) {
+    let outcome = outcome(grant, Action::AgentKeyCreate, "op", state);
+    let recorded = store.finish_operations(grant, vec![outcome], &at(7)).await;
+    assert_eq!(recorded.unwrap(), [true]);
+}
+
+async fn operation_begins_again_only_after_a_rejection(app: &App) {
+    let store = app.store();
+    let grant = grant(app).await;
+    let duplicate = BeginResult::Duplicate;
+    assert_eq!(begin_creation(store, &grant).await, BeginResult::Started);
+    let again = begin_creation(store, &grant).await;
+    assert_eq!(again, duplicate(OperationState::Intended));
+    end_creation(store, &grant, OperationState::Rejected).await;
+    assert_eq!(begin_creation(store, &grant).await, BeginResult::Started);
+    end_creation(store, &grant, OperationState::Created).await;
+    let again = begin_creation(store, &grant).await;
+    assert_eq!(again, duplicate(OperationState::Created));
+}
+
+async fn concurrent_begins_of_an_operation_start_it_once(app: &App) {
+    let store = app.store();
+    let grant = grant(app).await;
+    let begun = (0..20).map(|_| begin_creation(store, &grant));
+    let begun = futures::future::join_all(begun).await;
+    let started = begun
+        .iter()
+        .filter(|result| **result == BeginResult::Started);
+    assert_eq!(started.count(), 1, "{begun:?}");
+    assert_eq!(app.events().await.len(), 1);
+}
+
+async fn operations_begin_all_or_none(app: &App) {
+    let store = app.store();
+    let grant = grant(app).await;
+    begin_creation(store, &grant).await;
+    end_creation(store, &grant, OperationState::Created).await;
+    let both = [
+        intent(Action::AgentKeyCreate, "new", "one request"),
+        intent(Action::AgentKeyCreate, "op", "another request"),
+    ];
+    let begun = begin(store, &grant, &both).await;
+    assert_eq!(begun.unwrap(), BeginResult::Conflict);
+    let counted = store.count_operations().await.unwrap();
+    assert_eq!(counted, [(OperationState::Created, 1)]);
+}
+
+async fn grant_begins_and_finishes_only_its_own_changes(app: &App) {
+    let store = app.store();
+    let (_, permissions) = superuser(app).await;
+    let create = permissions.grant::<CreateAgentKey>().unwrap();
+    let list = permissions.grant::<ListAgentKeys>().unwrap();
+    for action in [Action::AgentKeyInvalidate, Action::UserDelete] {
+        let refused = begin(store, &create, &[intent(action, "op", "x")]).await;
+        assert!(matches!(refused, Err(Error::NotGranted(_))), "{refused:?}");
+    }
+    let creation = [intent(Action::AgentKeyCreate, "op", "x")];
+    let refused = begin(store, &list, &creation).await;
+    assert!(matches!(refused, Err(Error::NotGranted(_))), "{refused:?}");
+    assert_eq!(store.count_operations().await.unwrap(), []);
+    let begun = begin(store, &create, &creation).await;
+    assert_eq!(begun.unwrap(), BeginResult::Started, "the control");
+    let done = outcome(&list, Action::AgentKeyCreate, "op", OperationState::Created);
+    let refused = store.finish_operations(&list, vec![done], &at(7)).await;
+    assert!(matches!(refused, Err(Error::NotGranted(_))), "{refused:?}");
+}
+
+async fn open_operation_is_found_by_its_owner_and_settled_once(app: &App) {
+    let store = app.store();
+    let (_, permissions) = superuser(app).await;
+    let revoke = permissions.grant::<RevokeAgentKey>().unwrap();
+    let list = permissions.grant::<ListAgentKeys>().unwrap();
+    let action = Action::AgentKeyInvalidate;
+    let begun = begin(store, &revoke, &[intent(action, "op", "x")]).await;
+    assert_eq!(begun.unwrap(), BeginResult::Started);
+    let stranger = Identity {
+        username: "stranger".to_owned(),
+        ..list.identity().clone()
     };
-    let at = stamp(21);
-    let recorded = store.finish_operations(grant, vec![outcome], &at);
-    assert_eq!(recorded.await.unwrap(), [true]);
-    for (key, after_ms, expected) in [
-        ("revoked-here", 20, true),
-        ("revoked-here", 21, false),
-        ("another", 20, false),
+    let later = NOW.plus_ms(100);
+    for (owner, before, expected) in [
+        (None, NOW, 0),
+        (Some(&stranger), later, 0),
+        (Some(list.identity()), later, 1),
+        (None, later, 1),
     ] {
+        let open = store.open_operations(owner, before, 9).await.unwrap();
+        assert_eq!(open.len(), expected, "{owner:?}");
+    }
+    for expected in [true, false] {
+        let outcome = outcome(&list, action, "op", OperationState::Revoked);
+        let settled = store.settle_operation(&list, outcome, &at(11)).await;
+        assert_eq!(settled.unwrap(), expected);
+    }
+    assert_eq!(store.abandon_operations(&at(13)).await.unwrap(), 0);
+}
+
+async fn revocation_in_node_caches_is_found_until_the_given_time(app: &App) {
+    let store = app.store();
+    let grant = grant::<RevokeAgentKey>(app).await;
+    let action = Action::AgentKeyInvalidate;
+    let begun = begin(store, &grant, &[intent(action, "op", "x")]).await;
+    assert_eq!(begun.unwrap(), BeginResult::Started);
+    let outcome = outcome(&grant, action, "op", OperationState::RevokedInCache);
+    let recorded = store
+        .finish_operations(&grant, vec![outcome], &at(21))
+        .await;
+    assert_eq!(recorded.unwrap(), [true]);
+    for (key, after_ms, expected) in [("id", 20, true), ("id", 21, false), ("another", 20, false)] {
         let key = KeyId::parse(key).unwrap();
         let found = store.is_revoked_in_cache(&key, NOW.plus_ms(after_ms)).await;
         assert_eq!(found.unwrap(), expected, "{key} after {after_ms} ms");
     }
 }
 
-/// What is too old goes, and what is left verifies. Without it, nothing may be removed.
-async fn tell_of_old_events(store: &Store) {
-    let stamp = EventContext {
-        at: NOW.plus_ms(1_000_000),
-        request_id: RequestId::new("request-3"),
-        origin: EventSource::default(),
+async fn secret_is_acknowledged_once_it_was_sent(app: &App) {
+    let store = app.store();
+    let grant = grant(app).await;
+    let acknowledge = async |operation| {
+        let acknowledged = store.acknowledge_secret(&grant, operation, &at(9)).await;
+        acknowledged.unwrap()
     };
+    begin_creation(store, &grant).await;
+    assert_eq!(acknowledge("op").await, Acknowledged::NotCreated);
+    end_creation(store, &grant, OperationState::Created).await;
+    let keys = ["id", "other"].map(|id| KeyId::parse(id).unwrap());
+    let creations = store.creations(&keys).await.unwrap();
+    assert_eq!(creations.len(), 1);
+    assert_eq!(creations[0].state, OperationState::Created);
+    for _ in 0..2 {
+        store.send_secret(&grant, "op", &at(9)).await.unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(acknowledge("op").await, Acknowledged::Delivered);
+    }
+    assert_eq!(acknowledge("never begun").await, Acknowledged::Unknown);
+    // Intent, outcome, sent, acknowledged: the repetitions recorded nothing.
+    assert_eq!(app.events().await.len(), 4);
+}
+
+async fn undisplayed_secret_is_recorded_once(app: &App) {
+    let store = app.store();
+    let grant = grant(app).await;
+    begin_creation(store, &grant).await;
+    end_creation(store, &grant, OperationState::Created).await;
+    for (before, expected) in [(NOW, 0), (NOW.plus_ms(100), 1), (NOW.plus_ms(100), 0)] {
+        let noted = store.note_unseen_secrets(before, &at(9)).await;
+        assert_eq!(noted.unwrap(), expected);
+    }
+}
+
+async fn drift_is_recorded_once_for_each_key(app: &App) {
+    let grant = grant::<ListAgentKeys>(app).await;
+    let keys = ["one", "two"].map(|id| KeyId::parse(id).unwrap());
+    for _ in 0..2 {
+        let noted = app
+            .store()
+            .note_drift(&grant, &keys, "unrecorded_ours", &at(12))
+            .await;
+        noted.unwrap();
+    }
+    assert_eq!(app.events().await.len(), 2);
+}
+
+async fn concurrent_events_are_numbered_without_a_gap(app: &App) {
+    let store = app.store();
+    store.record(&event(0), &at(0)).await.unwrap();
+    // A transaction that is rolled back takes no number.
+    let grant = grant(app).await;
+    begin_creation(store, &grant).await;
+    begin_creation(store, &grant).await;
+    let event = event(8);
+    let records = (0..20).map(|_| async { store.record(&event, &at(8)).await.unwrap() });
+    futures::future::join_all(records).await;
+    let events = app.events().await;
+    let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
+    assert_eq!(sequences, (1..=22).collect::<Vec<_>>());
+    assert_eq!(store.audit_events(6, 1).await.unwrap()[0].sequence, 7);
+    let head = store.audit_head().await.unwrap();
+    assert_eq!((head.sequence, &head.mac), (22, &events[21].mac));
+    assert_eq!(verify(store, &[]).await.unwrap().rows, 22);
+}
+
+async fn audit_events_are_found_by_every_filter(app: &App) {
+    let store = app.store();
+    let (proof, permissions) = superuser(app).await;
+    let grant = permissions.grant().unwrap();
+    // 1: session. 2, 3: a creation that failed. 4, 5: one that succeeded. 6: an event without an actor.
+    begin_session(app, &proof, "one", 0).await;
+    for state in [OperationState::Rejected, OperationState::Created] {
+        begin_creation(store, &grant).await;
+        end_creation(store, &grant, state).await;
+    }
+    let nobodys = Event::new(Action::UserLogin).outcome(Outcome::Failure);
+    store.record(&nobodys, &at(8)).await.unwrap();
+    let events = app.events().await;
+    let (failed, last) = (&events[2], &events[5]);
+    assert_eq!(
+        (failed.action.as_str(), failed.outcome.as_str()),
+        ("agent_key_create", "failure")
+    );
+    assert_eq!(failed.target_name, target(None).name);
+    assert_eq!(failed.operation.as_deref(), Some("op"));
+    assert_eq!(failed.details, "{\"n\":1}");
+    assert_eq!(failed.actor.as_deref(), Some("elastic"));
+    assert_eq!(last.actor, None);
+    type Change = fn(&mut AuditQuery);
+    let cases: [(&str, Change, &[i64]); 17] = [
+        ("all", |_| {}, &[6, 5, 4]),
+        (
+            "before",
+            |query| query.place = AuditPlace::Before(3),
+            &[2, 1],
+        ),
+        (
+            "after",
+            |query| query.place = AuditPlace::After(1),
+            &[2, 3, 4],
+        ),
+        (
+            "action",
+            |query| query.action = Some(Action::UserLogin),
+            &[6, 1],
+        ),
+        (
+            "outcome",
+            |query| query.outcome = Some(Outcome::Failure),
+            &[6, 3],
+        ),
+        ("no person", |query| query.person = "last_".into(), &[]),
+        ("person", |query| query.person = "ELAST".into(), &[5, 4, 3]),
+        (
+            "target name",
+            |query| query.target = "é 🚀".into(),
+            &[5, 4, 3],
+        ),
+        ("target id", |query| query.target = "id".into(), &[5, 3]),
+        ("percent", |query| query.target = "%".into(), &[]),
+        ("underscore", |query| query.target = "_".into(), &[]),
+        ("backslash", |query| query.target = "\\".into(), &[]),
+        ("SQL", |query| query.target = "' OR 1 = 1 --".into(), &[]),
+        ("to", |query| query.to = "2026-12-14".into(), &[6, 5, 4]),
+        ("to before", |query| query.to = "2026-12-13".into(), &[]),
+        ("from", |query| query.from = "2026-12-14".into(), &[6, 5, 4]),
+        ("from after", |query| query.from = "2026-12-15".into(), &[]),
+    ];
+    for (name, change, expected) in cases {
+        let mut query = AuditQuery::default();
+        change(&mut query);
+        let period = query.period().unwrap();
+        let found = store.find_audit_events(&query, period, 3).await.unwrap();
+        let found: Vec<_> = found.iter().map(|event| event.sequence).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+async fn expired_events_are_deleted_and_the_rest_verifies(app: &App) {
+    let store = app.store();
+    for number in 0..12 {
+        store.record(&event(number), &at(number)).await.unwrap();
+    }
     assert_eq!(store.retention_mark().await.unwrap(), None);
-    let cut = async |before| {
-        store
-            .delete_expired_events(before, before, 5, &stamp)
-            .await
-            .unwrap()
+    let context = at(1_000_000);
+    let delete = async |before| {
+        let deleted = store.delete_expired_events(before, before, 5, &context);
+        deleted.await.unwrap()
     };
-    let first = store.audit_events(0, 1).await.unwrap()[0].at;
-    assert_eq!(cut(first).await, 0, "it is not older than itself");
+    let first = app.events().await[0].at;
+    assert_eq!(delete(first).await, 0, "it is not older than itself");
     let before = verify(store, &[]).await.unwrap();
-    assert_eq!(cut(first.plus_ms(1)).await, 1);
-    assert_eq!(cut(stamp.at).await, 5);
+    assert_eq!(delete(first.plus_ms(1)).await, 1);
+    assert_eq!(delete(context.at).await, 5);
     assert_eq!(store.retention_mark().await.unwrap().unwrap().sequence, 6);
     let after = verify(store, &[]).await.unwrap();
-    // Two events about it.
+    // Each deletion is an event.
     assert_eq!(
         (after.last, after.rows),
         (before.last + 2, before.rows - 6 + 2)
     );
 }
 
-/// A key's secret on its way, and operations whose end nobody saw. Seven events.
-async fn tell_of_delivery(store: &Store, grant: &Grant) {
-    let stamp = |after_ms: i64| EventContext {
-        at: NOW.plus_ms(after_ms),
-        request_id: RequestId::new("request-2"),
-        origin: EventSource::default(),
-    };
-    let key = |id: &str| KeyId::parse(id).unwrap();
-    // The key of the story so far was made; it is sent once, seen once.
-    let creations = store.creations(&[key("id"), key("other")]).await.unwrap();
-    assert_eq!(creations.len(), 1);
-    assert_eq!(creations[0].state, OperationState::Created);
-    assert_eq!(store.note_unseen_secrets(NOW, &stamp(9)).await.unwrap(), 0);
-    let later = NOW.plus_ms(100);
-    assert_eq!(
-        store.note_unseen_secrets(later, &stamp(9)).await.unwrap(),
-        1
-    );
-    assert_eq!(
-        store.note_unseen_secrets(later, &stamp(9)).await.unwrap(),
-        0
-    );
-    for _ in 0..2 {
-        store.send_secret(grant, "op", &stamp(9)).await.unwrap();
-    }
-    for (operation, expected) in [
-        ("op", Acknowledged::Delivered),
-        ("op", Acknowledged::Delivered),
-        ("never begun", Acknowledged::Unknown),
-    ] {
-        let acknowledged = store.acknowledge_secret(grant, operation, &stamp(9)).await;
-        assert_eq!(acknowledged.unwrap(), expected);
-    }
-    // A revocation whose end nobody saw is found, by its owner and by everybody, and settled once.
-    let revocation = Intent {
-        operation: "revocation".to_owned(),
-        action: Action::AgentKeyInvalidate,
-        target: Target::default(),
-        fingerprint: None,
-        details: json!({}),
-    };
-    store
-        .begin_operations(grant, &[revocation], &stamp(10))
-        .await
-        .unwrap();
-    let stranger = Identity {
-        username: "stranger".to_owned(),
-        ..grant.identity().clone()
-    };
-    assert_eq!(store.open_operations(None, NOW, 9).await.unwrap(), []);
-    assert_eq!(
-        store
-            .open_operations(Some(&stranger), later, 9)
-            .await
-            .unwrap(),
-        []
-    );
-    let open = store
-        .open_operations(Some(grant.identity()), later, 9)
-        .await
-        .unwrap();
-    assert_eq!(open, store.open_operations(None, later, 9).await.unwrap());
-    assert_eq!((open.len(), open[0].id.as_str()), (1, "revocation"));
-    for expected in [true, false] {
-        let outcome = OperationOutcome {
-            owner: open[0].owner.clone(),
-            operation: open[0].id.clone(),
-            action: Action::AgentKeyInvalidate,
-            state: OperationState::Revoked,
-            target: Target::default(),
-            details: json!({}),
-        };
-        let stamp = stamp(11);
-        let recorded = store.finish_operations(grant, vec![outcome], &stamp);
-        assert_eq!(recorded.await.unwrap(), [expected]);
-    }
-    for _ in 0..2 {
-        let keys = [key("one"), key("two")];
-        store
-            .note_drift(grant, &keys, "unrecorded_ours", &stamp(12))
-            .await
-            .unwrap();
-    }
-    // Nothing is under way any more.
-    assert_eq!(store.abandon_operations(&stamp(13)).await.unwrap(), 0);
-}
-
-/// How far the log was written to each destination, and never back.
-async fn tell_of_audit_forwarding(store: &Store) {
-    let sent = async |destination| store.forwarded_events(destination).await.unwrap();
-    assert_eq!(sent("one").await, 0);
+async fn forwarding_position_moves_only_forward(app: &App) {
+    let store = app.store();
+    let position = async |destination| store.forwarded_events(destination).await.unwrap();
+    assert_eq!(position("one").await, 0);
     for (sequence, expected) in [(7, 7), (5, 7), (9, 9)] {
         let noted = store.note_forwarded(None, "one", sequence, NOW);
         noted.await.unwrap();
-        assert_eq!(sent("one").await, expected);
+        assert_eq!(position("one").await, expected);
     }
-    assert_eq!(sent("another").await, 0);
+    assert_eq!(position("another").await, 0);
 }
 
-/// Failures are counted, pause, are forgiven and forgotten. No events: those are the caller's.
-async fn tell_of_failed_sign_ins(store: &Store) {
-    let subjects = LimitKeys {
+async fn failed_sign_ins_pause_until_forgiven_or_forgotten(app: &App) {
+    let store = app.store();
+    let keys = LimitKeys {
         account: "an account".to_owned(),
         address: Some("an address".to_owned()),
     };
-    let may = async |after_ms| {
-        let attempt = store
-            .attempt_sign_in(&subjects, NOW.plus_ms(after_ms))
-            .await;
-        attempt.unwrap()
+    let attempt = async |after_ms| {
+        let attempt = store.attempt_sign_in(&keys, NOW.plus_ms(after_ms));
+        attempt.await.unwrap()
     };
     for _ in 0..3 {
-        assert_eq!(may(0).await, Attempt::Allowed);
-        store.count_failed_sign_in(&subjects, NOW).await.unwrap();
+        assert_eq!(attempt(0).await, Attempt::Allowed);
+        store.count_failed_sign_in(&keys, NOW).await.unwrap();
     }
-    assert_eq!(may(0).await, Attempt::Paused { refusals: 1 });
-    assert_eq!(may(2_999).await, Attempt::Paused { refusals: 2 });
-    assert_eq!(may(3_000).await, Attempt::Allowed);
-    store.forgive_account(&subjects).await.unwrap();
-    assert_eq!(may(0).await, Attempt::Allowed);
+    assert_eq!(attempt(0).await, Attempt::Paused { refusals: 1 });
+    assert_eq!(attempt(2_999).await, Attempt::Paused { refusals: 2 });
+    assert_eq!(attempt(3_000).await, Attempt::Allowed);
+    store.forgive_account(&keys).await.unwrap();
+    assert_eq!(attempt(0).await, Attempt::Allowed);
     let forget = async |before| store.forget_sign_in_attempts(before).await.unwrap();
     assert_eq!(forget(NOW).await, 0);
     assert_eq!(forget(NOW.plus_ms(60_000)).await, 1);
 }
 
-/// The session that stayed, and others: renewed, listed, ended from elsewhere, and over.
-async fn tell_of_sessions(store: Store) {
-    let (proof, grant) = proof_and_grant().await;
-    let stamp = |after_ms: i64| EventContext {
-        at: NOW.plus_ms(after_ms),
-        request_id: RequestId::new("request-2"),
-        origin: EventSource::default(),
-    };
-    let new = |id_hash| NewSession {
-        id_hash,
-        id: id_hash,
-        sealed: "sealed",
-        browser: Some("Firefox on Linux".to_owned()),
-    };
-    // Renewed: found under the new digest alone, by the same name, and once.
-    let renew = async |before| {
-        let renewed = RenewedSession {
-            before,
-            id_hash: "renewed",
-            sealed: "sealed anew",
-        };
-        let lives = store.renew_session(&proof, renewed, &stamp(5)).await;
-        lives.unwrap()
-    };
-    assert!(renew("old").await);
-    assert!(!renew("old").await);
-    assert!(store.find_session("old").await.unwrap().is_none());
-    let ended = async |id_hash| store.find_ended_session(id_hash).await.unwrap();
-    assert_eq!(ended("old").await, Some(StoredEnd::Renewed));
-    let found = store.find_session("renewed").await.unwrap().unwrap();
-    assert_eq!(
-        (
-            found.id.as_str(),
-            found.sealed.as_str(),
-            found.created_at,
-            found.authenticated_at
-        ),
-        ("old", "sealed anew", NOW.plus_ms(4), NOW.plus_ms(5))
-    );
-    // Listed, as long as they live, and ended by those who may.
-    for id_hash in ["third", "fourth"] {
-        store
-            .begin_session(&proof, new(id_hash), None, &stamp(6))
+#[tokio::test]
+async fn sqlite_database_is_found_by_its_url_and_keeps_its_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let odd = directory.path().join("with space and %25?.db");
+    let file = directory.path().join("named.db");
+    let url = format!("sqlite://{}", file.display());
+    for rows in [1, 2] {
+        let store = Store::open(Some(&url.clone().into()), &odd, trail())
             .await
             .unwrap();
+        store.ping().await.unwrap();
+        store.record(&event(rows), &at(rows)).await.unwrap();
+        assert_eq!(store.audit_head().await.unwrap().sequence, rows);
+        store.close().await;
     }
-    let window = |touched_ms, created_ms| ActiveWindow {
-        touched_after: NOW.plus_ms(touched_ms),
-        created_after: NOW.plus_ms(created_ms),
-    };
-    let own = async |window| {
-        let own = store.own_sessions(proof.identity(), window).await.unwrap();
-        let ids = own.into_iter().map(|session| session.id);
-        ids.collect::<Vec<_>>()
-    };
-    assert_eq!(own(window(0, 0)).await, ["fourth", "third", "old"]);
-    assert_eq!(own(window(5, 0)).await, ["fourth", "third"]);
-    assert_eq!(own(window(0, 6)).await, [""; 0]);
-    let name = "".into();
-    let others = store.others_sessions(&grant, &name, window(0, 0), 10).await;
-    assert_eq!(others.unwrap(), [], "they are all the same person's");
-    let id = |text| SessionId::parse(text).unwrap();
-    let end = async |which| {
-        let ended = store.end_sessions(which, window(0, 0), &stamp(7)).await;
-        ended.unwrap()
-    };
-    let stranger = Identity {
-        username: "stranger".to_owned(),
-        ..proof.identity().clone()
-    };
-    let session = Session {
-        id_hash: "renewed".to_owned(),
-        id: id("old"),
-        authenticated_at: NOW,
-        identity: proof.identity().clone(),
-        credential: Credential::basic("elastic", crate::support::PASSWORD).unwrap(),
-    };
-    let third = id("third");
-    let of = |identity| SessionFilter::Own {
-        identity,
-        id: &third,
-    };
-    assert_eq!(end(of(&stranger)).await, 0);
-    assert_eq!(end(of(proof.identity())).await, 1);
-    assert_eq!(end(of(proof.identity())).await, 0);
-    let fresh = RecentPassword::of(&session, NOW).unwrap();
-    let anybodys = SessionFilter::Any {
-        grant: &grant,
-        fresh: &fresh,
-        id: &id("fourth"),
-    };
-    assert_eq!(end(anybodys).await, 1);
-    let but = id("old");
-    let all_but = SessionFilter::OwnExcept {
-        identity: proof.identity(),
-        except: &but,
-    };
-    assert_eq!(end(all_but).await, 0);
-    for (id_hash, end) in [
-        ("third", SessionEnd::Elsewhere),
-        ("fourth", SessionEnd::Administrator),
-    ] {
-        assert_eq!(ended(id_hash).await, Some(StoredEnd::Ended(end)));
-    }
-    assert_eq!(ended("never was").await, None);
-    // Over: told once, and why they ended is remembered for as long as their cookies may come.
-    let expire = async |touched_ms, created_ms| {
-        let (touched, created) = (NOW.plus_ms(touched_ms), NOW.plus_ms(created_ms));
-        let expired = store.expire_sessions(touched, created, &stamp(8)).await;
-        expired.unwrap()
-    };
-    assert_eq!(expire(4, 3).await, 0);
-    assert_eq!(expire(5, 3).await, 1);
-    assert_eq!(expire(5, 3).await, 0);
-    assert!(matches!(ended("third").await, Some(StoredEnd::Ended(_))));
-    assert_eq!(expire(5, 7).await, 0);
-    assert_eq!(ended("third").await, None);
+    assert!(file.exists());
+    // Without a URL it is in the data directory, whatever that is called.
+    std::fs::create_dir(&odd).unwrap();
+    let store = Store::open(None, &odd, trail()).await.unwrap();
+    assert_eq!(store.audit_head().await.unwrap().sequence, 0);
     store.close().await;
-}
-
-/// Only Elasticsearch's answers make these, so an engine is asked.
-async fn proof_and_grant() -> (VerifiedPassword, Grant) {
-    let engine = crate::support::engine::Engine::start(&platform::Clock::manual(NOW.0)).await;
-    let url: url::Url = format!("{}/", engine.url()).parse().unwrap();
-    let elasticsearch = Elasticsearch::new(url.into(), true).unwrap();
-    let credential = Credential::basic("elastic", crate::support::PASSWORD).unwrap();
-    let connection = elasticsearch.connect(credential, RequestId::new("request-0"));
-    let proof = identify(&connection).await.unwrap();
-    let gate = KibanaFeatureCheck::new(&Access {
-        kibana_feature: KibanaFeature::Require,
-        kibana_space: "default".to_owned(),
-    });
-    let actor = Permissions::request(&connection, proof.identity().clone(), &gate)
-        .await
-        .unwrap();
-    (proof, actor.grant(Permission::CreateAgentKey).unwrap())
+    assert!(odd.join("agent-keys.db").exists());
 }

@@ -1,27 +1,29 @@
 //! The vocabulary of the tests: an application of one's own, people who sign in to it, and their answers.
 
 pub(crate) mod attacker;
+pub(crate) mod blackhole_server;
 pub(crate) mod engine;
 pub(crate) mod events;
-pub(crate) mod machine;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod trace;
 
+use app::api::form_post::USER_FIELD;
 use app::model::{
     base_path::BasePath,
     problem::{Problem, ProblemKind},
     timestamp::Timestamp,
 };
+use blackhole_server::BlackholeServer;
 use engine::Engine;
 use http::{HeaderMap, Method, StatusCode};
-use machine::Machine;
 use platform::{Clock, Random};
 use proxy::Proxy;
 use reqwest::redirect;
 use serde::de::DeserializeOwned;
 use server::{
+    access::Identity,
     application::Application,
     audit::AuditWriter,
     config::{
@@ -176,16 +178,16 @@ impl App {
         (Self::start_at(engine, clock, setup).await, proxy)
     }
 
-    /// One whose engine is on a machine that may be switched off.
-    pub(crate) async fn behind_machine() -> (Self, Machine) {
+    /// An application whose engine is behind a server that can stop answering.
+    pub(crate) async fn behind_blackhole() -> (Self, BlackholeServer) {
         let clock = Clock::manual(NOW.0);
         let engine = Arc::new(Engine::start(&clock).await);
-        let machine = Machine::start(engine.address()).await;
+        let server = BlackholeServer::start(engine.address()).await;
         let setup = Setup {
-            elasticsearch: Some(machine.url()),
+            elasticsearch: Some(server.url()),
             ..Setup::default()
         };
-        (Self::start_at(engine, clock, setup).await, machine)
+        (Self::start_at(engine, clock, setup).await, server)
     }
 
     /// A browser that nobody has signed in with.
@@ -193,6 +195,7 @@ impl App {
         Browser {
             url: self.url.clone(),
             cookie: None,
+            user: None,
             http: client(),
         }
     }
@@ -291,11 +294,27 @@ pub(crate) fn client_with(
     change(builder).build().unwrap()
 }
 
-/// A browser: keeps its cookie, and says where its forms come from.
+/// How forms name a user of the engine.
+pub(crate) fn mark(username: &str) -> String {
+    let realm = match username {
+        "elastic" => "reserved",
+        _ => "default_native",
+    };
+    let identity = Identity {
+        username: username.to_owned(),
+        realm: realm.to_owned(),
+        full_name: None,
+    };
+    identity.mark()
+}
+
+/// Browser with a cookie. Sends the origin of its forms.
 #[derive(Clone)]
 pub(crate) struct Browser {
     pub(crate) url: String,
     pub(crate) cookie: Option<String>,
+    /// Mark of the signed-in user, a field of every form.
+    pub(crate) user: Option<String>,
     pub(crate) http: reqwest::Client,
 }
 
@@ -315,6 +334,17 @@ impl Browser {
         url.origin().ascii_serialization()
     }
 
+    /// The fields of a form, with the user whose page it is on.
+    pub(crate) fn form<'a>(&self, fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, String)> {
+        let named = fields.iter().any(|(name, _)| *name == USER_FIELD);
+        let user = self.user.as_deref().filter(|_| !named);
+        let user = user.map(|user| (USER_FIELD, mark(user)));
+        let fields = fields
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        fields.chain(user).collect()
+    }
+
     /// Calls a server function as the script does.
     pub(crate) async fn post(&self, function: &str, fields: &[(&str, &str)]) -> Answer {
         let request = self
@@ -322,7 +352,7 @@ impl Browser {
             .header("origin", self.origin())
             .header("sec-fetch-site", "same-origin")
             .header("accept", "application/x-postcard")
-            .form(fields);
+            .form(&self.form(fields));
         Answer::of(request).await
     }
 
@@ -332,7 +362,7 @@ impl Browser {
             .request(Method::POST, &format!("/api/{function}"))
             .header("origin", self.origin())
             .header("accept", "application/json")
-            .form(fields);
+            .form(&self.form(fields));
         let response = request.send().await.ok()?;
         Some(Answer {
             status: response.status(),
@@ -365,8 +395,19 @@ impl Browser {
             .header("sec-fetch-site", "same-origin")
             .header("referer", format!("{}{page}", self.url))
             .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
-            .form(fields);
+            .form(&self.form(fields));
         Answer::of(request).await
+    }
+
+    /// Opens the page that follows a form, with the message that was left for it.
+    pub(crate) async fn get_after(&self, form: &Answer, path: &str) -> Answer {
+        let cookies = [self.cookie.clone(), form.notice_cookie()];
+        let cookies: Vec<_> = cookies.into_iter().flatten().collect();
+        let with_notice = Self {
+            cookie: Some(cookies.join("; ")),
+            ..self.clone()
+        };
+        with_notice.get(path).await
     }
 
     /// Opens a page.
@@ -384,6 +425,7 @@ impl Browser {
         let answer = self.post("sign_in", &fields).await;
         if let Some(cookie) = answer.cookie() {
             self.cookie = Some(cookie);
+            self.user = Some(username.to_owned());
         }
         answer
     }
@@ -422,9 +464,21 @@ pub(crate) fn self_signed(directory: &Path) -> TlsFiles {
     TlsFiles { cert, key }
 }
 
-/// Waits until something is so.
+/// Waits for a condition, without a runtime.
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !is_so() {
+        assert!(
+            std::time::Instant::now() < patience,
+            "it never came: {what}"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// Waits for a condition.
 pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !is_so().await {
         assert!(
             std::time::Instant::now() < patience,
@@ -434,7 +488,7 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool)
     }
 }
 
-/// How many rounds: few, or many where somebody has the time.
+/// Returns the number of rounds: `few`, or `many` in a soak test.
 pub(crate) fn soak(few: usize, many: usize) -> usize {
     if std::env::var_os("AGENT_KEYS_SOAK").is_some() {
         many
@@ -464,7 +518,7 @@ pub(crate) fn key_form<'a>(operation: &'a str, name: &'a str) -> [(&'a str, &'a 
 
 /// The text of a page: without the comments that mark where it changes, and with its characters written out.
 pub(crate) fn shown(page: &str) -> String {
-    let marks = ["<!>", "<!---->"];
+    let marks = ["<!>", "<!---->", "<bdi>", "</bdi>"];
     let text = marks
         .iter()
         .fold(page.to_owned(), |text, mark| text.replace(mark, ""));
@@ -539,6 +593,11 @@ impl Answer {
     /// The cookie by which the browser is known from now on, as it will send it.
     pub(crate) fn device_cookie(&self) -> Option<String> {
         self.set_cookie("agent-keys-device")
+    }
+
+    /// The cookie with the message for the next page, as the browser will send it.
+    pub(crate) fn notice_cookie(&self) -> Option<String> {
+        self.set_cookie("agent-keys-notice")
     }
 
     fn set_cookie(&self, wanted: &str) -> Option<String> {

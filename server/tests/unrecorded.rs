@@ -33,7 +33,7 @@ fn shows_a_secret(body: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_recorded_is_revoked_and_its_secret_not_shown() {
+async fn unrecorded_key_is_revoked_and_its_secret_not_shown() {
     let creations = soak(10, 100);
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
@@ -57,7 +57,7 @@ async fn a_key_that_cannot_be_recorded_is_revoked_and_its_secret_not_shown() {
 }
 
 #[tokio::test]
-async fn one_that_cannot_be_revoked_either_is_revoked_when_somebody_looks() {
+async fn unrecorded_key_that_could_not_be_revoked_is_reconciled() {
     let creations = soak(5, 50);
     let (app, proxy) = App::behind_proxy().await;
     let ada = app.with_key_user("ada").await;
@@ -87,7 +87,7 @@ async fn one_that_cannot_be_revoked_either_is_revoked_when_somebody_looks() {
 
 /// The binary itself, and a disk that takes no more: its files may not grow beyond what they are.
 #[tokio::test]
-async fn a_disk_that_takes_no_more_is_such_a_case() {
+async fn full_disk_leaves_no_key_with_an_unrecorded_secret() {
     let creations = soak(8, 30);
     let engine = Engine::start(&Clock::system()).await;
     engine.put_agent_key_role().await;
@@ -144,7 +144,7 @@ async fn a_disk_that_takes_no_more_is_such_a_case() {
 }
 
 #[tokio::test]
-async fn the_engine_goes_on_after_a_full_disk_as_well() {
+async fn engine_recovers_from_a_full_disk() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = heedless();
     prepare(&mut command, directory.path());

@@ -1,17 +1,20 @@
 //! Users and the agent key role.
 
 use crate::support::{App, PASSWORD, proxy::Fault, shown};
-use app::model::{
-    problem::ProblemKind,
-    role::{AgentKeyRole, DiffSide, RoleState},
-    user::{PasswordError, UserList, UsernameError},
+use app::{
+    components::problem::privilege_text,
+    model::{
+        problem::ProblemKind,
+        role::{AgentKeyRole, DiffSide, RoleState},
+        user::{PasswordError, UserList, UsernameError},
+    },
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 #[tokio::test]
-async fn the_role_is_created_repaired_and_recognised() {
+async fn role_is_created_as_documented() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let role = async || -> AgentKeyRole { admin.post("read_agent_key_role", &[]).await.value() };
@@ -33,38 +36,203 @@ async fn the_role_is_created_repaired_and_recognised() {
         .put_role("apm_agent_key_role", serde_json::from_str(body).unwrap())
         .await;
     assert_eq!(role().await.state, RoleState::AsDocumented);
+}
+
+/// Puts the role as this descriptor says, reads its state, repairs it, and reads its state and descriptor again.
+async fn repaired(app: &App, descriptor: Value) -> (RoleState, RoleState, Value) {
+    let admin = app.as_admin().await;
+    let state = async || -> RoleState {
+        let role: AgentKeyRole = admin.post("read_agent_key_role", &[]).await.value();
+        role.state
+    };
+    app.engine.put_role("apm_agent_key_role", descriptor).await;
+    let before = state().await;
+    let answer = admin.post("put_agent_key_role", &[]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let path = "/_security/role/apm_agent_key_role";
+    let mut stored = app.engine.ask(Method::GET, path, None).await;
+    (before, state().await, stored["apm_agent_key_role"].take())
+}
+
+#[tokio::test]
+async fn repair_adds_what_the_role_lacks_and_takes_nothing_away() {
+    let app = App::start().await;
     let changed = json!({
         "cluster": ["manage_own_api_key", "monitor"],
         "applications": [{ "application": "apm", "privileges": ["event:write"], "resources": ["*"] }],
+        "indices": [{ "names": ["logs-*"], "privileges": ["read"] }],
+        "run_as": ["ada"],
         "metadata": { "owner": "platform" },
     });
-    app.engine.put_role("apm_agent_key_role", changed).await;
-    let RoleState::Differs { diff } = role().await.state else {
-        panic!("the role differs");
+    let (before, after, stored) = repaired(&app, changed.clone()).await;
+    let RoleState::NeedsRepair { missing, diff } = before else {
+        panic!("{before:?}");
     };
+    let missing: Vec<_> = missing.iter().map(privilege_text).collect();
+    assert_eq!(
+        missing,
+        [
+            "feature_apm.all (application kibana-.kibana, space:default)",
+            "config_agent:read (application apm)",
+        ]
+    );
     let text = |side| {
         let lines = diff.iter().filter(|line| line.side == side);
         lines.map(|line| line.text.trim()).collect::<Vec<_>>()
     };
-    assert!(text(DiffSide::Removed).contains(&"\"monitor\""));
     assert!(text(DiffSide::Added).contains(&"\"feature_apm.all\""));
-    assert_eq!(
-        admin.post("put_agent_key_role", &[]).await.status,
-        StatusCode::OK
-    );
-    assert_eq!(role().await.state, RoleState::AsDocumented);
-    let stored = app
-        .engine
-        .ask(Method::GET, "/_security/role/apm_agent_key_role", None)
-        .await;
-    assert_eq!(
-        stored["apm_agent_key_role"]["metadata"],
-        json!({ "owner": "platform" })
-    );
+    assert_eq!(text(DiffSide::Removed), [""; 0]);
+    assert!(matches!(after, RoleState::GrantsMore { .. }), "{after:?}");
+    for (field, value) in changed.as_object().unwrap() {
+        for (at, item) in value.as_array().into_iter().flatten().enumerate() {
+            if item.is_string() {
+                assert_eq!(&stored[field][at], item, "{stored}");
+            }
+        }
+    }
+    assert_eq!(stored["indices"][0]["names"], json!(["logs-*"]));
+    assert_eq!(stored["metadata"], json!({ "owner": "platform" }));
+    assert_eq!(stored["applications"].as_array().unwrap().len(), 2);
+    let ada = app.with_user("ada", &["apm_agent_key_role"]).await;
+    assert_eq!(ada.create("works").await.status, StatusCode::OK);
+}
+
+/// Wider roles work, and so does every user who has one.
+#[tokio::test]
+async fn role_that_grants_more_than_the_recipe_works() {
+    let app = App::start().await;
+    let entry = |application: &str, privileges: &[&str], resource: &str| json!({ "application": application, "privileges": privileges, "resources": [resource] });
+    let apm = entry("apm", &["event:write", "config_agent:read"], "*");
+    let kibana = entry("kibana-.kibana", &["feature_apm.all"], "space:default");
+    let own = "manage_own_api_key";
+    #[rustfmt::skip]
+    let rows = [
+        ("every resource", own, vec![apm.clone(), entry("kibana-.kibana", &["feature_apm.all"], "*")]),
+        ("every space by pattern", own, vec![apm.clone(), entry("kibana-.kibana", &["feature_apm.all"], "space:*")]),
+        ("another space", own, vec![apm.clone(), kibana.clone(), entry("kibana-.kibana", &["feature_apm.all"], "space:other")]),
+        ("space_all", own, vec![apm.clone(), entry("kibana-.kibana", &["space_all"], "space:default")]),
+        ("all", own, vec![apm, entry("kibana-.kibana", &["all"], "*")]),
+        ("every application", own, vec![entry("*", &["*"], "*")]),
+        ("pattern of actions", own, vec![entry("apm", &["event:*", "config_agent:*"], "*"), kibana.clone()]),
+        ("wider cluster privilege", "manage_api_key", vec![entry("apm", &["*"], "*"), kibana]),
+    ];
+    for (at, (name, cluster, applications)) in rows.into_iter().enumerate() {
+        let descriptor = json!({ "cluster": [cluster], "applications": applications });
+        let (before, after, stored) = repaired(&app, descriptor.clone()).await;
+        assert!(
+            matches!(before, RoleState::GrantsMore { .. }),
+            "{name}: {before:?}"
+        );
+        assert_eq!(before, after, "{name}");
+        assert_eq!(stored["cluster"], descriptor["cluster"], "{name}");
+        assert_eq!(stored["applications"], descriptor["applications"], "{name}");
+        let user = app
+            .with_user(&format!("user{at}"), &["apm_agent_key_role"])
+            .await;
+        let answer = user.create("works").await;
+        assert_eq!(answer.status, StatusCode::OK, "{name}: {}", answer.text());
+    }
 }
 
 #[tokio::test]
-async fn whoever_may_not_see_roles_is_shown_the_request() {
+async fn role_that_grants_less_than_the_recipe_needs_repair() {
+    let app = App::start().await;
+    let entry = |application: &str, privileges: &[&str], resource: &str| json!({ "application": application, "privileges": privileges, "resources": [resource] });
+    let apm = entry("apm", &["event:write", "config_agent:read"], "*");
+    let kibana = entry("kibana-.kibana", &["feature_apm.all"], "space:default");
+    #[rustfmt::skip]
+    let rows = [
+        ("nothing", json!({})),
+        ("no cluster privilege", json!({ "applications": [apm, kibana] })),
+        ("one space for another", json!({ "cluster": ["manage_own_api_key"],
+            "applications": [apm, entry("kibana-.kibana", &["feature_apm.all"], "space:other")] })),
+        ("one resource of apm", json!({ "cluster": ["manage_own_api_key"],
+            "applications": [entry("apm", &["*"], "-"), kibana] })),
+        ("another application", json!({ "cluster": ["manage_own_api_key"],
+            "applications": [entry("apm2", &["*"], "*"), kibana] })),
+        ("unregistered name", json!({ "cluster": ["manage_own_api_key"],
+            "applications": [entry("apm", &["writer"], "*"), kibana] })),
+    ];
+    for (name, descriptor) in rows {
+        let (before, after, _) = repaired(&app, descriptor).await;
+        assert!(
+            matches!(before, RoleState::NeedsRepair { .. }),
+            "{name}: {before:?}"
+        );
+        assert!(
+            matches!(
+                after,
+                RoleState::AsDocumented | RoleState::GrantsMore { .. }
+            ),
+            "{name}: {after:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn role_is_judged_by_the_privileges_that_are_registered() {
+    let app = App::start().await;
+    let descriptor = json!({
+        "cluster": ["manage_own_api_key"],
+        "applications": [
+            { "application": "apm", "privileges": ["agent"], "resources": ["*"] },
+            { "application": "kibana-.kibana", "privileges": ["everything"], "resources": ["space:default"] },
+        ],
+    });
+    app.engine.put_role("apm_agent_key_role", descriptor).await;
+    let admin = app.as_admin().await;
+    let state = async || -> RoleState {
+        let role: AgentKeyRole = admin.post("read_agent_key_role", &[]).await.value();
+        role.state
+    };
+    assert!(matches!(state().await, RoleState::NeedsRepair { .. }));
+    let registered = json!({
+        "apm": { "agent": { "actions": ["event:write", "config_agent:read"] } },
+        "kibana-.kibana": {
+            "everything": { "actions": ["api:*", "ui:*"] },
+            "feature_apm.all": { "actions": ["api:apm", "ui:apm/save"] },
+        },
+    });
+    app.engine
+        .ask(Method::PUT, "/_security/privilege", Some(registered))
+        .await;
+    let registered = state().await;
+    assert!(
+        matches!(registered, RoleState::GrantsMore { .. }),
+        "{registered:?}"
+    );
+    let ada = app.with_user("ada", &["apm_agent_key_role"]).await;
+    assert_eq!(ada.create("works").await.status, StatusCode::OK);
+}
+
+/// A set of names that are not registered is compared as a whole, so this role can be repaired only with Kibana.
+#[tokio::test]
+async fn role_for_reading_in_kibana_is_repaired_where_kibana_registered_its_privileges() {
+    let app = App::start().await;
+    let registered = json!({ "kibana-.kibana": {
+        "feature_apm.read": { "actions": ["api:apm"] },
+        "feature_apm.all": { "actions": ["api:apm", "ui:apm/save"] },
+    } });
+    app.engine
+        .ask(Method::PUT, "/_security/privilege", Some(registered))
+        .await;
+    let descriptor = json!({
+        "cluster": ["manage_own_api_key"],
+        "applications": [
+            { "application": "apm", "privileges": ["event:write", "config_agent:read"], "resources": ["*"] },
+            { "application": "kibana-.kibana", "privileges": ["feature_apm.read"], "resources": ["space:default"] },
+        ],
+    });
+    let (before, after, _) = repaired(&app, descriptor).await;
+    assert!(
+        matches!(before, RoleState::NeedsRepair { .. }),
+        "{before:?}"
+    );
+    assert!(matches!(after, RoleState::GrantsMore { .. }), "{after:?}");
+}
+
+#[tokio::test]
+async fn users_page_without_permission_shows_the_request() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let role: AgentKeyRole = ada.post("read_agent_key_role", &[]).await.value();
@@ -73,7 +241,7 @@ async fn whoever_may_not_see_roles_is_shown_the_request() {
 }
 
 #[tokio::test]
-async fn assigning_the_role_leaves_the_rest_of_the_user_alone() {
+async fn assigning_the_role_keeps_the_rest_of_the_user() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let body = json!({
@@ -109,7 +277,7 @@ async fn assigning_the_role_leaves_the_rest_of_the_user_alone() {
 }
 
 #[tokio::test]
-async fn a_user_is_created_disabled_enabled_given_a_password_and_deleted() {
+async fn user_is_created_disabled_enabled_and_deleted() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     admin.post("put_agent_key_role", &[]).await;
@@ -122,10 +290,7 @@ async fn a_user_is_created_disabled_enabled_given_a_password_and_deleted() {
     ];
     let answer = admin.post("create_user", &form).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    assert_eq!(
-        answer.header("location"),
-        Some("/settings/users?created=d%2Ewhitfield")
-    );
+    assert_eq!(answer.header("location"), Some("/settings/users"));
     let dana = app.as_user("d.whitfield").await;
     assert_eq!(dana.create("of dana").await.status, StatusCode::OK);
     let list: UserList = admin.post("list_users", &[]).await.value();
@@ -186,7 +351,7 @@ async fn a_user_is_created_disabled_enabled_given_a_password_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_new_user_is_judged_by_field() {
+async fn new_user_errors_are_at_their_fields() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let errors =
@@ -216,7 +381,7 @@ async fn a_new_user_is_judged_by_field() {
 }
 
 #[tokio::test]
-async fn reserved_users_and_ones_own_account_are_out_of_reach() {
+async fn reserved_users_and_the_own_account_cannot_be_changed() {
     let app = App::start().await;
     let boss = app.with_user("boss", &["superuser"]).await;
     let change = async |function: &str, username: &str, more: &[(&str, &str)]| {
@@ -262,7 +427,7 @@ async fn reserved_users_and_ones_own_account_are_out_of_reach() {
 }
 
 #[tokio::test]
-async fn a_field_of_a_later_version_in_the_role_is_shown_and_stays_when_it_is_repaired() {
+async fn unknown_role_field_is_shown_and_survives_a_repair() {
     let (app, proxy) = App::behind_proxy().await;
     let admin = app.as_admin().await;
     let role = async || -> AgentKeyRole { admin.post("read_agent_key_role", &[]).await.value() };
@@ -287,10 +452,10 @@ async fn a_field_of_a_later_version_in_the_role_is_shown_and_stays_when_it_is_re
 
     let changed = json!({ "cluster": ["manage_own_api_key", "monitor"] });
     app.engine.put_role("apm_agent_key_role", changed).await;
-    assert!(matches!(role().await.state, RoleState::Differs { .. }));
+    assert!(matches!(role().await.state, RoleState::NeedsRepair { .. }));
     let answer = admin.post("put_agent_key_role", &[]).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    assert_eq!(role().await.state, RoleState::AsDocumented);
+    assert!(matches!(role().await.state, RoleState::GrantsMore { .. }));
     assert_eq!(*field.lock().unwrap(), value, "it was written back");
 }
 
@@ -304,13 +469,13 @@ type DialogRow = (
 
 #[rustfmt::skip]
 const DIALOGS: [DialogRow; 3] = [
-    ("create_user", "/settings/users/new?", &[("form[username]", "dave"), ("form[password]", PASSWORD)], "created=dave"),
-    ("reset_password", "/settings/users/password?user=dana&", &[("username", "dana"), ("password", PASSWORD)], "password=dana"),
-    ("delete_user", "/settings/users/delete?user=dana&", &[("username", "dana")], "deleted=dana"),
+    ("create_user", "/settings/users/new?", &[("form[username]", "dave"), ("form[password]", PASSWORD)], "Created dave."),
+    ("reset_password", "/settings/users/password?user=dana&", &[("username", "dana"), ("password", PASSWORD)], "Set a new password for dana."),
+    ("delete_user", "/settings/users/delete?user=dana&", &[("username", "dana")], "Deleted dana."),
 ];
 
 #[tokio::test]
-async fn a_dialog_stands_over_the_search_it_was_opened_from_and_leads_back_to_it() {
+async fn user_dialog_keeps_the_search_behind_it() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     for name in ["dana", "zoe"] {
@@ -329,7 +494,7 @@ async fn a_dialog_stands_over_the_search_it_was_opened_from_and_leads_back_to_it
         assert!(!dialog.contains("Agent key role for zoe"), "{page}");
 
         let fields = [fields, &[("search", "dan")]].concat();
-        let after = format!("/settings/users?{change}&q=dan");
+        let after = "/settings/users?q=dan";
         for by_script in [true, false] {
             app.engine.put_user("dana", &["viewer"]).await;
             let path = "/_security/user/dave";
@@ -339,14 +504,14 @@ async fn a_dialog_stands_over_the_search_it_was_opened_from_and_leads_back_to_it
             } else {
                 admin.submit(&page, function, &fields).await
             };
-            assert_eq!(
-                answer.header("location"),
-                Some(&*after),
-                "{}",
-                answer.text()
-            );
+            assert_eq!(answer.header("location"), Some(after), "{}", answer.text());
+            // The change is named once.
+            let page = admin.get_after(&answer, after).await;
+            assert!(shown(&page.text()).contains(change), "{change}");
+            assert_eq!(page.notice_cookie(), None);
+            let again = admin.get(after).await;
+            assert!(!shown(&again.text()).contains(change), "{change}");
         }
-        assert_eq!(admin.get(&after).await.status, StatusCode::OK);
     }
     // A form that is refused, and drawn again without a script.
     app.engine.put_user("dana", &["viewer"]).await;
@@ -372,7 +537,7 @@ async fn a_dialog_stands_over_the_search_it_was_opened_from_and_leads_back_to_it
 }
 
 #[tokio::test]
-async fn a_search_leads_to_no_other_address_than_the_users_page() {
+async fn user_search_redirects_only_to_the_users_page() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     app.engine.put_user("dana", &["viewer"]).await;
@@ -391,7 +556,7 @@ async fn a_search_leads_to_no_other_address_than_the_users_page() {
         let page = "/settings/users/password?user=dana";
         let posted = admin.submit(page, "reset_password", &fields).await;
         for answer in [scripted, posted] {
-            let expected = format!("/settings/users?password=dana&q={sent}");
+            let expected = format!("/settings/users?q={sent}");
             assert_eq!(
                 answer.header("location"),
                 Some(&*expected),
@@ -404,7 +569,7 @@ async fn a_search_leads_to_no_other_address_than_the_users_page() {
 }
 
 #[tokio::test]
-async fn a_search_without_matches_says_so_and_offers_all_users() {
+async fn user_search_without_matches_offers_all_users() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let page = async |query: &str| {

@@ -69,9 +69,9 @@ async fn story(version: Version) -> Seen {
     assert_eq!(role().await.state, RoleState::AsDocumented);
     let changed = json!({ "cluster": ["monitor"] });
     app.engine.put_role("apm_agent_key_role", changed).await;
-    assert!(matches!(role().await.state, RoleState::Differs { .. }));
+    assert!(matches!(role().await.state, RoleState::NeedsRepair { .. }));
     ok(&admin, "put_agent_key_role", &[]).await;
-    assert_eq!(role().await.state, RoleState::AsDocumented);
+    assert!(matches!(role().await.state, RoleState::GrantsMore { .. }));
     // A user is created, and given the role.
     let form = [
         ("form[username]", "dana"),
@@ -177,13 +177,13 @@ async fn story(version: Version) -> Seen {
     Seen {
         privileges,
         revoked_at: at.is_some(),
-        owner_filter: everybody.summary.lists_owners,
+        owner_filter: everybody.filters.lists_owners,
         keys_per_user: user.active_keys.is_some(),
     }
 }
 
 #[tokio::test]
-async fn the_whole_story_runs_on_every_version_and_the_table_says_what_is_missing() {
+async fn every_version_works_with_the_documented_limits() {
     let mut table = TABLE_HEAD.to_owned();
     for version in VERSIONS {
         let seen = story(version).await;
@@ -222,7 +222,7 @@ const TABLE_HEAD: &str = "\
 
 /// What is missing is found out once, and not asked for again.
 #[tokio::test]
-async fn a_refusal_is_asked_for_once() {
+async fn refused_capability_is_requested_once() {
     let clock = Clock::manual(crate::support::NOW.0);
     let engine = crate::support::engine::Engine::start_as(&clock, Version::new(8, 0)).await;
     let engine = Arc::new(engine);
@@ -244,7 +244,7 @@ async fn a_refusal_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn a_version_before_8_is_named_with_the_oldest_that_works() {
+async fn version_before_8_is_refused_by_name() {
     let app = app_on(Version::new(7, 17)).await;
     let answer = app.nobody().sign_in("elastic", PASSWORD).await;
     let fault = ElasticsearchFault::TooOld {
@@ -270,7 +270,7 @@ const NOT_ON_SERVERLESS: &str = "HTTP/1.1 410 Gone\r\nConnection: close\r\nX-ela
     method [GET] exists but is not available when running in serverless mode\"},\"status\":410}";
 
 #[tokio::test]
-async fn on_serverless_the_users_page_names_elastic_cloud_and_keys_work() {
+async fn serverless_manages_users_in_elastic_cloud_and_keys_work() {
     const GET_USERS: &str = "GET /_security/user";
     let (app, proxy) = App::behind_proxy().await;
     app.engine.put_agent_key_role().await;
@@ -303,7 +303,7 @@ async fn on_serverless_the_users_page_names_elastic_cloud_and_keys_work() {
 }
 
 #[tokio::test]
-async fn opensearch_is_named_at_sign_in() {
+async fn opensearch_is_refused_by_name() {
     const ROOT: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n\
         {\"name\":\"node-1\",\"cluster_name\":\"opensearch\",\"cluster_uuid\":\"u\",\"version\":{\"distribution\":\
         \"opensearch\",\"number\":\"2.11.0\"},\"tagline\":\"The OpenSearch Project: https://opensearch.org/\"}";
@@ -350,7 +350,7 @@ async fn opensearch_is_named_at_sign_in() {
 
 /// A key without descriptors holds everything that its owner could do.
 #[tokio::test]
-async fn a_key_without_descriptors_is_a_finding() {
+async fn key_without_descriptors_is_a_finding() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     for (name, descriptors) in [

@@ -1,5 +1,6 @@
 //! Server functions for agent keys.
 
+use super::form_post::FormPost;
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
 use crate::{
@@ -10,14 +11,14 @@ use crate::{
         new_agent_key::CreatedAgentKey,
         new_agent_key::NewAgentKeyForm,
         problem::Problem,
-        revocation::{FoundAgentKeys, KeyRevocation},
+        revocation::{FoundAgentKeys, KeyRevocation, MatchingBatch, MatchingForm, MatchingKeys},
     },
 };
 #[cfg(feature = "server")]
 use crate::{
     backend::backend,
     model::{
-        agent_key::KeyId, new_agent_key::OperationId, problem::ProblemKind,
+        agent_key::KeyId, new_agent_key::OperationId, notice::Notice, problem::ProblemKind,
         revocation::KeySelection,
     },
     urls,
@@ -54,17 +55,23 @@ pub async fn prepare_agent_key() -> Result<AgentKeyPreparation, Problem> {
 }
 
 /// Creates a key. Only this response holds the secret.
-#[server(endpoint = "create_agent_key", output = Postcard)]
+#[server(endpoint = "create_agent_key", input = FormPost, output = Postcard)]
 pub async fn create_agent_key(form: NewAgentKeyForm) -> Result<CreatedAgentKey, Problem> {
     let backend = backend()?;
     let new = form
         .parse(backend.now())
         .map_err(ProblemKind::NewAgentKey)?;
-    redirect_if_signed_out(backend.create_agent_key(new).await)
+    let created = redirect_if_signed_out(backend.create_agent_key(new).await)?;
+    // For the list, and for the form after a reload.
+    backend.leave_notice(Notice::KeyCreated {
+        id: created.id.to_string(),
+        name: created.name.to_string(),
+    });
+    Ok(created)
 }
 
 /// Records that the browser displayed a new key's secret. A form post without script leaves the page for the list.
-#[server(endpoint = "acknowledge_agent_key", output = Postcard)]
+#[server(endpoint = "acknowledge_agent_key", input = FormPost, output = Postcard)]
 pub async fn acknowledge_agent_key(
     operation: String,
     #[server(default)] leave: bool,
@@ -77,16 +84,25 @@ pub async fn acknowledge_agent_key(
     Ok(())
 }
 
-/// Revokes a key and redirects to the list, which announces it.
-#[server(endpoint = "revoke_agent_key", output = Postcard)]
-pub async fn revoke_agent_key(id: String) -> Result<RevokedAgentKey, Problem> {
-    let revoked = redirect_if_signed_out(backend()?.revoke_agent_key(key_id(&id)?).await)?;
-    leptos_axum::redirect(&urls::agent_keys_after_revoking(&revoked.id));
+/// Revokes a key and redirects to `next`, if that is a page of this application, which announces it.
+#[server(endpoint = "revoke_agent_key", input = FormPost, output = Postcard)]
+pub async fn revoke_agent_key(
+    id: String,
+    next: Option<String>,
+) -> Result<RevokedAgentKey, Problem> {
+    let backend = backend()?;
+    let revoked = redirect_if_signed_out(backend.revoke_agent_key(key_id(&id)?).await)?;
+    backend.leave_notice(Notice::KeyRevoked {
+        id: revoked.id.to_string(),
+        name: revoked.name.clone(),
+        in_cache: revoked.in_cache,
+    });
+    leptos_axum::redirect(&urls::page_or_list(next.as_deref()));
     Ok(revoked)
 }
 
 /// Revokes many keys and returns the result of each. `typed` confirms the number of many keys.
-#[server(endpoint = "revoke_agent_keys", output = Postcard)]
+#[server(endpoint = "revoke_agent_keys", input = FormPost, output = Postcard)]
 pub async fn revoke_agent_keys(
     #[server(default)] ids: Vec<String>,
     #[server(default)] typed: String,
@@ -95,6 +111,33 @@ pub async fn revoke_agent_keys(
         .and_then(|keys| keys.confirmed_by(&typed))
         .map_err(ProblemKind::KeySelection)?;
     redirect_if_signed_out(backend()?.revoke_agent_keys(keys).await)
+}
+
+/// Counts the keys that match search and filters and that the user may revoke.
+#[server(endpoint = "find_matching_keys", input = Postcard, output = Postcard)]
+pub async fn find_matching_keys(query: KeyListQuery) -> Result<MatchingKeys, Problem> {
+    redirect_if_signed_out(backend()?.find_matching_keys(query).await)
+}
+
+/// Revokes the next batch of the keys that match, and returns the result of each.
+#[server(endpoint = "revoke_matching_keys", input = FormPost, output = Postcard)]
+pub async fn revoke_matching_keys(form: MatchingForm) -> Result<MatchingBatch, Problem> {
+    let query = urls::list_query(&urls::parse(&form.query));
+    let request = form.parse().map_err(ProblemKind::KeySelection)?;
+    let total = request.confirmed;
+    let batch = backend()?.revoke_matching_keys(query, request).await;
+    let (results, next) = redirect_if_signed_out(batch)?;
+    let done = form.done.saturating_add(results.len() as u64);
+    Ok(MatchingBatch {
+        results,
+        next: next.map(|after| MatchingForm {
+            after: after.0,
+            done,
+            ..form
+        }),
+        done,
+        total,
+    })
 }
 
 #[cfg(feature = "server")]

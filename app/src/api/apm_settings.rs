@@ -1,5 +1,6 @@
 //! Server functions for the APM integration.
 
+use super::form_post::FormPost;
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
 use crate::model::{apm_settings::ApmIntegration, problem::Problem};
@@ -7,7 +8,7 @@ use crate::model::{apm_settings::ApmIntegration, problem::Problem};
 use crate::{
     backend::backend,
     model::{
-        apm_settings::{ApmSettings, ApmSettingsErrors, LIMIT_MAX, ServerUrl},
+        apm_settings::{ApmSettings, ApmSettingsErrors, ServerUrl, parse_limit},
         problem::ProblemKind,
     },
 };
@@ -29,7 +30,7 @@ pub struct ApmSettingsForm {
     pub api_key_limit: String,
 }
 
-#[server(endpoint = "save_apm_settings", output = Postcard)]
+#[server(endpoint = "save_apm_settings", input = FormPost, output = Postcard)]
 pub async fn save_apm_settings(form: ApmSettingsForm) -> Result<(), Problem> {
     let settings = parse_settings(&form).map_err(ProblemKind::ApmSettings)?;
     redirect_if_signed_out(backend()?.save_apm_settings(settings).await)
@@ -41,12 +42,7 @@ fn parse_settings(form: &ApmSettingsForm) -> Result<ApmSettings, ApmSettingsErro
         "" => Ok(None),
         text => ServerUrl::parse(text).map(Some),
     };
-    let limit = form
-        .api_key_limit
-        .trim()
-        .parse::<u32>()
-        .ok()
-        .filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    let limit = parse_limit(&form.api_key_limit);
     match (server_url, limit) {
         (Ok(server_url), Some(api_key_limit)) => Ok(ApmSettings {
             server_url,

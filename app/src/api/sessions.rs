@@ -1,5 +1,6 @@
 //! Server functions for signing in and out, the signed-in user, and live sessions.
 
+use super::form_post::FormPost;
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
 use crate::model::{
@@ -15,6 +16,7 @@ use crate::{
     model::{
         problem::ProblemKind,
         session::{EndedSession, SessionId},
+        theme::{COOKIE, Theme},
         user::Credentials,
     },
     urls,
@@ -33,7 +35,7 @@ pub async fn list_others_sessions(name: SearchText) -> Result<SessionList, Probl
 }
 
 /// Ends a session. Ending the current one redirects to the sign-in page.
-#[server(endpoint = "end_session", output = Postcard)]
+#[server(endpoint = "end_session", input = FormPost, output = Postcard)]
 pub async fn end_session(id: String) -> Result<(), Problem> {
     let id = SessionId::parse(&id).ok_or(ProblemKind::NotFound)?;
     let ended = redirect_if_signed_out(backend()?.end_session(id).await)?;
@@ -44,7 +46,7 @@ pub async fn end_session(id: String) -> Result<(), Problem> {
 }
 
 /// Ends the user's sessions except the current one, and returns their number.
-#[server(endpoint = "end_other_sessions", output = Postcard)]
+#[server(endpoint = "end_other_sessions", input = FormPost, output = Postcard)]
 pub async fn end_other_sessions() -> Result<u64, Problem> {
     redirect_if_signed_out(backend()?.end_other_sessions().await)
 }
@@ -56,12 +58,13 @@ pub async fn read_login_info() -> Result<LoginInfo, Problem> {
 }
 
 /// Signs in and redirects to `next`, if that is a page of this application.
-#[server(endpoint = "sign_in", output = Postcard)]
+#[server(endpoint = "sign_in", input = FormPost, output = Postcard)]
 pub async fn sign_in(
     username: String,
     password: Secret,
     next: Option<String>,
 ) -> Result<(), Problem> {
+    filled_in(username.trim().is_empty(), password.expose().is_empty())?;
     backend()?
         .sign_in(Credentials { username, password })
         .await?;
@@ -70,18 +73,48 @@ pub async fn sign_in(
 }
 
 /// Verifies the password again and redirects to `next`, if that is a page of this application.
-#[server(endpoint = "reauthenticate", output = Postcard)]
+#[server(endpoint = "reauthenticate", input = FormPost, output = Postcard)]
 pub async fn reauthenticate(password: Secret, next: Option<String>) -> Result<(), Problem> {
+    filled_in(false, password.expose().is_empty())?;
     super::redirect_if_signed_out(backend()?.reauthenticate(password).await)?;
     leptos_axum::redirect(&urls::page_or_list(next.as_deref()));
     Ok(())
 }
 
+/// Returns the problem of a field that was left empty.
+#[cfg(feature = "server")]
+fn filled_in(no_username: bool, no_password: bool) -> Result<(), Problem> {
+    if no_username || no_password {
+        let (username, password) = (no_username, no_password);
+        return Err(ProblemKind::SignInIncomplete { username, password }.into());
+    }
+    Ok(())
+}
+
 /// Signs out and redirects to the sign-in page.
-#[server(endpoint = "sign_out", output = Postcard)]
+#[server(endpoint = "sign_out", input = FormPost, output = Postcard)]
 pub async fn sign_out() -> Result<(), Problem> {
     backend()?.sign_out().await?;
     leptos_axum::redirect(&urls::login("signed-out"));
+    Ok(())
+}
+
+/// Sets the theme in a cookie and redirects to the page of the form.
+#[server(endpoint = "set_theme", input = FormPost, output = Postcard)]
+pub async fn set_theme(theme: String, page: Option<String>) -> Result<(), Problem> {
+    let theme: Theme = theme.parse().map_err(|_| ProblemKind::BadForm)?;
+    let path = urls::base_path().join("/");
+    let cookie = format!(
+        "{COOKIE}={}; Path={path}; Max-Age=31536000; SameSite=Lax",
+        theme.word()
+    );
+    if let (Some(response), Ok(cookie)) = (
+        use_context::<leptos_axum::ResponseOptions>(),
+        http::HeaderValue::from_str(&cookie),
+    ) {
+        response.append_header(http::header::SET_COOKIE, cookie);
+    }
+    leptos_axum::redirect(&urls::page_or_list(page.as_deref()));
     Ok(())
 }
 

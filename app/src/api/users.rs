@@ -1,5 +1,6 @@
 //! Server functions for users and for `apm_agent_key_role`.
 
+use super::form_post::FormPost;
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
 use crate::model::{
@@ -9,6 +10,7 @@ use crate::model::{
 use crate::{
     backend::backend,
     model::{
+        notice::Notice,
         problem::ProblemKind,
         user::{NewPassword, NewUser, NewUserErrors, Username},
     },
@@ -36,23 +38,21 @@ pub struct NewUserForm {
 }
 
 /// Creates a user and redirects to the list with its search, which announces it.
-#[server(endpoint = "create_user", output = Postcard)]
+#[server(endpoint = "create_user", input = FormPost, output = Postcard)]
 pub async fn create_user(
     form: NewUserForm,
     #[server(default)] search: SearchText,
 ) -> Result<(), Problem> {
     let new = parse_new_user(form).map_err(ProblemKind::NewUser)?;
     let username = new.username.clone();
-    redirect_if_signed_out(backend()?.create_user(new).await)?;
-    leptos_axum::redirect(&urls::users_after(
-        "created",
-        username.as_str(),
-        search.as_str(),
-    ));
+    let backend = backend()?;
+    redirect_if_signed_out(backend.create_user(new).await)?;
+    backend.leave_notice(Notice::UserCreated(username.to_string()));
+    leptos_axum::redirect(&urls::users_matching(search.as_str()));
     Ok(())
 }
 
-#[server(endpoint = "assign_agent_key_role", output = Postcard)]
+#[server(endpoint = "assign_agent_key_role", input = FormPost, output = Postcard)]
 pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(), Problem> {
     redirect_if_signed_out(
         backend()?
@@ -62,7 +62,7 @@ pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(
 }
 
 /// Enables or disables a user.
-#[server(endpoint = "set_user_enabled", output = Postcard)]
+#[server(endpoint = "set_user_enabled", input = FormPost, output = Postcard)]
 pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Problem> {
     redirect_if_signed_out(
         backend()?
@@ -72,26 +72,30 @@ pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Pro
 }
 
 /// Deletes a user and redirects to the list with its search, which announces it.
-#[server(endpoint = "delete_user", output = Postcard)]
+#[server(endpoint = "delete_user", input = FormPost, output = Postcard)]
 pub async fn delete_user(
     username: String,
     #[server(default)] search: SearchText,
 ) -> Result<(), Problem> {
-    redirect_if_signed_out(backend()?.delete_user(known(&username)?).await)?;
-    leptos_axum::redirect(&urls::users_after("deleted", &username, search.as_str()));
+    let backend = backend()?;
+    redirect_if_signed_out(backend.delete_user(known(&username)?).await)?;
+    backend.leave_notice(Notice::UserDeleted(username));
+    leptos_axum::redirect(&urls::users_matching(search.as_str()));
     Ok(())
 }
 
 /// Resets a user's password and redirects to the list with its search, which announces it.
-#[server(endpoint = "reset_password", output = Postcard)]
+#[server(endpoint = "reset_password", input = FormPost, output = Postcard)]
 pub async fn reset_password(
     username: String,
     password: Secret,
     #[server(default)] search: SearchText,
 ) -> Result<(), Problem> {
     let password = NewPassword::parse(password, &username).map_err(ProblemKind::NewPassword)?;
-    redirect_if_signed_out(backend()?.reset_password(known(&username)?, password).await)?;
-    leptos_axum::redirect(&urls::users_after("password", &username, search.as_str()));
+    let backend = backend()?;
+    redirect_if_signed_out(backend.reset_password(known(&username)?, password).await)?;
+    backend.leave_notice(Notice::PasswordSet(username));
+    leptos_axum::redirect(&urls::users_matching(search.as_str()));
     Ok(())
 }
 
@@ -135,7 +139,7 @@ pub async fn read_agent_key_role() -> Result<AgentKeyRole, Problem> {
     redirect_if_signed_out(backend()?.agent_key_role().await)
 }
 
-#[server(endpoint = "put_agent_key_role", output = Postcard)]
+#[server(endpoint = "put_agent_key_role", input = FormPost, output = Postcard)]
 pub async fn put_agent_key_role() -> Result<(), Problem> {
     redirect_if_signed_out(backend()?.put_agent_key_role().await)
 }

@@ -36,22 +36,48 @@ pub fn Badge(
     #[prop(optional)]
     variant: Option<&'static str>,
     #[prop(into)] text: String,
+    /// A time after the text.
+    #[prop(optional)]
+    time: Option<AnyView>,
 ) -> impl IntoView {
     view! {
         <span class="badge" data-tone=tone.word() data-variant=variant>
             {icon.map(|name| view! { <Icon name /> })}
             {text}
+            {time}
         </span>
     }
     .into_any()
 }
 
-/// A time in the past: relative, with the absolute time as a tooltip.
+/// Format of a [`Time`]. The relative ones take the time of the server's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// For example `14 Dec 2026`.
+    Date,
+    /// For example `14 Dec 2026, 10:42`.
+    Minute,
+    /// For example `14 Dec 2026, 10:42:07`.
+    Second,
+    /// For example `10:42:07`.
+    TimeOfDay,
+    /// For example `12 minutes ago`.
+    Ago(Timestamp),
+    /// For example `6 days`.
+    Until(Timestamp),
+}
+
+/// A point in time. The server writes UTC; with script, `browser.js` writes the time zone of the browser, with both in the
+/// tooltip.
 #[component]
-pub fn Time(
-    at: Timestamp,
-    /// Time of the server's clock, so that server and browser render the same.
-    now: Timestamp,
-) -> impl IntoView {
-    view! { <time datetime=at.iso() title=at.date_and_minute()>{at.ago(now)}</time> }
+pub fn Time(at: Timestamp, format: TimeFormat) -> impl IntoView {
+    let (word, text) = match format {
+        TimeFormat::Date => ("date", at.date()),
+        TimeFormat::Minute => ("minute", at.date_and_minute()),
+        TimeFormat::Second => ("second", at.date_and_second()),
+        TimeFormat::TimeOfDay => ("time", at.time_of_day()),
+        TimeFormat::Ago(now) => ("ago", at.ago(now)),
+        TimeFormat::Until(now) => ("until", at.until(now)),
+    };
+    view! { <time datetime=at.iso() data-as=word title=at.date_and_second()>{text}</time> }
 }

@@ -5,7 +5,7 @@ use super::{
     icon::{Icon, IconName},
 };
 use crate::snippets::{Part, Snippet};
-use leptos::prelude::*;
+use leptos::{ev, prelude::*};
 
 /// A text with a title and a copy button.
 #[component]
@@ -85,7 +85,7 @@ enum Copied {
     Refused,
 }
 
-/// A button that copies `text()`. Not rendered for a page without script, where the text can be selected.
+/// A button that copies `text()`. Not rendered in the response to a plain form post, which runs no script.
 #[component]
 pub fn CopyButton<F>(
     /// Called on click, so that the button does not hold a secret.
@@ -108,7 +108,7 @@ where
         return None;
     }
     let copied = RwSignal::new(Copied::NotYet);
-    let on_click = move |_| copy(text(), copied);
+    let on_click = move |event| copy(text(), &event, copied);
     let icon = move || match copied.get() {
         Copied::Done => view! { <Icon name=IconName::Check /> }.into_any(),
         Copied::NotYet | Copied::Refused => view! { <Icon name=IconName::Copy /> }.into_any(),
@@ -116,13 +116,15 @@ where
     let word = move || match copied.get() {
         Copied::NotYet => label,
         Copied::Done => "Copied",
-        Copied::Refused => "Select and copy by hand",
+        Copied::Refused => "Press Ctrl+C to copy",
     };
     // Announced when it changes; not part of the button's name.
     let announcement = move || match copied.get() {
         Copied::NotYet => "",
         Copied::Done => "Copied",
-        Copied::Refused => "The browser did not allow it. Select the text and copy it by hand.",
+        Copied::Refused => {
+            "The browser did not allow it. The text is selected: press Ctrl+C, or Command+C on a Mac."
+        }
     };
     let view = view! {
         <button
@@ -143,28 +145,29 @@ where
     Some(view.into_any())
 }
 
+/// Copies with `copyText` of `browser.js`, which also knows the way of insecure contexts.
 #[cfg(feature = "hydrate")]
-fn copy(text: String, copied: RwSignal<Copied>) {
-    use wasm_bindgen_futures::JsFuture;
-    // Absent in an insecure context, such as plain HTTP from another machine.
-    let clipboard = js_sys::Reflect::get(&window().navigator(), &"clipboard".into())
-        .ok()
-        .filter(|clipboard| !clipboard.is_undefined());
-    if clipboard.is_none() {
-        copied.set(Copied::Refused);
-        return;
-    }
-    let write = window().navigator().clipboard().write_text(&text);
+fn copy(text: String, event: &ev::MouseEvent, copied: RwSignal<Copied>) {
+    use wasm_bindgen::{JsCast, JsValue};
+    let button = JsValue::from(event.current_target());
+    let promise = js_sys::Reflect::get(&window(), &"copyText".into())
+        .and_then(|copy| copy.dyn_into::<js_sys::Function>())
+        .and_then(|copy| copy.call2(&JsValue::NULL, &text.into(), &button))
+        .and_then(|promise| promise.dyn_into::<js_sys::Promise>());
     leptos::task::spawn_local(async move {
-        copied.set(match JsFuture::from(write).await {
-            Ok(_) => Copied::Done,
-            Err(_) => Copied::Refused,
+        let done = match promise {
+            Ok(promise) => wasm_bindgen_futures::JsFuture::from(promise).await,
+            Err(error) => Err(error),
+        };
+        copied.set(match done {
+            Ok(done) if done.is_truthy() => Copied::Done,
+            _ => Copied::Refused,
         });
     });
 }
 
 /// Never called on the server.
 #[cfg(not(feature = "hydrate"))]
-fn copy(_text: String, copied: RwSignal<Copied>) {
+fn copy(_text: String, _event: &ev::MouseEvent, copied: RwSignal<Copied>) {
     copied.set(Copied::Refused);
 }

@@ -2,15 +2,16 @@
 //! survives a reload and closes with Back. The page under it is `inert`.
 
 use super::{
+    focus::enter_dialog,
     form::ActionForm,
     icon::{Icon, IconName},
-    problem::ProblemCallout,
+    problem::{ProblemCallout, sign_in_again},
 };
-use crate::model::problem::Problem;
+use crate::{api::form_post::FormPost, model::problem::Problem};
 use leptos::{
     ev, html,
     prelude::*,
-    server_fn::{Http, ServerFn, codec::PostUrl, codec::Postcard},
+    server_fn::{Http, ServerFn, codec::Postcard},
 };
 use leptos_router::hooks::use_navigate;
 use serde::de::DeserializeOwned;
@@ -28,7 +29,7 @@ pub enum DialogShape {
     Flyout,
 }
 
-/// Frame of a dialog. The first element with `autofocus` gets the focus.
+/// Frame of a dialog. The first element with `autofocus` gets the focus, or the button in one with `data-autofocus`.
 #[component]
 pub fn Dialog(
     shape: DialogShape,
@@ -50,7 +51,11 @@ pub fn Dialog(
         }
     });
     on_cleanup(move || on_key.remove());
-    Effect::new(move || focus_first(element));
+    Effect::new(move || {
+        if let Some(dialog) = element.get() {
+            enter_dialog(dialog);
+        }
+    });
     view! {
         <dialog
             node_ref=element
@@ -67,6 +72,7 @@ pub fn Dialog(
             role=alert.then_some("alertdialog")
             aria-labelledby=labelled_by
             aria-modal="true"
+            tabindex="-1"
         >
             {children()}
         </dialog>
@@ -129,7 +135,7 @@ pub fn DialogForm<F>(
     children: Children,
 ) -> impl IntoView
 where
-    F: ServerFn<Error = Problem, Protocol = Http<PostUrl, Postcard>>
+    F: ServerFn<Error = Problem, Protocol = Http<FormPost, Postcard>>
         + DeserializeOwned
         + Clone
         + Send
@@ -169,6 +175,7 @@ pub fn DialogProblem(
     close: String,
     problem: Problem,
 ) -> impl IntoView {
+    sign_in_again(&problem.kind);
     view! {
         <DialogHead id title close=close.clone() />
         <div data-part="body"><ProblemCallout problem /></div>
@@ -176,19 +183,3 @@ pub fn DialogProblem(
     }
     .into_any()
 }
-
-#[cfg(feature = "hydrate")]
-fn focus_first(element: NodeRef<html::Dialog>) {
-    use wasm_bindgen::JsCast;
-    let first = element
-        .get()
-        .and_then(|dialog| dialog.query_selector("[autofocus]").ok().flatten())
-        .and_then(|first| first.dyn_into::<web_sys::HtmlElement>().ok());
-    if let Some(first) = first {
-        // On failure the focus stays where it is.
-        let _ = first.focus();
-    }
-}
-
-#[cfg(not(feature = "hydrate"))]
-fn focus_first(_element: NodeRef<html::Dialog>) {}

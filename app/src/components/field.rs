@@ -1,6 +1,9 @@
 //! Form fields: label, input, help, errors; and the search box.
 
-use super::icon::{Icon, IconName};
+use super::{
+    form::is_refused,
+    icon::{Icon, IconName},
+};
 use leptos::{html, prelude::*};
 
 /// Type of a text field.
@@ -47,6 +50,12 @@ pub fn TextField(
     #[prop(optional)]
     mono: bool,
 ) -> impl IntoView {
+    // Without script, an invalid field comes before the usual one.
+    let autofocus = if is_refused() {
+        !errors.read_untracked().is_empty()
+    } else {
+        autofocus
+    };
     let error_id = format!("{id}-error");
     let help_id = format!("{id}-help");
     let described_by = {

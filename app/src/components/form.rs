@@ -6,17 +6,23 @@
 //! with that outcome. So a page reads `action.value()` in both cases.
 
 use super::icon::{Icon, IconName};
+#[cfg(feature = "server")]
+use crate::api::form_post::UserForm;
 use crate::{
+    api::form_post::{FormPost, USER_FIELD, page_user},
     model::problem::{Problem, ProblemKind},
     urls,
 };
+#[cfg(feature = "server")]
+use leptos::server_fn::{Bytes, Decodes};
 use leptos::{
-    ev,
+    ev, html,
     prelude::*,
-    server_fn::{Http, ServerFn, codec::PostUrl, codec::Postcard},
+    server_fn::{Http, ServerFn, codec::Postcard},
 };
-use leptos_router::hooks::use_location;
+use leptos_router::hooks::{use_location, use_navigate};
 use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
 
 /// A form post without script, and its outcome. Exists only while the response to that post is rendered.
 #[derive(Clone)]
@@ -29,12 +35,28 @@ pub struct PostedForm {
     pub outcome: Vec<u8>,
     /// True if `outcome` is the value of the server function; otherwise it is a [`Problem`].
     pub ok: bool,
+    /// The form that was interrupted, because the user must sign in or enter the password first.
+    pub interrupted: Option<InterruptedForm>,
 }
+
+/// Form that is sent along with a sign-in, so that nothing typed is lost. It holds no password.
+#[derive(Clone)]
+pub struct InterruptedForm {
+    /// Path of its server function.
+    pub path: String,
+    /// Its URL-encoded fields.
+    pub input: String,
+}
+
+/// Field with the path of an interrupted form.
+pub const INTERRUPTED_PATH: &str = "interrupted_path";
+/// Field with the fields of an interrupted form.
+pub const INTERRUPTED_INPUT: &str = "interrupted_input";
 
 /// Returns the action of a form. If this page is the response to a post of that form, the action starts with its outcome.
 pub fn use_form<S>() -> ServerAction<S>
 where
-    S: ServerFn<Error = Problem, Protocol = Http<PostUrl, Postcard>>
+    S: ServerFn<Error = Problem, Protocol = Http<FormPost, Postcard>>
         + DeserializeOwned
         + Clone
         + Send
@@ -43,12 +65,27 @@ where
     S::Output: DeserializeOwned + Send + Sync + 'static,
 {
     let action = ServerAction::<S>::new();
-    #[cfg(feature = "server")]
-    if let Some(posted) = use_context::<PostedForm>().filter(|posted| posted.path == S::PATH) {
-        action.input().set(read_input::<S>(&posted.input));
-        action.value().set(Some(read_outcome::<S>(&posted)));
+    if let Some((input, outcome)) = use_posted::<S>() {
+        action.input().set(input);
+        action.value().set(Some(outcome));
     }
     action
+}
+
+/// Input and outcome of a form that was posted without script.
+pub type Posted<S> = (Option<S>, Result<<S as ServerFn>::Output, Problem>);
+
+/// Returns input and outcome of a form, if this page is the response to a post of it without script.
+pub fn use_posted<S>() -> Option<Posted<S>>
+where
+    S: ServerFn<Error = Problem> + DeserializeOwned,
+    S::Output: DeserializeOwned,
+{
+    #[cfg(feature = "server")]
+    if let Some(posted) = use_context::<PostedForm>().filter(|posted| posted.path == S::PATH) {
+        return Some((read_input::<S>(&posted.input), read_outcome::<S>(&posted)));
+    }
+    None
 }
 
 /// Returns the problem of the last answer, if it was one.
@@ -98,7 +135,7 @@ pub fn SubmitButton(
 #[component]
 pub fn ActionForm<F>(action: ServerAction<F>, children: Children) -> impl IntoView
 where
-    F: ServerFn<Error = Problem, Protocol = Http<PostUrl, Postcard>>
+    F: ServerFn<Error = Problem, Protocol = Http<FormPost, Postcard>>
         + DeserializeOwned
         + Clone
         + Send
@@ -107,11 +144,27 @@ where
     F::Output: Send + Sync + 'static,
 {
     let address = urls::server_function::<F>();
+    let element = NodeRef::<html::Form>::new();
+    // Several forms may share an action.
+    let sent = StoredValue::new(false);
+    Effect::new(move || {
+        let refusal = action.value().with(|value| match value {
+            Some(Err(problem)) => Some(Refusal::of(&problem.kind)),
+            _ => None,
+        });
+        if let (Some(refusal), Some(form), true) =
+            (refusal, element.get_untracked(), sent.get_value())
+        {
+            sent.set_value(false);
+            refusal.act(form);
+        }
+    });
     let on_submit = move |event: ev::SubmitEvent| {
         if event.default_prevented() {
             return;
         }
         event.prevent_default();
+        sent.set_value(true);
         match F::from_event(&event) {
             Ok(input) => {
                 action.dispatch(input);
@@ -120,7 +173,7 @@ where
         }
     };
     view! {
-        <form method="post" action=address on:submit=on_submit>
+        <form node_ref=element method="post" action=address on:submit=on_submit>
             <FormPage />
             {children()}
         </form>
@@ -128,12 +181,140 @@ where
     .into_any()
 }
 
-/// Hidden field that every form contains.
+/// What a form does after a refusal.
+#[derive(Clone, Copy)]
+enum Refusal {
+    /// Sends the form again as without script: the server keeps it while the user signs in or enters the password.
+    SendToSignIn,
+    Correct,
+}
+
+impl Refusal {
+    fn of(kind: &ProblemKind) -> Self {
+        if kind.end_of_session().is_some() || *kind == ProblemKind::ReauthRequired {
+            Self::SendToSignIn
+        } else {
+            Self::Correct
+        }
+    }
+
+    #[cfg(feature = "hydrate")]
+    fn act(self, form: leptos::web_sys::HtmlFormElement) {
+        match self {
+            Self::SendToSignIn => {
+                // On failure the problem is still shown.
+                let _ = form.submit();
+            }
+            Self::Correct => super::focus::enter_refused(form),
+        }
+    }
+
+    #[cfg(not(feature = "hydrate"))]
+    fn act<T>(self, _form: T) {}
+}
+
+/// Form that the browser always posts by itself, so that the server renders the next page.
+#[component]
+pub fn PlainForm<F: ServerFn>(
+    #[prop(optional)] function: PhantomData<F>,
+    children: Children,
+) -> impl IntoView {
+    let _ = function;
+    let address = urls::server_function::<F>();
+    view! {
+        <form method="post" action=address>
+            <FormPage />
+            {children()}
+        </form>
+    }
+    .into_any()
+}
+
+/// Form that leads to a page with its fields in the address. Empty fields are left out: by the script here, without it by
+/// the server.
+#[component]
+pub fn GetForm(#[prop(into)] action: String, children: Children) -> impl IntoView {
+    let navigate = use_navigate();
+    let page = action.clone();
+    let on_submit = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        navigate(
+            &urls::with_search(&page, &filled_in(&event)),
+            Default::default(),
+        );
+    };
+    view! {
+        <form method="get" action=action on:submit=on_submit>
+            {children()}
+        </form>
+    }
+    .into_any()
+}
+
+/// Returns the fields that are filled in, URL-encoded.
+#[cfg(feature = "hydrate")]
+fn filled_in(event: &ev::SubmitEvent) -> String {
+    let fields = leptos::form::form_data_from_event(event)
+        .ok()
+        .and_then(|fields| web_sys::UrlSearchParams::new_with_str_sequence_sequence(&fields).ok())
+        .map(|fields| String::from(fields.to_string()))
+        .unwrap_or_default();
+    let filled_in: Vec<_> = fields
+        .split('&')
+        .filter(|field| !field.ends_with('='))
+        .collect();
+    filled_in.join("&")
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn filled_in(_event: &ev::SubmitEvent) -> String {
+    String::new()
+}
+
+/// Submits the form of the changed field.
+#[cfg(feature = "hydrate")]
+pub fn submit_form(event: ev::Event) {
+    use wasm_bindgen::{JsCast, JsValue};
+    let form = event
+        .target()
+        .and_then(|field| js_sys::Reflect::get(&field, &JsValue::from_str("form")).ok())
+        .and_then(|form| form.dyn_into::<web_sys::HtmlFormElement>().ok());
+    if let Some(form) = form {
+        // On failure the next search applies the choice.
+        let _ = form.request_submit();
+    }
+}
+
+#[cfg(not(feature = "hydrate"))]
+pub fn submit_form(_event: ev::Event) {}
+
+/// Hidden fields with the form that signing in, or entering the password, interrupts.
+#[component]
+pub fn InterruptedFields() -> impl IntoView {
+    let interrupted = use_context::<PostedForm>().and_then(|posted| posted.interrupted);
+    interrupted.map(|InterruptedForm { path, input }| {
+        view! {
+            <input type="hidden" name=INTERRUPTED_PATH value=path />
+            <input type="hidden" name=INTERRUPTED_INPUT value=input />
+        }
+    })
+}
+
+/// Hidden fields that every form contains.
 #[component]
 pub fn FormPage() -> impl IntoView {
     let location = use_location();
     let page = move || urls::with_search(&location.pathname.read(), &location.search.read());
-    view! { <input type="hidden" name=PAGE_FIELD value=page /> }
+    view! {
+        <input type="hidden" name=PAGE_FIELD value=page />
+        <FormUser />
+    }
+}
+
+/// Hidden field with the user whose page holds the form.
+#[component]
+pub fn FormUser() -> impl IntoView {
+    page_user().map(|user| view! { <input type="hidden" name=USER_FIELD value=user /> })
 }
 
 /// Returns true if this page is the response to a form post without script. Such a page has no script.
@@ -141,10 +322,14 @@ pub fn is_posted() -> bool {
     use_context::<PostedForm>().is_some()
 }
 
+/// Returns true if this page is the response to a form post without script that was refused.
+pub fn is_refused() -> bool {
+    use_context::<PostedForm>().is_some_and(|posted| !posted.ok && posted.interrupted.is_none())
+}
+
 #[cfg(feature = "server")]
 fn read_input<S: DeserializeOwned>(body: &[u8]) -> Option<S> {
-    // Same configuration as in the server function.
-    serde_qs::Config::new(5, false).deserialize_bytes(body).ok()
+    UserForm::decode(Bytes::copy_from_slice(body)).ok()
 }
 
 #[cfg(feature = "server")]

@@ -1,7 +1,10 @@
 //! Keys in use against APM Server's limit.
 
 use super::badge::Tone;
-use crate::{model::apm_settings::KeysInUse, urls};
+use crate::{
+    model::{apm_settings::KeysInUse, text::grouped},
+    urls,
+};
 use leptos::prelude::*;
 
 /// Number of active keys, with “At least” if there may be more.
@@ -28,12 +31,13 @@ pub fn KeyLimitMeter(
     let percent = |count: u64| format!("{}%", count.saturating_mul(10_000) / scale);
     // Dynamic, because a static SVG part would be created without its namespace in the browser.
     let full = "100%";
-    let text = format!("{keys} of {limit} unique keys per minute");
+    let limit_text = grouped(limit_count);
+    let text = format!("{keys} of {limit_text} unique keys per minute");
     let note = limit_note(keys, limit);
     view! {
         <div class="meter" data-tone=tone.word()>
             <p data-part="text">
-                <b><KeyCount keys /> " of " {limit}</b>
+                <b><KeyCount keys /> " of " {limit_text}</b>
                 " unique keys per minute "
                 {link.then(|| view! { <a href=urls::apm_integration()>"Change the limit"</a> })}
             </p>
@@ -57,26 +61,57 @@ pub fn KeyLimitMeter(
 
 /// Returns the meaning of the tone, and why there may be more keys.
 fn limit_note(keys: KeysInUse, limit: u32) -> String {
-    let note = match limit_tone(keys, limit) {
-        Tone::Danger => "Over the limit: APM Server will refuse some agents.",
-        Tone::Warning => "Enough for now. During a rotation every key counts twice.",
-        _ => match keys.uncounted {
-            Some(why) => return why.to_string(),
-            None => "Room to rotate every key.",
-        },
+    let note = match (limit_tone(keys, limit), keys.uncounted) {
+        (Tone::Danger, _) => "Over the limit: APM Server will refuse some agents.",
+        (Tone::Warning, None) => "Enough for now. During a rotation every key counts twice.",
+        (Tone::Warning, Some(_)) => "Too few to rotate these keys: each counts twice.",
+        (_, None) => "Room to rotate every key.",
+        (_, Some(_)) => "This page cannot tell if the limit is enough.",
     };
-    keys.uncounted
-        .map_or_else(|| note.to_owned(), |why| format!("{note} {why}"))
+    match keys.uncounted {
+        Some(why) => format!("{why} {note}"),
+        None => note.to_owned(),
+    }
 }
 
-/// Returns danger beyond the limit, warning if a rotation of every key would exceed it.
+/// Returns danger beyond the limit, warning if a rotation of every key would exceed it, neutral if keys are not counted.
 pub fn limit_tone(keys: KeysInUse, limit: u32) -> Tone {
     let limit = u64::from(limit);
     if keys.counted > limit {
         Tone::Danger
     } else if keys.counted.saturating_mul(2) > limit {
         Tone::Warning
+    } else if keys.uncounted.is_some() {
+        Tone::Neutral
     } else {
         Tone::Success
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::apm_settings::Uncounted;
+
+    #[test]
+    fn limit_is_not_judged_when_only_own_keys_are_counted() {
+        let own = |counted| KeysInUse {
+            counted,
+            uncounted: Some(Uncounted::OtherOwners),
+        };
+        assert_eq!(limit_tone(own(3), 100), Tone::Neutral);
+        assert_eq!(
+            limit_note(own(3), 100),
+            "Only your own keys are counted. This page cannot tell if the limit is enough."
+        );
+        // More keys cannot make it better.
+        assert_eq!(limit_tone(own(51), 100), Tone::Warning);
+        assert_eq!(limit_tone(own(101), 100), Tone::Danger);
+        let all = KeysInUse {
+            counted: 3,
+            uncounted: None,
+        };
+        assert_eq!(limit_tone(all, 100), Tone::Success);
+        assert_eq!(limit_note(all, 100), "Room to rotate every key.");
     }
 }

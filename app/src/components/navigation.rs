@@ -1,8 +1,9 @@
 //! The top bar, and the navigation beside every page.
 
 use super::{
-    form::FormPage,
+    form::PlainForm,
     icon::{Icon, IconName, Mark},
+    theme::ThemeChoice,
 };
 use crate::{api::sessions::SignOut, model::viewer::Viewer, urls};
 use leptos::prelude::*;
@@ -95,6 +96,7 @@ pub fn TopbarEnd(viewer: Viewer) -> impl IntoView {
                         <small>" realm " {viewer.realm.clone()}</small>
                     </span>
                 </li>
+                <li><ThemeChoice /></li>
                 <li>
                     // Full navigation, because this menu would stay open over a page change by the script.
                     <a href=urls::sessions() rel="external">
@@ -112,15 +114,13 @@ pub fn TopbarEnd(viewer: Viewer) -> impl IntoView {
 /// the browser's memory.
 #[component]
 pub fn SignOutButton() -> impl IntoView {
-    let address = urls::server_function::<SignOut>();
     view! {
-        <form method="post" action=address>
-            <FormPage />
+        <PlainForm<SignOut>>
             <button class="button sign-out" data-variant="ghost" data-size="sm" type="submit">
                 <Icon name=IconName::Signout />
                 <span>"Sign out"</span>
             </button>
-        </form>
+        </PlainForm<SignOut>>
     }
     .into_any()
 }
@@ -142,8 +142,9 @@ pub fn initials(name: &str) -> String {
     letters.to_uppercase()
 }
 
+/// Links to the pages that every user may open, and `children` for the others.
 #[component]
-pub fn Sidenav() -> impl IntoView {
+pub fn Sidenav(children: Children) -> impl IntoView {
     view! {
         <nav class="sidenav" id="nav" popover="auto" aria-label="Main">
             <div data-part="list">
@@ -167,14 +168,23 @@ pub fn Sidenav() -> impl IntoView {
                     <h2>"APM Server"</h2>
                     <Item href=urls::apm_integration() icon=IconName::Plug text="APM integration" />
                 </div>
-                <div data-part="section">
-                    <h2>"Access"</h2>
-                    <Item href=urls::users() icon=IconName::Users text="Users and roles" />
-                    <Item href=urls::audit() icon=IconName::Log text="Audit log" />
-                </div>
-                <p data-part="foot">"Version " {env!("CARGO_PKG_VERSION")} <br /> "Times in UTC"</p>
+                {children()}
+                <p data-part="foot">"Version " {env!("CARGO_PKG_VERSION")} <span data-needs-no-script><br /> "Times in UTC"</span></p>
             </div>
         </nav>
+    }
+    .into_any()
+}
+
+/// Links to the pages for users with `manage_security`.
+#[component]
+pub fn AccessSection() -> impl IntoView {
+    view! {
+        <div data-part="section">
+            <h2>"Access"</h2>
+            <Item href=urls::users() icon=IconName::Users text="Users and roles" />
+            <Item href=urls::audit() icon=IconName::Log text="Audit log" />
+        </div>
     }
     .into_any()
 }

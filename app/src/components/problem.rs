@@ -5,11 +5,13 @@ use super::{
     callout::{Announce, Callout},
     icon::{Icon, IconName},
 };
+use crate::api::form_post::{page_user, set_page_user};
 use crate::model::{
     audit_query::PeriodError,
-    problem::MissingPrivilege,
+    privilege::MissingPrivilege,
     problem::{ElasticsearchFault, Problem, ProblemKind},
     revocation::{KEYS_MAX, SelectionError},
+    role::AGENT_KEY_ROLE,
 };
 use crate::urls;
 use leptos::prelude::*;
@@ -34,6 +36,14 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
             "That did not work",
             "Username or password is wrong, the user is disabled, or sign-in is paused after too many attempts. Wait a moment and try again.",
         ),
+        ProblemKind::SignInIncomplete { .. } => (
+            "Enter your username and password",
+            "Nothing was sent to Elasticsearch.",
+        ),
+        ProblemKind::SignedInAgain => (
+            "You are signed in again",
+            "Nothing was changed. Check what you entered before you send it again.",
+        ),
         ProblemKind::Forbidden(missing) => return forbidden(missing),
         ProblemKind::ReauthRequired => (
             "Enter your password again for this",
@@ -43,9 +53,21 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
             "This form came from another site",
             "Nothing was changed. Open the page here and try again.",
         ),
+        ProblemKind::OtherUser { username, .. } => {
+            return ProblemText {
+                title: format!("You are now signed in as {username}"),
+                text: format!(
+                    "Another user signed in after this page was opened. Nothing was changed. Check what you entered before you send it as {username}."
+                ),
+            };
+        }
         ProblemKind::NotFound => (
             "Not found",
             "It does not exist, or it belongs to another user.",
+        ),
+        ProblemKind::InProgress => (
+            "This is already in progress",
+            "The form was sent twice, and the first request is not finished. Wait a moment, then check the list.",
         ),
         ProblemKind::AlreadyDone => (
             "This key was created already",
@@ -138,15 +160,16 @@ fn selection(error: SelectionError) -> ProblemText {
 
 fn forbidden(missing: &[MissingPrivilege]) -> ProblemText {
     let names: Vec<_> = missing.iter().map(privilege_text).collect();
+    let lacks = if names.is_empty() {
+        "a privilege".to_owned()
+    } else {
+        names.join(", ")
+    };
     ProblemText {
         title: "You do not have permission for this".to_owned(),
         text: format!(
-            "Your user is missing {}. Ask an administrator for the role apm_agent_key_role.",
-            if names.is_empty() {
-                "a privilege".to_owned()
-            } else {
-                names.join(", ")
-            }
+            "Your user is missing {lacks}. Ask an administrator for {}.",
+            ask_for(missing)
         ),
     }
 }
@@ -255,7 +278,11 @@ fn elasticsearch_text(fault: ElasticsearchFault) -> ProblemText {
         ),
         F::CacheNotCleared => (
             "The change was made, but not every node knows yet".to_owned(),
-            "Elasticsearch could not clear its key caches. A revoked key may work for a few minutes, until an administrator clears them: POST /_security/api_key/*/_clear_cache.",
+            "Elasticsearch could not clear its key caches. Some nodes may accept a revoked key for up to 15 minutes, unless an administrator clears them: POST /_security/api_key/*/_clear_cache.",
+        ),
+        F::NotRevoked => (
+            "Elasticsearch did not revoke the key".to_owned(),
+            "The key still works. Try again in a moment.",
         ),
         F::Failed(status) => (
             format!("Elasticsearch answered with an error (HTTP {status})"),
@@ -268,20 +295,37 @@ fn elasticsearch_text(fault: ElasticsearchFault) -> ProblemText {
     }
 }
 
-/// Returns true if trying again can help.
+/// Returns true if trying again can help. The other faults last until an administrator acts.
 fn is_passing(kind: &ProblemKind) -> bool {
-    matches!(
-        kind,
-        ProblemKind::Elasticsearch(_)
-            | ProblemKind::Storage
-            | ProblemKind::Offline
-            | ProblemKind::Internal
-    )
+    use ElasticsearchFault as F;
+    match kind {
+        ProblemKind::Elasticsearch(fault) => !matches!(
+            fault,
+            F::Tls
+                | F::WrongProduct
+                | F::ApiKeysDisabled
+                | F::SecurityDisabled
+                | F::TooOld { .. }
+                | F::OpenSearch
+                | F::LicenseExpired
+                | F::NotOnServerless
+                | F::FloodStage
+                | F::RequestTooLarge
+                | F::CacheNotCleared
+        ),
+        _ => matches!(
+            kind,
+            ProblemKind::InProgress
+                | ProblemKind::Storage
+                | ProblemKind::Offline
+                | ProblemKind::Internal
+        ),
+    }
 }
 
 /// Returns the sign-in page if the session has ended. The script goes there at once, because a page change that is in
 /// progress drops the server's redirect.
-fn sign_in_again(kind: &ProblemKind) -> Option<String> {
+pub fn sign_in_again(kind: &ProblemKind) -> Option<String> {
     let reason = kind.end_of_session()?;
     let here = use_location();
     let (path, search) = (here.pathname.get_untracked(), here.search.get_untracked());
@@ -352,26 +396,55 @@ pub fn ResultNotice(
     }
 }
 
+/// Returns what a user with these missing privileges asks an administrator for.
+fn ask_for(missing: &[MissingPrivilege]) -> String {
+    let broad = missing.iter().find_map(|missing| match missing {
+        MissingPrivilege::Cluster(name) if name != "manage_own_api_key" => Some(name),
+        _ => None,
+    });
+    match broad {
+        Some(name) => format!("the privilege {name}"),
+        None => format!("the role {AGENT_KEY_ROLE}"),
+    }
+}
+
+/// One sentence on what to ask for, and the missing privileges behind a disclosure.
+#[component]
+pub fn AskFor(
+    /// Purpose, such as “To save”.
+    to: &'static str,
+    missing: Vec<MissingPrivilege>,
+) -> impl IntoView {
+    let wanted = ask_for(&missing);
+    let names: Vec<_> = missing.iter().map(privilege_text).collect();
+    view! {
+        <div class="small muted">
+            <p id="ask-for">{to} ", ask an administrator for " {wanted} "."</p>
+            <details class="disclosure">
+                <summary>"Show missing privileges"</summary>
+                <p>{names.join(", ")}</p>
+            </details>
+        </div>
+    }
+    .into_any()
+}
+
 /// Missing privileges in place of a page's content.
 #[component]
 pub fn DeniedPrompt(
     title: &'static str,
     username: String,
     missing: Vec<MissingPrivilege>,
-    advice: &'static str,
     /// Address to check again.
     #[prop(into)]
     again: String,
 ) -> impl IntoView {
-    let names: Vec<_> = missing.iter().map(privilege_text).collect();
     view! {
         <section class="panel prompt" data-tone="warning" role="alert">
             <Icon name=IconName::Lock />
             <h2>{title}</h2>
-            <p>
-                "You are signed in as " <strong><bdi>{username}</bdi></strong> ". This page needs "
-                {names.join(", ")} ". " {advice}
-            </p>
+            <p>"You are signed in as " <strong><bdi>{username}</bdi></strong> "."</p>
+            <AskFor to="To see this page" missing />
             <CheckAgain href=again />
         </section>
     }
@@ -392,11 +465,27 @@ pub fn CheckAgain(#[prop(into)] href: String) -> impl IntoView {
     .into_any()
 }
 
+/// Counts how often another user turned out to be signed in. The layout reloads the user then.
+#[derive(Clone, Copy)]
+pub struct UserChanges(pub RwSignal<u32>);
+
 /// A problem above a form.
 #[component]
 pub fn ProblemCallout(problem: Problem) -> impl IntoView {
     let ProblemText { title, text } = problem_text(&problem.kind);
-    sign_in_again(&problem.kind);
+    if let ProblemKind::OtherUser { mark, .. } = &problem.kind {
+        let (mark, changes) = (mark.clone(), use_context::<UserChanges>());
+        Effect::new(move || {
+            // The reload draws this problem again.
+            if page_user().as_deref() == Some(mark.as_str()) {
+                return;
+            }
+            set_page_user(&mark);
+            if let Some(UserChanges(count)) = changes {
+                count.update(|count| *count += 1);
+            }
+        });
+    }
     view! {
         <Callout tone=Tone::Danger announce=Announce::Alert>
             <strong>{title}</strong>
@@ -425,4 +514,47 @@ fn ProblemDetails(problem: Problem) -> impl IntoView {
             </details>
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_names_the_role_or_the_broader_privilege() {
+        let cluster = |name: &str| MissingPrivilege::Cluster(name.to_owned());
+        let apm = MissingPrivilege::Application {
+            application: "apm".to_owned(),
+            privilege: "event:write".to_owned(),
+            resource: "*".to_owned(),
+        };
+        let role = "the role apm_agent_key_role";
+        assert_eq!(ask_for(&[]), role);
+        assert_eq!(ask_for(&[cluster("manage_own_api_key"), apm.clone()]), role);
+        for broad in ["manage_security", "manage_api_key"] {
+            let expected = format!("the privilege {broad}");
+            assert_eq!(ask_for(&[apm.clone(), cluster(broad)]), expected);
+        }
+    }
+
+    #[test]
+    fn retry_is_offered_only_for_passing_faults() {
+        use ElasticsearchFault as F;
+        for fault in [
+            F::Unreachable,
+            F::TimedOut,
+            F::Busy,
+            F::NoMaster,
+            F::NotRevoked,
+        ] {
+            assert!(is_passing(&fault.into()), "{fault:?}");
+        }
+        let too_old = F::TooOld {
+            major: 7,
+            minor: 17,
+        };
+        for fault in [too_old, F::OpenSearch, F::LicenseExpired, F::Tls] {
+            assert!(!is_passing(&fault.into()), "{fault:?}");
+        }
+    }
 }

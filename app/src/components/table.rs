@@ -2,6 +2,7 @@
 //!
 //! `display: block` takes the meaning from table elements, so every element names its ARIA role.
 
+use super::icon::{Icon, IconName};
 use leptos::{ev, html, prelude::*};
 
 /// A table in a frame that scrolls.
@@ -79,4 +80,21 @@ pub fn ActionsTh() -> impl IntoView {
         </th>
     }
     .into_any()
+}
+
+/// Link to the previous or next page of a table, or a disabled button.
+#[component]
+pub fn PageLink(href: Option<String>, label: &'static str, forward: bool) -> impl IntoView {
+    let content = if forward {
+        view! { {label} <Icon name=IconName::Right /> }.into_any()
+    } else {
+        view! { <Icon name=IconName::Left /> {label} }.into_any()
+    };
+    match href {
+        Some(href) => {
+            let rel = if forward { "next" } else { "prev" };
+            view! { <a class="button" data-size="sm" href=href rel=rel>{content}</a> }.into_any()
+        }
+        None => view! { <button type="button" class="button" data-size="sm" disabled>{content}</button> }.into_any(),
+    }
 }

@@ -1,6 +1,10 @@
 //! Agent keys as Elasticsearch stores them: id, status, privileges, labels.
 
-use super::timestamp::{DAY_MS, Timestamp};
+use super::{
+    notice::Notice,
+    text::has_invisible,
+    timestamp::{DAY_MS, Timestamp},
+};
 use serde::{Deserialize, Serialize};
 
 /// Remaining lifetime below which a key is shown as expiring soon.
@@ -135,6 +139,8 @@ pub struct FoundAgentKey {
     pub descriptors: Option<String>,
     /// True if the key is revoked but may still be in the cache of some nodes.
     pub in_cache: bool,
+    /// Message of what was just done.
+    pub notice: Option<Notice>,
     /// Time of the query.
     pub read_at: Timestamp,
 }
@@ -145,6 +151,8 @@ pub struct RevokedAgentKey {
     pub name: String,
     /// The key had been revoked before; nothing changed.
     pub already: bool,
+    /// True if some nodes may still have the key in their cache.
+    pub in_cache: bool,
 }
 
 /// Privileges of an agent key at APM Server: the two that Kibana offers.
@@ -226,7 +234,7 @@ pub struct Labels {
     pub team: Option<String>,
 }
 
-/// Error for a label that is too long or holds control characters.
+/// Error for a label that is too long or holds control or invisible characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelError;
 
@@ -236,7 +244,7 @@ pub fn parse_label(text: &str) -> Result<Option<String>, LabelError> {
     if text.is_empty() {
         return Ok(None);
     }
-    if text.chars().count() > LABEL_CHARACTERS_MAX || text.chars().any(char::is_control) {
+    if text.chars().count() > LABEL_CHARACTERS_MAX || has_invisible(text) {
         return Err(LabelError);
     }
     Ok(Some(text.to_owned()))

@@ -2,6 +2,7 @@
 //!
 //! The settings are stored here. The fragment of `apm-server.yml` on the page applies them to APM Server.
 
+use super::text::grouped;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -122,6 +123,12 @@ pub struct ApmSettingsErrors {
     pub limit: bool,
 }
 
+/// Parses a limit: an integer from 1 to [`LIMIT_MAX`].
+pub fn parse_limit(text: &str) -> Option<u32> {
+    let limit = text.trim().parse().ok()?;
+    (1..=LIMIT_MAX).contains(&limit).then_some(limit)
+}
+
 /// Content of the page “APM integration”.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApmIntegration {
@@ -163,7 +170,7 @@ impl RecommendedLimit {
 impl fmt::Display for RecommendedLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at_least = if self.at_least { "at least " } else { "" };
-        write!(f, "{at_least}{}", self.limit)
+        write!(f, "{at_least}{}", grouped(self.limit.into()))
     }
 }
 
@@ -279,7 +286,7 @@ impl fmt::Display for KeysInUse {
         } else {
             ""
         };
-        write!(f, "{at_least}{}", self.counted)
+        write!(f, "{at_least}{}", grouped(self.counted))
     }
 }
 
@@ -334,6 +341,14 @@ mod tests {
             ServerUrl::parse("https://u:p@a"),
             Err(ServerUrlError::Extra)
         );
+    }
+
+    #[test]
+    fn limit_is_a_whole_number_from_one() {
+        assert_eq!(parse_limit(" 260 "), Some(260));
+        for text in ["", "0", "-1", "1.5", "1e3", "10000001", "1,000"] {
+            assert_eq!(parse_limit(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Action {
             Self::ApmSettingsChange => "Change APM settings",
             Self::AuditExport => "Export audit log",
             Self::AuditRetentionCut => "Remove old events",
-            Self::EsConnectionState => "KeyScope Elasticsearch",
+            Self::EsConnectionState => "Reach Elasticsearch",
         }
     }
 }
@@ -140,24 +140,49 @@ impl Outcome {
         match self {
             Self::Success => "Success",
             Self::Failure => "Failure",
-            Self::Unknown => "Not known yet",
+            Self::Unknown => "Not known",
         }
     }
 }
 
+/// A row of the log: an operation with its outcome, or a single event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditEvent {
-    /// Number of the event: 1, 2, 3, without gaps.
+pub struct AuditRow {
+    /// Number of the event with the outcome: 1, 2, 3, without gaps.
     pub sequence: i64,
     pub at: Timestamp,
-    /// User name; `None` without a signed-in user.
-    pub person: Option<String>,
+    pub actor: Actor,
     pub realm: Option<String>,
     /// Label of the action.
     pub action: String,
     pub outcome: Outcome,
+    /// True if the operation may still be carried out. Then the outcome is `Unknown`.
+    pub under_way: bool,
     pub target_name: Option<String>,
     pub target_id: Option<String>,
+    /// Events of the operation, oldest first.
+    pub events: Vec<AuditEvent>,
+}
+
+/// Originator of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Actor {
+    /// A signed-in user, or the name with which a sign-in was tried.
+    User(String),
+    /// A sign-in was tried with a name that has never signed in and was not created here.
+    UnknownUser,
+    /// Agent Keys itself.
+    Application,
+}
+
+/// One event as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    pub sequence: i64,
+    pub at: Timestamp,
+    /// Label of the action.
+    pub action: String,
+    pub outcome: Outcome,
     pub request_id: String,
     /// The whole record, as indented JSON.
     pub record: String,

@@ -1,13 +1,13 @@
 //! Query of the audit log: filters, period and page, as they stand in the page's address.
 
 use super::{
-    audit::{Action, AuditEvent, Outcome},
+    audit::{Action, AuditRow, Outcome},
     timestamp::{DAY_MS, Timestamp},
 };
 use serde::{Deserialize, Serialize};
 use time::{Date, Month};
 
-/// Events per page.
+/// Rows per page.
 pub const ROWS: usize = 25;
 /// Maximum length of a search text, in characters.
 pub const TEXT_CHARACTERS_MAX: usize = 256;
@@ -198,7 +198,7 @@ fn day(text: &SearchText, otherwise: Timestamp) -> Option<Timestamp> {
 /// One page of the log, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditPage {
-    pub events: Vec<AuditEvent>,
+    pub rows: Vec<AuditRow>,
     /// Page of older events; `None` on the last page.
     pub older: Option<AuditPlace>,
     /// Page of newer events; `None` on the first page.

@@ -3,6 +3,8 @@
 use super::{
     agent_key::AgentKey,
     apm_settings::{ApmSettings, KeysInUse, MadeElsewhere},
+    notice::Notice,
+    role::FirstSteps,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -113,6 +115,10 @@ pub struct KeyListPage {
     pub previous: Option<Cursor>,
     /// Counts of all agent keys that the user may see, regardless of search and filters.
     pub summary: KeySummary,
+    /// Counts of the keys that match the search, regardless of the filters for status, owner and realm.
+    pub filters: FilterCounts,
+    /// Message of what was just done.
+    pub notice: Option<Notice>,
     /// Time of the query.
     pub read_at: Timestamp,
 }
@@ -127,23 +133,45 @@ pub struct KeySummary {
     pub expired: u64,
     /// Revoked keys that Elasticsearch has not yet deleted.
     pub revoked: u64,
-    /// Owners with the most keys, at most [`FILTER_VALUES_MAX`].
-    pub owners: Vec<FacetValue>,
-    /// Realms with the most keys, at most [`FILTER_VALUES_MAX`].
-    pub realms: Vec<FacetValue>,
     /// Unmarked keys, not included in the other counts.
     pub elsewhere: MadeElsewhere,
     /// Scope of the counts: the keys of all owners, or only the user's own.
     pub counts_everybody: bool,
-    /// True if `owners` and `realms` are listed. Elasticsearch before 8.13 cannot list them.
-    pub lists_owners: bool,
     /// APM Server's limit of unique keys, from the settings.
     pub limit: u32,
     /// True if API-key authorization is on in the settings.
     pub authorization_enabled: bool,
+    /// Steps before the first key. Not read while there are keys.
+    pub first_steps: FirstSteps,
+}
+
+/// Number of keys for each value of a filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterCounts {
+    /// In the order of [`StatusFilter::ALL`].
+    pub status: [u64; 4],
+    /// Owners with the most keys, at most [`FILTER_VALUES_MAX`].
+    pub owners: Vec<FacetValue>,
+    /// Realms with the most keys, at most [`FILTER_VALUES_MAX`].
+    pub realms: Vec<FacetValue>,
+    /// True if `owners` and `realms` are listed. Elasticsearch before 8.13 cannot list them.
+    pub lists_owners: bool,
 }
 
 impl KeySummary {
+    /// Takes the counts of all marked keys.
+    pub fn of(counts: &FilterCounts, elsewhere: MadeElsewhere) -> Self {
+        let [active, expires_soon, expired, revoked] = counts.status;
+        Self {
+            active,
+            expires_soon,
+            expired,
+            revoked,
+            elsewhere,
+            ..Self::default()
+        }
+    }
+
     /// Sets the fields that come from the settings.
     pub fn with_settings(self, settings: &ApmSettings) -> Self {
         Self {

@@ -1,5 +1,6 @@
 //! The name of an agent key, by Elasticsearch's rules.
 
+use super::text::has_invisible;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -22,16 +23,17 @@ pub enum KeyNameError {
         /// Length of the input, in UTF-16 units.
         units: usize,
     },
-    LeadingSpace,
-    TrailingSpace,
     /// Elasticsearch reserves names that begin with `_`.
     LeadingUnderscore,
     ControlCharacter,
+    /// A text direction mark or another character that cannot be seen.
+    Invisible,
 }
 
 impl KeyName {
-    /// Parses a name, or returns all errors.
+    /// Parses a name without the spaces around it, or returns all errors.
     pub fn parse(text: &str) -> Result<Self, Vec<KeyNameError>> {
+        let text = text.trim();
         if text.is_empty() {
             return Err(vec![KeyNameError::Empty]);
         }
@@ -40,17 +42,13 @@ impl KeyName {
         if units > NAME_UNITS_MAX {
             errors.push(KeyNameError::TooLong { units });
         }
-        if text.starts_with(char::is_whitespace) {
-            errors.push(KeyNameError::LeadingSpace);
-        }
-        if text.ends_with(char::is_whitespace) {
-            errors.push(KeyNameError::TrailingSpace);
-        }
         if text.starts_with('_') {
             errors.push(KeyNameError::LeadingUnderscore);
         }
         if text.chars().any(char::is_control) {
             errors.push(KeyNameError::ControlCharacter);
+        } else if has_invisible(text) {
+            errors.push(KeyNameError::Invisible);
         }
         if errors.is_empty() {
             Ok(Self(text.to_owned()))
@@ -71,11 +69,12 @@ impl fmt::Display for KeyNameError {
                 f,
                 "Use at most {NAME_UNITS_MAX} characters. This name has {units}; an emoji counts as two."
             ),
-            Self::LeadingSpace => f.write_str("Remove the space at the start."),
-            Self::TrailingSpace => f.write_str("Remove the space at the end."),
             Self::LeadingUnderscore => f.write_str("Start the name with something other than “_”."),
             Self::ControlCharacter => {
                 f.write_str("Remove line breaks and other control characters.")
+            }
+            Self::Invisible => {
+                f.write_str("Remove invisible characters, such as text direction marks.")
             }
         }
     }
@@ -110,25 +109,28 @@ mod tests {
     fn every_broken_rule_of_a_key_name_is_reported() {
         assert_eq!(KeyName::parse(""), Err(vec![KeyNameError::Empty]));
         assert_eq!(
-            KeyName::parse("_checkout prod "),
+            KeyName::parse(&format!("_{}\ny", "a".repeat(256))),
             Err(vec![
-                KeyNameError::TrailingSpace,
-                KeyNameError::LeadingUnderscore
-            ])
-        );
-        assert_eq!(
-            KeyName::parse(" x\ny"),
-            Err(vec![
-                KeyNameError::LeadingSpace,
+                KeyNameError::TooLong { units: 259 },
+                KeyNameError::LeadingUnderscore,
                 KeyNameError::ControlCharacter
             ])
         );
+    }
+
+    #[test]
+    fn outer_spaces_of_a_key_name_are_trimmed() {
         assert_eq!(
-            KeyName::parse(" "),
-            Err(vec![
-                KeyNameError::LeadingSpace,
-                KeyNameError::TrailingSpace
-            ])
+            KeyName::parse(" \u{3000}check out\t ").unwrap().as_str(),
+            "check out"
         );
+        assert_eq!(KeyName::parse(" "), Err(vec![KeyNameError::Empty]));
+    }
+
+    #[test]
+    fn key_name_with_an_invisible_character_is_rejected() {
+        for name in ["check\u{202E}tuo", "pay\u{200B}pal", "\u{2066}a"] {
+            assert_eq!(KeyName::parse(name), Err(vec![KeyNameError::Invisible]));
+        }
     }
 }

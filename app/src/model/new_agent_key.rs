@@ -22,7 +22,10 @@ pub struct NewAgentKeyForm {
     pub config_agent_read: Option<String>,
     /// `30`, `60`, `90`, `365`, `custom` or `never`.
     pub expires: String,
+    /// A date such as `2026-12-14`, for `custom`.
     pub expires_on: String,
+    /// The end of that day in the user's time zone, in milliseconds since 1970. Empty without script.
+    pub expires_at: String,
     pub service: String,
     pub environment: String,
     pub team: String,
@@ -104,7 +107,7 @@ impl NewAgentKeyForm {
             .into_iter()
             .flatten(),
         );
-        let expiration = Expiration::parse(&self.expires, &self.expires_on, now);
+        let expiration = Expiration::parse(&self.expires, &self.expires_on, &self.expires_at, now);
         let service = parse_label(&self.service);
         let environment = parse_label(&self.environment);
         let team = parse_label(&self.team);
@@ -154,12 +157,17 @@ impl NewAgentKeyForm {
 /// Maximum lifetime of a new key, in days.
 pub const LIFETIME_DAYS_MAX: u32 = 3_650;
 
+/// Maximum distance of a time zone from UTC, with an hour to spare, in milliseconds.
+const UTC_OFFSET_MS_MAX: u64 = 15 * 3_600_000;
+
 /// Lifetime of a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expiration {
     Never,
     /// Days after the creation: 1 to [`LIFETIME_DAYS_MAX`].
     InDays(u32),
+    /// The last second of a chosen day.
+    Until(Timestamp),
 }
 
 /// Reason for rejecting an expiration.
@@ -177,11 +185,16 @@ pub enum ExpirationError {
 impl Expiration {
     /// Parses the form's choice: `30`, `60`, `90`, `365`, `never`, or `custom` with a date such as `2026-12-14`.
     ///
-    /// A custom date means the end of that day in UTC, so that the key works on the chosen day.
-    pub fn parse(choice: &str, date: &str, now: Timestamp) -> Result<Self, ExpirationError> {
+    /// A custom date means the last second of that day: in the user's time zone if `end` is given, else in UTC.
+    pub fn parse(
+        choice: &str,
+        date: &str,
+        end: &str,
+        now: Timestamp,
+    ) -> Result<Self, ExpirationError> {
         match choice {
             "never" => Ok(Self::Never),
-            "custom" => Self::until_date(date, now),
+            "custom" => Self::until_date(date, end, now),
             "30" => Ok(Self::InDays(30)),
             "60" => Ok(Self::InDays(60)),
             "90" => Ok(Self::InDays(90)),
@@ -190,31 +203,37 @@ impl Expiration {
         }
     }
 
-    fn until_date(date: &str, now: Timestamp) -> Result<Self, ExpirationError> {
+    fn until_date(date: &str, end: &str, now: Timestamp) -> Result<Self, ExpirationError> {
         let date = parse_date(date).ok_or(ExpirationError::NotADate)?;
-        let end_ms = date
-            .midnight()
-            .assume_utc()
-            .unix_timestamp()
-            .saturating_mul(1_000)
-            .saturating_add(DAY_MS);
-        let ms = end_ms.saturating_sub(now.0);
-        if ms <= DAY_MS {
+        let midnight_ms = date.midnight().assume_utc().unix_timestamp() * 1_000 + DAY_MS;
+        let in_utc = Timestamp(midnight_ms - 1_000);
+        let end = match end {
+            "" => in_utc,
+            end => end
+                .parse()
+                .map(Timestamp)
+                .map_err(|_| ExpirationError::NotADate)?,
+        };
+        // No time zone is further from UTC.
+        if end.0.abs_diff(in_utc.0) > UTC_OFFSET_MS_MAX {
+            return Err(ExpirationError::NotADate);
+        }
+        let ms = end.0 - now.0;
+        if ms < DAY_MS - 1_000 {
             return Err(ExpirationError::NotInTheFuture);
         }
-        // Rounded up: the key may work a few hours into the next day, and never expires before the chosen day ends.
-        let days = u32::try_from(ms.div_euclid(DAY_MS) + 1).map_err(|_| ExpirationError::TooFar)?;
-        if days > LIFETIME_DAYS_MAX {
+        if ms > i64::from(LIFETIME_DAYS_MAX) * DAY_MS {
             return Err(ExpirationError::TooFar);
         }
-        Ok(Self::InDays(days))
+        Ok(Self::Until(end))
     }
 
-    /// Returns Elasticsearch's time value, for example `90d`; `None` for never.
-    pub fn time_value(self) -> Option<String> {
+    /// Returns Elasticsearch's time value for a key that is created at `now`, for example `90d`; `None` for never.
+    pub fn time_value(self, now: Timestamp) -> Option<String> {
         match self {
             Self::Never => None,
             Self::InDays(days) => Some(format!("{days}d")),
+            Self::Until(end) => Some(format!("{}ms", end.0.saturating_sub(now.0).max(1))),
         }
     }
 }
@@ -281,35 +300,57 @@ mod tests {
 
     #[test]
     fn preset_expiration_is_a_number_of_days() {
-        assert_eq!(Expiration::parse("90", "", NOW), Ok(Expiration::InDays(90)));
-        assert_eq!(Expiration::parse("never", "", NOW), Ok(Expiration::Never));
+        let parse = |choice| Expiration::parse(choice, "", "", NOW);
+        assert_eq!(parse("90"), Ok(Expiration::InDays(90)));
+        assert_eq!(parse("never"), Ok(Expiration::Never));
+        assert_eq!(parse("1e9"), Err(ExpirationError::UnknownChoice));
         assert_eq!(
-            Expiration::parse("1e9", "", NOW),
-            Err(ExpirationError::UnknownChoice)
+            Expiration::InDays(90).time_value(NOW).as_deref(),
+            Some("90d")
         );
     }
 
+    const LAST_SECOND: Timestamp = Timestamp(1_797_379_199_000); // 15 Dec 2026, 23:59:59 UTC
+
     #[test]
-    fn custom_expiration_includes_the_chosen_day() {
+    fn custom_expiration_is_the_end_of_the_chosen_day_in_the_users_time_zone() {
+        let hours = |hours: i64| LAST_SECOND.plus_ms(hours * 3_600_000);
+        let parse = |end: String| Expiration::parse("custom", "2026-12-15", &end, NOW);
+        assert_eq!(parse(String::new()), Ok(Expiration::Until(LAST_SECOND)));
+        for offset in [-14, -9, 0, 5, 12] {
+            let end = hours(offset);
+            let expected = if end.0 - NOW.0 < DAY_MS - 1_000 {
+                Err(ExpirationError::NotInTheFuture)
+            } else {
+                Ok(Expiration::Until(end))
+            };
+            assert_eq!(parse(end.0.to_string()), expected, "{offset}");
+        }
+        for end in ["tomorrow", "0", "-1", "9223372036854775807"] {
+            assert_eq!(
+                parse(end.to_owned()),
+                Err(ExpirationError::NotADate),
+                "{end}"
+            );
+        }
         assert_eq!(
-            Expiration::parse("custom", "2026-12-15", NOW),
-            Ok(Expiration::InDays(2))
-        );
-        assert_eq!(
-            Expiration::parse("custom", "2026-12-14", NOW),
-            Err(ExpirationError::NotInTheFuture)
-        );
-        assert_eq!(
-            Expiration::parse("custom", "2025-02-29", NOW),
+            parse(hours(16).0.to_string()),
             Err(ExpirationError::NotADate)
         );
-        assert_eq!(
-            Expiration::parse("custom", "", NOW),
-            Err(ExpirationError::NotADate)
-        );
-        assert_eq!(
-            Expiration::parse("custom", "9999-12-31", NOW),
-            Err(ExpirationError::TooFar)
-        );
+        let time_value = Expiration::Until(NOW.plus_ms(42)).time_value(NOW);
+        assert_eq!(time_value.as_deref(), Some("42ms"));
+    }
+
+    #[test]
+    fn custom_expiration_is_a_day_after_today_within_ten_years() {
+        let parse = |date| Expiration::parse("custom", date, "", NOW);
+        assert_eq!(parse("2026-12-14"), Err(ExpirationError::NotInTheFuture));
+        assert_eq!(parse("2025-02-29"), Err(ExpirationError::NotADate));
+        assert_eq!(parse(""), Err(ExpirationError::NotADate));
+        assert_eq!(parse("9999-12-31"), Err(ExpirationError::TooFar));
+        // A day after today, even a second before midnight.
+        let late = Timestamp(LAST_SECOND.0 - DAY_MS);
+        let parsed = Expiration::parse("custom", "2026-12-15", "", late);
+        assert_eq!(parsed, Ok(Expiration::Until(LAST_SECOND)));
     }
 }

@@ -1,8 +1,8 @@
 //! Problems as sent to the browser: a closed set, without internal error texts.
 
 use super::{
-    apm_settings::ApmSettingsErrors, new_agent_key::NewAgentKeyErrors, revocation::SelectionError,
-    session::SessionEnd, user::NewUserErrors,
+    apm_settings::ApmSettingsErrors, new_agent_key::NewAgentKeyErrors, privilege::MissingPrivilege,
+    revocation::SelectionError, session::SessionEnd, user::NewUserErrors,
 };
 use crate::model::audit_query::PeriodError;
 use crate::model::user::PasswordError;
@@ -22,20 +22,6 @@ pub struct Problem {
     pub reason: Option<String>,
 }
 
-/// A missing privilege, by Elasticsearch's names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum MissingPrivilege {
-    Cluster(String),
-    Application {
-        /// For example `apm`.
-        application: String,
-        /// For example `event:write`.
-        privilege: String,
-        /// For example `space:default`.
-        resource: String,
-    },
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProblemKind {
     /// 401: not signed in, or the session ended.
@@ -46,14 +32,26 @@ pub enum ProblemKind {
     SignInEnded,
     /// 401: wrong user name or password, or a disabled user. The response does not reveal which.
     SignInRejected,
+    /// 422: user name or password was left empty.
+    SignInIncomplete { username: bool, password: bool },
+    /// 409: the user had to sign in before this form could be sent. It was not sent.
+    SignedInAgain,
     /// 403: these privileges are missing.
     Forbidden(Vec<MissingPrivilege>),
     /// 403: the password was not entered recently enough for this action (`reauth_required`).
     ReauthRequired,
     /// 403: a form from another origin.
     CrossOrigin,
+    /// 409: another user has signed in since the page of this form was rendered.
+    OtherUser {
+        username: String,
+        /// Mark of the user for forms.
+        mark: String,
+    },
     /// 404: does not exist, or the user may not see it.
     NotFound,
+    /// 409: the same operation is in flight.
+    InProgress,
     /// 409: the same operation was executed before. Its secret cannot be returned again.
     AlreadyDone,
     /// 409: changed by another request in the meantime.
@@ -135,6 +133,8 @@ pub enum ElasticsearchFault {
     RequestTooLarge,
     /// The change was applied, but Elasticsearch could not clear its key caches.
     CacheNotCleared,
+    /// Elasticsearch answered, and the key still works.
+    NotRevoked,
     /// Another error of Elasticsearch, with this status.
     Failed(u16),
 }
@@ -148,10 +148,15 @@ impl ProblemKind {
             }
             Self::Forbidden(_) | Self::ReauthRequired | Self::CrossOrigin => 403,
             Self::NotFound => 404,
-            Self::AlreadyDone | Self::ChangedMeanwhile | Self::OwnAccount | Self::ReservedUser => {
-                409
-            }
-            Self::NewAgentKey(_)
+            Self::InProgress
+            | Self::SignedInAgain
+            | Self::OtherUser { .. }
+            | Self::AlreadyDone
+            | Self::ChangedMeanwhile
+            | Self::OwnAccount
+            | Self::ReservedUser => 409,
+            Self::SignInIncomplete { .. }
+            | Self::NewAgentKey(_)
             | Self::NewUser(_)
             | Self::NewPassword(_)
             | Self::ApmSettings(_)
@@ -201,6 +206,7 @@ impl ElasticsearchFault {
             | Self::BadAnswer
             | Self::LicenseExpired
             | Self::CacheNotCleared
+            | Self::NotRevoked
             | Self::Failed(_) => 502,
         }
     }

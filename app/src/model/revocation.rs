@@ -2,6 +2,7 @@
 
 use super::{
     agent_key::{AgentKey, KeyId},
+    key_list::Cursor,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,73 @@ pub struct FoundAgentKeys {
     pub password_needed: bool,
     /// Time of the query.
     pub read_at: Timestamp,
+}
+
+/// Keys that match a search and filters and that the user may revoke, before all of them are revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchingKeys {
+    /// Number of keys that are not revoked yet.
+    pub count: u64,
+    /// The oldest of them, at most [`SAMPLE_MAX`].
+    pub sample: Vec<AgentKey>,
+    /// True if the user must enter the password again first.
+    pub password_needed: bool,
+    /// Time of the query. Keys that are created later are left out.
+    pub read_at: Timestamp,
+}
+
+/// Maximum number of keys in [`MatchingKeys::sample`].
+pub const SAMPLE_MAX: u16 = 15;
+
+/// Form that revokes the next [`KEYS_MAX`] of all keys that match.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MatchingForm {
+    /// Search and filters, as in the address of the list.
+    pub query: String,
+    /// The number of keys, typed by the user as the confirmation.
+    pub typed: String,
+    /// [`MatchingKeys::read_at`], in milliseconds since 1970.
+    pub read_at: String,
+    /// Position after the keys of the batches before; empty for the first batch.
+    pub after: String,
+    /// Number of keys in the batches before.
+    pub done: u64,
+}
+
+/// Result of one batch of a revocation of all keys that match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchingBatch {
+    pub results: Vec<KeyRevocation>,
+    /// The form of the next batch; `None` if this was the last.
+    pub next: Option<MatchingForm>,
+    /// Number of keys in this batch and those before.
+    pub done: u64,
+    /// Number of keys that the user confirmed.
+    pub total: u64,
+}
+
+/// One batch of a revocation of all keys that match, parsed from a [`MatchingForm`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MatchingRequest {
+    /// The number that the user typed.
+    pub confirmed: u64,
+    pub read_at: Timestamp,
+    /// Position after the batch before; `None` for the first batch.
+    pub after: Option<Cursor>,
+}
+
+impl MatchingForm {
+    pub fn parse(&self) -> Result<MatchingRequest, SelectionError> {
+        let confirmed = self.typed.trim().parse().ok();
+        let read_at = self.read_at.parse().ok().map(Timestamp);
+        let (confirmed, read_at) = confirmed.zip(read_at).ok_or(SelectionError::NotConfirmed)?;
+        Ok(MatchingRequest {
+            confirmed,
+            read_at,
+            after: (!self.after.is_empty()).then(|| Cursor(self.after.clone())),
+        })
+    }
 }
 
 /// Result of the revocation of one key.

@@ -1,6 +1,7 @@
 //! Points in time, and their absolute and relative formats.
 
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use time::OffsetDateTime;
 
 const SECOND_MS: i64 = 1_000;
@@ -19,6 +20,16 @@ impl Timestamp {
     /// Adds milliseconds, saturating.
     pub fn plus_ms(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms))
+    }
+
+    /// Adds a duration, saturating.
+    pub fn plus(self, duration: Duration) -> Self {
+        self.plus_ms(duration_ms(duration))
+    }
+
+    /// Subtracts a duration, saturating.
+    pub fn minus(self, duration: Duration) -> Self {
+        self.plus_ms(-duration_ms(duration))
     }
 
     fn utc(self) -> OffsetDateTime {
@@ -125,6 +136,10 @@ fn month(utc: OffsetDateTime) -> &'static str {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
     MONTHS[usize::from(u8::from(utc.month())) - 1]
+}
+
+fn duration_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

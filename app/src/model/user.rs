@@ -1,6 +1,6 @@
 //! Users of the native realm, and the rules for new passwords.
 
-use super::{role::AGENT_KEY_ROLE, secret::Secret};
+use super::{notice::Notice, role::AGENT_KEY_ROLE, secret::Secret};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt};
 
@@ -22,20 +22,19 @@ pub struct Username(String);
 pub enum UsernameError {
     Empty,
     TooLong,
-    OuterSpace,
     /// A character outside printable ASCII.
     NotPrintableAscii,
     Colon,
 }
 
 impl Username {
+    /// Parses a user name without the spaces around it.
     pub fn parse(text: &str) -> Result<Self, UsernameError> {
+        let text = text.trim();
         if text.is_empty() {
             Err(UsernameError::Empty)
         } else if text.chars().count() > USERNAME_CHARACTERS_MAX {
             Err(UsernameError::TooLong)
-        } else if text.trim() != text {
-            Err(UsernameError::OuterSpace)
         } else if !text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
             Err(UsernameError::NotPrintableAscii)
         } else if text.contains(':') {
@@ -48,7 +47,7 @@ impl Username {
     /// Parses the name of an existing user, which may hold a colon.
     pub fn of_existing(text: &str) -> Result<Self, UsernameError> {
         match Self::parse(text) {
-            Err(UsernameError::Colon) => Ok(Self(text.to_owned())),
+            Err(UsernameError::Colon) => Ok(Self(text.trim().to_owned())),
             parsed => parsed,
         }
     }
@@ -61,7 +60,6 @@ impl fmt::Display for UsernameError {
         f.write_str(match self {
             Self::Empty => "Enter a user name.",
             Self::TooLong => "Use at most 507 characters.",
-            Self::OuterSpace => "Remove the space at the start or end.",
             Self::NotPrintableAscii => "Use letters, digits and signs without accents.",
             Self::Colon => "Leave out “:”. Nobody could sign in with it.",
         })
@@ -129,6 +127,8 @@ pub struct UserList {
     pub matching: usize,
     /// Number of all users.
     pub total: usize,
+    /// Message of what was just done.
+    pub notice: Option<Notice>,
 }
 
 /// Minimum length of a new password, in characters.
@@ -308,7 +308,8 @@ mod tests {
         assert!(Username::parse("d.whitfield").is_ok());
         assert_eq!(Username::parse(""), Err(UsernameError::Empty));
         assert_eq!(Username::parse("a:b"), Err(UsernameError::Colon));
-        assert_eq!(Username::parse(" a"), Err(UsernameError::OuterSpace));
+        assert_eq!(Username::parse(" a b ").unwrap().as_str(), "a b");
+        assert_eq!(Username::parse(" "), Err(UsernameError::Empty));
         assert_eq!(Username::parse("é"), Err(UsernameError::NotPrintableAscii));
         assert_eq!(
             Username::parse(&"a".repeat(508)),

@@ -1,6 +1,6 @@
 //! The signed-in user, their permissions, and the cluster.
 
-use super::problem::MissingPrivilege;
+use super::privilege::MissingPrivilege;
 use serde::{Deserialize, Serialize};
 
 /// The signed-in user.

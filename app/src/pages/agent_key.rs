@@ -1,10 +1,13 @@
 //! Page of one key.
 
-use crate::pages::agent_keys::badges::{InCache, StatusBadge, or_dash, rights_badges};
+use crate::pages::agent_keys::{
+    NoticeCallout,
+    badges::{InCache, StatusBadge, or_dash, rights_badges},
+};
 use crate::{
     api::{agent_keys::find_agent_key, page_resource},
     components::{
-        badge::{Time, Tone},
+        badge::{Time, TimeFormat, Tone},
         callout::Callout,
         icon::{Icon, IconName},
         problem::ProblemPrompt,
@@ -29,15 +32,16 @@ pub fn AgentKeyPage() -> impl IntoView {
     };
     let key = page_resource(id, find_agent_key);
     view! {
-        <Title text="Agent key · Agent Keys" />
         <main id="main" class="page">
             <Suspense fallback=|| view! { <p role="status">"Loading the key"</p> }>
                 {move || Suspend::new(async move {
                     match key.await {
                         Ok(found) => view! { <Key found /> }.into_any(),
                         Err(problem) => view! {
+                            <Title text="Agent key · Agent Keys" />
                             <header class="page-header">
                                 <div data-part="title"><h1>"Agent key"</h1></div>
+                                <div data-part="actions"><AllKeys /></div>
                             </header>
                             <ProblemPrompt retry=retry(&problem) problem />
                         }
@@ -56,6 +60,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
         key,
         descriptors,
         in_cache,
+        notice,
         read_at: now,
     } = found;
     let in_cache = in_cache.then(|| key.id.to_string()).map(|ids| {
@@ -66,28 +71,26 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
             </Callout>
         }
     });
+    let revoke = format!("{}?{}=1", urls::revoke_agent_key(&key.id), urls::FROM_KEY);
     let revoke = key.revocable.then(|| {
         view! {
-            <a class="button" data-variant="danger-quiet" href=urls::revoke_agent_key(&key.id)>
+            <a class="button" data-variant="danger-quiet" href=revoke>
                 <Icon name=IconName::Revoke />
                 "Revoke"
             </a>
         }
     });
     let works = matches!(key.status, KeyStatus::Active { .. });
+    let moment = |at| view! { <Time at format=TimeFormat::Minute /> };
     let ends = match key.status {
-        KeyStatus::Active { until: Some(until) } => until.date_and_minute(),
-        KeyStatus::Active { until: None } => "Never".to_owned(),
-        KeyStatus::Expired { at } => at.date_and_minute(),
-        KeyStatus::Revoked { at } => match at {
-            Some(at) => format!("Revoked {}", at.date_and_minute()),
-            None => "Revoked".to_owned(),
-        },
+        KeyStatus::Active { until: None } => "Never".into_any(),
+        KeyStatus::Active { until: Some(at) } | KeyStatus::Expired { at } => moment(at).into_any(),
+        KeyStatus::Revoked { at } => view! { "Revoked " {at.map(moment)} }.into_any(),
     };
     let source = match key.source {
         KeySource::AgentKeys => "in this application",
         KeySource::Kibana => "in Kibana or through the API",
-        KeySource::Elsewhere => "elsewhere, without the mark of an agent key",
+        KeySource::Elsewhere => "in Kibana or through the API, not marked as an agent key",
     };
     let privileges = rights_badges(&key.rights);
     let labels: Vec<_> = [
@@ -101,13 +104,15 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
     })
     .collect();
     view! {
+        <Title text=format!("{} · Agent Keys", or_dash(&key.name)) />
+        <NoticeCallout notice />
         <header class="page-header">
             <div data-part="title">
                 <h1><bdi>{or_dash(&key.name)}</bdi></h1>
                 <p><span class="mono">{key.id.to_string()}</span></p>
             </div>
             <div data-part="actions">
-                <a class="button" data-variant="quiet" href=urls::agent_keys()>"All agent keys"</a>
+                <AllKeys />
                 {revoke}
             </div>
         </header>
@@ -125,7 +130,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
                 </div>
                 <div>
                     <dt>"Created"</dt>
-                    <dd>{key.created.date_and_minute()} " " <small><Time at=key.created now /> ", " {source}</small></dd>
+                    <dd>{moment(key.created)} " " <small><Time at=key.created format=TimeFormat::Ago(now) /> ", " {source}</small></dd>
                 </div>
                 <div><dt>"Privileges"</dt><dd><div data-part="badges" class="row">{privileges}</div></dd></div>
                 <div>
@@ -151,6 +156,12 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
         </section>
     }
     .into_any()
+}
+
+/// Way back to the list.
+#[component]
+fn AllKeys() -> impl IntoView {
+    view! { <a class="button" data-variant="quiet" href=urls::agent_keys()>"All agent keys"</a> }
 }
 
 /// Warning about a key that grants more than an agent needs.

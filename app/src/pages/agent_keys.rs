@@ -1,7 +1,8 @@
 //! The list of agent keys.
 
 pub mod badges;
-pub mod bulk_revoke;
+mod bulk_revoke;
+pub mod bulk_revoke_matching;
 mod bulk_revoke_result;
 pub mod create;
 mod created;
@@ -13,54 +14,44 @@ mod summary;
 mod table;
 mod toolbar;
 
-use super::layout::{is_dialog, is_elasticsearch_down, use_viewer, viewer_with_access};
+use super::layout::{is_elasticsearch_down, use_dialogs, use_viewer, viewer_with_access};
 use crate::{
-    api::{
-        agent_keys::{find_agent_key, list_agent_keys},
-        page_resource,
-    },
+    api::{agent_keys::list_agent_keys, page_resource},
     components::{
         badge::Tone,
         callout::{Announce, Callout},
         icon::{Icon, IconName},
-        problem::ProblemPrompt,
+        problem::AskFor,
     },
     model::{
-        agent_key::{FoundAgentKey, KeyStatus},
         key_list::{KeyListPage, KeyListQuery},
+        notice::Notice,
         problem::{ElasticsearchFault, Problem, ProblemKind},
         viewer::{Permit, Viewer},
     },
     urls,
 };
-use badges::InCache;
+use badges::{InCache, or_dash};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{components::Outlet, hooks::use_location, params::ParamsMap};
+use leptos_router::{components::Outlet, hooks::use_location};
 use pagination::Pagination;
-use states::{ApiKeysDisabled, Denied, Empty, Loading, NothingFound};
+use states::{ApiKeysDisabled, Denied, Empty, Failed, Loading, NothingFound};
 use summary::Summary;
 use table::KeyTable;
 use toolbar::{Searched, Toolbar};
-
-/// Number of bulk revocations over this list. Each reloads the list.
-#[derive(Clone, Copy)]
-struct Revocations(RwSignal<u32>);
 
 /// The page, with the outlet of its dialogs.
 #[component]
 pub fn AgentKeysPage() -> impl IntoView {
     let viewer = use_viewer();
-    let location = use_location();
     let parameters = urls::use_parameters();
-    let query = Memo::new(move |_| list_query(&parameters.read()));
-    let revoked = Memo::new(move |_| parameters.read().get("revoked"));
-    let revocations = Revocations(RwSignal::new(0));
-    provide_context(revocations);
-    // A revocation redirects here with the key's id in the address, which reloads the list.
+    let query = Memo::new(move |_| urls::list_query(&parameters.read()));
+    // The list is loaded anew when a dialog was closed.
+    let dialogs = use_dialogs();
     let list = page_resource(
-        move || (query.get(), revoked.get(), revocations.0.get()),
-        |(query, ..)| list_agent_keys(query),
+        move || (query.get(), dialogs.get().1),
+        |(query, _)| list_agent_keys(query),
     );
     // The top bar's state of Elasticsearch follows the outcome of the list.
     Effect::new(move |_| {
@@ -70,11 +61,9 @@ pub fn AgentKeysPage() -> impl IntoView {
         }
     });
     provide_context(Searched(StoredValue::new(false)));
-    let behind_dialog = move || is_dialog(&location.pathname.read());
     view! {
         <Title text="Agent keys · Agent Keys" />
-        <main id="main" class="page" inert=behind_dialog>
-            <RevokedNotice id=revoked />
+        <main id="main" class="page" inert=move || dialogs.get().0>
             <Transition fallback=move || view! { <Header create=None /> <Loading /> }>
                 {move || Suspend::new(async move {
                     match (viewer_with_access(viewer).await, list.await) {
@@ -122,23 +111,14 @@ fn CreateLink(permit: Permit) -> impl IntoView {
             </a>
         }
         .into_any(),
-        Permit::Missing(missing) => {
-            let names: Vec<_> = missing.iter().map(crate::components::problem::privilege_text).collect();
-            view! {
-                <button
-                    type="button"
-                    class="button"
-                    data-variant="primary"
-                    disabled
-                    aria-describedby="create-missing"
-                >
-                    <Icon name=IconName::Plus />
-                    "Create APM agent key"
-                </button>
-                <p class="small muted" id="create-missing">"You need " {names.join(", ")} "."</p>
-            }
-            .into_any()
+        Permit::Missing(missing) => view! {
+            <button type="button" class="button" data-variant="primary" disabled aria-describedby="ask-for">
+                <Icon name=IconName::Plus />
+                "Create APM agent key"
+            </button>
+            <AskFor to="To create keys" missing />
         }
+        .into_any(),
     }
 }
 
@@ -151,21 +131,25 @@ fn Content(
 ) -> impl IntoView {
     match list {
         Ok(page) if page.summary.is_empty() && !query.get_untracked().is_filtered() => view! {
+            <NoticeCallout notice=page.notice />
             <Header create=None />
-            <Empty create=viewer.access.create authorization_enabled=page.summary.authorization_enabled />
+            <Empty create=viewer.access.create summary=page.summary />
         }
         .into_any(),
         Ok(page) => view! {
+            <NoticeCallout notice=page.notice.clone() />
             <Header create=Some(viewer.access.create) />
             <Keys page query />
         }
         .into_any(),
-        Err(Problem { kind: ProblemKind::Forbidden(missing), .. }) => {
-            view! { <Header create=None /> <Denied viewer missing /> }.into_any()
-        }
-        Err(Problem { kind: ProblemKind::Elasticsearch(ElasticsearchFault::ApiKeysDisabled), .. }) => {
-            view! { <Header create=None /> <ApiKeysDisabled /> }.into_any()
-        }
+        Err(Problem {
+            kind: ProblemKind::Forbidden(missing),
+            ..
+        }) => view! { <Header create=None /> <Denied viewer missing /> }.into_any(),
+        Err(Problem {
+            kind: ProblemKind::Elasticsearch(ElasticsearchFault::ApiKeysDisabled),
+            ..
+        }) => view! { <Header create=None /> <ApiKeysDisabled /> }.into_any(),
         Err(problem) => view! { <Header create=None /> <Failed problem /> }.into_any(),
     }
 }
@@ -188,70 +172,59 @@ fn Keys(page: KeyListPage, query: Memo<KeyListQuery>) -> impl IntoView {
     .into_any()
 }
 
-/// Problem in place of the list. Trying again repeats the same search.
+/// Says what was just done.
 #[component]
-fn Failed(problem: Problem) -> impl IntoView {
-    view! { <ProblemPrompt problem retry=list_behind() /> }
-}
-
-/// Announces the revoked key. The key is read from Elasticsearch, not from the address.
-#[component]
-fn RevokedNotice(id: Memo<Option<String>>) -> impl IntoView {
-    let found = page_resource(
-        move || id.get(),
-        |id| async move {
-            match id {
-                Some(id) => find_agent_key(id).await.ok(),
-                None => None,
-            }
-        },
+pub fn NoticeCallout(notice: Option<Notice>) -> impl IntoView {
+    let notice = notice?;
+    let is_warning = matches!(
+        notice,
+        Notice::KeyRevoked { in_cache: true, .. } | Notice::OtherUser(_)
     );
-    view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                let is_revoked = |found: &FoundAgentKey| matches!(found.key.status, KeyStatus::Revoked { .. });
-                let revoked = found.await.filter(is_revoked);
-                revoked.map(|FoundAgentKey { key, in_cache, .. }| {
-                    let title = view! { <strong>"Revoked " <bdi>{key.name}</bdi> "."</strong> };
-                    if in_cache {
-                        view! {
-                            <Callout tone=Tone::Warning announce=Announce::Alert>
-                                <p>{title} " " <InCache ids=key.id.to_string() /></p>
-                            </Callout>
-                        }
-                            .into_any()
-                    } else {
-                        view! {
-                            <Callout tone=Tone::Success announce=Announce::Status>
-                                <p>
-                                    {title}
-                                    " Elasticsearch refuses it from now on. APM Server may accept it for up to a minute."
-                                </p>
-                            </Callout>
-                        }
-                            .into_any()
-                    }
-                })
-            })}
-        </Suspense>
-    }
-    .into_any()
-}
-
-/// Parses the query in the page's address.
-fn list_query(parameters: &ParamsMap) -> KeyListQuery {
-    const NAMES: [&str; 11] = [
-        "q", "status", "owner", "realm", "source", "sort", "order", "rows", "after", "before",
-        "offset",
-    ];
-    let values: Vec<(&str, Vec<String>)> = NAMES
-        .into_iter()
-        .map(|name| (name, parameters.get_all(name).unwrap_or_default()))
-        .collect();
-    let pairs = values
-        .iter()
-        .flat_map(|(name, values)| values.iter().map(move |value| (*name, value.as_str())));
-    KeyListQuery::from_parameters(pairs)
+    let (title, name, text, in_cache) = match notice {
+        Notice::KeyCreated { .. } | Notice::Export(_) => return None,
+        Notice::KeyRevoked { id, name, in_cache } => (
+            "Revoked ",
+            name,
+            "Elasticsearch refuses it from now on. APM Server may accept it for up to a minute.",
+            in_cache.then_some(id),
+        ),
+        Notice::UserCreated(name) => ("Created ", name, "", None),
+        Notice::UserDeleted(name) => (
+            "Deleted ",
+            name,
+            "Their keys keep working until they are revoked.",
+            None,
+        ),
+        Notice::PasswordSet(name) => (
+            "Set a new password for ",
+            name,
+            "Sessions with the old one end at their next request.",
+            None,
+        ),
+        Notice::OtherUser(name) => (
+            "You were not signed out. You are now signed in as ",
+            name,
+            "Another user signed in after this page was opened.",
+            None,
+        ),
+    };
+    let (tone, announce) = if is_warning {
+        (Tone::Warning, Announce::Alert)
+    } else {
+        (Tone::Success, Announce::Status)
+    };
+    Some(view! {
+        <Callout tone announce>
+            <p>
+                <strong>{title} <bdi>{or_dash(&name)}</bdi> "."</strong>
+                " "
+                {match in_cache {
+                    Some(ids) => view! { <InCache ids /> }.into_any(),
+                    None => text.into_any(),
+                }}
+            </p>
+        </Callout>
+    })
 }
 
 pub fn list_href(query: &KeyListQuery) -> String {
@@ -270,10 +243,5 @@ fn list_behind() -> String {
 
 /// Returns the query of an address with its `?`, so that a dialog keeps the list behind it.
 pub fn search(search: &str) -> String {
-    let search = search.trim_start_matches('?');
-    if search.is_empty() || search.contains("revoked=") {
-        String::new()
-    } else {
-        format!("?{search}")
-    }
+    urls::with_search("", search)
 }

@@ -14,11 +14,14 @@ use crate::{
         form::{ActionForm, SubmitButton, use_form},
         icon::IconName,
         meter::{KeyCount, KeyLimitMeter},
-        problem::{ProblemCallout, ProblemPrompt, privilege_text},
+        problem::{AskFor, ProblemCallout, ProblemPrompt},
     },
     model::{
-        apm_settings::{ApmIntegration, ApmSettingsErrors, KeysInUse, RecommendedLimit, Uncounted},
+        apm_settings::{
+            ApmIntegration, ApmSettingsErrors, KeysInUse, RecommendedLimit, Uncounted, parse_limit,
+        },
         problem::{Problem, ProblemKind},
+        text::grouped,
         viewer::Permit,
     },
     snippets::apm_server,
@@ -121,6 +124,13 @@ fn Settings(
         text.into_iter().collect()
     });
     let recommended = integration.recommended_limit();
+    let limit = RwSignal::new(typed.api_key_limit.clone());
+    let is_enough = move |limit: &str| {
+        let enough = recommended.filter(|recommended| !recommended.at_least);
+        parse_limit(limit)
+            .zip(enough)
+            .is_some_and(|(limit, enough)| limit >= enough.limit)
+    };
     let keys = integration.active_keys;
     let read_only = !permit.is_granted();
     let fragment = apm_server::fragment(
@@ -129,22 +139,16 @@ fn Settings(
             .embedded
             .then_some(integration.elasticsearch_url.as_str()),
     );
-    let reason = match &permit {
+    let missing = match permit {
         Permit::Granted => None,
-        Permit::Missing(missing) => Some(
-            missing
-                .iter()
-                .map(privilege_text)
-                .collect::<Vec<_>>()
-                .join(", "),
-        ),
+        Permit::Missing(missing) => Some(missing),
     };
     view! {
         <LimitNotice integration=integration.clone() />
         <div class="split" data-aside="wide">
             <div data-part="columns">
                 <ActionForm action=save>
-                    <div class="stack" data-gap="lg">
+                    <fieldset class="stack" data-gap="lg" disabled=read_only>
                         <section class="panel">
                             <header><h2>"Connection"</h2></header>
                             <div data-part="body" class="stack">
@@ -209,25 +213,26 @@ fn Settings(
                                                         type="text"
                                                         inputmode="numeric"
                                                         value=typed.api_key_limit
+                                                        on:input:target=move |event| limit.set(event.target().value())
                                                         aria-invalid=move || (!limit_errors.read().is_empty()).then_some("true")
                                                         aria-describedby="limit-error"
                                                     />
                                                     <span data-part="affix">"keys per minute"</span>
                                                 </div>
-                                                {recommended
-                                                    .is_some_and(|recommended| {
-                                                        settings.api_key_limit >= recommended.limit && !recommended.at_least
-                                                    })
-                                                    .then(|| {
-                                                        view! { <Badge tone=Tone::Success icon=IconName::Check text="Enough to rotate" /> }
-                                                    })}
+                                                {move || {
+                                                    is_enough(&limit.read())
+                                                        .then(|| {
+                                                            view! { <Badge tone=Tone::Success icon=IconName::Check text="Enough to rotate" /> }
+                                                        })
+                                                }}
                                             </div>
                                             <FieldErrors id="limit-error" errors=limit_errors />
                                             {match recommended {
                                                 Some(recommended) => {
                                                     view! {
                                                         <KeyLimitMeter keys limit=settings.api_key_limit />
-                                                        <HowRecommended keys recommended />
+                                                        {(keys.uncounted != Some(Uncounted::OtherOwners))
+                                                            .then(|| view! { <HowRecommended keys recommended /> })}
                                                     }
                                                         .into_any()
                                                 }
@@ -241,14 +246,11 @@ fn Settings(
                                 </div>
                             </div>
                         </section>
-                        <div class="save-bar">
-                            {reason
-                                .map(|reason| {
-                                    view! { <span class="small muted" id="save-reason">"To save you need " {reason} "."</span> }
-                                })}
-                            <span class="push-end"></span>
-                            <SubmitButton label="Save" pending=save.pending() disabled=read_only />
-                        </div>
+                    </fieldset>
+                    <div class="save-bar">
+                        {missing.map(|missing| view! { <AskFor to="To change these settings" missing /> })}
+                        <span class="push-end"></span>
+                        <SubmitButton label="Save" pending=save.pending() disabled=read_only />
                     </div>
                 </ActionForm>
                 <div class="stack" data-gap="lg">
@@ -297,7 +299,7 @@ fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
     if keys.counted > u64::from(limit) {
         view! {
             <Callout tone=Tone::Danger icon=IconName::Warn>
-                <h2><KeyCount keys /> " keys are active, APM Server accepts " {limit} " per minute"</h2>
+                <h2><KeyCount keys /> " keys are active, APM Server accepts " {grouped(limit.into())} " per minute"</h2>
                 <p>"Agents beyond that are refused with 503. Set the limit to " <strong>{recommended.to_string()}</strong> "."</p>
             </Callout>
         }
@@ -329,7 +331,7 @@ fn HowRecommended(keys: KeysInUse, recommended: RecommendedLimit) -> impl IntoVi
             <summary>"How " {recommended.to_string()} " is worked out"</summary>
             <dl class="sum">
                 <div><dt>"Active keys"</dt><dd><KeyCount keys /></dd></div>
-                <div><dt>"Their successors during a rotation"</dt><dd>"+ " {keys.counted}</dd></div>
+                <div><dt>"Their successors during a rotation"</dt><dd>"+ " {grouped(keys.counted)}</dd></div>
                 <div data-part="total">
                     <dt>"Rounded up to tens, and at least 100"</dt>
                     <dd>{recommended.to_string()}</dd>

@@ -6,6 +6,7 @@ use crate::{
     components::{
         badge::Tone,
         callout::{Announce, Callout},
+        form::GetForm,
         icon::{Icon, IconName},
         problem::{DeniedPrompt, ProblemPrompt, ProblemText, problem_text},
     },
@@ -19,7 +20,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{components::Form, params::ParamsMap};
+use leptos_router::params::ParamsMap;
 use table::EventTable;
 
 mod table;
@@ -71,7 +72,7 @@ fn Header(
             <div data-part="title">
                 <h1>"Audit log"</h1>
                 <p>
-                    "Every sign-in and every change made through this app. Events are chained, so that a removed or edited one shows. Secrets are never written."
+                    "Every sign-in and every change made through this app. Events are chained, so that a removed or edited one shows. Secrets are never recorded."
                 </p>
             </div>
             <div data-part="actions">{links}</div>
@@ -106,7 +107,6 @@ fn Content(
                 title="You do not have permission to see the audit log"
                 username=viewer.username
                 missing
-                advice="Ask an administrator."
                 again=urls::audit()
             />
         }
@@ -156,7 +156,7 @@ fn Filters(current: AuditQuery) -> impl IntoView {
     });
     view! {
         <search>
-            <Form method="GET" action=urls::audit()>
+            <GetForm action=urls::audit()>
                 <div class="audit-filters">
                     <Field name="person" label="Person" kind="search" value=current.person.into() />
                     <Field name="target" label="Target" kind="search" value=current.target.into() />
@@ -179,7 +179,7 @@ fn Filters(current: AuditQuery) -> impl IntoView {
                         {clear}
                     </div>
                 </div>
-            </Form>
+            </GetForm>
         </search>
     }
     .into_any()

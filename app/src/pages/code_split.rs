@@ -1,9 +1,10 @@
 //! Code splitting: pages whose code the browser loads on demand.
 //!
-//! The module that every page loads holds the layout, the list and the page of one key. Code that only the functions
+//! The module that every page loads holds the layout and the list. Code that only the functions
 //! marked `wasm_split` reach goes into files of its own. On the server they are ordinary functions.
 
 use super::{
+    agent_key::AgentKeyPage,
     agent_keys::{create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage},
     apm_integration::ApmIntegrationPage,
     audit::AuditPage,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::hydration::is_hydrating;
 use crate::pages::{
-    agent_keys::bulk_revoke::RevokeAgentKeysPage,
+    agent_keys::bulk_revoke_matching::RevokeKeysPage,
     sign_in::{LoginPage, ReauthenticatePage},
     users::dialogs::{CreateUserPage, DeleteUserPage, ResetPasswordPage},
 };
@@ -40,9 +41,10 @@ pub enum SignInPage {
     Reauthenticate,
 }
 
-/// Dialogs over the list of keys.
+/// Dialogs over the list of keys, and the page of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPage {
+    Details,
     Create,
     Revoke,
     RevokeMany,
@@ -102,9 +104,10 @@ fn sign_in(page: SignInPage) -> Drawn {
 #[wasm_split(agent_key, fallible, preload(load_agent_key))]
 fn agent_key(page: KeyPage) -> Drawn {
     Ok(match page {
+        KeyPage::Details => view! { <AgentKeyPage /> }.into_any(),
         KeyPage::Create => view! { <CreateAgentKeyPage /> }.into_any(),
         KeyPage::Revoke => view! { <RevokeAgentKeyPage /> }.into_any(),
-        KeyPage::RevokeMany => view! { <RevokeAgentKeysPage /> }.into_any(),
+        KeyPage::RevokeMany => view! { <RevokeKeysPage /> }.into_any(),
     })
 }
 

@@ -2,7 +2,11 @@
 
 use crate::{
     api::{PageResource, page_resource, sessions::read_viewer},
-    components::navigation::{Sidenav, SignOutButton, TopbarEnd, TopbarStart},
+    components::{
+        focus::enter_page,
+        navigation::{AccessSection, Sidenav, SignOutButton, TopbarEnd, TopbarStart},
+        problem::UserChanges,
+    },
     model::{
         problem::{ElasticsearchFault, Problem, ProblemKind},
         viewer::Viewer,
@@ -23,16 +27,22 @@ pub fn use_viewer() -> PageResource<Result<Viewer, Problem>> {
 /// Top bar, navigation, and the page between them.
 #[component]
 pub fn SettingsLayout() -> impl IntoView {
-    let viewer = page_resource(|| (), |()| read_viewer());
+    let changes = RwSignal::new(0);
+    provide_context(UserChanges(changes));
+    let viewer = page_resource(move || changes.get(), |_| read_viewer());
     provide_context(CurrentViewer(viewer));
     let location = use_location();
-    // A page change loads the user again, in case Elasticsearch answers now.
     let is_down = move || viewer.with_untracked(is_elasticsearch_down);
     Effect::watch(
         move || (location.pathname.get(), location.search.get()),
-        move |_, _, _| {
+        move |(path, _), before, _| {
+            // A page change loads the user again, in case Elasticsearch answers now.
             if is_down() {
                 viewer.refetch();
+            }
+            let before = before.filter(|(before, _)| before != path && !is_dialog(path));
+            if let Some((path, search)) = before {
+                enter_page(is_dialog(path).then(|| urls::with_search(path, search)));
             }
         },
         false,
@@ -40,7 +50,7 @@ pub fn SettingsLayout() -> impl IntoView {
     let behind_dialog = move || is_dialog(&location.pathname.read());
     let title = Signal::derive(move || title(&location.pathname.read()));
     view! {
-        <a class="skip-link" href="#main">"Skip to content"</a>
+        <a class="skip-link" href="#main" inert=behind_dialog>"Skip to content"</a>
         <div class="shell">
             <header class="topbar" inert=behind_dialog>
                 <TopbarStart title />
@@ -54,7 +64,16 @@ pub fn SettingsLayout() -> impl IntoView {
                 </div>
             </header>
             <div class="sidenav-slot" inert=behind_dialog>
-                <Sidenav />
+                <Sidenav>
+                    <Suspense>
+                        {move || Suspend::new(async move {
+                            let viewer = viewer.await.ok();
+                            viewer
+                                .filter(|viewer| viewer.access.manage_security.is_granted())
+                                .map(|_| view! { <AccessSection /> })
+                        })}
+                    </Suspense>
+                </Sidenav>
             </div>
             <Outlet />
         </div>
@@ -82,6 +101,16 @@ pub async fn viewer_with_access(
 pub fn is_dialog(path: &str) -> bool {
     let path = below_base_path(path);
     path.ends_with("/new") || path.ends_with("/revoke") || path.starts_with("/settings/users/")
+}
+
+/// Returns whether a dialog is open over this page, and how many were closed, so that the page loads its data anew.
+pub fn use_dialogs() -> Memo<(bool, u32)> {
+    let location = use_location();
+    Memo::new(move |before: Option<&(bool, u32)>| {
+        let is_open = is_dialog(&location.pathname.read());
+        let (was_open, closed) = before.copied().unwrap_or((is_open, 0));
+        (is_open, closed + u32::from(was_open && !is_open))
+    })
 }
 
 fn title(path: &str) -> &'static str {

@@ -7,9 +7,9 @@ use crate::{
         sessions::{EndOtherSessions, EndSession, list_others_sessions, list_own_sessions},
     },
     components::{
-        badge::{Badge, Time, Tone},
+        badge::{Badge, Time, TimeFormat, Tone},
         field::SearchBox,
-        form::{ActionForm, use_form},
+        form::{ActionForm, GetForm, use_form},
         problem::{ProblemPrompt, ResultNotice},
         table::{ActionsTh, Table, Th},
     },
@@ -22,7 +22,6 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::components::Form;
 
 /// Actions of the page. The result of each is shown on the page.
 #[derive(Clone, Copy)]
@@ -168,7 +167,7 @@ fn OtherPeople(list: SessionList, name: SearchText, actions: SessionActions) -> 
                 </div>
             </header>
             <search>
-                <Form method="GET" action=urls::sessions()>
+                <GetForm action=urls::sessions()>
                     <div class="toolbar">
                         <SearchBox
                             name="person"
@@ -177,7 +176,7 @@ fn OtherPeople(list: SessionList, name: SearchText, actions: SessionActions) -> 
                             value=String::from(name)
                         />
                     </div>
-                </Form>
+                </GetForm>
             </search>
             {content}
         </section>
@@ -267,8 +266,8 @@ fn SessionRow(
             </th>
             {person}
             <td role="cell" data-label="Address"><div><bdi class="mono">{session.address.unwrap_or_else(not_known)}</bdi></div></td>
-            <td role="cell" data-label="Signed in"><div><Time at=session.signed_in_at now /></div></td>
-            <td role="cell" data-label="Last used"><div><Time at=session.used_at now /></div></td>
+            <td role="cell" data-label="Signed in"><div><Time at=session.signed_in_at format=TimeFormat::Ago(now) /></div></td>
+            <td role="cell" data-label="Last used"><div><Time at=session.used_at format=TimeFormat::Ago(now) /></div></td>
             <td role="cell" data-cell="actions"><div>{button}</div></td>
         </tr>
     }

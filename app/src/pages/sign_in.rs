@@ -9,9 +9,9 @@ use crate::{
         badge::{Badge, Tone},
         callout::{Announce, Callout},
         field::{FieldKind, TextField},
-        form::{ActionForm, use_form},
+        form::{InterruptedFields, PlainForm, use_posted},
         icon::{Icon, IconName, Mark},
-        problem::{ProblemCallout, problem_text},
+        problem::{ProblemCallout, ProblemText, problem_text},
     },
     model::{
         problem::{Problem, ProblemKind},
@@ -20,52 +20,59 @@ use crate::{
     },
     urls,
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
+use serde::de::DeserializeOwned;
 
 #[component]
 pub fn LoginPage() -> impl IntoView {
     let login_info = page_resource(|| (), |()| read_login_info());
     let query = urls::use_parameters();
-    let sign_in = use_form::<SignIn>();
-    let problem = move || sign_in.value().get().and_then(Result::err);
-    let username = sign_in
-        .input()
-        .get_untracked()
-        .map(|input| input.username)
-        .unwrap_or_default();
-    let wrong = wrong_password(problem);
+    let (typed, problem) = posted::<SignIn>();
+    let username = typed.map(|input| input.username).unwrap_or_default();
+    let refused = problem.is_some();
+    let (no_username, no_password) = match problem.as_ref().map(|problem| &problem.kind) {
+        Some(ProblemKind::SignInIncomplete { username, password }) => (*username, *password),
+        _ => (false, false),
+    };
+    let to_username = username.is_empty() || no_username;
+    let username_errors: Vec<_> = no_username
+        .then(|| "Enter your username.".to_owned())
+        .into_iter()
+        .collect();
+    let password_errors = password_errors(problem.as_ref());
     let notice = move || match query.read().get_str("reason") {
         Some("ended") => Some("Your session ended. Sign in again."),
         Some("signed-out") => Some("You are signed out."),
         Some(word) => word.parse().ok().map(SessionEnd::sentence),
         None => None,
     };
-    let message = move || {
-        problem().map_or_else(
-            || {
+    let message = match problem {
+        Some(_) if no_username || no_password => None,
+        Some(problem) => {
+            let ProblemText { title, text } = problem_text(&problem.kind);
+            Some(
+                view! {
+                    <Callout tone=Tone::Danger announce=Announce::Alert small=true>
+                        <strong>{title}</strong>
+                        <p>{text}</p>
+                    </Callout>
+                }
+                .into_any(),
+            )
+        }
+        None => {
+            let notice = move || {
                 notice().map(|text| {
                     view! {
                         <Callout tone=Tone::Accent announce=Announce::Status small=true>
                             <p>{text}</p>
                         </Callout>
                     }
-                    .into_any()
                 })
-            },
-            |problem| {
-                let problem_text = problem_text(&problem.kind);
-                Some(
-                    view! {
-                        <Callout tone=Tone::Danger announce=Announce::Alert small=true>
-                            <strong>{problem_text.title}</strong>
-                            <p>{problem_text.text}</p>
-                        </Callout>
-                    }
-                    .into_any(),
-                )
-            },
-        )
+            };
+            Some(notice.into_any())
+        }
     };
     view! {
         <Title text="Sign in · Agent Keys" />
@@ -78,10 +85,11 @@ pub fn LoginPage() -> impl IntoView {
                 <section class="panel">
                     <Suspense>
                         {move || Suspend::new(async move {
-                            login_info.await.ok().map(|door| view! { <Endpoint door /> })
+                            login_info.await.ok().map(|door| view! { <Endpoint door refused /> })
                         })}
                     </Suspense>
-                    <ActionForm action=sign_in>
+                    <PlainForm<SignIn>>
+                        <InterruptedFields />
                         <div data-part="body" class="stack">
                             {message}
                             <input type="hidden" name="next" value=move || query.read().get("next") />
@@ -90,9 +98,9 @@ pub fn LoginPage() -> impl IntoView {
                                 name="username"
                                 label="Username"
                                 value=username
-                                errors=Signal::stored(Vec::new())
+                                errors=Signal::stored(username_errors)
                                 required=true
-                                autofocus=true
+                                autofocus=to_username
                                 autocomplete="username"
                             />
                             <TextField
@@ -100,24 +108,19 @@ pub fn LoginPage() -> impl IntoView {
                                 name="password"
                                 label="Password"
                                 kind=FieldKind::Password
-                                errors=wrong
+                                errors=Signal::stored(password_errors)
                                 required=true
+                                autofocus=!to_username
                                 autocomplete="current-password"
                             />
-                            <button
-                                class="button"
-                                data-variant="primary"
-                                type="submit"
-                                data-block
-                                aria-busy=move || sign_in.pending().get().then_some("true")
-                            >
+                            <button class="button" data-variant="primary" type="submit" data-block>
                                 "Sign in"
                             </button>
                             <p class="small muted">
                                 "Use any Elasticsearch user with a password: native, LDAP, Active Directory or file realm."
                             </p>
                         </div>
-                    </ActionForm>
+                    </PlainForm<SignIn>>
                 </section>
                 <Suspense>
                     {move || Suspend::new(async move {
@@ -135,9 +138,18 @@ pub fn LoginPage() -> impl IntoView {
 
 /// Address and reachability of Elasticsearch.
 #[component]
-fn Endpoint(door: LoginInfo) -> impl IntoView {
+fn Endpoint(
+    door: LoginInfo,
+    /// True beside a refused sign-in: success must not be drawn beside it.
+    refused: bool,
+) -> impl IntoView {
     let (tone, word) = if door.reachable {
-        (Tone::Success, "Reachable")
+        let tone = if refused {
+            Tone::Neutral
+        } else {
+            Tone::Success
+        };
+        (tone, "Reachable")
     } else {
         (Tone::Danger, "Not reachable")
     };
@@ -183,45 +195,38 @@ fn FirstTime() -> impl IntoView {
     .into_any()
 }
 
-/// Returns the errors of the field `password`, and empties the field after a rejection.
-fn wrong_password(
-    problem: impl Fn() -> Option<Problem> + Copy + Send + Sync + 'static,
-) -> Signal<Vec<String>> {
-    Effect::new(move || {
-        if problem().is_some() {
-            empty_field("password");
-        }
-    });
-    Signal::derive(move || {
-        let rejected = problem().is_some_and(|problem| problem.kind == ProblemKind::SignInRejected);
-        let sentence = rejected.then(|| "Enter the password again.".to_owned());
-        sentence.into_iter().collect()
-    })
-}
-
-#[cfg(feature = "hydrate")]
-fn empty_field(id: &str) {
-    use wasm_bindgen::JsCast;
-    let field = document().get_element_by_id(id);
-    if let Some(field) = field.and_then(|field| field.dyn_into::<web_sys::HtmlInputElement>().ok())
-    {
-        field.set_value("");
+/// Returns input and problem of a form, if this page is the response to a refused post of it.
+fn posted<S>() -> (Option<S>, Option<Problem>)
+where
+    S: ServerFn<Error = Problem, Output = ()> + DeserializeOwned,
+{
+    match use_posted::<S>() {
+        Some((input, outcome)) => (input, outcome.err()),
+        None => (None, None),
     }
 }
 
-#[cfg(not(feature = "hydrate"))]
-fn empty_field(_id: &str) {}
+/// Returns the errors of the field `password`.
+fn password_errors(problem: Option<&Problem>) -> Vec<String> {
+    let sentence = match problem.map(|problem| &problem.kind) {
+        Some(ProblemKind::SignInRejected) => Some("Enter the password again."),
+        Some(ProblemKind::SignInIncomplete { password: true, .. }) => Some("Enter your password."),
+        _ => None,
+    };
+    sentence.map(str::to_owned).into_iter().collect()
+}
 
 #[component]
 pub fn ReauthenticatePage() -> impl IntoView {
     let viewer = page_resource(|| (), |()| read_viewer());
     let query = urls::use_parameters();
-    let reauthenticate = use_form::<Reauthenticate>();
-    let problem = move || reauthenticate.value().get().and_then(Result::err);
+    let (_, problem) = posted::<Reauthenticate>();
     let next = move || query.read().get("next");
-    let wrong = wrong_password(problem);
+    let errors = password_errors(problem.as_ref());
+    let problem =
+        problem.filter(|problem| !matches!(problem.kind, ProblemKind::SignInIncomplete { .. }));
     // The server validates the redirect of the form; this link needs the same validation.
-    let back = move || urls::page_or_list(next().as_deref());
+    let back = move || urls::page_of_export(&urls::page_or_list(next().as_deref()));
     view! {
         <Title text="Enter your password · Agent Keys" />
         <div class="login">
@@ -231,9 +236,10 @@ pub fn ReauthenticatePage() -> impl IntoView {
                     <h1>"Enter your password again"</h1>
                 </div>
                 <section class="panel">
-                    <ActionForm action=reauthenticate>
+                    <PlainForm<Reauthenticate>>
+                        <InterruptedFields />
                         <div data-part="body" class="stack">
-                            {move || problem().map(|problem| view! { <Refused problem /> })}
+                            {problem.map(|problem| view! { <Refused problem /> })}
                             <Suspense>
                                 {move || Suspend::new(async move {
                                     viewer.await.ok().map(|viewer| view! { <Who username=viewer.username /> })
@@ -245,24 +251,19 @@ pub fn ReauthenticatePage() -> impl IntoView {
                                 name="password"
                                 label="Password"
                                 kind=FieldKind::Password
-                                errors=wrong
+                                errors=Signal::stored(errors)
                                 required=true
                                 autofocus=true
                                 autocomplete="current-password"
                             />
                             <div class="button-row">
-                                <button
-                                    class="button"
-                                    data-variant="primary"
-                                    type="submit"
-                                    aria-busy=move || reauthenticate.pending().get().then_some("true")
-                                >
+                                <button class="button" data-variant="primary" type="submit">
                                     "Confirm password"
                                 </button>
                                 <a class="button" href=back>"Cancel"</a>
                             </div>
                         </div>
-                    </ActionForm>
+                    </PlainForm<Reauthenticate>>
                 </section>
             </main>
             <footer>
@@ -279,7 +280,7 @@ fn Who(username: String) -> impl IntoView {
     view! {
         <p>
             "You are signed in as " <strong><bdi>{username}</bdi></strong>
-            ". What you are about to do needs a password that was entered in the last five minutes."
+            ". What you are about to do needs a password that was entered in the last five minutes. It goes on after this."
         </p>
     }
     .into_any()

@@ -4,7 +4,7 @@ pub mod dialogs;
 mod role;
 mod table;
 
-use super::layout::{is_dialog, use_viewer, viewer_with_access};
+use super::layout::{use_dialogs, use_viewer, viewer_with_access};
 use crate::{
     api::{
         page_resource,
@@ -20,11 +20,12 @@ use crate::{
         problem::{ProblemPrompt, ResultNotice},
     },
     model::{problem::Problem, role::AgentKeyRole, viewer::Viewer},
+    pages::agent_keys::NoticeCallout,
     urls,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{components::Outlet, hooks::use_location};
+use leptos_router::components::Outlet;
 use role::RolePanel;
 use table::UserTable;
 
@@ -40,7 +41,7 @@ struct UserActions {
 #[component]
 pub fn UsersPage() -> impl IntoView {
     let viewer = use_viewer();
-    let location = use_location();
+    let dialogs = use_dialogs();
     let parameters = urls::use_parameters();
     let actions = UserActions {
         put_role: use_form(),
@@ -48,16 +49,12 @@ pub fn UsersPage() -> impl IntoView {
         set_enabled: use_form(),
     };
     let version = move || {
-        let done: Vec<_> = ["created", "deleted", "password"]
-            .into_iter()
-            .filter_map(|name| parameters.read().get(name))
-            .collect();
         let versions = (
             actions.put_role.version().get(),
             actions.assign.version().get(),
             actions.set_enabled.version().get(),
         );
-        (versions, done)
+        (versions, dialogs.get().1)
     };
     let role = page_resource(version, |_| read_agent_key_role());
     let search = Memo::new(move |_| parameters.read().get("q").unwrap_or_default());
@@ -65,10 +62,9 @@ pub fn UsersPage() -> impl IntoView {
         move || (search.get(), version()),
         |(search, _)| list_users(search.into()),
     );
-    let behind_dialog = move || is_dialog(&location.pathname.read());
     view! {
         <Title text="Users and roles · Agent Keys" />
-        <main id="main" class="page" inert=behind_dialog>
+        <main id="main" class="page" inert=move || dialogs.get().0>
             <Transition fallback=|| view! { <p role="status">"Loading users"</p> }>
                 {move || Suspend::new(async move {
                     match (viewer_with_access(viewer).await, role.await) {
@@ -79,7 +75,7 @@ pub fn UsersPage() -> impl IntoView {
                                 <LastResult actions />
                                 <RolePanel role action=actions.put_role may_put=true />
                                 {match users {
-                                    Ok(users) => view! { <UserTable users viewer actions /> }.into_any(),
+                                    Ok(users) => view! { <NoticeCallout notice=users.notice.clone() /> <UserTable users viewer actions /> }.into_any(),
                                     Err(problem) => view! { <ProblemPrompt problem retry=urls::users_matching(&search.get_untracked()) /> }.into_any(),
                                 }}
                             }
@@ -132,53 +128,28 @@ fn Header(can_create: bool, search: Memo<String>) -> impl IntoView {
 
 #[component]
 fn LastResult(actions: UserActions) -> impl IntoView {
-    let parameters = urls::use_parameters();
-    let after_dialog = move || {
-        let parameters = parameters.read();
-        let find = |name, verb: &str, tail: &str| {
-            parameters
-                .get(name)
-                .map(|user| format!("{verb} {user}.{tail}"))
-        };
-        find("created", "Created", "")
-            .or_else(|| {
-                find(
-                    "deleted",
-                    "Deleted",
-                    " Keys of this user keep working until they are revoked.",
-                )
-            })
-            .or_else(|| {
-                find(
-                    "password",
-                    "Set a new password for",
-                    " Sessions with the old one end at their next step.",
-                )
-            })
-    };
     let in_place = move || {
         let value = |result: Option<Result<(), Problem>>, text: &'static str| {
             result.map(|result| result.map(|()| text.to_owned()))
         };
-        value(actions.put_role.value().get(), "The role is as documented.")
-            .or_else(|| {
-                value(
-                    actions.assign.value().get(),
-                    "Changed the agent key role. It applies at the user’s next request.",
-                )
-            })
-            .or_else(|| {
-                value(
-                    actions.set_enabled.value().get(),
-                    "Changed whether the user may sign in.",
-                )
-            })
+        value(
+            actions.put_role.value().get(),
+            "Saved apm_agent_key_role. It applies at each user’s next request.",
+        )
+        .or_else(|| {
+            value(
+                actions.assign.value().get(),
+                "Changed the agent key role. It applies at the user’s next request.",
+            )
+        })
+        .or_else(|| {
+            value(
+                actions.set_enabled.value().get(),
+                "Changed whether the user may sign in.",
+            )
+        })
     };
-    move || {
-        in_place()
-            .or_else(|| after_dialog().map(Ok))
-            .map(|result| view! { <ResultNotice result /> })
-    }
+    move || in_place().map(|result| view! { <ResultNotice result /> })
 }
 
 /// For a user without `manage_security`: the request to hand to an administrator.

@@ -77,16 +77,6 @@ pub(super) fn otel_list(text: &str) -> String {
     encoded
 }
 
-/// Quotes a value of a `.env` file, unless it is safe without: some readers keep the quotes as part of the value.
-pub(super) fn dotenv(text: &str) -> String {
-    let safe = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
-    if text.chars().all(safe) {
-        text.to_owned()
-    } else {
-        json(text)
-    }
-}
-
 /// Returns a valid name of a Kubernetes object: lower case letters, digits and `-`, beginning and ending with a letter
 /// or digit.
 pub(super) fn kubernetes_name(service: &str) -> String {

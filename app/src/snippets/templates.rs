@@ -1,6 +1,6 @@
 //! The templates of the agents' configuration, in the order in which the page offers them.
 
-use super::quote::{dotenv, javascript, json, php_ini, properties, python, shell, yaml_in_erb};
+use super::quote::{javascript, json, php_ini, properties, python, shell, yaml_in_erb};
 
 /// One format: its template, and the function that quotes values for it.
 pub(super) struct Template {
@@ -48,7 +48,7 @@ require('elastic-apm-node').start({
         id: "django",
         label: "Django",
         file: "At the end of settings.py",
-        note: "Install elastic-apm with pip. Restart the process after a change.",
+        note: "Install elastic-apm with pip. While DEBUG is True, the agent sends nothing. Restart the process after a change.",
         quote: python,
         text: r#"INSTALLED_APPS += ["elasticapm.contrib.django"]
 MIDDLEWARE = ["elasticapm.contrib.django.middleware.TracingMiddleware"] + list(MIDDLEWARE)
@@ -65,7 +65,7 @@ ELASTIC_APM = {
         id: "flask",
         label: "Flask",
         file: "After app = Flask(…)",
-        note: "Install elastic-apm[flask] with pip. Restart the process after a change.",
+        note: "Install elastic-apm[flask] with pip. In debug mode the agent sends nothing. Restart the process after a change.",
         quote: python,
         text: r#"from elasticapm.contrib.flask import ElasticAPM
 
@@ -91,7 +91,7 @@ apm = ElasticAPM(app)
         id: "rack",
         label: "Rack",
         file: "config/elastic_apm.yml",
-        note: "Add the gem elastic-apm, use ElasticAPM::Middleware and call ElasticAPM.start(app: MyApp) in config.ru. Restart the app after a change.",
+        note: "Add the gem elastic-apm, use ElasticAPM::Middleware, call ElasticAPM.start(app: MyApp) in config.ru, and stop the agent with at_exit { ElasticAPM.stop }. Restart the app after a change.",
         quote: yaml_in_erb,
         text: RUBY,
     },
@@ -113,7 +113,7 @@ export ‹ELASTIC_APM_API_KEY›=«secret»
         id: "dotnet",
         label: ".NET",
         file: "appsettings.json",
-        note: "Call services.AddAllElasticApm(). Restart the app after a change.",
+        note: "Merge it into the file. Add the NuGet package Elastic.Apm.NetCoreAll and call services.AddAllElasticApm(). Restart the app after a change.",
         quote: json,
         text: r#"{
   ‹"ElasticApm"›: {
@@ -173,7 +173,7 @@ export ‹OTEL_EXPORTER_OTLP_HEADERS›="Authorization=ApiKey%20«secret»"
         label: ".env",
         file: ".env",
         note: "Keep this file out of version control.",
-        quote: dotenv,
+        quote: shell,
         text: "\
 ‹ELASTIC_APM_SERVICE_NAME›=«service»
 ‹ELASTIC_APM_ENVIRONMENT›=«environment»

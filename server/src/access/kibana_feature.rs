@@ -7,11 +7,12 @@ use crate::{
         security::{ApplicationPrivileges, GrantedPrivileges},
     },
 };
-use app::model::problem::MissingPrivilege;
+use app::model::privilege::MissingPrivilege;
 
 /// The application whose privileges agents use.
 pub const APM: &str = "apm";
-const KIBANA: &str = "kibana-.kibana";
+/// The application of Kibana's privileges.
+pub const KIBANA: &str = "kibana-.kibana";
 const FEATURE_ALL: &str = "feature_apm.all";
 const FEATURE_READ: &str = "feature_apm.read";
 /// Kibana's sub-feature for changing APM's settings, agent keys among them. It comes beside a minimal privilege.
@@ -42,7 +43,7 @@ pub struct KibanaFeatureCheck {
 }
 
 impl KibanaFeatureCheck {
-    /// The gate, as the settings want it.
+    /// The kibana_feature, as the settings want it.
     pub fn new(access: &config::Access) -> Self {
         Self {
             resource: match access.kibana_space.as_str() {
@@ -58,23 +59,25 @@ impl KibanaFeatureCheck {
         &self.resource
     }
 
-    /// The resources to ask for. For any space, those that the person's roles name.
+    /// Returns the resources to check. For any space, these are the spaces that the user's roles name.
     pub(super) async fn resources(&self, connection: &Connection) -> Result<Vec<String>, Error> {
         match self.resource.as_str() {
             _ if !self.counts => Ok(Vec::new()),
-            ANY_SPACE => {
-                let mut resources = connection.application_resources(KIBANA).await?;
-                resources.truncate(SPACES_MAX);
-                if resources.is_empty() {
-                    resources.push(ANY_SPACE.to_owned());
-                }
-                Ok(resources)
-            }
+            ANY_SPACE => Ok(bounded(connection.application_resources(KIBANA).await?)),
             one => Ok(vec![one.to_owned()]),
         }
     }
 
-    /// What to ask about these resources.
+    /// Returns the resources to check for a role. For any space, these are the spaces that it names.
+    pub(super) fn resources_of_role(&self, named: impl Fn(&str) -> Vec<String>) -> Vec<String> {
+        match self.resource.as_str() {
+            _ if !self.counts => Vec::new(),
+            ANY_SPACE => bounded(named(KIBANA)),
+            one => vec![one.to_owned()],
+        }
+    }
+
+    /// Returns the check of these resources.
     pub(super) fn question<'a>(
         &self,
         resources: &'a [String],
@@ -121,4 +124,12 @@ impl KibanaFeatureCheck {
             resource: self.resource.clone(),
         })
     }
+}
+
+fn bounded(mut resources: Vec<String>) -> Vec<String> {
+    resources.truncate(SPACES_MAX);
+    if resources.is_empty() {
+        resources.push(ANY_SPACE.to_owned());
+    }
+    resources
 }

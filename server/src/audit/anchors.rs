@@ -19,7 +19,7 @@ pub const FILE: &str = "audit-anchors.jsonl";
 /// Number of events between two anchors.
 pub const ANCHOR_EVENTS: i64 = 1_000;
 /// Time between two anchors, if there are new events.
-pub const ANCHOR_INTERVAL_MS: i64 = 60 * 60 * 1_000;
+pub const ANCHOR_INTERVAL: Duration = Duration::from_hours(1);
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Number and MAC of an event.
@@ -143,7 +143,7 @@ impl Anchoring {
     pub async fn anchor_if_due(&mut self, state: &AppState) -> Result<bool, Error> {
         let head = state.store.audit_head().await?;
         let new = head.sequence - self.sequence;
-        let late = state.now() >= self.at.plus_ms(ANCHOR_INTERVAL_MS);
+        let late = state.now() >= self.at.plus(ANCHOR_INTERVAL);
         if new >= ANCHOR_EVENTS || (late && new > 0) {
             return self.anchor(state).await;
         }

@@ -1,13 +1,24 @@
-//! The MAC that ties an event to the event before.
+//! The MAC that ties an event to the event before, and the writer of records.
 //!
 //! `mac = HMAC-SHA256(key, len‖version ‖ len‖previous ‖ len‖record)`: `len` is the length in bytes as 64 bits, big
 //! endian; `version` is `1`; `previous` is the stored MAC of the event before (64 hexadecimal digits), or empty for the
 //! first; `record` is the stored line. With the lengths, no two triples have the same bytes. The key is derived from the
 //! server key and is never in the database.
 
+use super::{
+    Event, EventContext,
+    record::{self, EventExtras},
+};
+use crate::identifier::identifier;
 use hmac::{Hmac, KeyInit, Mac};
+use platform::{Random, RandomError};
+use serde_json::Value;
 use sha2::Sha256;
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 /// Length of the key: one block of SHA-256.
@@ -60,6 +71,58 @@ impl AuditKey {
             let _ = write!(digits, "{byte:02x}");
         }
         digits
+    }
+}
+
+/// Writes records, and signals each commit to the forwarder. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AuditWriter {
+    key: AuditKey,
+    random: Random,
+    appended: Arc<Notify>,
+}
+
+impl AuditWriter {
+    pub fn new(key: AuditKey, random: Random) -> Self {
+        Self {
+            key,
+            random,
+            appended: Arc::default(),
+        }
+    }
+
+    /// The key of the chain.
+    pub fn key(&self) -> &AuditKey {
+        &self.key
+    }
+
+    /// The record of an event that happens now.
+    pub(crate) fn to_record(
+        &self,
+        sequence: i64,
+        event: &Event<'_>,
+        context: &EventContext,
+    ) -> Result<Value, RandomError> {
+        let source = &context.origin;
+        let extras = EventExtras {
+            id: Some(identifier(self.random, context.at)?),
+            source: source.address.map(|address| address.to_string()),
+            session: source
+                .session
+                .as_deref()
+                .map(|session| self.key.session_ref(session)),
+        };
+        Ok(record::to_record(sequence, event, context, extras))
+    }
+
+    /// Wakes the forwarder: events were committed.
+    pub(crate) fn notify_appended(&self) {
+        self.appended.notify_one();
+    }
+
+    /// Waits for events that this process commits.
+    pub(crate) async fn appended(&self) {
+        self.appended.notified().await;
     }
 }
 

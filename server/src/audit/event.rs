@@ -1,6 +1,6 @@
 //! An audit event before it is written.
 
-use crate::{access::Identity, request_id::RequestId};
+use crate::{access::Identity, identifier::RequestId};
 use app::model::{
     audit::{Action, Outcome},
     timestamp::Timestamp,

@@ -2,9 +2,10 @@
 
 use super::{Action, Event};
 use crate::{
-    access::{Grant, Permission, RecentPassword},
+    access::{Grant, ReadAudit},
     context::RequestContext,
     error::Error,
+    sessions::RecentPassword,
     store::{self, Store, StoredEvent},
 };
 use app::model::audit_query::{AuditPlace, AuditQuery, Period};
@@ -43,13 +44,13 @@ pub async fn export(
     query: AuditQuery,
     format: Format,
 ) -> Result<Export, Error> {
-    let grant = ctx.grant(Permission::ReadAudit).await?;
+    let grant = ctx.grant::<ReadAudit>().await?;
     let fresh = ctx.require_recent_password()?;
     let query = query.at(AuditPlace::Newest);
     let period = query.period().map_err(Error::BadPeriod)?;
     let event = export_event(&grant, &fresh, &query, format);
     let store = ctx.state.store.clone();
-    store.record(&event, &ctx.stamp()).await?;
+    store.record(&event, &ctx.event_context()).await?;
     let last = store.audit_head().await?.sequence;
     let reading = Reading {
         store,
@@ -81,7 +82,7 @@ pub async fn export(
 
 /// The event about an export, which needs the permission and a recent password.
 fn export_event<'a>(
-    grant: &'a Grant,
+    grant: &'a Grant<ReadAudit>,
     _: &RecentPassword,
     query: &AuditQuery,
     format: Format,

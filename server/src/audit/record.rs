@@ -207,7 +207,7 @@ mod tests {
             Outcome,
             chain::{AuditKey, KEY_BYTES},
         },
-        request_id::RequestId,
+        identifier::RequestId,
     };
     use zeroize::Zeroizing;
 

@@ -1,6 +1,6 @@
 //! Settings of a cluster: addresses, TLS, HTTP proxy.
 
-use super::{Error, TlsFiles, elasticsearch_url, pair_of_files, source::Values};
+use super::{Error, TlsFiles, elasticsearch_url, listener::pair_of_files, source::Values};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 use url::Url;

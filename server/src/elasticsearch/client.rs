@@ -4,11 +4,11 @@ use super::{
     ClientError, Error,
     breaker::{Breaker, Circuit},
     capabilities::{Capabilities, Capability},
-    rejections::Rejections,
+    rejected_sessions::RejectedSessions,
     response::Response,
     transport::Transport,
 };
-use crate::{config::Cluster, credential::Credential, metrics::Calls, request_id::RequestId};
+use crate::{config::Cluster, credential::Credential, identifier::RequestId, metrics::Calls};
 use http::HeaderValue;
 use std::{
     sync::Arc,
@@ -35,7 +35,7 @@ pub struct Elasticsearch {
     call_limit: Arc<CallLimit>,
     calls: Calls,
     breaker: Breaker,
-    rejections: Rejections,
+    rejections: RejectedSessions,
     capabilities: Capabilities,
 }
 
@@ -59,7 +59,7 @@ impl Elasticsearch {
             call_limit: Arc::default(),
             calls: Calls::default(),
             breaker: Breaker::default(),
-            rejections: Rejections::default(),
+            rejections: RejectedSessions::default(),
             capabilities: Capabilities::default(),
         })
     }
@@ -201,7 +201,7 @@ impl Connection {
         capabilities.learn_version(number, Instant::now());
     }
 
-    pub(super) fn rejections(&self) -> &Rejections {
+    pub(super) fn rejections(&self) -> &RejectedSessions {
         &self.elasticsearch.rejections
     }
 

@@ -49,7 +49,7 @@ pub enum Error {
         reason: String,
     },
     /// 404 with an error in the body.
-    #[error("Elasticsearch knows no such thing")]
+    #[error("Elasticsearch answered: not found")]
     NotFound,
     /// Any other error of Elasticsearch's own, with the condition behind it where the response names one.
     #[error("Elasticsearch failed with status {status}: {kind}: {reason}")]
@@ -105,6 +105,11 @@ impl Error {
             | Self::WrongProduct
             | Self::BadAnswer(_) => false,
         }
+    }
+
+    /// Returns true if Elasticsearch did not answer at all.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unreachable | Self::TimedOut)
     }
 
     /// Elasticsearch's own reason, if any.

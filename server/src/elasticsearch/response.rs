@@ -417,7 +417,7 @@ mod tests {
     ];
 
     #[test]
-    fn answers_are_judged_by_status_and_body() {
+    fn responses_are_classified_by_status_and_body() {
         for (name, status, headers, body, expected) in ANSWERS {
             let result = judged(*status, headers, body.as_bytes());
             assert_eq!(&as_expected(result), expected, "{name}");
@@ -426,7 +426,7 @@ mod tests {
 
     /// A refusal that Elasticsearch itself gave leaves nothing open.
     #[test]
-    fn refusals_in_elasticsearchs_form_are_certain() {
+    fn refusals_in_elasticsearchs_format_are_definite() {
         for (name, status, headers, body, _) in ANSWERS {
             let Err(error) = judged(*status, headers, body.as_bytes()) else {
                 continue;
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_cut_anywhere_are_judged_without_a_panic() {
+    fn truncated_responses_are_classified_without_a_panic() {
         for (name, status, headers, body, expected) in ANSWERS {
             for end in 0..body.len() {
                 let cut = as_expected(judged(*status, headers, &body.as_bytes()[..end]));
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_are_not_elasticsearchs_form() {
+    fn wrong_types_are_not_elasticsearchs_format() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         for body in [
             "[]",
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_shortened_and_has_no_line_breaks() {
+    fn reason_is_shortened_and_has_no_line_breaks() {
         let body = format!(
             r#"{{"error":{{"type":"parse_exception","reason":"a\nb{}"}},"status":400}}"#,
             "x".repeat(5_000)
@@ -492,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_with_a_password_keeps_no_reason() {
+    fn reason_is_dropped_if_the_request_holds_a_password() {
         let body = br#"{"error":{"type":"parse_exception","reason":"CANARY"},"status":400}"#;
         for (secret, kept) in [(false, Some("CANARY")), (true, None)] {
             let answer = Response::classify(

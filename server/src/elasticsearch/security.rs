@@ -53,6 +53,33 @@ pub struct GrantedPrivileges {
 }
 
 impl GrantedPrivileges {
+    /// Answers a request in the place of Elasticsearch.
+    pub fn answer(
+        request: &PrivilegesRequest<'_>,
+        cluster: impl Fn(&str) -> bool,
+        application: impl Fn(&str, &str, &str) -> bool,
+    ) -> Self {
+        let of_cluster = request.cluster.iter();
+        let mut applications: BTreeMap<String, BTreeMap<_, BTreeMap<_, _>>> = BTreeMap::new();
+        for entry in &request.application {
+            let resources = applications.entry(entry.application.to_owned());
+            let resources = resources.or_default();
+            for resource in &entry.resources {
+                let answers = entry.privileges.iter().map(|privilege| {
+                    let granted = application(entry.application, resource, privilege);
+                    ((*privilege).to_owned(), granted)
+                });
+                resources.insert((*resource).to_owned(), answers.collect());
+            }
+        }
+        Self {
+            cluster: of_cluster
+                .map(|privilege| ((*privilege).to_owned(), cluster(privilege)))
+                .collect(),
+            application: applications,
+        }
+    }
+
     /// Returns true if the user has the cluster privilege. A privilege without an answer is not granted.
     pub fn cluster(&self, privilege: &str) -> bool {
         self.cluster.get(privilege).copied().unwrap_or(false)

@@ -1,7 +1,7 @@
 //! Users of the native realm and roles: `/_security/user` and `/_security/role`.
 
 use super::{Connection, Error, call::CallKind};
-use app::model::secret::Secret;
+use app::model::{problem::ElasticsearchFault, secret::Secret};
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -39,6 +39,15 @@ pub struct UserBody<'a> {
     pub email: Option<&'a str>,
     pub metadata: &'a Map<String, Value>,
     pub enabled: bool,
+}
+
+/// Actions of registered application privileges, by application and name.
+pub type RegisteredPrivileges = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
+#[derive(Deserialize)]
+struct RegisteredPrivilege {
+    #[serde(default)]
+    actions: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -130,8 +139,8 @@ impl Connection {
         if response.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let mut roles: BTreeMap<String, Value> = response.read()?;
-        Ok(roles.remove(name))
+        let mut roles: BTreeMap<String, Map<String, Value>> = response.read()?;
+        Ok(roles.remove(name).map(Value::Object))
     }
 
     /// `PUT /_security/role/{name}`: creates the role, or replaces its descriptor.
@@ -140,5 +149,41 @@ impl Connection {
         let path = ["_security", "role", name];
         let response = self.send(CallKind::Write, Method::PUT, &path, &[], Some(descriptor));
         response.await?.success()
+    }
+
+    /// `GET /_security/privilege/{application}`: registered privileges of the application. None on Serverless, which
+    /// does not show them, and for a user who may not see them.
+    #[tracing::instrument(name = "elasticsearch.privilege.get", skip_all)]
+    pub async fn registered_privileges(
+        &self,
+        application: &str,
+    ) -> Result<RegisteredPrivileges, Error> {
+        let path = ["_security", "privilege", application];
+        let response = self.send::<()>(CallKind::Read, Method::GET, &path, &[], None);
+        let response = response.await?;
+        if response.status == StatusCode::NOT_FOUND {
+            return Ok(BTreeMap::new());
+        }
+        let read = response.read::<BTreeMap<String, BTreeMap<String, RegisteredPrivilege>>>();
+        let registered = match read {
+            Err(
+                Error::Forbidden { .. }
+                | Error::Fault {
+                    fault: ElasticsearchFault::NotOnServerless,
+                    ..
+                },
+            ) => return Ok(BTreeMap::new()),
+            registered => registered?,
+        };
+        let of_application = |privileges: BTreeMap<String, RegisteredPrivilege>| {
+            let actions = privileges.into_iter();
+            actions
+                .map(|(name, privilege)| (name, privilege.actions))
+                .collect()
+        };
+        let applications = registered.into_iter();
+        Ok(applications
+            .map(|(application, privileges)| (application, of_application(privileges)))
+            .collect())
     }
 }

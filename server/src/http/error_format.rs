@@ -4,7 +4,7 @@
 //! serialized [`Problem`], a plain form post one line of text.
 
 use super::request_id;
-use crate::request_id::RequestId;
+use crate::identifier::RequestId;
 use app::model::problem::{Problem, ProblemKind};
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use http::{

@@ -182,20 +182,25 @@ async fn reload_when_changed(files: TlsFiles, config: RustlsConfig) {
     loop {
         tokio::time::sleep(FILES_CHECK_INTERVAL).await;
         let now = changed_at(&files);
-        if now == seen {
-            continue;
+        if now != seen && reload(&files, &config).await {
+            seen = now;
         }
-        match config.reload_from_pem_file(&files.cert, &files.key).await {
-            Ok(()) => {
-                tracing::info!("certificate and key were replaced");
-                seen = now;
-            }
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the new certificate and key cannot be used; the old ones stay"
-                );
-            }
+    }
+}
+
+/// Returns false if the files cannot be used.
+async fn reload(files: &TlsFiles, config: &RustlsConfig) -> bool {
+    match config.reload_from_pem_file(&files.cert, &files.key).await {
+        Ok(()) => {
+            tracing::info!("certificate and key were replaced");
+            true
+        }
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the new certificate and key cannot be used; the old ones stay"
+            );
+            false
         }
     }
 }
@@ -203,4 +208,33 @@ async fn reload_when_changed(files: TlsFiles, config: RustlsConfig) {
 fn changed_at(files: &TlsFiles) -> [Option<SystemTime>; 2] {
     let changed = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).ok();
     [changed(&files.cert), changed(&files.key)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn unusable_certificate_leaves_the_old_one_in_use() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = TlsFiles {
+            cert: directory.path().join("cert.pem"),
+            key: directory.path().join("key.pem"),
+        };
+        let write = || {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            fs::write(&files.cert, made.cert.pem()).unwrap();
+            fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+        };
+        write();
+        let config = load_tls(&files).await.unwrap();
+        let before = config.get_inner();
+        fs::write(&files.cert, "half a certificate").unwrap();
+        assert!(!reload(&files, &config).await);
+        assert!(Arc::ptr_eq(&before, &config.get_inner()));
+        write();
+        assert!(reload(&files, &config).await);
+        assert!(!Arc::ptr_eq(&before, &config.get_inner()));
+    }
 }

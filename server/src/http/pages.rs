@@ -4,15 +4,16 @@ use super::{Web, context_of, session_layer, static_files::Site};
 use app::{
     backend::Backend,
     components::form::PostedForm,
+    model::notice::Notice,
     shell::{SiteFiles, shell},
-    urls::AGENT_KEYS,
+    urls::{self, AGENT_KEYS, AUDIT},
 };
 use axum::{
     body::Body,
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use http::{StatusCode, Uri, request::Parts, uri::PathAndQuery};
+use http::{HeaderValue, StatusCode, Uri, header::REFRESH, request::Parts, uri::PathAndQuery};
 use leptos::{context::provide_context, nonce::Nonce};
 use std::sync::Arc;
 use url::form_urlencoded;
@@ -34,7 +35,40 @@ pub(super) async fn settings(State(web): State<Web>, request: Request) -> Respon
     if !context_of(&web, &parts).is_signed_in() {
         return to_login(&web, &parts.uri, reason(&web, &parts));
     }
-    render(&web, Request::from_parts(parts, body), None).await
+    if let Some(page) = without_empty_parameters(&parts.uri) {
+        return Redirect::to(&web.base_path.join(&page)).into_response();
+    }
+    let notice = (parts.uri.path() == AUDIT)
+        .then(|| context_of(&web, &parts).notice())
+        .flatten();
+    let mut response = render(&web, Request::from_parts(parts, body), None).await;
+    if let Some(Notice::Export(file)) = notice {
+        // The browser starts the download and stays on the page.
+        let refresh = HeaderValue::try_from(format!("0; url={file}"));
+        let refresh = refresh.ok().map(|refresh| (REFRESH, refresh));
+        response.headers_mut().extend(refresh);
+    }
+    response
+}
+
+/// Pages with a form for search and filters.
+const SEARCH_PAGES: [&str; 4] = [AGENT_KEYS, AUDIT, "/settings/users", "/settings/sessions"];
+
+/// Returns the address of a search without the empty fields that a form without script sends; `None` if it has none.
+fn without_empty_parameters(uri: &Uri) -> Option<String> {
+    let query = uri.query().filter(|query| !query.is_empty())?;
+    if !SEARCH_PAGES.contains(&uri.path()) {
+        return None;
+    }
+    let filled_in: Vec<_> = query
+        .split('&')
+        .filter(|pair| {
+            pair.split_once('=')
+                .is_some_and(|(_, value)| !value.is_empty())
+        })
+        .collect();
+    let clean = urls::with_search(uri.path(), &filled_in.join("&"));
+    (filled_in.len() < query.split('&').count()).then_some(clean)
 }
 
 /// The reauthentication page. Without a session, redirects to sign-in, which also counts as entering the password.
@@ -67,13 +101,18 @@ pub(super) fn reason(web: &Web, parts: &Parts) -> Option<&'static str> {
 
 /// Redirect to the sign-in page, which returns to this page.
 pub(super) fn to_login(web: &Web, next: &Uri, reason: Option<&str>) -> Response {
+    Redirect::to(&login_for(web, next, reason)).into_response()
+}
+
+/// URL of the sign-in page, which returns to this page.
+pub(super) fn login_for(web: &Web, next: &Uri, reason: Option<&str>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     if let Some(reason) = reason {
         query.append_pair("reason", reason);
     }
     query.append_pair("next", &in_browser(web, next));
     let to = format!("/login?{}", query.finish());
-    Redirect::to(&web.base_path.join(&to)).into_response()
+    web.base_path.join(&to)
 }
 
 /// URL of the reauthentication page, which returns to this page.

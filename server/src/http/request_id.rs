@@ -1,6 +1,6 @@
 //! Request id, tracing span, metrics, and the access log line of each request.
 
-use crate::{context::AppState, request_id::RequestId};
+use crate::{context::AppState, identifier::RequestId};
 use axum::{
     extract::{MatchedPath, Request, State},
     middleware::Next,

@@ -6,10 +6,10 @@
 
 use super::{Web, client_addr::ClientInfo, error_format::problem_response, request_id};
 use crate::{
-    context::{AppState, CookieChange, RequestContext},
+    context::{AppState, CookieChange, NoticeChange, RequestContext},
     sessions::{
         self, BrowserInfo, FoundSession, SessionLookup, Token,
-        known_device::{AGE_MS_MAX, DeviceToken},
+        known_device::{AGE_MAX, DeviceToken},
     },
 };
 use app::model::{
@@ -35,6 +35,9 @@ use tower_sessions::{
 
 const SESSION: &str = "agent-keys";
 const DEVICE: &str = "agent-keys-device";
+const NOTICE: &str = "agent-keys-notice";
+/// Time for which a message waits for its page.
+const NOTICE_AGE: Duration = Duration::minutes(10);
 /// Entry of a record with the [`FoundSession`] of its cookie.
 const FOUND: &str = "found";
 /// Entry of a record with the token that a use case has just issued.
@@ -56,6 +59,7 @@ pub(super) async fn manage_session(
     let tls = ClientInfo::of(request.extensions()).tls;
     let name = cookie_name(SESSION, tls, &web.base_path);
     let device = cookie_name(DEVICE, tls, &web.base_path);
+    let notice = cookie_name(NOTICE, tls, &web.base_path);
     let headers = request.headers().clone();
     keep_session_cookie(request.headers_mut(), &name);
     let layer = SessionManagerLayer::new(SessionRows(Arc::clone(&web.state)))
@@ -71,7 +75,18 @@ pub(super) async fn manage_session(
     if let Some(token) = response.extensions_mut().remove::<DeviceToken>() {
         let cookie = Cookie::build((device, token.text()))
             .path("/")
-            .max_age(Duration::milliseconds(AGE_MS_MAX));
+            .max_age(Duration::seconds(AGE_MAX.as_secs().cast_signed()));
+        let value = HeaderValue::try_from(cookie.to_string());
+        response
+            .headers_mut()
+            .extend(value.ok().map(|value| (SET_COOKIE, value)));
+    }
+    if let Some(change) = response.extensions_mut().remove::<NoticeCookie>() {
+        let (value, age) = match change.0 {
+            NoticeChange::Set(value) => (value, NOTICE_AGE),
+            NoticeChange::Remove => (String::new(), Duration::ZERO),
+        };
+        let cookie = Cookie::build((notice, value)).path("/").max_age(age);
         let value = HeaderValue::try_from(cookie.to_string());
         response
             .headers_mut()
@@ -80,6 +95,10 @@ pub(super) async fn manage_session(
     complete_cookies(response.headers_mut(), tls);
     response
 }
+
+/// Extension of a response that changes the cookie with the message for the next page.
+#[derive(Clone)]
+struct NoticeCookie(NoticeChange);
 
 /// Runs the handlers with the request's session, and carries out what they did to it.
 async fn load_session(web: Web, mut request: Request, next: Next) -> Response {
@@ -120,6 +139,9 @@ async fn load_session(web: Web, mut request: Request, next: Next) -> Response {
             }
         }
         None => {}
+    }
+    if let Some(change) = ctx.take_notice_change() {
+        response.extensions_mut().insert(NoticeCookie(change));
     }
     response
 }
@@ -276,10 +298,15 @@ pub(super) fn browser(
         (Some(cookie), None) => Some(DeviceToken::presented(cookie.value())),
         _ => None,
     };
+    let wanted = cookie_name(NOTICE, client.tls, base_path);
+    let notice = request_cookies(headers)
+        .find(|cookie| cookie.name() == wanted)
+        .map(|cookie| cookie.value().to_owned());
     BrowserInfo {
         address: client.address,
         user_agent: user_agent.map(str::to_owned),
         device,
+        notice,
     }
 }
 

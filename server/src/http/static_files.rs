@@ -238,28 +238,28 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_gets_brotli() {
+    fn brotli_is_preferred() {
         assert_eq!(picked("gzip, deflate, br, zstd"), Encoding::Brotli);
         assert_eq!(picked("BR"), Encoding::Brotli);
         assert_eq!(picked("*"), Encoding::Brotli);
     }
 
     #[test]
-    fn the_highest_quality_wins() {
+    fn highest_quality_wins() {
         assert_eq!(picked("br;q=0.5, gzip;q=0.8"), Encoding::Gzip);
         assert_eq!(picked("br; q=0.5, identity"), Encoding::Identity);
         assert_eq!(picked("gzip;q=0.001"), Encoding::Gzip);
     }
 
     #[test]
-    fn what_is_refused_is_not_sent() {
+    fn refused_encoding_is_not_sent() {
         assert_eq!(picked("br;q=0, gzip"), Encoding::Gzip);
         assert_eq!(picked("br;q=0, *"), Encoding::Gzip);
         assert_eq!(picked("br;q=0.000, gzip;q=0"), Encoding::Identity);
     }
 
     #[test]
-    fn who_asks_for_nothing_gets_the_file_as_it_is() {
+    fn missing_accept_encoding_gets_the_plain_file() {
         assert_eq!(
             SITE.assets[0].pick(&Accepted::read(&HeaderMap::new())).0,
             Encoding::Identity
@@ -269,24 +269,24 @@ mod tests {
     }
 
     #[test]
-    fn who_refuses_every_form_gets_the_file_as_it_is() {
+    fn refusing_every_encoding_gets_the_plain_file() {
         assert_eq!(picked("*;q=0"), Encoding::Identity);
         assert_eq!(picked("identity;q=0"), Encoding::Identity);
     }
 
     #[test]
-    fn nonsense_is_no_preference() {
+    fn malformed_accept_encoding_is_ignored() {
         assert_eq!(picked("br;q=lots, gzip;q=2, ;;, =,"), Encoding::Identity);
     }
 
     #[test]
-    fn a_picture_is_sent_as_it_is() {
+    fn images_are_not_compressed() {
         let (encoding, body) = SITE.assets[1].pick(&Accepted::read(&asking("br, gzip")));
         assert_eq!((encoding, body), (Encoding::Identity, &b"plain"[..]));
     }
 
     #[tokio::test]
-    async fn the_answer_may_be_kept_for_ever() {
+    async fn files_are_immutable_in_caches() {
         let answer = SITE.answer("agent-keys.1a2b.css", &asking("br"));
         assert_eq!(answer.status(), StatusCode::OK);
         let headers = answer.headers();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_browser_has_is_not_sent_again() {
+    fn matching_etag_gets_304() {
         let mut headers = asking("br");
         headers.insert(
             IF_NONE_MATCH,
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_file_is_not_found() {
+    fn unknown_file_is_404() {
         for path in [
             "",
             "agent-keys.css",
@@ -331,12 +331,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_needs_all_files() {
+    fn page_requires_every_file() {
         assert_eq!(SITE.files(&BasePath::default()), None);
     }
 
     #[test]
-    fn a_page_is_told_the_names_with_their_digests() {
+    fn page_names_files_with_their_digest() {
         const fn asset(path: &'static str) -> Asset {
             Asset {
                 path,

@@ -2,7 +2,7 @@
 
 use super::{count_active, reconcile};
 use crate::{
-    access::{APM, Grant, Permission},
+    access::{APM, CreateAgentKey, Grant},
     audit::{Action, Target},
     context::RequestContext,
     elasticsearch::{self, keys::CreatedKey},
@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 /// A fresh operation, and the figures that the form warns by.
 #[tracing::instrument(name = "agent_keys.form.prepare", skip_all)]
 pub async fn prepare(ctx: &RequestContext) -> Result<AgentKeyPreparation, Error> {
-    ctx.grant(Permission::CreateAgentKey).await?;
+    ctx.grant::<CreateAgentKey>().await?;
     let now = ctx.state.now();
     let (active_keys, settings) = tokio::try_join!(count_active(ctx), async {
         Ok(ctx.state.store.read_apm_settings().await?)
@@ -33,6 +33,7 @@ pub async fn prepare(ctx: &RequestContext) -> Result<AgentKeyPreparation, Error>
         active_keys,
         limit: settings.api_key_limit,
         authorization_enabled: settings.api_key_enabled,
+        notice: ctx.notice(),
     })
 }
 
@@ -42,7 +43,7 @@ pub async fn prepare(ctx: &RequestContext) -> Result<AgentKeyPreparation, Error>
 /// flight, after it succeeded, and while its outcome is unknown. Only an attempt that was rejected may be repeated.
 #[tracing::instrument(name = "agent_keys.key.create", skip_all)]
 pub async fn create(ctx: &RequestContext, new: NewAgentKey) -> Result<CreatedAgentKey, Error> {
-    let grant = ctx.grant(Permission::CreateAgentKey).await?;
+    let grant = ctx.grant::<CreateAgentKey>().await?;
     let operation = new.operation.clone();
     let task = {
         let (ctx, grant) = (ctx.clone(), grant.clone());
@@ -50,9 +51,11 @@ pub async fn create(ctx: &RequestContext, new: NewAgentKey) -> Result<CreatedAge
     };
     let created = ctx.state.run_to_completion(task).await?;
     // Reached only if the client is still connected.
-    let (state, stamp) = (ctx.state.clone(), ctx.stamp());
+    let (state, event_context) = (ctx.state.clone(), ctx.event_context());
     ctx.state.run_in_background(async move {
-        let sent = state.store.send_secret(&grant, operation.as_str(), &stamp);
+        let sent = state
+            .store
+            .send_secret(&grant, operation.as_str(), &event_context);
         if let Err(error) = sent.await {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "it could not be recorded that a secret was sent");
@@ -63,7 +66,7 @@ pub async fn create(ctx: &RequestContext, new: NewAgentKey) -> Result<CreatedAge
 
 async fn create_and_record(
     ctx: &RequestContext,
-    grant: &Grant,
+    grant: &Grant<CreateAgentKey>,
     new: NewAgentKey,
 ) -> Result<CreatedAgentKey, Error> {
     let began_at = ctx.state.now();
@@ -78,7 +81,7 @@ async fn create_and_record(
         fingerprint: Some(fingerprint(&new)),
         details: json!({
             "privileges": new.privileges.names(),
-            "expiration": new.expiration.time_value(),
+            "expiration": new.expiration.time_value(began_at),
         }),
     };
     let plan = Plan {
@@ -167,7 +170,10 @@ async fn call(ctx: &RequestContext, new: &NewAgentKey) -> Result<Changed<Verifie
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
     }
-    let created = ctx.elasticsearch()?.create_api_key(&request(new)).await;
+    let created = ctx
+        .elasticsearch()?
+        .create_api_key(&request(new, ctx.state.now()))
+        .await;
     let created = created
         .and_then(|created| verify(created, new))
         .map_err(Error::of_write)?;
@@ -184,7 +190,7 @@ async fn call(ctx: &RequestContext, new: &NewAgentKey) -> Result<Changed<Verifie
 
 /// Builds the request as Kibana sends it, so that each shows the other's keys. Our part of the metadata finds the key
 /// again if its answer is lost.
-fn request(new: &NewAgentKey) -> Value {
+fn request(new: &NewAgentKey, now: Timestamp) -> Value {
     let mut ours = json!({ "v": 1, "operation": new.operation.as_str() });
     let labels = [
         ("service", &new.labels.service),
@@ -209,7 +215,7 @@ fn request(new: &NewAgentKey) -> Value {
             }],
         } },
     });
-    if let Some(expiration) = new.expiration.time_value() {
+    if let Some(expiration) = new.expiration.time_value(now) {
         body["expiration"] = json!(expiration);
     }
     body
@@ -217,7 +223,7 @@ fn request(new: &NewAgentKey) -> Value {
 
 /// A digest of the request. The operation itself is a part of it, so equal requests of two people differ.
 fn fingerprint(new: &NewAgentKey) -> String {
-    let digest = Sha256::digest(request(new).to_string());
+    let digest = Sha256::digest(request(new, Timestamp(0)).to_string());
     BASE64_STANDARD.encode(digest)
 }
 

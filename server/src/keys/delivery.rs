@@ -1,7 +1,7 @@
 //! Delivery of a new key's secret, as far as the ledger knows it.
 
 use crate::{
-    access::{Grant, Permission},
+    access::{CreateAgentKey, Grant, ListAgentKeys},
     context::RequestContext,
     error::Error,
     store::{Acknowledged, OperationState},
@@ -11,10 +11,10 @@ use app::model::{
     new_agent_key::OperationId,
     timestamp::Timestamp,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// Time in which the browser can confirm that it displayed the secret.
-pub const ACKNOWLEDGE_MS_MAX: i64 = 10 * 60 * 1_000;
+pub const ACKNOWLEDGE_MAX: Duration = Duration::from_mins(10);
 
 /// Puts into each key the delivery state of its secret. A key that carries an operation of this application and is
 /// missing from the database gets an audit event: the database is older than the key.
@@ -47,7 +47,7 @@ pub(super) async fn recall(
         };
     }
     if !unrecorded.is_empty() {
-        let grant = ctx.grant(Permission::ListAgentKeys).await?;
+        let grant = ctx.grant::<ListAgentKeys>().await?;
         note_drift(ctx, &grant, &unrecorded).await;
     }
     Ok(())
@@ -57,17 +57,17 @@ fn delivery(state: OperationState, began_at: Timestamp, now: Timestamp) -> Deliv
     match state {
         OperationState::Delivered => Delivery::Confirmed,
         OperationState::NeverDelivered => Delivery::Never,
-        _ if began_at.plus_ms(ACKNOWLEDGE_MS_MAX) > now => Delivery::Awaited,
+        _ if began_at.plus(ACKNOWLEDGE_MAX) > now => Delivery::Awaited,
         _ => Delivery::Unconfirmed,
     }
 }
 
-async fn note_drift(ctx: &RequestContext, grant: &Grant, keys: &[KeyId]) {
-    let stamp = ctx.stamp();
+async fn note_drift(ctx: &RequestContext, grant: &Grant<ListAgentKeys>, keys: &[KeyId]) {
+    let event_context = ctx.event_context();
     let noted = ctx
         .state
         .store
-        .note_drift(grant, keys, "unrecorded_ours", &stamp);
+        .note_drift(grant, keys, "unrecorded_ours", &event_context);
     if let Err(error) = noted.await {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(error, "a contradiction could not be noted");
@@ -77,12 +77,12 @@ async fn note_drift(ctx: &RequestContext, grant: &Grant, keys: &[KeyId]) {
 /// Records that the browser displayed the secret. Repeating it changes nothing.
 #[tracing::instrument(name = "agent_keys.secret.acknowledge", skip_all)]
 pub async fn confirm_displayed(ctx: &RequestContext, operation: OperationId) -> Result<(), Error> {
-    let grant = ctx.grant(Permission::CreateAgentKey).await?;
-    let stamp = ctx.stamp();
-    let acknowledged = ctx
-        .state
-        .store
-        .acknowledge_secret(&grant, operation.as_str(), &stamp);
+    let grant = ctx.grant::<CreateAgentKey>().await?;
+    let event_context = ctx.event_context();
+    let acknowledged =
+        ctx.state
+            .store
+            .acknowledge_secret(&grant, operation.as_str(), &event_context);
     match acknowledged.await? {
         Acknowledged::Delivered => Ok(()),
         Acknowledged::NotCreated => Err(Error::ChangedMeanwhile),
@@ -95,9 +95,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_doubted_after_ten_minutes_without_a_word() {
+    fn secret_is_unseen_after_ten_minutes_without_acknowledgement() {
         let began = Timestamp(1_000);
-        let last = began.plus_ms(ACKNOWLEDGE_MS_MAX - 1);
+        let last = began.plus(ACKNOWLEDGE_MAX).plus_ms(-1);
         let sent = OperationState::Sent;
         assert_eq!(delivery(sent, began, last), Delivery::Awaited);
         assert_eq!(

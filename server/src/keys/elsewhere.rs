@@ -9,20 +9,21 @@ use super::{es_query, from_es};
 use crate::{
     context::RequestContext,
     error::Error,
-    made_elsewhere::{CacheKey, FoundKeys},
+    made_elsewhere::{CacheKey, KeysMadeElsewhere},
 };
 use app::model::{agent_key::KeyId, apm_settings::MadeElsewhere, timestamp::Timestamp};
+use std::time::Duration;
 
 /// Limit of unmarked keys that are read, newest first.
 const KEYS_MAX: usize = 10_000;
 /// Keys of one search.
 const PAGE: usize = 1_000;
-/// Age in milliseconds up to which a user's keys are taken from the cache.
-const MAX_AGE_MS: i64 = 30_000;
+/// Age up to which a user's keys are taken from the cache.
+const MAX_AGE: Duration = Duration::from_secs(30);
 
 /// Returns the keys that the user may see, newest first.
 #[tracing::instrument(name = "agent_keys.elsewhere.find", skip_all)]
-pub(super) async fn find(ctx: &RequestContext) -> Result<FoundKeys, Error> {
+pub(super) async fn find(ctx: &RequestContext) -> Result<KeysMadeElsewhere, Error> {
     let now = ctx.state.now();
     let reach = ctx.permissions().await?.access().list_scope;
     let viewer = &ctx.session()?.identity;
@@ -33,7 +34,7 @@ pub(super) async fn find(ctx: &RequestContext) -> Result<FoundKeys, Error> {
     };
     let cache = &ctx.state.made_elsewhere;
     let known = cache.get(&user);
-    if let Some(found) = known.filter(|found| found.read_at.plus_ms(MAX_AGE_MS) > now) {
+    if let Some(found) = known.filter(|found| found.read_at.plus(MAX_AGE) > now) {
         return Ok(found);
     }
     let found = scan(ctx, now).await?;
@@ -64,7 +65,7 @@ pub(super) async fn count(ctx: &RequestContext) -> Result<MadeElsewhere, Error> 
     })
 }
 
-async fn scan(ctx: &RequestContext, now: Timestamp) -> Result<FoundKeys, Error> {
+async fn scan(ctx: &RequestContext, now: Timestamp) -> Result<KeysMadeElsewhere, Error> {
     let (mut ids, mut ends, mut told, mut read) = (Vec::new(), Vec::new(), true, 0);
     let mut after = None;
     let all_read = loop {
@@ -93,7 +94,7 @@ async fn scan(ctx: &RequestContext, now: Timestamp) -> Result<FoundKeys, Error> 
             break false;
         }
     };
-    Ok(FoundKeys {
+    Ok(KeysMadeElsewhere {
         ids: ids.into(),
         ends: ends.into(),
         all_read,

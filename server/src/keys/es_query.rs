@@ -1,5 +1,6 @@
 //! Elasticsearch queries for API keys. User input becomes a value, never a part of the query language.
 
+use crate::access::Identity;
 use app::model::{
     agent_key::{EXPIRES_SOON_MS, KeyId},
     key_list::{FILTER_VALUES_MAX, KeyListQuery, SortField, StatusFilter},
@@ -23,7 +24,7 @@ const LABELS: [&str; 3] = [
 pub(super) enum LabelSearch {
     /// Anywhere in the label, without regard to case.
     Anywhere,
-    /// At the label's start. Clusters before 9 do not know wildcards inside metadata.
+    /// At the label's start. Elasticsearch refuses wildcards inside metadata, in 9.5 still.
     AtStart,
 }
 
@@ -82,21 +83,76 @@ pub(super) fn by_operations(operations: Vec<&str>) -> Value {
     json!({ "query": agent_keys(vec![made_by]), "size": WINDOW_MAX })
 }
 
-/// Only how many have this status at `now`.
+/// Builds the query for the number of keys with this status at `now`.
 pub(super) fn count(filter: StatusFilter, now: Timestamp) -> Value {
-    let query = agent_keys(vec![status(filter, now)]);
-    json!({ "query": query, "size": 0 })
+    count_matching(&Matching::ALL, filter, now)
 }
 
-/// How many work at `now`, by owner.
+/// Counts the matching keys of this status.
+pub(super) fn count_matching(
+    matching: &Matching<'_>,
+    filter: StatusFilter,
+    now: Timestamp,
+) -> Value {
+    json!({ "query": matching.query(vec![status(filter, now)]), "size": 0 })
+}
+
+/// Keys that match a search, of any status, owner and realm.
+#[derive(Clone, Copy)]
+pub(super) struct Matching<'a> {
+    /// Text to search for; empty for every key.
+    pub(super) text: &'a str,
+    pub(super) labels: LabelSearch,
+    /// These keys made elsewhere, instead of the marked ones.
+    pub(super) elsewhere: Option<&'a [KeyId]>,
+    /// Further conditions.
+    pub(super) only: &'a [Value],
+}
+
+impl Matching<'_> {
+    /// Every marked key.
+    pub(super) const ALL: Matching<'static> = Matching {
+        text: "",
+        labels: LabelSearch::Anywhere,
+        elsewhere: None,
+        only: &[],
+    };
+
+    fn query(&self, mut filters: Vec<Value>) -> Value {
+        filters.extend_from_slice(self.only);
+        let text = self.text.trim();
+        if !text.is_empty() {
+            filters.push(search(text, self.labels));
+        }
+        match self.elsewhere {
+            Some(ids) => of_ids(ids, filters),
+            None => agent_keys(filters),
+        }
+    }
+}
+
+/// Builds the query for the number of active keys at `now`, by owner.
 pub(crate) fn active_keys_by_owner(now: Timestamp) -> Value {
     let query = agent_keys(vec![status(StatusFilter::Active, now)]);
     let owners = json!({ "terms": { "field": "username", "size": OWNERS_MAX } });
     json!({ "query": query, "size": 0, "aggs": { "owners": owners } })
 }
 
-/// Counts over all agent keys.
-pub(super) fn summary(now: Timestamp) -> Value {
+/// Conditions of the keys that can still be revoked, created by `until`, of this owner or of any.
+pub(super) fn revocable(until: Timestamp, owner: Option<&Identity>) -> Vec<Value> {
+    let mut only = vec![
+        json!({ "term": { "invalidated": false } }),
+        json!({ "range": { "creation": { "lte": until.0 } } }),
+    ];
+    if let Some(owner) = owner {
+        only.push(json!({ "term": { "username": owner.username } }));
+        only.push(json!({ "term": { "realm_name": owner.realm } }));
+    }
+    only
+}
+
+/// Counts of the matching keys, by status, owner and realm.
+pub(super) fn filter_counts(matching: &Matching<'_>, now: Timestamp) -> Value {
     let statuses: serde_json::Map<_, _> = StatusFilter::ALL
         .iter()
         .copied()
@@ -104,7 +160,7 @@ pub(super) fn summary(now: Timestamp) -> Value {
         .collect();
     let facet = |field| json!({ "terms": { "field": field, "size": FILTER_VALUES_MAX } });
     json!({
-        "query": agent_keys(Vec::new()),
+        "query": matching.query(Vec::new()),
         "size": 0,
         "aggs": {
             "status": { "filters": { "filters": statuses } },
@@ -141,16 +197,11 @@ pub(super) enum Ends {
 /// A slice of the list: of the marked keys, or of these ones made elsewhere.
 pub(super) fn page(
     list: &KeyListQuery,
-    labels: LabelSearch,
+    matching: &Matching<'_>,
     slice: Slice<'_>,
     now: Timestamp,
-    elsewhere: Option<&[KeyId]>,
 ) -> Value {
     let mut filters = Vec::new();
-    let text = list.search.trim();
-    if !text.is_empty() {
-        filters.push(search(text, labels));
-    }
     if !list.status.is_empty() {
         let any: Vec<_> = list.status.iter().map(|one| status(*one, now)).collect();
         filters.push(json!({ "bool": { "should": any, "minimum_should_match": 1 } }));
@@ -178,10 +229,7 @@ pub(super) fn page(
     };
     let by = |field: &&str| json!({ *field: { "order": order.word() } });
     let mut body = json!({
-        "query": match elsewhere {
-            Some(ids) => of_ids(ids, filters),
-            None => agent_keys(filters),
-        },
+        "query": matching.query(filters),
         "size": slice.rows,
         "sort": fields.iter().map(by).collect::<Value>(),
     });
@@ -223,7 +271,9 @@ fn search(text: &str, labels: LabelSearch) -> Value {
     let mut any = vec![contains("name")];
     any.extend(LABELS.into_iter().map(|field| match labels {
         LabelSearch::Anywhere => contains(field),
-        LabelSearch::AtStart => json!({ "prefix": { field: { "value": text } } }),
+        LabelSearch::AtStart => {
+            json!({ "prefix": { field: { "value": text, "case_insensitive": true } } })
+        }
     }));
     if let Some(id) = KeyId::parse(text) {
         any.push(json!({ "ids": { "values": [id.as_str()] } }));
@@ -247,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_is_looked_for_as_it_stands() {
+    fn search_text_is_matched_literally() {
         assert_eq!(escape_wildcards(r"a*b?c\d"), r"a\*b\?c\\d");
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 use app::model::{
     agent_key::{AgentKey, Delivery, KeyId, KeyRights, KeySource, KeyStatus, Labels},
-    key_list::{FacetValue, KeySummary},
+    key_list::{FacetValue, FilterCounts, StatusFilter},
     timestamp::Timestamp,
     viewer::{Access, KeyScope},
 };
@@ -57,7 +57,7 @@ pub(super) fn agent_key(
         } else {
             KeySource::Elsewhere
         },
-        // The list replaces it with the state of the ledger.
+        // `delivery::recall` replaces it with the state of the ledger.
         delivery: if ours {
             Delivery::NotRecorded
         } else {
@@ -101,8 +101,8 @@ fn rights(descriptors: Option<&Value>) -> KeyRights {
     }
 }
 
-/// Returns true if the descriptor grants something that is not an application privilege of `apm`. A field that is
-/// unknown counts: a later version may grant by it.
+/// Returns true if the descriptor grants anything beside `event:write`, `config_agent:read` and `sourcemap:write` of
+/// `apm`. An unknown field counts, because a later version may grant by it.
 fn grants_more(descriptor: &Value) -> bool {
     // These grant nothing.
     const HARMLESS: [&str; 5] = [
@@ -174,24 +174,22 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
 }
 
-/// The figures, from the answer to [`es_query::summary`](super::es_query::summary).
-pub(super) fn summary(counted: &FoundKeys) -> KeySummary {
+/// The counts, from the answer to [`es_query::filter_counts`](super::es_query::filter_counts).
+pub(super) fn filter_counts(counted: &FoundKeys) -> FilterCounts {
     let aggregations = &counted.aggregations;
-    let status = |name: &str| {
-        let count = aggregations
-            .get("status")
-            .and_then(|status| status.get("buckets")?.get(name)?.get("doc_count")?.as_u64());
+    let status = |filter: &StatusFilter| {
+        let count = aggregations.get("status").and_then(|status| {
+            let bucket = status.get("buckets")?.get(filter.word())?;
+            bucket.get("doc_count")?.as_u64()
+        });
         count.unwrap_or(0)
     };
-    KeySummary {
-        active: status("active"),
-        expires_soon: status("expires-soon"),
-        expired: status("expired"),
-        revoked: status("revoked"),
+    let mut counts = StatusFilter::ALL.iter().map(status);
+    FilterCounts {
+        status: std::array::from_fn(|_| counts.next().unwrap_or(0)),
         owners: facet(aggregations, "owners"),
         realms: facet(aggregations, "realms"),
         lists_owners: true,
-        ..KeySummary::default()
     }
 }
 
@@ -223,6 +221,8 @@ pub(super) struct Ownership<'a> {
     sees_own_only: bool,
     /// Other realms in which this user name is the same user.
     realms: Vec<String>,
+    /// Other realms for which Elasticsearch gave no answer, with its error.
+    unknown: Vec<(String, elasticsearch::Error)>,
 }
 
 impl<'a> Ownership<'a> {
@@ -239,6 +239,7 @@ impl<'a> Ownership<'a> {
             viewer,
             sees_own_only: access.list_scope == KeyScope::Own,
             realms: Vec::new(),
+            unknown: Vec::new(),
         };
         if ownership.sees_own_only || access.revoke_scope == KeyScope::All {
             return Ok(ownership);
@@ -256,21 +257,28 @@ impl<'a> Ownership<'a> {
             match ctx.elasticsearch()?.owns_api_key(&id).await {
                 Ok(true) => ownership.realms.push(realm.clone()),
                 Ok(false) => {}
+                Err(error) if error.is_outage() => return Err(error.into()),
                 Err(error) => {
-                    let failure = Error::from(error);
-                    if failure.is_outage() {
-                        return Err(failure);
-                    }
-                    let error: &dyn std::error::Error = &failure;
+                    ownership.unknown.push((realm.clone(), error.clone()));
+                    let error: &dyn std::error::Error = &error;
                     tracing::warn!(
                         error,
                         realm,
-                        "whether keys of another realm are this person's own could not be asked"
+                        "ownership of keys of another realm is unknown"
                     );
                 }
             }
         }
         Ok(ownership)
+    }
+
+    /// Returns the error because of which it is unknown whether the key is the user's own.
+    pub(super) fn failure(&self, key: &AgentKey) -> Option<elasticsearch::Error> {
+        let is_of_realm = |(realm, _): &&(String, elasticsearch::Error)| *realm == key.realm;
+        let failed = self.unknown.iter().find(is_of_realm);
+        failed
+            .filter(|_| key.owner == self.viewer.username)
+            .map(|(_, error)| error.clone())
     }
 
     /// Returns true if the key is the user's own.
@@ -286,7 +294,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn rights_follow_from_every_descriptor() {
+    fn privileges_follow_from_every_descriptor() {
         let agent = json!({
             "cluster": [], "indices": [], "run_as": [], "metadata": {}, "transient_metadata": { "enabled": true },
             "applications": [{ "application": "apm", "privileges": ["event:write"], "resources": ["*"] }],

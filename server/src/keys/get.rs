@@ -4,7 +4,7 @@ use super::{
     delivery, es_query,
     from_es::{Ownership, agent_key, is_agent_key},
 };
-use crate::{access::Permission, context::RequestContext, error::Error};
+use crate::{access::ListAgentKeys, context::RequestContext, elasticsearch, error::Error};
 use app::model::{
     agent_key::{AgentKey, FoundAgentKey, KeyId, KeyStatus},
     revocation::{CACHED_MS_MAX, FoundAgentKeys, KeySelection, is_many},
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 /// Returns the key of this id with its role descriptors.
 #[tracing::instrument(name = "agent_keys.key.look_at", skip_all)]
 pub async fn get(ctx: &RequestContext, id: &KeyId) -> Result<FoundAgentKey, Error> {
-    let (key, descriptors) = find_stored(ctx, id).await?;
+    let (key, descriptors, _) = find_stored(ctx, id).await?;
     let read_at = ctx.state.now();
     let cached_since = read_at.plus_ms(-CACHED_MS_MAX);
     let is_revoked = matches!(key.status, KeyStatus::Revoked { .. });
@@ -29,19 +29,29 @@ pub async fn get(ctx: &RequestContext, id: &KeyId) -> Result<FoundAgentKey, Erro
         key,
         descriptors: descriptors.map(|descriptors| format!("{descriptors:#}")),
         in_cache,
+        notice: ctx.notice(),
         read_at,
     })
 }
 
-/// Returns the key with this id, if it is an agent key that the user may see. The error is the same for every other id.
+/// Returns the key with this id, if the user may revoke it or it is revoked already. The error is the same for every
+/// other id, unless Elasticsearch gave no answer about its owner.
 #[tracing::instrument(name = "agent_keys.key.find", skip_all)]
-pub async fn find(ctx: &RequestContext, id: &KeyId) -> Result<AgentKey, Error> {
-    Ok(find_stored(ctx, id).await?.0)
+pub async fn find_to_revoke(ctx: &RequestContext, id: &KeyId) -> Result<AgentKey, Error> {
+    let (key, _, unknown_owner) = find_stored(ctx, id).await?;
+    if key.revocable || matches!(key.status, KeyStatus::Revoked { .. }) {
+        Ok(key)
+    } else {
+        Err(unknown_owner.map_or(Error::NotFound, Error::from))
+    }
 }
 
-/// The key, and its role descriptors.
-async fn find_stored(ctx: &RequestContext, id: &KeyId) -> Result<(AgentKey, Option<Value>), Error> {
-    ctx.grant(Permission::ListAgentKeys).await?;
+/// Returns the key, its role descriptors, and the error because of which its owner is unknown.
+async fn find_stored(
+    ctx: &RequestContext,
+    id: &KeyId,
+) -> Result<(AgentKey, Option<Value>, Option<elasticsearch::Error>), Error> {
+    ctx.grant::<ListAgentKeys>().await?;
     let access = ctx.permissions().await?.access();
     let mut found = ctx
         .elasticsearch()?
@@ -55,7 +65,8 @@ async fn find_stored(ctx: &RequestContext, id: &KeyId) -> Result<(AgentKey, Opti
     let now = ctx.state.now();
     let mut key = agent_key(stored, &ownership, access, now)?;
     delivery::recall(ctx, std::slice::from_mut(&mut key), now).await?;
-    Ok((key, descriptors))
+    let unknown_owner = ownership.failure(&key);
+    Ok((key, descriptors, unknown_owner))
 }
 
 /// Returns the chosen keys that are agent keys and that the user may see.
@@ -65,7 +76,7 @@ pub async fn get_selection(
     chosen: KeySelection,
 ) -> Result<FoundAgentKeys, Error> {
     let (mut keys, mut missing) = (Vec::new(), Vec::new());
-    for (id, key) in get_many(ctx, &chosen).await? {
+    for (id, key) in get_many(ctx, &chosen).await?.0 {
         match key {
             Some(key) => keys.push(key),
             None => missing.push(id),
@@ -80,12 +91,12 @@ pub async fn get_selection(
     })
 }
 
-/// Each chosen id with its key, in their order.
-pub(super) async fn get_many(
-    ctx: &RequestContext,
+/// Returns each chosen id with its key, in their order, and whose keys they are.
+pub(super) async fn get_many<'a>(
+    ctx: &'a RequestContext,
     chosen: &KeySelection,
-) -> Result<Vec<(KeyId, Option<AgentKey>)>, Error> {
-    ctx.grant(Permission::ListAgentKeys).await?;
+) -> Result<(Vec<(KeyId, Option<AgentKey>)>, Ownership<'a>), Error> {
+    ctx.grant::<ListAgentKeys>().await?;
     let access = ctx.permissions().await?.access();
     let now = ctx.state.now();
     let query = es_query::by_ids(chosen.ids());
@@ -93,13 +104,11 @@ pub(super) async fn get_many(
     let ownership = Ownership::of(ctx, access, &found.api_keys).await?;
     let keys = found.api_keys.into_iter().filter(is_agent_key);
     let mut keys = keys
-        .map(|stored| {
-            Ok((
-                stored.id.clone(),
-                agent_key(stored, &ownership, access, now)?,
-            ))
-        })
-        .collect::<Result<HashMap<_, _>, Error>>()?;
-    let with_key = |id: &KeyId| (id.clone(), keys.remove(id.as_str()));
-    Ok(chosen.ids().iter().map(with_key).collect())
+        .map(|stored| agent_key(stored, &ownership, access, now))
+        .collect::<Result<Vec<_>, _>>()?;
+    delivery::recall(ctx, &mut keys, now).await?;
+    let with_id = |key: AgentKey| (key.id.clone(), key);
+    let mut keys: HashMap<_, _> = keys.into_iter().map(with_id).collect();
+    let with_key = |id: &KeyId| (id.clone(), keys.remove(id));
+    Ok((chosen.ids().iter().map(with_key).collect(), ownership))
 }

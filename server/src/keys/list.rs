@@ -1,27 +1,31 @@
 //! Lists one page of the agent keys that the user may see.
 
 use super::{
-    cursor, delivery, elsewhere,
-    es_query::{self, Ends, LabelSearch, Slice},
-    from_es::{Ownership, agent_key, summary},
+    delivery, elsewhere,
+    es_query::{self, Ends, LabelSearch, Matching, Slice, sort_fields},
+    from_es::{Ownership, agent_key, filter_counts},
     reconcile::reconcile,
 };
 use crate::{
-    access::Permission,
+    access::ListAgentKeys,
     context::RequestContext,
-    elasticsearch::{self, capabilities::Capability, keys::FoundKeys},
+    elasticsearch::{self, Connection, capabilities::Capability, keys::FoundKeys},
     error::Error,
+    role,
 };
 use app::model::{
     agent_key::KeyId,
     key_list::{
-        FILTER_VALUES_MAX, KeyListPage, KeyListQuery, KeySummary, PageAnchor, ROWS_CHOICES,
-        SEARCH_CHARACTERS_MAX, SortField, SortOrder, StatusFilter,
+        Cursor, FILTER_VALUES_MAX, FilterCounts, KeyListPage, KeyListQuery, KeySummary, PageAnchor,
+        ROWS_CHOICES, SEARCH_CHARACTERS_MAX, SortField, SortOrder, StatusFilter,
     },
     timestamp::Timestamp,
     viewer::KeyScope,
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+
+const CURSOR_CHARACTERS_MAX: usize = 4_096;
 
 /// Returns one page. Elasticsearch decides whose keys are in it: a user who may only manage their own keys sees only
 /// those.
@@ -29,7 +33,7 @@ use serde_json::{Value, json};
 pub async fn list(ctx: &RequestContext, query: KeyListQuery) -> Result<KeyListPage, Error> {
     let query = &query;
     check_limits(query)?;
-    ctx.grant(Permission::ListAgentKeys).await?;
+    ctx.grant::<ListAgentKeys>().await?;
     reconcile(ctx).await;
     let access = ctx.permissions().await?.access();
     let now = ctx.state.now();
@@ -39,15 +43,36 @@ pub async fn list(ctx: &RequestContext, query: KeyListQuery) -> Result<KeyListPa
         None
     };
     let asked = Asked {
-        ctx,
+        connection: ctx.elasticsearch()?,
         elsewhere: elsewhere.as_deref(),
+        only: &[],
         now,
     };
-    let (found, mut counted, settings) =
-        tokio::try_join!(read_page(&asked, query), count(ctx, now), async {
-            Ok(ctx.state.store.read_apm_settings().await?)
-        },)?;
-    counted.counts_everybody = access.list_scope == KeyScope::All;
+    let searched = async {
+        // Without a search, the counts of all keys serve.
+        if query.search.trim().is_empty() && !query.elsewhere {
+            Ok(None)
+        } else {
+            count_filters(&asked, &query.search).await.map(Some)
+        }
+    };
+    let all = Asked {
+        elsewhere: None,
+        ..asked
+    };
+    let (found, all, searched, unmarked, settings) = tokio::try_join!(
+        read_page(&asked, query),
+        count_filters(&all, ""),
+        searched,
+        elsewhere::count(ctx),
+        async { Ok(ctx.state.store.read_apm_settings().await?) },
+    )?;
+    let mut summary = KeySummary::of(&all, unmarked).with_settings(&settings);
+    summary.counts_everybody = access.list_scope == KeyScope::All;
+    if summary.is_empty() && !query.is_filtered() {
+        // The checklist is a help: without an answer, its steps show no state.
+        summary.first_steps = role::first_steps(ctx).await.unwrap_or_default();
+    }
     let total = found.total;
     let Rows {
         mut stored,
@@ -55,7 +80,7 @@ pub async fn list(ctx: &RequestContext, query: KeyListQuery) -> Result<KeyListPa
         backwards,
     } = Rows::of(found, query);
     let place =
-        |key: Option<&elasticsearch::keys::StoredKey>| key.and_then(|key| cursor::write(&key.sort));
+        |key: Option<&elasticsearch::keys::StoredKey>| key.and_then(|key| cursor_of(&key.sort));
     // On the side of the previous page there is another page. On the other side, a surplus row shows that there is one.
     let came_from_start = matches!(query.anchor, PageAnchor::First);
     let has_next = if backwards { true } else { more };
@@ -73,30 +98,79 @@ pub async fn list(ctx: &RequestContext, query: KeyListQuery) -> Result<KeyListPa
         total,
         next,
         previous,
-        summary: counted.with_settings(&settings),
+        summary,
+        filters: searched.unwrap_or(all),
+        notice: ctx.notice(),
         read_at: now,
     })
 }
 
-/// A page comes from an address, and an address from anybody.
+/// Checks what the address of the list asks for.
 fn check_limits(query: &KeyListQuery) -> Result<(), Error> {
     let fits = ROWS_CHOICES.contains(&query.rows)
         && query.search.chars().count() <= SEARCH_CHARACTERS_MAX
         && query.status.len() <= FILTER_VALUES_MAX
         && query.owner.len() <= FILTER_VALUES_MAX
         && query.realm.len() <= FILTER_VALUES_MAX;
-    if fits { Ok(()) } else { Err(Error::BadCursor) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::BadListQuery)
+    }
 }
 
 /// Context of the queries of one page.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
-    ctx: &'a RequestContext,
+    connection: &'a Connection,
     elsewhere: Option<&'a [KeyId]>,
+    /// Further conditions.
+    only: &'a [Value],
     now: Timestamp,
 }
 
-/// The page's rows and one more, which tells whether there is another page.
+/// Returns keys that match search and filters, can still be revoked by the user, and were created by `until`: oldest
+/// first, from a position on.
+pub(super) async fn read_revocable(
+    ctx: &RequestContext,
+    list: KeyListQuery,
+    until: Timestamp,
+    after: Option<&Cursor>,
+    rows: u32,
+) -> Result<FoundKeys, Error> {
+    check_limits(&list)?;
+    ctx.grant::<ListAgentKeys>().await?;
+    let own_only = ctx.permissions().await?.access().revoke_scope == KeyScope::Own;
+    let owner = &ctx.session()?.identity;
+    let elsewhere = if list.elsewhere {
+        Some(elsewhere::find(ctx).await?.ids)
+    } else {
+        None
+    };
+    let asked = Asked {
+        connection: ctx.elasticsearch()?,
+        elsewhere: elsewhere.as_deref(),
+        only: &es_query::revocable(until, own_only.then_some(owner)),
+        now: until,
+    };
+    let list = KeyListQuery {
+        sort: SortField::Created,
+        order: SortOrder::Ascending,
+        ..list
+    };
+    let place = after
+        .map(|after| parse_cursor(after, list.sort))
+        .transpose()?;
+    let slice = Slice {
+        rows,
+        after: place.as_deref(),
+        backwards: false,
+        ends: Ends::Either,
+    };
+    read_slice(&asked, &list, slice).await
+}
+
+/// Reads the page's rows and one more, which shows that there is another page.
 async fn read_page(asked: &Asked<'_>, list: &KeyListQuery) -> Result<FoundKeys, Error> {
     let mut slice = Slice {
         rows: u32::from(list.rows) + 1,
@@ -107,12 +181,12 @@ async fn read_page(asked: &Asked<'_>, list: &KeyListQuery) -> Result<FoundKeys, 
     match &list.anchor {
         PageAnchor::First => read_slice(asked, list, slice).await,
         PageAnchor::After(cursor) => {
-            let place = cursor::read(cursor, list.sort)?;
+            let place = parse_cursor(cursor, list.sort)?;
             slice.after = Some(&place);
             read_slice(asked, list, slice).await
         }
         PageAnchor::Before(cursor) => {
-            let place = cursor::read(cursor, list.sort)?;
+            let place = parse_cursor(cursor, list.sort)?;
             slice.after = Some(&place);
             slice.backwards = true;
             match list.sort {
@@ -133,7 +207,7 @@ async fn read_before(
     slice: Slice<'_>,
     place: &[Value],
 ) -> Result<FoundKeys, Error> {
-    // What Elasticsearch shows in the place of an end that is not there.
+    // Elasticsearch's sort value of a missing expiration.
     let no_end = match list.order {
         SortOrder::Ascending => json!(i64::MAX),
         SortOrder::Descending => json!(i64::MIN),
@@ -167,47 +241,50 @@ async fn read_slice(
     list: &KeyListQuery,
     slice: Slice<'_>,
 ) -> Result<FoundKeys, Error> {
-    let Asked {
-        ctx,
-        elsewhere,
-        now,
-    } = *asked;
-    let connection = ctx.elasticsearch()?;
-    let anywhere = es_query::page(list, LabelSearch::Anywhere, slice, now, elsewhere);
-    match connection.query_api_keys(&anywhere).await {
-        Err(elasticsearch::Error::Invalid { .. }) if !list.search.trim().is_empty() => {
-            let at_start = es_query::page(list, LabelSearch::AtStart, slice, now, elsewhere);
-            Ok(connection.query_api_keys(&at_start).await?)
+    let body = |matching: &Matching<'_>| es_query::page(list, matching, slice, asked.now);
+    Ok(search(asked, &list.search, body).await?)
+}
+
+/// Queries keys that match this text. Clusters that refuse to search inside labels search their beginning.
+async fn search(
+    asked: &Asked<'_>,
+    text: &str,
+    body: impl Fn(&Matching<'_>) -> Value,
+) -> Result<FoundKeys, elasticsearch::Error> {
+    let connection = asked.connection;
+    let anywhere = Matching {
+        text,
+        labels: LabelSearch::Anywhere,
+        elsewhere: asked.elsewhere,
+        only: asked.only,
+    };
+    match connection.query_api_keys(&body(&anywhere)).await {
+        Err(elasticsearch::Error::Invalid { .. }) if !text.trim().is_empty() => {
+            let at_start = Matching {
+                labels: LabelSearch::AtStart,
+                ..anywhere
+            };
+            connection.query_api_keys(&body(&at_start)).await
         }
-        found => Ok(found?),
+        found => found,
     }
 }
 
-/// Counts the keys, those made elsewhere apart.
-async fn count(ctx: &RequestContext, now: Timestamp) -> Result<KeySummary, Error> {
-    let (summary, elsewhere) = tokio::try_join!(count_marked(ctx, now), elsewhere::count(ctx))?;
-    Ok(KeySummary {
-        elsewhere,
-        ..summary
-    })
-}
-
-/// Counts the marked keys. Elasticsearch before 8.13 has no aggregations: there each status is counted by itself, and
-/// owners and realms are not listed.
-async fn count_marked(ctx: &RequestContext, now: Timestamp) -> Result<KeySummary, Error> {
-    let connection = ctx.elasticsearch()?;
+/// Counts the keys that match this text, by status, owner and realm. Elasticsearch before 8.13 has no aggregations: there
+/// each status is counted by itself, and owners and realms are not listed.
+async fn count_filters(asked: &Asked<'_>, text: &str) -> Result<FilterCounts, Error> {
+    let connection = asked.connection;
     if !connection.lacks(Capability::Aggregations) {
-        match connection.query_api_keys(&es_query::summary(now)).await {
-            Ok(counted) => return Ok(summary(&counted)),
+        let body = |matching: &Matching<'_>| es_query::filter_counts(matching, asked.now);
+        match search(asked, text, body).await {
+            Ok(counted) => return Ok(filter_counts(&counted)),
             Err(error) if connection.lacks_by(&error, Capability::Aggregations) => {}
             Err(error) => return Err(error.into()),
         }
     }
     let count = async |status| {
-        let found = connection
-            .query_api_keys(&es_query::count(status, now))
-            .await?;
-        Ok::<_, Error>(found.total)
+        let body = |matching: &Matching<'_>| es_query::count_matching(matching, status, asked.now);
+        Ok::<_, Error>(search(asked, text, body).await?.total)
     };
     let (active, expires_soon, expired, revoked) = tokio::try_join!(
         count(StatusFilter::Active),
@@ -215,13 +292,9 @@ async fn count_marked(ctx: &RequestContext, now: Timestamp) -> Result<KeySummary
         count(StatusFilter::Expired),
         count(StatusFilter::Revoked),
     )?;
-    Ok(KeySummary {
-        active,
-        expires_soon,
-        expired,
-        revoked,
-        lists_owners: false,
-        ..KeySummary::default()
+    Ok(FilterCounts {
+        status: [active, expires_soon, expired, revoked],
+        ..FilterCounts::default()
     })
 }
 
@@ -246,6 +319,68 @@ impl Rows {
             stored,
             more,
             backwards,
+        }
+    }
+}
+
+/// Returns the cursor of a row: its place in the list, as opaque text for the address. `None` for a row without a place,
+/// or whose place is too long for an address.
+pub(super) fn cursor_of(place: &[Value]) -> Option<Cursor> {
+    let json = serde_json::to_vec(place)
+        .ok()
+        .filter(|_| !place.is_empty())?;
+    let text = BASE64_URL_SAFE_NO_PAD.encode(json);
+    (text.len() <= CURSOR_CHARACTERS_MAX).then_some(Cursor(text))
+}
+
+/// Parses a cursor. It comes from an address, so its shape is checked: as many values as the order has fields, numbers
+/// for times and texts for names.
+fn parse_cursor(cursor: &Cursor, sort: SortField) -> Result<Vec<Value>, Error> {
+    if cursor.0.len() > CURSOR_CHARACTERS_MAX {
+        return Err(Error::BadListQuery);
+    }
+    let json = BASE64_URL_SAFE_NO_PAD
+        .decode(&cursor.0)
+        .map_err(|_| Error::BadListQuery)?;
+    let place: Vec<Value> = serde_json::from_slice(&json).map_err(|_| Error::BadListQuery)?;
+    let fields = sort_fields(sort);
+    let fits = |(field, value): (&&str, &Value)| match *field {
+        "creation" => value.is_i64(),
+        "expiration" => value.is_i64() || value.is_null(),
+        _ => value.is_string() || value.is_null(),
+    };
+    if place.len() != fields.len() || !fields.iter().zip(&place).all(fits) {
+        return Err(Error::BadListQuery);
+    }
+    Ok(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursor_round_trips_and_a_forged_one_is_refused() {
+        let place = vec![json!(1_797_244_927_000_i64), json!("checkout")];
+        let cursor = cursor_of(&place).unwrap();
+        assert_eq!(parse_cursor(&cursor, SortField::Created).unwrap(), place);
+        assert!(parse_cursor(&cursor, SortField::Expires).is_err());
+        let forged = [
+            json!([1]),
+            json!([1, 2]),
+            json!([1, { "script": "x" }]),
+            json!([1.5, "a"]),
+            json!({}),
+        ];
+        for value in forged {
+            let text = BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+            assert!(
+                parse_cursor(&Cursor(text), SortField::Created).is_err(),
+                "{value}"
+            );
+        }
+        for text in ["", "*", "AAAA"] {
+            assert!(parse_cursor(&Cursor(text.to_owned()), SortField::Created).is_err());
         }
     }
 }

@@ -8,21 +8,21 @@ use super::{
     revoke::{self, Reason},
 };
 use crate::{
-    access::Permission,
+    access::ListAgentKeys,
     audit::{Action, Target},
     context::RequestContext,
     elasticsearch::keys::StoredKey,
     error::Error,
     store::{OpenOperation, OperationOutcome, OperationState},
 };
-use app::model::{agent_key::KeyId, timestamp::DAY_MS, viewer::KeyScope};
+use app::model::{agent_key::KeyId, viewer::KeyScope};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// No operation that is still being carried out is older: the sum of its deadlines, and some more.
-const IN_FLIGHT_MS_MAX: i64 = 30_000;
+const IN_FLIGHT_MAX: Duration = Duration::from_secs(30);
 /// Age of an operation after which a key that is not found does not exist. A search shows a new key late.
-const SEARCH_MS_MAX: i64 = DAY_MS;
+const SEARCH_MAX: Duration = Duration::from_hours(24);
 /// Operations of one round, with one search.
 const OPERATIONS_MAX: i64 = 1_000;
 /// Delays of the searches for the key of a lost answer. A search shows a new key after about a second.
@@ -32,27 +32,24 @@ const FOLLOW_UPS: [Duration; 3] = [
     Duration::from_secs(3),
 ];
 
-/// Settles the open operations that the user may see: their own, or those of all users. Never fails: the next round
-/// settles the rest.
+/// Settles the open operations that the user may see: their own, or those of all users. An operation that cannot be
+/// settled is logged, and the next round tries again.
 #[tracing::instrument(name = "agent_keys.operations.reconcile", skip_all)]
 pub async fn reconcile(ctx: &RequestContext) {
-    if let Err(failure) = try_reconcile(ctx).await {
-        let error: &dyn std::error::Error = &failure;
-        tracing::warn!(error, "open operations could not be looked into");
+    match open_operations(ctx).await {
+        Ok(open) => {
+            settle_all(ctx, &open).await;
+        }
+        Err(failure) => report("open operations could not be read", &failure),
     }
 }
 
-async fn try_reconcile(ctx: &RequestContext) -> Result<(), Error> {
-    let before = ctx.state.now().plus_ms(-IN_FLIGHT_MS_MAX);
+async fn open_operations(ctx: &RequestContext) -> Result<Vec<OpenOperation>, Error> {
+    let before = ctx.state.now().minus(IN_FLIGHT_MAX);
     let reach = ctx.permissions().await?.access().list_scope;
     let owner = (reach == KeyScope::Own).then_some(&ctx.session()?.identity);
-    let open = ctx
-        .state
-        .store
-        .open_operations(owner, before, OPERATIONS_MAX)
-        .await?;
-    reconcile_operations(ctx, &open).await?;
-    Ok(())
+    let store = &ctx.state.store;
+    Ok(store.open_operations(owner, before, OPERATIONS_MAX).await?)
 }
 
 /// Looks for the key of a creation whose answer was lost, three times within five seconds.
@@ -60,47 +57,58 @@ pub(super) async fn follow_up(ctx: &RequestContext, operation: OpenOperation) {
     let operation = [operation];
     for pause in FOLLOW_UPS {
         tokio::time::sleep(pause).await;
-        match reconcile_operations(ctx, &operation).await {
-            Ok(0) => {}
-            Ok(_) => return,
-            Err(failure) => {
-                let error: &dyn std::error::Error = &failure;
-                tracing::info!(error, "a lost key could not be looked for");
-            }
+        if settle_all(ctx, &operation).await > 0 {
+            return;
         }
     }
 }
 
 /// Settles open operations, with one search for the keys of creations and one for those of revocations. Returns the
 /// number of settled operations.
-async fn reconcile_operations(
-    ctx: &RequestContext,
-    open: &[OpenOperation],
-) -> Result<usize, Error> {
+async fn settle_all(ctx: &RequestContext, open: &[OpenOperation]) -> usize {
     let (creations, revocations): (Vec<_>, Vec<_>) = open
         .iter()
         .partition(|operation| operation.action == Action::AgentKeyCreate);
-    let mut ended = 0;
+    let mut settled = 0;
+    let mut count = |result: Result<bool, Error>| match result {
+        Ok(is_settled) => settled += usize::from(is_settled),
+        Err(failure) => report("an open operation could not be settled", &failure),
+    };
     if !creations.is_empty() {
         let ids = creations.iter().map(|operation| operation.id.as_str());
-        let keys = search(ctx, es_query::by_operations(ids.collect())).await?;
-        for operation in creations {
-            let made = keys.iter().find(|key| is_made_by(key, operation));
-            ended += usize::from(creation(ctx, operation, made).await?);
+        match search(ctx, es_query::by_operations(ids.collect())).await {
+            Ok(keys) => {
+                for operation in creations {
+                    let made = keys.iter().find(|key| is_made_by(key, operation));
+                    count(creation(ctx, operation, made).await);
+                }
+            }
+            Err(failure) => count(Err(failure)),
         }
     }
     if !revocations.is_empty() {
-        let ids = revocations.iter().filter_map(|operation| key_id(operation));
-        let ids: Vec<_> = ids.collect();
-        let keys = search(ctx, es_query::by_ids(&ids)).await?;
-        for operation in revocations {
-            let key = keys
-                .iter()
-                .find(|key| operation.target.id.as_ref() == Some(&key.id));
-            ended += usize::from(revocation(ctx, operation, key).await?);
+        let ids: Vec<_> = revocations
+            .iter()
+            .filter_map(|operation| key_id(operation))
+            .collect();
+        match search(ctx, es_query::by_ids(&ids)).await {
+            Ok(keys) => {
+                for operation in revocations {
+                    let is_target =
+                        |key: &&StoredKey| operation.target.id.as_ref() == Some(&key.id);
+                    let key = keys.iter().find(is_target);
+                    count(revocation(ctx, operation, key).await);
+                }
+            }
+            Err(failure) => count(Err(failure)),
         }
     }
-    Ok(ended)
+    settled
+}
+
+fn report(problem: &str, failure: &Error) {
+    let error: &dyn std::error::Error = failure;
+    tracing::warn!(error, "{problem}");
 }
 
 async fn search(ctx: &RequestContext, query: Value) -> Result<Vec<StoredKey>, Error> {
@@ -149,11 +157,7 @@ async fn revoke_lost(ctx: &RequestContext, id: &str) {
     let Some(id) = KeyId::parse(id) else { return };
     let reason = Reason::NeverDelivered;
     if let Err(failure) = revoke::revoke(ctx, id, reason).await {
-        let error: &dyn std::error::Error = &failure;
-        tracing::warn!(
-            error,
-            "a key that nobody has the secret of could not be revoked"
-        );
+        report("a key whose secret was lost could not be revoked", &failure);
     }
 }
 
@@ -169,7 +173,7 @@ async fn revocation(
         }
         Some(key) if key.invalidated => (OperationState::Revoked, "found revoked afterwards"),
         // Elasticsearch may still be at it, and its search a moment behind.
-        Some(_) if operation.began_at.plus_ms(2 * IN_FLIGHT_MS_MAX) > ctx.state.now() => {
+        Some(_) if operation.began_at.plus(2 * IN_FLIGHT_MAX) > ctx.state.now() => {
             return Ok(false);
         }
         Some(_) => (OperationState::Rejected, "the key still works"),
@@ -188,7 +192,7 @@ async fn give_up(
     operation: &OpenOperation,
     reason: &str,
 ) -> Result<bool, Error> {
-    if operation.began_at.plus_ms(SEARCH_MS_MAX) > ctx.state.now() {
+    if operation.began_at.plus(SEARCH_MAX) > ctx.state.now() {
         return Ok(false);
     }
     settle(ctx, outcome(operation, OperationState::Rejected, reason)).await?;
@@ -208,10 +212,10 @@ fn outcome(operation: &OpenOperation, state: OperationState, reason: &str) -> Op
 
 /// Returns false if the operation had ended meanwhile.
 async fn settle(ctx: &RequestContext, outcome: OperationOutcome) -> Result<bool, Error> {
-    let grant = ctx.grant(Permission::ListAgentKeys).await?;
+    let grant = ctx.grant::<ListAgentKeys>().await?;
     let store = &ctx.state.store;
-    let recorded = store
-        .finish_operations(&grant, vec![outcome], &ctx.stamp())
-        .await?;
-    Ok(recorded == [true])
+    let event_context = ctx.event_context();
+    Ok(store
+        .settle_operation(&grant, outcome, &event_context)
+        .await?)
 }

@@ -2,7 +2,7 @@
 
 use super::{es_query, get};
 use crate::{
-    access::{Grant, Permission},
+    access::{Grant, RevokeAgentKey},
     audit::{Action, Target},
     context::RequestContext,
     elasticsearch::{
@@ -30,13 +30,10 @@ pub async fn revoke(
     id: KeyId,
     reason: Reason,
 ) -> Result<RevokedAgentKey, Error> {
-    let grant = ctx.grant(Permission::RevokeAgentKey).await?;
-    let key = get::find(ctx, &id).await?;
+    let grant = ctx.grant::<RevokeAgentKey>().await?;
+    let key = get::find_to_revoke(ctx, &id).await?;
     if matches!(key.status, KeyStatus::Revoked { .. }) {
         return Ok(revoked(key, RevokeResult::AlreadyRevoked));
-    }
-    if !key.revocable {
-        return Err(Error::NotFound);
     }
     let keys = [key];
     let mut results = revoke_and_record(ctx, grant, &keys, reason).await?;
@@ -50,6 +47,7 @@ fn revoked(key: AgentKey, result: RevokeResult) -> RevokedAgentKey {
         id: key.id,
         name: key.name,
         already: result == RevokeResult::AlreadyRevoked,
+        in_cache: result == RevokeResult::RevokedInCache,
     }
 }
 
@@ -87,7 +85,7 @@ pub(super) enum RevokeResult {
 /// Revokes these keys, and returns the result of each in their order.
 pub(super) async fn revoke_and_record(
     ctx: &RequestContext,
-    grant: Grant,
+    grant: Grant<RevokeAgentKey>,
     keys: &[AgentKey],
     reason: Reason,
 ) -> Result<Vec<Result<RevokeResult, Error>>, Error> {
@@ -116,18 +114,18 @@ pub(super) async fn revoke_and_record(
             .map(|result| result.map(changed))
             .collect()
     };
+    let any_made_elsewhere = keys.iter().any(|key| key.source == KeySource::Elsewhere);
     let task = {
         let ctx = ctx.clone();
         async move {
             let results = ledger::run(&ctx, &grant, plan, call).await;
+            if any_made_elsewhere {
+                ctx.state.made_elsewhere.clear();
+            }
             results.map_err(RunError::into_error)
         }
     };
-    let results = ctx.state.run_to_completion(task).await;
-    if keys.iter().any(|key| key.source == KeySource::Elsewhere) {
-        ctx.state.made_elsewhere.clear();
-    }
-    results
+    ctx.state.run_to_completion(task).await
 }
 
 async fn call(

@@ -7,16 +7,16 @@
 //! The cookie is `id ‖ issued ‖ mac`: 16 random bytes, milliseconds since 1970, and an HMAC over both and the user
 //! name, with a key derived from the server key. The name itself is not in it, and for another name it is worth nothing.
 
-use app::model::timestamp::{DAY_MS, Timestamp};
+use app::model::timestamp::Timestamp;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use platform::{Random, RandomError};
 use sha2::Sha256;
-use std::fmt;
+use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
 
 /// Time for which a browser stays known.
-pub const AGE_MS_MAX: i64 = 365 * DAY_MS;
+pub const AGE_MAX: Duration = Duration::from_hours(365 * 24);
 /// One block of SHA-256.
 pub(super) const KEY_BYTES: usize = 64;
 const ID_BYTES: usize = 16;
@@ -91,7 +91,7 @@ impl DeviceKey {
         Ok(DeviceToken(Zeroizing::new(text)))
     }
 
-    /// Returns the browser if this cookie was issued for this user name, at most [`AGE_MS_MAX`] ago.
+    /// Returns the browser if this cookie was issued for this user name, at most [`AGE_MAX`] ago.
     pub fn recognise(
         &self,
         token: &DeviceToken,
@@ -103,7 +103,7 @@ impl DeviceKey {
         let (issued, mac) = rest.split_first_chunk::<ISSUED_BYTES>()?;
         self.mac(username, id, issued).verify_slice(mac).ok()?;
         let issued = Timestamp(i64::from_be_bytes(*issued));
-        (now < issued.plus_ms(AGE_MS_MAX)).then_some(KnownDevice { id: *id })
+        (now < issued.plus(AGE_MAX)).then_some(KnownDevice { id: *id })
     }
 
     fn mac(&self, username: &str, id: &[u8], issued: &[u8]) -> Hmac<Sha256> {
@@ -133,15 +133,15 @@ mod tests {
     #[test]
     fn browser_is_known_to_one_user_by_one_key_for_a_year() {
         let token = issued();
-        let known = |key: &DeviceKey, name: &str, after_ms: i64| {
-            key.recognise(&token, name, NOW.plus_ms(after_ms)).is_some()
-        };
-        assert!(known(&key(7), "ada", 0));
-        assert!(known(&key(7), "ada", AGE_MS_MAX - 1));
-        assert!(!known(&key(7), "ada", AGE_MS_MAX));
-        assert!(!known(&key(7), "ben", 0));
-        assert!(!known(&key(7), "ad", 0));
-        assert!(!known(&key(8), "ada", 0));
+        let known =
+            |key: &DeviceKey, name: &str, at: Timestamp| key.recognise(&token, name, at).is_some();
+        let end = NOW.plus(AGE_MAX);
+        assert!(known(&key(7), "ada", NOW));
+        assert!(known(&key(7), "ada", end.plus_ms(-1)));
+        assert!(!known(&key(7), "ada", end));
+        assert!(!known(&key(7), "ben", NOW));
+        assert!(!known(&key(7), "ad", NOW));
+        assert!(!known(&key(8), "ada", NOW));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Finds and opens the session of a request.
 
-use super::{IDLE_MS_MAX, LIFE_MS_MAX, Session, SessionLookup, Token, seal};
+use super::{IDLE_MAX, LIFE_MAX, Session, SessionLookup, Token, seal};
 use crate::{
     context::AppState,
     store::{self, StoredEnd, StoredSession},
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Use is recorded at most this often, so that reading a page does not write to the disk each time.
-const TOUCH_MS_MIN: i64 = 60 * 1_000;
+const TOUCH_MIN: Duration = Duration::from_mins(1);
 
 /// Session of a token, as it is stored: its credential is still sealed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,8 +27,8 @@ pub async fn find(state: &AppState, token: &Token) -> Result<Option<FoundSession
         return Ok(ended.map(FoundSession::Ended));
     };
     let now = state.now();
-    let idle = now >= stored.touched_at.plus_ms(IDLE_MS_MAX);
-    let over = now >= stored.created_at.plus_ms(LIFE_MS_MAX);
+    let idle = now >= stored.touched_at.plus(IDLE_MAX);
+    let over = now >= stored.created_at.plus(LIFE_MAX);
     Ok((!idle && !over).then_some(FoundSession::Live(stored)))
 }
 
@@ -42,7 +43,7 @@ pub async fn open(state: &AppState, token: &Token, found: FoundSession) -> Sessi
         return SessionLookup::Nothing;
     };
     let (id_hash, now) = (token.id_hash(), state.now());
-    if now >= stored.touched_at.plus_ms(TOUCH_MS_MIN) {
+    if now >= stored.touched_at.plus(TOUCH_MIN) {
         // A disk that takes no writes must not keep users from reading; the session only ends earlier.
         if let Err(error) = state.store.touch_session(&id_hash, now).await {
             tracing::warn!(

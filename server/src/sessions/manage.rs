@@ -1,8 +1,8 @@
 //! Lists and ends sessions.
 
-use super::{IDLE_MS_MAX, LIFE_MS_MAX, Session};
+use super::{IDLE_MAX, LIFE_MAX, Session};
 use crate::{
-    access::Permission,
+    access::ManageSecurity,
     audit::{Action, Event},
     context::{CookieChange, RequestContext},
     error::Error,
@@ -42,7 +42,7 @@ pub async fn own(ctx: &RequestContext) -> Result<SessionList, Error> {
 /// Lists the sessions of other users whose user name contains `name`.
 #[tracing::instrument(name = "session.list.others", skip_all)]
 pub async fn others(ctx: &RequestContext, name: SearchText) -> Result<SessionList, Error> {
-    let grant = ctx.grant(Permission::ManageSecurity).await?;
+    let grant = ctx.grant::<ManageSecurity>().await?;
     let now = ctx.state.now();
     // One more than is shown reveals that there are more.
     let found = ctx
@@ -81,7 +81,7 @@ async fn record_end(
         .details(json!({ "reason": reason }));
     let store = &ctx.state.store;
     store
-        .end_session(&session.id_hash, &event, &ctx.stamp())
+        .end_session(&session.id_hash, &event, &ctx.event_context())
         .await?;
     Ok(())
 }
@@ -92,22 +92,28 @@ async fn record_end(
 /// One's own needs no recent password, so that a user who finds a stranger in their account is rid of them at once.
 #[tracing::instrument(name = "session.end_one", skip_all)]
 pub async fn end_by_id(ctx: &RequestContext, id: SessionId) -> Result<EndedSession, Error> {
-    let stamp = ctx.stamp();
+    let event_context = ctx.event_context();
     let session = ctx.session()?;
     if id == session.id {
         record_end(ctx, session, EndReason::SignedOut).await?;
         ctx.change_cookies(CookieChange::SignOut);
         return Ok(EndedSession::This);
     }
-    let active = active_at(stamp.at);
+    let active = active_at(event_context.at);
     let own = SessionFilter::Own {
         identity: &session.identity,
         id: &id,
     };
-    if ctx.state.store.end_sessions(own, active, &stamp).await? > 0 {
+    if ctx
+        .state
+        .store
+        .end_sessions(own, active, &event_context)
+        .await?
+        > 0
+    {
         return Ok(EndedSession::Another);
     }
-    let grant = match ctx.grant(Permission::ManageSecurity).await {
+    let grant = match ctx.grant::<ManageSecurity>().await {
         Ok(grant) => grant,
         Err(Error::Missing(_)) => return Err(Error::NotFound),
         Err(failure) => return Err(failure),
@@ -118,7 +124,12 @@ pub async fn end_by_id(ctx: &RequestContext, id: SessionId) -> Result<EndedSessi
         fresh: &fresh,
         id: &id,
     };
-    match ctx.state.store.end_sessions(any, active, &stamp).await? {
+    match ctx
+        .state
+        .store
+        .end_sessions(any, active, &event_context)
+        .await?
+    {
         0 => Err(Error::NotFound),
         _ => Ok(EndedSession::Another),
     }
@@ -127,7 +138,7 @@ pub async fn end_by_id(ctx: &RequestContext, id: SessionId) -> Result<EndedSessi
 /// Ends all of the user's sessions but the one in use, and returns their number.
 #[tracing::instrument(name = "session.end_others", skip_all)]
 pub async fn end_all_others(ctx: &RequestContext) -> Result<u64, Error> {
-    let stamp = ctx.stamp();
+    let event_context = ctx.event_context();
     let session = ctx.session()?;
     let others = SessionFilter::OwnExcept {
         identity: &session.identity,
@@ -136,15 +147,15 @@ pub async fn end_all_others(ctx: &RequestContext) -> Result<u64, Error> {
     let ended = ctx
         .state
         .store
-        .end_sessions(others, active_at(stamp.at), &stamp)
+        .end_sessions(others, active_at(event_context.at), &event_context)
         .await?;
     Ok(ended)
 }
 
 fn active_at(now: Timestamp) -> ActiveWindow {
     ActiveWindow {
-        touched_after: now.plus_ms(-IDLE_MS_MAX),
-        created_after: now.plus_ms(-LIFE_MS_MAX),
+        touched_after: now.minus(IDLE_MAX),
+        created_after: now.minus(LIFE_MAX),
     }
 }
 

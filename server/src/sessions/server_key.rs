@@ -2,6 +2,7 @@
 
 use super::known_device::{self, DeviceKey};
 use crate::audit::chain::{AuditKey, KEY_BYTES};
+use app::model::session::SessionId;
 use hkdf::Hkdf;
 use platform::{Random, RandomError, private_files};
 use secrecy::{ExposeSecret, SecretString};
@@ -29,17 +30,17 @@ impl fmt::Debug for ServerKey {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServerKeyError {
-    #[error("cannot read or make the server's key {path}: {source}", path = path.display())]
+    #[error("cannot read or create the server key {path}: {source}", path = path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{path} is no server key; remove it to get a new one, which ends every session and the audit log's chain", path = path.display())]
     Damaged { path: PathBuf },
     /// The file is readable by every account of the machine.
-    #[error("everybody on this machine can read the server's key {path}: chmod 600 it; if somebody may have, remove it to get a new one", path = path.display())]
+    #[error("every account of this machine can read the server key {path}: run chmod 600 on it; if it may have been read, remove it to get a new one", path = path.display())]
     Exposed { path: PathBuf },
     #[error(transparent)]
     Random(#[from] RandomError),
     /// Unreachable: HKDF rejects only lengths that are not used here.
-    #[error("no key can be derived from the server's key")]
+    #[error("no key can be derived from the server key")]
     Derive,
 }
 
@@ -67,6 +68,16 @@ impl ServerKey {
     /// Derives the key that seals one session from the server key and the session's token.
     pub(super) fn session_key(&self, token: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealError> {
         self.derive(Some(token), b"agent-keys session credential")
+    }
+
+    /// Derives the authentication code of a session's notice: HKDF's expansion is a keyed pseudorandom function.
+    pub(super) fn notice_code(
+        &self,
+        session: &SessionId,
+        message: &[u8],
+    ) -> Result<Zeroizing<[u8; 32]>, SealError> {
+        let purpose = [b"agent-keys notice".as_slice(), message].concat();
+        self.derive(Some(session.as_str().as_bytes()), &purpose)
     }
 
     fn derive<const N: usize>(

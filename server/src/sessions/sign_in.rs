@@ -3,25 +3,28 @@
 use super::{IssuedCookies, Token, known_device::DeviceToken, rate_limit, seal, user_agent};
 use crate::{
     access::{self, Identity, VerifiedPassword},
-    audit::{Action, Event, EventContext, EventSource, Outcome},
+    audit::{Action, Event, EventContext, EventSource, Outcome, Target},
     context::{CookieChange, RequestContext},
     credential::Credential,
     elasticsearch::{self, cannot_check},
     error::Error,
     identifier::identifier,
     metrics::SignIn,
-    store::{Attempt, NewSession, RenewedSession},
+    store::{self, Attempt, NewSession, RenewedSession},
 };
 use app::model::{secret::Secret, user::Credentials};
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// Maximum number of characters of a name that was tried, in the audit log.
+const TRIED_NAME_CHARACTERS_MAX: usize = 64;
 
 /// Verifies user name and password with Elasticsearch, and begins a session. The session that this browser had
 /// before ends, so that a cookie planted before sign-in is worth nothing after it.
 pub async fn sign_in(ctx: &RequestContext, credentials: &Credentials) -> Result<(), Error> {
-    let (state, stamp) = (&ctx.state, &ctx.stamp());
+    let (state, event_context) = (&ctx.state, &ctx.event_context());
     let replaces = ctx.session().ok().map(|session| session.id_hash.as_str());
     let purpose = PasswordCheck::SignIn;
-    let verified = verify(ctx, credentials, purpose, stamp).await?;
+    let verified = verify(ctx, credentials, purpose, event_context).await?;
     let Verified {
         proof,
         credential,
@@ -36,16 +39,16 @@ pub async fn sign_in(ctx: &RequestContext, credentials: &Credentials) -> Result<
         state.random,
     )??;
     let id_hash = token.id_hash();
-    let stamp = &EventContext {
+    let event_context = &EventContext {
         origin: EventSource {
             session: Some(id_hash.clone()),
-            ..stamp.origin.clone()
+            ..event_context.origin.clone()
         },
-        ..stamp.clone()
+        ..event_context.clone()
     };
     let new = NewSession {
         id_hash: &id_hash,
-        id: &identifier(state.random, stamp.at)?,
+        id: &identifier(state.random, event_context.at)?,
         sealed: &sealed,
         browser: ctx
             .client()
@@ -55,7 +58,7 @@ pub async fn sign_in(ctx: &RequestContext, credentials: &Credentials) -> Result<
     };
     state
         .store
-        .begin_session(&proof, new, replaces, stamp)
+        .begin_session(&proof, new, replaces, event_context)
         .await?;
     ctx.change_cookies(CookieChange::Set(IssuedCookies { token, device }));
     Ok(())
@@ -66,13 +69,13 @@ pub async fn sign_in(ctx: &RequestContext, credentials: &Credentials) -> Result<
 ///
 /// A password that was changed elsewhere meanwhile replaces the stored one.
 pub async fn reauthenticate(ctx: &RequestContext, password: Secret) -> Result<(), Error> {
-    let (state, stamp, session) = (&ctx.state, &ctx.stamp(), ctx.session()?);
+    let (state, event_context, session) = (&ctx.state, &ctx.event_context(), ctx.session()?);
     let credentials = Credentials {
         username: session.credential.username().to_owned(),
         password,
     };
     let purpose = PasswordCheck::Reauthenticate(&session.identity);
-    let verified = verify(ctx, &credentials, purpose, stamp).await?;
+    let verified = verify(ctx, &credentials, purpose, event_context).await?;
     let token = Token::new(state.random)?;
     let sealed = seal::seal(
         &state.server_key,
@@ -88,7 +91,7 @@ pub async fn reauthenticate(ctx: &RequestContext, password: Secret) -> Result<()
     };
     let is_live = state
         .store
-        .renew_session(&verified.proof, renewed, stamp)
+        .renew_session(&verified.proof, renewed, event_context)
         .await?;
     if !is_live {
         return Err(Error::SignedOut);
@@ -133,9 +136,9 @@ async fn verify(
     ctx: &RequestContext,
     credentials: &Credentials,
     purpose: PasswordCheck<'_>,
-    stamp: &EventContext,
+    event_context: &EventContext,
 ) -> Result<Verified, Error> {
-    let verified = try_to_verify(ctx, credentials, purpose, stamp).await;
+    let verified = try_to_verify(ctx, credentials, purpose, event_context).await;
     ctx.state.metrics.sign_in(match &verified {
         Ok(_) => SignIn::Accepted,
         Err(Refusal::Rejected) => SignIn::Rejected,
@@ -152,25 +155,25 @@ async fn try_to_verify(
     ctx: &RequestContext,
     credentials: &Credentials,
     purpose: PasswordCheck<'_>,
-    stamp: &EventContext,
+    event_context: &EventContext,
 ) -> Result<Verified, Refusal> {
     let (state, client) = (&ctx.state, ctx.client());
     let username = &credentials.username;
     let Some(credential) = Credential::basic(username, credentials.password.expose()) else {
-        return Err(reject(ctx, purpose, stamp, "cannot be a user").await);
+        return Err(reject(ctx, purpose, username, event_context, "cannot be a user").await);
     };
     let devices = state.server_key.device_key()?;
     let presented = client.device.as_ref();
-    let known = presented.and_then(|token| devices.recognise(token, username, stamp.at));
+    let known = presented.and_then(|token| devices.recognise(token, username, event_context.at));
     let keys = rate_limit::limit_keys(username, client.address, known.as_ref());
     let _permit = state.sign_in_queue.wait(&keys).await;
-    let attempt = state.store.attempt_sign_in(&keys, stamp.at).await?;
+    let attempt = state.store.attempt_sign_in(&keys, event_context.at).await?;
     if let Attempt::Paused { refusals } = attempt {
-        return Err(refuse_paused(ctx, purpose, stamp, refusals).await);
+        return Err(refuse_paused(ctx, purpose, username, event_context, refusals).await);
     }
     let connection = state
         .elasticsearch
-        .connect(credential.clone(), stamp.request_id.clone());
+        .connect(credential.clone(), event_context.request_id.clone());
     let accepted = access::identify(&connection).await;
     let proof = match (accepted, purpose) {
         (Ok(proof), PasswordCheck::SignIn) => proof,
@@ -183,14 +186,17 @@ async fn try_to_verify(
         }
         (Ok(_), PasswordCheck::Reauthenticate(_))
         | (Err(elasticsearch::Error::Unauthorized), _) => {
-            state.store.count_failed_sign_in(&keys, stamp.at).await?;
-            return Err(reject(ctx, purpose, stamp, "not accepted").await);
+            state
+                .store
+                .count_failed_sign_in(&keys, event_context.at)
+                .await?;
+            return Err(reject(ctx, purpose, username, event_context, "not accepted").await);
         }
         (Err(error), _) => return Err(error.into()),
     };
     state.store.forgive_account(&keys).await?;
     Ok(Verified {
-        device: devices.issue(username, stamp.at, state.random)?,
+        device: devices.issue(username, event_context.at, state.random)?,
         proof,
         credential,
     })
@@ -200,49 +206,68 @@ async fn try_to_verify(
 async fn refuse_paused(
     ctx: &RequestContext,
     purpose: PasswordCheck<'_>,
-    stamp: &EventContext,
+    username: &str,
+    event_context: &EventContext,
     refusals: i64,
 ) -> Refusal {
     if refusals > 1 && refusals % 10 != 0 {
         return Refusal::Paused;
     }
     let details = json!({ "refusals": refusals });
-    let event = failure_event(purpose, Action::LoginThrottled, details);
-    match ctx.state.store.record(&event, stamp).await {
+    match record_failure(
+        ctx,
+        purpose,
+        Action::LoginThrottled,
+        username,
+        event_context,
+        details,
+    )
+    .await
+    {
         Ok(()) => Refusal::Paused,
         Err(error) => error.into(),
     }
 }
 
-/// Records a rejected attempt without the name that was typed: users type passwords into the wrong field.
+/// Records a rejected attempt.
 async fn reject(
     ctx: &RequestContext,
     purpose: PasswordCheck<'_>,
-    stamp: &EventContext,
+    username: &str,
+    event_context: &EventContext,
     reason: &str,
 ) -> Refusal {
     let action = match purpose {
         PasswordCheck::SignIn => Action::UserLogin,
         PasswordCheck::Reauthenticate(_) => Action::Reauth,
     };
-    let event = failure_event(purpose, action, json!({ "reason": reason }));
-    match ctx.state.store.record(&event, stamp).await {
+    let details = json!({ "reason": reason });
+    match record_failure(ctx, purpose, action, username, event_context, details).await {
         Ok(()) => Refusal::Rejected,
         Err(error) => error.into(),
     }
 }
 
-fn failure_event(
+/// Records a failure. A name that was typed is recorded only if a user of that name has signed in or was created here:
+/// users type passwords into the wrong field.
+async fn record_failure(
+    ctx: &RequestContext,
     purpose: PasswordCheck<'_>,
     action: Action,
-    details: serde_json::Value,
-) -> Event<'_> {
-    let actor = match purpose {
-        PasswordCheck::SignIn => None,
-        PasswordCheck::Reauthenticate(identity) => Some(identity),
-    };
-    Event::new(action)
-        .outcome(Outcome::Failure)
-        .by(actor)
-        .details(details)
+    username: &str,
+    event_context: &EventContext,
+    mut details: Value,
+) -> Result<(), store::Error> {
+    let store = &ctx.state.store;
+    let mut event = Event::new(action).outcome(Outcome::Failure);
+    match purpose {
+        PasswordCheck::Reauthenticate(identity) => event = event.by(identity),
+        PasswordCheck::SignIn if store.knows_user(username).await? => {
+            let name = username.chars().take(TRIED_NAME_CHARACTERS_MAX).collect();
+            let name = Some(name);
+            event = event.on(Target { id: None, name });
+        }
+        PasswordCheck::SignIn => details["user"] = "unknown".into(),
+    }
+    store.record(&event.details(details), event_context).await
 }

@@ -1,8 +1,8 @@
-//! The settings of the APM integration: one row, or none until somebody saves.
+//! The settings of the APM integration: one row, or none before the first save.
 
 use super::{Error, Store};
 use crate::{
-    access::Grant,
+    access::{Grant, SaveApmSettings},
     audit::{Action, Event, EventContext},
 };
 use app::model::apm_settings::{ApmSettings, ServerUrl};
@@ -12,7 +12,7 @@ use sqlx::Row;
 const ONLY_ROW: i64 = 1;
 
 impl Store {
-    /// The settings, or APM Server's own defaults until somebody saves.
+    /// The settings, or APM Server's own defaults before the first save.
     #[tracing::instrument(name = "store.apm_settings.read", skip_all)]
     pub async fn read_apm_settings(&self) -> Result<ApmSettings, Error> {
         let row = sqlx::query(
@@ -45,9 +45,9 @@ impl Store {
     #[tracing::instrument(name = "store.apm_settings.save", skip_all)]
     pub async fn save_apm_settings(
         &self,
-        grant: &Grant,
+        grant: &Grant<SaveApmSettings>,
         settings: &ApmSettings,
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<(), Error> {
         let identity = grant.identity();
         let server_url = settings.server_url.as_ref().map(ServerUrl::as_str);
@@ -63,7 +63,7 @@ impl Store {
         .bind(server_url)
         .bind(i64::from(settings.api_key_enabled))
         .bind(i64::from(settings.api_key_limit))
-        .bind(stamp.at.0)
+        .bind(event_context.at.0)
         .bind(identity.username.as_str())
         .execute(&mut *write)
         .await?;
@@ -74,7 +74,7 @@ impl Store {
                 "api_key_enabled": settings.api_key_enabled,
                 "api_key_limit": settings.api_key_limit,
             }));
-        super::audit::append(&mut write, &event, stamp).await?;
+        super::audit::append(&mut write, &event, event_context).await?;
         write.commit().await?;
         Ok(())
     }

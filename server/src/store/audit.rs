@@ -1,10 +1,10 @@
 //! SQL of the audit log: events, chain, retention, and the position of forwarding.
 
-use super::{Engine, Error, Store, write::Write};
+use super::{Database, Error, OperationState, Store, Write};
 use crate::audit::{Event, EventContext, record::EventIndex};
 use app::model::{
     audit::{Action, Outcome},
-    audit_query::{AuditPlace, AuditQuery, Period},
+    audit_query::{AuditPlace, AuditQuery, Period, ROWS},
     timestamp::Timestamp,
 };
 use platform::sql::push_like_literal;
@@ -15,6 +15,9 @@ use std::ops::Deref;
 const SAVE_POSITION: &str = "INSERT INTO audit_forwarding (destination, sequence, written_at) \
      VALUES ($1, $2, $3) ON CONFLICT (destination) DO UPDATE SET sequence = excluded.sequence, \
      written_at = excluded.written_at WHERE audit_forwarding.sequence < excluded.sequence";
+
+/// Maximum number of events of the operations of one page.
+const OPERATION_EVENTS_MAX: i64 = 1_000;
 
 /// Selects all columns of events.
 macro_rules! select {
@@ -28,19 +31,56 @@ macro_rules! select {
 }
 
 /// One statement for every combination of filters: an empty filter matches everything. Texts are compared as typed and
-/// in lower case, because `LOWER` of SQLite changes only ASCII letters.
-macro_rules! find {
+/// in lower case, because `LOWER` of SQLite changes only ASCII letters. A failed sign-in has no actor, and the name that
+/// was tried as its target.
+macro_rules! filters {
     ($order:literal) => {
-        select!(concat!(
-            "WHERE sequence > $1 AND sequence < $2 AND at >= $3 AND at < $4 \
-             AND ($5 = '' OR action = $5) AND ($6 = '' OR outcome = $6) \
-             AND ($7 = '' OR actor LIKE $7 ESCAPE '\\' OR LOWER(actor) LIKE $8 ESCAPE '\\') \
-             AND ($9 = '' OR target_id = $9 OR target_name LIKE $10 ESCAPE '\\' \
-             OR LOWER(target_name) LIKE $11 ESCAPE '\\') \
+        concat!(
+            "sequence > $1 AND sequence < $2 AND at >= $3 AND at < $4 \
+             AND ($5 = '' OR audit_events.action = $5) AND ($6 = '' OR outcome = $6) \
+             AND ($7 = '' OR actor LIKE $7 ESCAPE '\\' OR LOWER(actor) LIKE $8 ESCAPE '\\' \
+             OR (actor IS NULL AND audit_events.action IN ('user_login', 'login_throttled') \
+             AND (audit_events.target_name LIKE $7 ESCAPE '\\' \
+             OR LOWER(audit_events.target_name) LIKE $8 ESCAPE '\\'))) \
+             AND ($9 = '' OR audit_events.target_id = $9 \
+             OR audit_events.target_name LIKE $10 ESCAPE '\\' \
+             OR LOWER(audit_events.target_name) LIKE $11 ESCAPE '\\') \
              ORDER BY sequence ",
             $order,
             " LIMIT $12"
-        ))
+        )
+    };
+}
+
+/// Selects every event that matches.
+macro_rules! find {
+    ($order:literal) => {
+        select!(concat!("WHERE ", filters!($order)))
+    };
+}
+
+/// Selects one event of each operation that matches: the last that has its outcome, or the intent if there is none. An
+/// operation is its owner's; the same id of another user is another operation. That a new key's secret was sent and
+/// shown is found in the operation, or by its own action.
+macro_rules! find_rows {
+    ($order:literal) => {
+        concat!(
+            "SELECT sequence, at, actor, actor_realm, audit_events.action, outcome, \
+             audit_events.target_id, audit_events.target_name, operation, request_id, details, \
+             record, mac, operations.state AS operation_state \
+             FROM audit_events LEFT JOIN operations ON operations.username = actor \
+             AND operations.realm = actor_realm AND operations.id = operation \
+             WHERE NOT (outcome = 'unknown' AND operations.id IS NOT NULL \
+             AND (operations.state NOT IN ('intended', 'revoking', 'unknown', 'unknown_in_cache') \
+             OR EXISTS (SELECT 1 FROM audit_events AS later \
+             WHERE later.operation = audit_events.operation \
+             AND later.sequence > audit_events.sequence AND later.actor = audit_events.actor \
+             AND later.actor_realm = audit_events.actor_realm))) \
+             AND NOT (operations.id IS NOT NULL AND audit_events.action <> $5 \
+             AND audit_events.action IN ('agent_key_secret_sent', 'agent_key_secret_acknowledged')) \
+             AND ",
+            filters!($order)
+        )
     };
 }
 
@@ -125,10 +165,45 @@ impl Store {
         period: Period,
         rows_max: i64,
     ) -> Result<Vec<StoredEvent>, Error> {
-        let (after, before, text) = match query.place {
-            AuditPlace::Newest => (i64::MIN, i64::MAX, find!("DESC")),
-            AuditPlace::Before(number) => (i64::MIN, number, find!("DESC")),
-            AuditPlace::After(number) => (number, i64::MAX, find!("ASC")),
+        let rows = match query.place {
+            AuditPlace::Newest | AuditPlace::Before(_) => find!("DESC"),
+            AuditPlace::After(_) => find!("ASC"),
+        };
+        let rows = self.find(rows, query, period, rows_max).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The same, with one event for each operation and the state of that operation.
+    #[tracing::instrument(name = "store.audit.find_rows", skip_all)]
+    pub async fn find_audit_rows(
+        &self,
+        query: &AuditQuery,
+        period: Period,
+        rows_max: i64,
+    ) -> Result<Vec<(StoredEvent, Option<OperationState>)>, Error> {
+        let rows = match query.place {
+            AuditPlace::Newest | AuditPlace::Before(_) => find_rows!("DESC"),
+            AuditPlace::After(_) => find_rows!("ASC"),
+        };
+        let rows = self.find(rows, query, period, rows_max).await?;
+        let row = |row| {
+            let state: Option<String> = AnyRow::try_get(row, "operation_state")?;
+            Ok((read(row)?, state.as_deref().and_then(OperationState::parse)))
+        };
+        rows.iter().map(row).collect()
+    }
+
+    async fn find(
+        &self,
+        text: &'static str,
+        query: &AuditQuery,
+        period: Period,
+        rows_max: i64,
+    ) -> Result<Vec<AnyRow>, Error> {
+        let (after, before) = match query.place {
+            AuditPlace::Newest => (i64::MIN, i64::MAX),
+            AuditPlace::Before(number) => (i64::MIN, number),
+            AuditPlace::After(number) => (number, i64::MAX),
         };
         let (person, target) = (&query.person, &query.target);
         let rows = sqlx::query(text)
@@ -146,7 +221,40 @@ impl Store {
             .bind(rows_max)
             .fetch_all(&self.readers)
             .await?;
+        Ok(rows)
+    }
+
+    /// Reads the events of these operations, oldest first. At most [`ROWS`] operations.
+    #[tracing::instrument(name = "store.audit.find_operations", skip_all)]
+    pub async fn audit_events_of(&self, operations: &[&str]) -> Result<Vec<StoredEvent>, Error> {
+        const FIND: &str = select!(
+            "WHERE operation IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+             $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25) ORDER BY sequence LIMIT $26"
+        );
+        const { assert!(ROWS == 25, "one parameter for each row") };
+        let mut find = sqlx::query(FIND);
+        for at in 0..ROWS {
+            // No operation has an empty id.
+            find = find.bind(operations.get(at).copied().unwrap_or_default());
+        }
+        let rows = find.bind(OPERATION_EVENTS_MAX);
+        let rows = rows.fetch_all(&self.readers).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Returns true if a user of this name has signed in, or was created here.
+    #[tracing::instrument(name = "store.audit.knows_user", skip_all)]
+    pub async fn knows_user(&self, username: &str) -> Result<bool, Error> {
+        let row = sqlx::query(
+            "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM audit_events WHERE actor = $1 \
+             AND action = 'user_login' AND outcome = 'success' LIMIT 1) AS signed_in) \
+             + (SELECT COUNT(*) FROM (SELECT 1 FROM audit_events WHERE target_name = $1 \
+             AND action = 'user_create' AND outcome = 'success' LIMIT 1) AS created) AS count",
+        )
+        .bind(username)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<i64, _>("count")? > 0)
     }
 
     #[tracing::instrument(name = "store.audit.head", skip_all)]
@@ -254,9 +362,9 @@ impl Store {
         &self,
         destination: &str,
     ) -> Result<Option<ForwardingLock>, Error> {
-        let mut transaction = match self.engine {
-            Engine::Sqlite => None,
-            Engine::Postgres => Some(self.writer.begin().await?),
+        let mut transaction = match self.database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(self.writer.begin().await?),
         };
         if let Some(transaction) = &mut transaction {
             let row = sqlx::query(

@@ -1,10 +1,10 @@
 //! Opening and migrating the database.
 
-use super::{Engine, Error, Store, migrations::MIGRATIONS};
+use super::{Database, Error, Store};
 use crate::{audit::AuditWriter, config::Durability};
 use platform::{
     private_files::create_file,
-    sql::{MigrationError, has_no_open_transaction, migrate, pool_options},
+    sql::{MigrationError, MigrationText, has_no_open_transaction, migrate, pool_options},
 };
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
@@ -18,6 +18,20 @@ use std::{
     str::FromStr,
     time::Duration,
 };
+
+/// In order.
+const MIGRATIONS: [MigrationText; 2] = [
+    (
+        1,
+        "initial",
+        include_str!("../../../migrations/0001_initial.sql"),
+    ),
+    (
+        2,
+        "audit indexes",
+        include_str!("../../../migrations/0002_audit_indexes.sql"),
+    ),
+];
 
 const SQLITE_READERS_MAX: u32 = 4;
 const POSTGRES_CONNECTIONS_MAX: u32 = 8;
@@ -154,9 +168,9 @@ impl Store {
     /// Installs triggers that reject changes and removals of events. The owner of the database can drop them; the chain
     /// then shows the change.
     async fn install_append_only_triggers(&self) -> Result<(), Error> {
-        let statements = match self.engine {
-            Engine::Sqlite => SQLITE_TRIGGERS,
-            Engine::Postgres => POSTGRES_TRIGGERS,
+        let statements = match self.database {
+            Database::Sqlite => SQLITE_TRIGGERS,
+            Database::Postgres => POSTGRES_TRIGGERS,
         };
         let mut write = self.write().await?;
         (&mut *write).execute(statements).await?;
@@ -197,7 +211,7 @@ impl Store {
         Ok(Self {
             readers,
             writer,
-            engine: Engine::Sqlite,
+            database: Database::Sqlite,
             audit_writer,
         })
     }
@@ -213,7 +227,7 @@ impl Store {
         Ok(Self {
             readers: pool.clone(),
             writer: pool,
-            engine: Engine::Postgres,
+            database: Database::Postgres,
             audit_writer,
         })
     }
@@ -272,5 +286,47 @@ fn of_connection(error: sqlx::Error) -> OpenError {
     match code.as_deref() {
         Some(CORRUPT | NOT_A_DATABASE) => OpenError::Damaged(error.to_string()),
         _ => OpenError::Connect(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MIGRATIONS;
+    use platform::sql::migrator;
+    use std::{fs, path::Path};
+
+    /// SHA-384 of each file. Databases store it, and refuse to start with another.
+    const CHECKSUMS: [&str; MIGRATIONS.len()] = [
+        "08ba617674a84e7921e13ce36fe626a51421dd94a5b115379bf745197039277cda0349548e72d15c9c0f73736bc9cb27",
+        "5b97ba89d12f09c59f2918e0e8c80dfaba9b346f38a0a3f80187d5d2b1cb64a76bb4a088c4e5d4f6095d4b90178c533e",
+    ];
+
+    #[test]
+    fn migrations_have_the_checksums_that_databases_store() {
+        for (migration, expected) in migrator(&MIGRATIONS).iter().zip(CHECKSUMS) {
+            let digits: Vec<_> = migration
+                .checksum
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
+            assert_eq!(digits.concat(), expected, "migration {}", migration.version);
+        }
+    }
+
+    #[test]
+    fn every_file_is_in_the_list() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
+        let mut files: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|end| end == "sql"))
+            .collect();
+        files.sort();
+        assert_eq!(files.len(), MIGRATIONS.len());
+        for (file, (version, description, sql)) in files.iter().zip(MIGRATIONS) {
+            let name = format!("{version:04}_{}", description.replace(' ', "_"));
+            assert_eq!(file.file_stem().unwrap().to_str().unwrap(), name);
+            assert_eq!(fs::read_to_string(file).unwrap(), sql);
+        }
     }
 }

@@ -1,123 +1,23 @@
-//! Changes that are asked of Elasticsearch: the intent is durable before the asking, the outcome after it. A crash
-//! between the two leaves a row that says so, not an unknown key.
+//! Operations: changes of Elasticsearch with a durable intent before the call and a durable outcome after it. A crash in
+//! between leaves an open row.
 //!
 //! ```text
 //! a new key     intended → created → sent → delivered
-//!                    │         └──────┴────→ (no answer from the page: unseen_at is set)
-//!                    ├→ rejected      certainly nothing happened
+//!                    │         └──────┴────→ (not acknowledged: unseen_at is set)
+//!                    ├→ rejected      certainly not applied
 //!                    └→ unknown → never_delivered, or rejected when no key was found for a day
 //! a revocation  revoking → revoked, revoked_in_cache, rejected, unknown or unknown_in_cache
 //! anything else intended → done, rejected or unknown
 //! ```
 
-use super::{Engine, Error, Store, write::Write};
+use super::{Database, Error, OperationState, Store, Write};
 use crate::{
-    access::{Grant, Identity},
+    access::{Grant, Identity, ListAgentKeys, Permission},
     audit::{Action, Event, EventContext, Outcome, Target},
 };
 use app::model::{agent_key::KeyId, timestamp::Timestamp};
 use serde_json::{Value, json};
 use sqlx::{Row, any::AnyRow};
-
-/// How far an operation has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OperationState {
-    /// Elasticsearch is being asked, or was when the process ended.
-    Intended,
-    /// The key exists, and its secret has not left yet.
-    Created,
-    /// The key's secret was handed to the connection.
-    Sent,
-    /// The page that drew the secret said so.
-    Delivered,
-    /// The key exists, and its secret was lost: the answer that held it never arrived.
-    NeverDelivered,
-    /// It was certainly not done.
-    Rejected,
-    /// It is not known whether it was done.
-    Unknown,
-    /// It is not known whether the key was revoked. If it was, some nodes still have it in their cache.
-    UnknownInCache,
-    /// A revocation is being asked for, or was when the process ended.
-    Revoking,
-    /// The key was revoked.
-    Revoked,
-    /// The key was revoked, and Elasticsearch could not remove it from the cache of every node.
-    RevokedInCache,
-    /// Any other change was done.
-    Done,
-}
-
-impl OperationState {
-    const ALL: [Self; 12] = [
-        Self::Intended,
-        Self::Created,
-        Self::Sent,
-        Self::Delivered,
-        Self::NeverDelivered,
-        Self::Rejected,
-        Self::Unknown,
-        Self::UnknownInCache,
-        Self::Revoking,
-        Self::Revoked,
-        Self::RevokedInCache,
-        Self::Done,
-    ];
-
-    /// The state in which this action begins.
-    pub fn intent(action: Action) -> Self {
-        match action {
-            Action::AgentKeyInvalidate => Self::Revoking,
-            _ => Self::Intended,
-        }
-    }
-
-    /// The state in which this action ends well.
-    pub fn success(action: Action) -> Self {
-        match action {
-            Action::AgentKeyCreate => Self::Created,
-            Action::AgentKeyInvalidate => Self::Revoked,
-            _ => Self::Done,
-        }
-    }
-
-    /// As it is stored.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Intended => "intended",
-            Self::Created => "created",
-            Self::Sent => "sent",
-            Self::Delivered => "delivered",
-            Self::NeverDelivered => "never_delivered",
-            Self::Rejected => "rejected",
-            Self::Unknown => "unknown",
-            Self::UnknownInCache => "unknown_in_cache",
-            Self::Revoking => "revoking",
-            Self::Revoked => "revoked",
-            Self::RevokedInCache => "revoked_in_cache",
-            Self::Done => "done",
-        }
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-
-    fn outcome(self) -> Outcome {
-        match self {
-            Self::Intended | Self::Revoking | Self::Unknown | Self::UnknownInCache => {
-                Outcome::Unknown
-            }
-            Self::Created
-            | Self::Sent
-            | Self::Delivered
-            | Self::Revoked
-            | Self::RevokedInCache
-            | Self::Done => Outcome::Success,
-            Self::NeverDelivered | Self::Rejected => Outcome::Failure,
-        }
-    }
-}
 
 /// Result of recording intents.
 #[derive(Debug, PartialEq, Eq)]
@@ -158,7 +58,7 @@ impl From<&Identity> for OperationOwner {
     }
 }
 
-/// How an operation ended.
+/// Outcome of an operation.
 #[derive(Debug)]
 pub struct OperationOutcome {
     pub owner: OperationOwner,
@@ -166,7 +66,7 @@ pub struct OperationOutcome {
     /// Action of the event. For a key that was found afterwards it is not the operation's own.
     pub action: Action,
     pub state: OperationState,
-    /// What was changed, as far as it is known now.
+    /// The target, as far as it is known now.
     pub target: Target,
     /// Details for the audit event; no secrets.
     pub details: Value,
@@ -180,7 +80,7 @@ pub struct OpenOperation {
     pub id: String,
     /// A creation or a revocation.
     pub action: Action,
-    /// What was to be changed, as far as it was known.
+    /// The target, as far as it was known.
     pub target: Target,
     pub began_at: Timestamp,
     /// True if Elasticsearch answered that it could not clear the caches of revoked keys.
@@ -191,15 +91,18 @@ impl Store {
     /// Records intents in one transaction: all of them, or none if one was begun before. An operation whose last
     /// attempt was rejected may begin again.
     #[tracing::instrument(name = "store.operation.begin", skip_all)]
-    pub async fn begin_operations(
+    pub async fn begin_operations<P: Permission>(
         &self,
-        grant: &Grant,
+        grant: &Grant<P>,
         intents: &[Intent],
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<BeginResult, Error> {
         let mut write = self.write().await?;
         for intent in intents {
-            let begun = insert_intent(&mut write, grant, intent, stamp).await?;
+            if !P::ACTIONS.contains(&intent.action) {
+                return Err(Error::NotGranted(intent.action));
+            }
+            let begun = insert_intent(&mut write, grant.identity(), intent, event_context).await?;
             if begun != BeginResult::Started {
                 return Ok(begun);
             }
@@ -208,34 +111,63 @@ impl Store {
         Ok(BeginResult::Started)
     }
 
-    /// Records outcomes in one transaction. For each, returns false if the operation had ended before: that outcome
-    /// counts. The operations may be other users': then they were found out afterwards.
+    /// Records the outcomes of operations that the holder of the grant began, in one transaction. For each, returns
+    /// false if the operation had ended before: that outcome counts.
     #[tracing::instrument(name = "store.operation.end", skip_all)]
-    pub async fn finish_operations(
+    pub async fn finish_operations<P: Permission>(
         &self,
-        grant: &Grant,
+        grant: &Grant<P>,
         outcomes: Vec<OperationOutcome>,
-        stamp: &EventContext,
+        event_context: &EventContext,
+    ) -> Result<Vec<bool>, Error> {
+        for outcome in &outcomes {
+            if !P::ACTIONS.contains(&outcome.action) {
+                return Err(Error::NotGranted(outcome.action));
+            }
+        }
+        self.record_outcomes(grant.identity(), outcomes, event_context)
+            .await
+    }
+
+    /// Records the outcome of an operation of any user, found by someone who sees the key. Returns false if the
+    /// operation had ended before.
+    #[tracing::instrument(name = "store.operation.settle", skip_all)]
+    pub async fn settle_operation(
+        &self,
+        grant: &Grant<ListAgentKeys>,
+        outcome: OperationOutcome,
+        event_context: &EventContext,
+    ) -> Result<bool, Error> {
+        let recorded = self.record_outcomes(grant.identity(), vec![outcome], event_context);
+        Ok(recorded.await? == [true])
+    }
+
+    async fn record_outcomes(
+        &self,
+        identity: &Identity,
+        outcomes: Vec<OperationOutcome>,
+        event_context: &EventContext,
     ) -> Result<Vec<bool>, Error> {
         let mut write = self.write().await?;
         // All rows before all events: every transaction locks them in this order, and the head of the log last.
         let mut recorded = Vec::with_capacity(outcomes.len());
         for outcome in &outcomes {
-            recorded.push(close_row(&mut write, outcome, stamp).await?);
+            recorded.push(close_row(&mut write, outcome, event_context).await?);
         }
         for (outcome, recorded) in outcomes.into_iter().zip(&recorded) {
             if *recorded {
-                append_event(&mut write, grant, outcome, stamp).await?;
+                append_event(&mut write, identity, outcome, event_context).await?;
             }
         }
         write.commit().await?;
         Ok(recorded)
     }
 
-    /// Marks what an earlier process left under way as unknown. Only where no other process can carry it out. How many.
+    /// Marks operations that an earlier process left in flight as unknown, and returns their number. With PostgreSQL it
+    /// does nothing, because another process may finish them.
     #[tracing::instrument(name = "store.operation.abandon", skip_all)]
-    pub async fn abandon_operations(&self, stamp: &EventContext) -> Result<u64, Error> {
-        if self.engine != Engine::Sqlite {
+    pub async fn abandon_operations(&self, event_context: &EventContext) -> Result<u64, Error> {
+        if self.database != Database::Sqlite {
             return Ok(0);
         }
         let mut write = self.write().await?;
@@ -249,7 +181,7 @@ impl Store {
         if open > 0 {
             let event =
                 Event::new(Action::AppRecovered).details(json!({ "open_operations": open }));
-            super::audit::append(&mut write, &event, stamp).await?;
+            super::audit::append(&mut write, &event, event_context).await?;
         }
         write.commit().await?;
         Ok(open)
@@ -272,7 +204,7 @@ impl Store {
         Ok(row.try_get::<i64, _>("count")? > 0)
     }
 
-    /// How many operations there are in each state. States that no operation is in are not among them.
+    /// Returns the number of operations in each state, without states that have none.
     #[tracing::instrument(name = "store.operation.count", skip_all)]
     pub async fn count_operations(&self) -> Result<Vec<(OperationState, i64)>, Error> {
         let rows = sqlx::query("SELECT state, COUNT(*) AS count FROM operations GROUP BY state")
@@ -283,7 +215,7 @@ impl Store {
             .collect()
     }
 
-    /// Creations and revocations without a known end, oldest first, at most `rows_max`: those that were given up, and
+    /// Returns creations and revocations without a known outcome, oldest first, at most `rows_max`: unknown ones, and
     /// those that began before `before`. With `owner`, only theirs.
     #[tracing::instrument(name = "store.operation.find_open", skip_all)]
     pub async fn open_operations(
@@ -318,11 +250,10 @@ impl Store {
 /// Adds an operation and its event in a transaction that may do more.
 async fn insert_intent(
     write: &mut Write,
-    grant: &Grant,
+    identity: &Identity,
     intent: &Intent,
-    stamp: &EventContext,
+    event_context: &EventContext,
 ) -> Result<BeginResult, Error> {
-    let identity = grant.identity();
     let inserted = sqlx::query(
         "INSERT INTO operations (username, realm, id, action, state, target_id, target_name, \
          began_at, fingerprint) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
@@ -338,7 +269,7 @@ async fn insert_intent(
     .bind(OperationState::intent(intent.action).name())
     .bind(intent.target.id.as_deref())
     .bind(intent.target.name.as_deref())
-    .bind(stamp.at.0)
+    .bind(event_context.at.0)
     .bind(intent.fingerprint.as_deref())
     .bind(OperationState::Rejected.name())
     .execute(&mut **write)
@@ -366,7 +297,7 @@ async fn insert_intent(
         .on(intent.target.clone())
         .operation(&intent.operation)
         .details(intent.details.clone());
-    super::audit::append(write, &event, stamp).await?;
+    super::audit::append(write, &event, event_context).await?;
     Ok(BeginResult::Started)
 }
 
@@ -374,7 +305,7 @@ async fn insert_intent(
 async fn close_row(
     write: &mut Write,
     outcome: &OperationOutcome,
-    stamp: &EventContext,
+    event_context: &EventContext,
 ) -> Result<bool, Error> {
     let changed = sqlx::query(
         "UPDATE operations SET state = $1, target_id = $2, target_name = $3, ended_at = $4 \
@@ -383,7 +314,7 @@ async fn close_row(
     .bind(outcome.state.name())
     .bind(outcome.target.id.as_deref())
     .bind(outcome.target.name.as_deref())
-    .bind(stamp.at.0)
+    .bind(event_context.at.0)
     .bind(outcome.owner.username.as_str())
     .bind(outcome.owner.realm.as_str())
     .bind(outcome.operation.as_str())
@@ -398,17 +329,17 @@ async fn close_row(
 
 async fn append_event(
     write: &mut Write,
-    grant: &Grant,
+    identity: &Identity,
     outcome: OperationOutcome,
-    stamp: &EventContext,
+    event_context: &EventContext,
 ) -> Result<(), Error> {
     let event = Event::new(outcome.action)
         .outcome(outcome.state.outcome())
-        .by(grant.identity())
+        .by(identity)
         .on(outcome.target)
         .operation(&outcome.operation)
         .details(outcome.details);
-    super::audit::append(write, &event, stamp).await
+    super::audit::append(write, &event, event_context).await
 }
 
 pub(super) fn state(row: &AnyRow) -> Result<OperationState, Error> {

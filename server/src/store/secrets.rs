@@ -1,70 +1,75 @@
-//! A new key's secret on its way to somebody: whether it left, whether a page has drawn it, and keys of which this
-//! database knows nothing.
+//! Delivery of a new key's secret: sent, acknowledged, never displayed; and keys that this database does not know.
 
 use super::{
-    Error, OperationState, Store,
+    Error, OperationState, Store, Write,
     operations::{state, target},
-    write::Write,
 };
 use crate::{
-    access::Grant,
+    access::{CreateAgentKey, Grant, ListAgentKeys},
     audit::{Action, Event, EventContext, Outcome, Target},
 };
 use app::model::{agent_key::KeyId, timestamp::Timestamp};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Row};
 
-/// What a page's word that it drew the secret came to.
+/// Result of acknowledging a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acknowledged {
-    /// It is written down, now or before.
+    /// It is recorded, now or before.
     Delivered,
     /// The key is not made yet, or never was.
     NotCreated,
-    /// This person has begun no such operation.
+    /// The user began no such operation.
     Unknown,
 }
 
-/// What is remembered of a key's creation.
+/// Creation of a key, as it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Creation {
     /// The key.
     pub key_id: String,
-    /// How far it came.
     pub state: OperationState,
     /// When it began.
     pub began_at: Timestamp,
 }
 
 impl Store {
-    /// Writes down that a new key's secret was handed to the connection.
+    /// Records that the response with a new key's secret was sent.
     #[tracing::instrument(name = "store.operation.send", skip_all)]
     pub async fn send_secret(
         &self,
-        grant: &Grant,
+        grant: &Grant<CreateAgentKey>,
         id: &str,
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<(), Error> {
         let mut write = self.write().await?;
         let action = Action::AgentKeySecretSent;
-        advance(&mut write, grant, id, OperationState::Sent, action, stamp).await?;
+        advance(
+            &mut write,
+            grant,
+            id,
+            OperationState::Sent,
+            action,
+            event_context,
+        )
+        .await?;
         write.commit().await?;
         Ok(())
     }
 
-    /// Writes down that the page has drawn a new key's secret.
+    /// Records that the browser displayed a new key's secret.
     #[tracing::instrument(name = "store.operation.acknowledge", skip_all)]
     pub async fn acknowledge_secret(
         &self,
-        grant: &Grant,
+        grant: &Grant<CreateAgentKey>,
         id: &str,
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<Acknowledged, Error> {
         let identity = grant.identity();
         let mut write = self.write().await?;
         let to = OperationState::Delivered;
         let action = Action::AgentKeySecretAcknowledged;
-        if advance(&mut write, grant, id, to, action, stamp).await? {
+        if advance(&mut write, grant, id, to, action, event_context).await? {
             write.commit().await?;
             return Ok(Acknowledged::Delivered);
         }
@@ -85,7 +90,7 @@ impl Store {
         })
     }
 
-    /// What is remembered of the creations of these keys. Keys that are not remembered are not in the answer.
+    /// Returns the recorded creations of these keys.
     #[tracing::instrument(name = "store.operation.find_creations", skip_all)]
     pub async fn creations(&self, keys: &[KeyId]) -> Result<Vec<Creation>, Error> {
         if keys.is_empty() {
@@ -116,13 +121,13 @@ impl Store {
             .collect()
     }
 
-    /// Tells the audit log, once for each, of keys made before `before` whose secret no page has confirmed to have
-    /// drawn. Returns how many there were.
+    /// Records, once for each, the keys created before `before` whose secret no browser has confirmed to have displayed.
+    /// Returns their number.
     #[tracing::instrument(name = "store.operation.note_unseen", skip_all)]
     pub async fn note_unseen_secrets(
         &self,
         before: Timestamp,
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<usize, Error> {
         let mut write = self.write().await?;
         let rows = sqlx::query(
@@ -130,7 +135,7 @@ impl Store {
              WHERE unseen_at IS NULL AND state IN ($2, $3) AND began_at < $4 \
              RETURNING username, realm, id, target_id, target_name",
         )
-        .bind(stamp.at.0)
+        .bind(event_context.at.0)
         .bind(OperationState::Created.name())
         .bind(OperationState::Sent.name())
         .bind(before.0)
@@ -145,20 +150,20 @@ impl Store {
                 .on(target(row)?)
                 .operation(&id)
                 .details(json!({ "reason": "lost_after_us", "owner": owner, "realm": realm }));
-            super::audit::append(&mut write, &event, stamp).await?;
+            super::audit::append(&mut write, &event, event_context).await?;
         }
         write.commit().await?;
         Ok(rows.len())
     }
 
-    /// Tells the audit log, once for each key and kind, that Elasticsearch and this database contradict each other.
+    /// Records, once for each key and kind, that Elasticsearch and this database contradict each other.
     #[tracing::instrument(name = "store.drift.note", skip_all)]
     pub async fn note_drift(
         &self,
-        grant: &Grant,
+        grant: &Grant<ListAgentKeys>,
         keys: &[KeyId],
         kind: &str,
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<(), Error> {
         let mut write = self.write().await?;
         for key in keys {
@@ -168,7 +173,7 @@ impl Store {
             )
             .bind(key.as_str())
             .bind(kind)
-            .bind(stamp.at.0)
+            .bind(event_context.at.0)
             .execute(&mut *write)
             .await?;
             if inserted.rows_affected() == 0 {
@@ -181,21 +186,21 @@ impl Store {
                     name: None,
                 })
                 .details(json!({ "kind": kind }));
-            super::audit::append(&mut write, &event, stamp).await?;
+            super::audit::append(&mut write, &event, event_context).await?;
         }
         write.commit().await?;
         Ok(())
     }
 }
 
-/// Takes a person's own creation further, if its secret is on its way and not there yet. Says whether it was.
+/// Advances a user's own creation whose secret is not acknowledged yet. Returns false if there is none.
 async fn advance(
     write: &mut Write,
-    grant: &Grant,
+    grant: &Grant<CreateAgentKey>,
     id: &str,
     to: OperationState,
     action: Action,
-    stamp: &EventContext,
+    event_context: &EventContext,
 ) -> Result<bool, Error> {
     let identity = grant.identity();
     let row = sqlx::query(
@@ -218,6 +223,6 @@ async fn advance(
         .by(identity)
         .on(target(&row)?)
         .operation(id);
-    super::audit::append(write, &event, stamp).await?;
+    super::audit::append(write, &event, event_context).await?;
     Ok(true)
 }

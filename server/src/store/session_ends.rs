@@ -1,9 +1,10 @@
 //! Ended sessions, and the reasons that are kept for them.
 
-use super::{Error, Store, write::Write};
+use super::{Error, Store, Write};
 use crate::{
-    access::{Grant, Identity, RecentPassword},
+    access::{Grant, Identity, ManageSecurity},
     audit::{Action, Event, EventContext, Target},
+    sessions::RecentPassword,
 };
 use app::model::{
     session::{SessionEnd, SessionId},
@@ -48,7 +49,7 @@ pub enum SessionFilter<'a> {
     },
     /// One of any user.
     Any {
-        grant: &'a Grant,
+        grant: &'a Grant<ManageSecurity>,
         fresh: &'a RecentPassword,
         id: &'a SessionId,
     },
@@ -79,7 +80,7 @@ impl Store {
         &self,
         id_hash: &str,
         event: &Event<'_>,
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<bool, Error> {
         let mut write = self.write().await?;
         let ended = sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
@@ -89,7 +90,7 @@ impl Store {
             .rows_affected()
             > 0;
         if ended {
-            super::audit::append(&mut write, event, stamp).await?;
+            super::audit::append(&mut write, event, event_context).await?;
         }
         write.commit().await?;
         Ok(ended)
@@ -101,7 +102,7 @@ impl Store {
         &self,
         filter: SessionFilter<'_>,
         window: ActiveWindow,
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<u64, Error> {
         let (actor, end, reason) = match filter {
             SessionFilter::Own { identity, .. } | SessionFilter::OwnExcept { identity, .. } => {
@@ -122,7 +123,7 @@ impl Store {
                 "realm": row.try_get::<String, _>("realm")?,
                 "session": write.audit_writer.key().session_ref(&id_hash),
             });
-            end_row(&mut write, &id_hash, end, stamp).await?;
+            end_row(&mut write, &id_hash, end, event_context).await?;
             let event = Event::new(Action::SessionEnded)
                 .by(actor)
                 .on(Target {
@@ -130,7 +131,7 @@ impl Store {
                     name: Some(username),
                 })
                 .details(details);
-            super::audit::append(&mut write, &event, stamp).await?;
+            super::audit::append(&mut write, &event, event_context).await?;
             ended += 1;
         }
         write.commit().await?;
@@ -144,7 +145,7 @@ impl Store {
         &self,
         touched_before: Timestamp,
         created_before: Timestamp,
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<u64, Error> {
         sqlx::query("DELETE FROM ended_sessions WHERE ended_at <= $1")
             .bind(created_before.0)
@@ -189,7 +190,7 @@ impl Store {
                     "realm": row.try_get::<String, _>("realm")?,
                     "session": write.audit_writer.key().session_ref(&id_hash),
                 }));
-            super::audit::append(&mut write, &event, stamp).await?;
+            super::audit::append(&mut write, &event, event_context).await?;
             expired += 1;
         }
         write.commit().await?;
@@ -239,13 +240,13 @@ pub(super) async fn end_row(
     write: &mut Write,
     id_hash: &str,
     end: SessionEnd,
-    stamp: &EventContext,
+    event_context: &EventContext,
 ) -> Result<(), Error> {
     sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
         .bind(id_hash)
         .execute(&mut **write)
         .await?;
-    keep_end(write, id_hash, end.name(), stamp).await
+    keep_end(write, id_hash, end.name(), event_context).await
 }
 
 /// Keeps the reason why this digest finds nothing any more.
@@ -253,12 +254,12 @@ pub(super) async fn keep_end(
     write: &mut Write,
     id_hash: &str,
     reason: &str,
-    stamp: &EventContext,
+    event_context: &EventContext,
 ) -> Result<(), Error> {
     sqlx::query("INSERT INTO ended_sessions (id_hash, reason, ended_at) VALUES ($1, $2, $3)")
         .bind(id_hash)
         .bind(reason)
-        .bind(stamp.at.0)
+        .bind(event_context.at.0)
         .execute(&mut **write)
         .await?;
     Ok(())

@@ -1,13 +1,12 @@
 //! Live sessions: begin, find, renew, list.
 
 use super::{
-    Error, Store,
+    Error, Store, Write,
     audit::pattern,
     session_ends::{ActiveWindow, RENEWED, end_row, keep_end},
-    write::Write,
 };
 use crate::{
-    access::{Grant, Identity, VerifiedPassword},
+    access::{Grant, Identity, ManageSecurity, VerifiedPassword},
     audit::{Action, Event, EventContext},
 };
 use app::model::{
@@ -83,7 +82,7 @@ impl Store {
         proof: &VerifiedPassword,
         new: NewSession<'_>,
         replaces: Option<&str>,
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<(), Error> {
         let identity = proof.identity();
         let mut write = self.write().await?;
@@ -93,7 +92,7 @@ impl Store {
                 .execute(&mut *write)
                 .await?;
             if replaced.rows_affected() > 0 {
-                keep_end(&mut write, old, RENEWED, stamp).await?;
+                keep_end(&mut write, old, RENEWED, event_context).await?;
             }
         }
         sqlx::query(
@@ -105,17 +104,22 @@ impl Store {
         .bind(identity.username.as_str())
         .bind(identity.realm.as_str())
         .bind(new.sealed)
-        .bind(stamp.at.0)
-        .bind(stamp.at.0)
+        .bind(event_context.at.0)
+        .bind(event_context.at.0)
         .bind(new.id)
         .bind(new.browser)
-        .bind(stamp.origin.address.map(|address| address.to_string()))
-        .bind(stamp.at.0)
+        .bind(
+            event_context
+                .origin
+                .address
+                .map(|address| address.to_string()),
+        )
+        .bind(event_context.at.0)
         .execute(&mut *write)
         .await?;
-        end_oldest_sessions(&mut write, identity, new.id_hash, stamp).await?;
+        end_oldest_sessions(&mut write, identity, new.id_hash, event_context).await?;
         let event = Event::new(Action::UserLogin).by(identity);
-        super::audit::append(&mut write, &event, stamp).await?;
+        super::audit::append(&mut write, &event, event_context).await?;
         write.commit().await?;
         Ok(())
     }
@@ -160,7 +164,7 @@ impl Store {
         &self,
         proof: &VerifiedPassword,
         renewed: RenewedSession<'_>,
-        stamp: &EventContext,
+        event_context: &EventContext,
     ) -> Result<bool, Error> {
         let identity = proof.identity();
         let mut write = self.write().await?;
@@ -170,8 +174,8 @@ impl Store {
         )
         .bind(renewed.id_hash)
         .bind(renewed.sealed)
-        .bind(stamp.at.0)
-        .bind(stamp.at.0)
+        .bind(event_context.at.0)
+        .bind(event_context.at.0)
         .bind(renewed.before)
         .bind(identity.username.as_str())
         .bind(identity.realm.as_str())
@@ -180,12 +184,12 @@ impl Store {
         .rows_affected()
             > 0;
         if is_live {
-            keep_end(&mut write, renewed.before, RENEWED, stamp).await?;
+            keep_end(&mut write, renewed.before, RENEWED, event_context).await?;
             let renewed_as = write.audit_writer.key().session_ref(renewed.id_hash);
             let event = Event::new(Action::Reauth)
                 .by(identity)
                 .details(json!({ "renewed_as": renewed_as }));
-            super::audit::append(&mut write, &event, stamp).await?;
+            super::audit::append(&mut write, &event, event_context).await?;
         }
         write.commit().await?;
         Ok(is_live)
@@ -217,7 +221,7 @@ impl Store {
     #[tracing::instrument(name = "store.session.others", skip_all)]
     pub async fn others_sessions(
         &self,
-        grant: &Grant,
+        grant: &Grant<ManageSecurity>,
         person: &SearchText,
         window: ActiveWindow,
         rows_max: usize,
@@ -264,7 +268,7 @@ async fn end_oldest_sessions(
     write: &mut Write,
     identity: &Identity,
     new: &str,
-    stamp: &EventContext,
+    event_context: &EventContext,
 ) -> Result<(), Error> {
     let others = sqlx::query(
         "SELECT id_hash FROM sessions WHERE username = $1 AND realm = $2 AND id_hash <> $3 \
@@ -277,11 +281,11 @@ async fn end_oldest_sessions(
     .await?;
     for row in others.iter().skip(SESSIONS_MAX - 1) {
         let id_hash: String = row.try_get("id_hash")?;
-        end_row(write, &id_hash, SessionEnd::TooMany, stamp).await?;
+        end_row(write, &id_hash, SessionEnd::TooMany, event_context).await?;
         let event = Event::new(Action::SessionEnded)
             .by(identity)
             .details(json!({ "reason": "concurrent_limit" }));
-        super::audit::append(write, &event, stamp).await?;
+        super::audit::append(write, &event, event_context).await?;
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! Counts of failed sign-ins, and the two limits computed from them.
 
-use super::{Error, Store, write::Write};
+use super::{Error, Store, Write};
 use app::model::timestamp::{DAY_MS, Timestamp};
 use sqlx::Row;
+use std::time::Duration;
 
-const SECOND_MS: i64 = 1_000;
 /// Failures from one address without a pause.
-const ADDRESS_BURST: i64 = 10;
+const ADDRESS_BURST: u32 = 10;
 /// Time for one more attempt after that.
-const ADDRESS_PACE_MS: i64 = 6 * SECOND_MS;
+const ADDRESS_PACE: Duration = Duration::from_secs(6);
 
 /// Most keys that are counted. Beyond, attempts under new keys are refused, and paused ones stay paused.
 const SUBJECTS_MAX: i64 = 200_000;
@@ -175,23 +175,23 @@ async fn is_full(write: &mut Write) -> Result<bool, Error> {
 fn next_for_account(failures: i64, now: Timestamp) -> Timestamp {
     match failures {
         ..=2 => now,
-        3..=8 => now.plus_ms(3 * SECOND_MS),
-        9..=24 => now.plus_ms(5 * SECOND_MS),
-        25..=99 => now.plus_ms(10 * SECOND_MS),
+        3..=8 => now.plus(Duration::from_secs(3)),
+        9..=24 => now.plus(Duration::from_secs(5)),
+        25..=99 => now.plus(Duration::from_secs(10)),
         // Until the day ends: the owner notices by then, and is not locked out for good.
         _ => Timestamp(now.0.div_euclid(DAY_MS).saturating_add(1) * DAY_MS),
     }
 }
 
 /// Returns the time up to which an address has used its attempts, after one more at `now`. It runs ahead of the clock by
-/// [`ADDRESS_PACE_MS`] for each attempt.
+/// [`ADDRESS_PACE`] for each attempt.
 fn used_by_address(used_until: Timestamp, now: Timestamp) -> Timestamp {
-    used_until.max(now).plus_ms(ADDRESS_PACE_MS)
+    used_until.max(now).plus(ADDRESS_PACE)
 }
 
 /// Returns true if an address that has used its attempts up to this time may try once more.
 fn address_may(used_until: Timestamp, now: Timestamp) -> bool {
-    used_until <= now.plus_ms((ADDRESS_BURST - 1) * ADDRESS_PACE_MS)
+    used_until <= now.plus((ADDRESS_BURST - 1) * ADDRESS_PACE)
 }
 
 #[cfg(test)]
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn account_allows_at_most_eighty_attempts_in_ten_minutes() {
-        let (mut now, end) = (NOON, NOON.plus_ms(10 * 60 * SECOND_MS));
+        let (mut now, end) = (NOON, NOON.plus(Duration::from_mins(10)));
         let mut failures = 0;
         while now < end {
             failures += 1;
@@ -237,7 +237,7 @@ mod tests {
         let (mut used, mut allowed) = (Timestamp(0), 0);
         for second in 0..600 {
             for _ in 0..20 {
-                let now = NOON.plus_ms(second * SECOND_MS);
+                let now = NOON.plus(Duration::from_secs(second));
                 if address_may(used, now) {
                     used = used_by_address(used, now);
                     allowed += 1;

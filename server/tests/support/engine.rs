@@ -3,7 +3,7 @@
 use super::{PASSWORD, attacker::Attacker};
 use http::Method;
 use platform::Clock;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 /// An engine of this test alone.
@@ -115,6 +115,37 @@ impl Engine {
             Method::PUT,
             &format!("/_security/role/{name}"),
             Some(descriptor),
+        )
+        .await;
+    }
+
+    /// Registers Kibana's privileges, as Kibana does when it starts. Without them Elasticsearch grants a name only to an
+    /// entry that names it alone.
+    pub(crate) async fn register_kibana_privileges(&self) {
+        let names = [
+            "all",
+            "read",
+            "space_all",
+            "space_read",
+            "feature_apm.all",
+            "feature_apm.read",
+            "feature_apm.minimal_all",
+            "feature_apm.minimal_read",
+            "feature_apm.settings_save",
+        ];
+        let privileges: Map<String, Value> = names
+            .into_iter()
+            .map(|name| {
+                (
+                    name.to_owned(),
+                    json!({ "actions": [format!("ui:{name}")] }),
+                )
+            })
+            .collect();
+        self.ask(
+            Method::PUT,
+            "/_security/privilege",
+            Some(json!({ "kibana-.kibana": privileges })),
         )
         .await;
     }

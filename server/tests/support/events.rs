@@ -5,11 +5,11 @@ use app::model::audit::Action;
 use serde_json::json;
 use server::{
     audit::{Event, EventContext, EventSource, Outcome, Target},
-    request_id::RequestId,
+    identifier::RequestId,
 };
 
 /// When the event of this number happened.
-pub(crate) fn stamp(number: i64) -> EventContext {
+pub(crate) fn event_context(number: i64) -> EventContext {
     EventContext {
         at: NOW.plus_ms(number),
         request_id: RequestId::new("request"),

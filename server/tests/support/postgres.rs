@@ -1,122 +1,141 @@
-//! A PostgreSQL to test against.
+//! PostgreSQL databases for tests.
 
 use std::{
     net::TcpListener,
     os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Child, Command},
-    time::Duration,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, Weak},
 };
+use url::Url;
 
-/// A PostgreSQL, of this test alone unless the environment names one.
+/// A database of one test. It is on the server of `AGENT_KEYS_TEST_POSTGRES_URL`, or else on one that tests of this
+/// process share while any of them runs.
 pub(crate) struct Postgres {
-    url: String,
-    own: Option<Own>,
+    url: Url,
+    _server: Option<Arc<Server>>,
 }
 
-struct Own {
-    server: Child,
+static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+
+impl Postgres {
+    pub(crate) fn start() -> Self {
+        let binaries = binaries();
+        let mut shared = SHARED.lock().unwrap();
+        let (url, server) = if let Ok(url) = std::env::var("AGENT_KEYS_TEST_POSTGRES_URL") {
+            (url.parse().unwrap(), None)
+        } else {
+            let server = shared.upgrade().unwrap_or_else(|| {
+                let binaries = binaries.as_deref();
+                Arc::new(Server::start(binaries.unwrap_or_else(|| panic!("these tests need PostgreSQL: install Debian's package `postgresql`, or set AGENT_KEYS_TEST_POSTGRES_URL"))))
+            });
+            *shared = Arc::downgrade(&server);
+            (server.url.clone(), Some(server))
+        };
+        let name = format!("test_{:016x}", fastrand::u64(..));
+        let createdb = binaries.unwrap_or_default().join("createdb");
+        run(Command::new(createdb)
+            .arg("--maintenance-db")
+            .args([url.as_str(), &name]));
+        let mut of_test: Url = url;
+        of_test.set_path(&name);
+        Self {
+            url: of_test,
+            _server: server,
+        }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.url.as_str()
+    }
+}
+
+struct Server {
+    url: Url,
+    process: Child,
     _directory: tempfile::TempDir,
 }
 
-impl Postgres {
-    /// Takes the server that the environment names, or starts one from the distribution's own binaries.
-    pub(crate) fn start() -> Self {
-        Self::try_start().unwrap_or_else(|| panic!("these tests need PostgreSQL: install Debian's package `postgresql`, or set AGENT_KEYS_TEST_POSTGRES_URL"))
-    }
-
-    fn try_start() -> Option<Self> {
-        if let Ok(url) = std::env::var("AGENT_KEYS_TEST_POSTGRES_URL") {
-            return Some(Self { url, own: None });
-        }
-        let binaries = std::fs::read_dir("/usr/lib/postgresql").ok()?;
-        let binaries: PathBuf = binaries
-            .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-            .max()?;
-        let directory = tempfile::tempdir().ok()?;
+impl Server {
+    fn start(binaries: &Path) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let data = directory.path().join("data");
-        // PostgreSQL refuses to run as root.
-        let as_somebody = |program: &str| {
+        std::fs::create_dir(&data).unwrap();
+        let unprivileged = |program: &str| {
             let mut command = Command::new(binaries.join(program));
+            // PostgreSQL refuses to run as root.
             if is_root() {
                 command.uid(NOBODY).gid(NOBODY);
             }
             command.current_dir("/").env("TZ", "UTC").env("LC_ALL", "C");
             command
         };
-        std::fs::create_dir(&data).ok()?;
         if is_root() {
-            std::os::unix::fs::chown(&data, Some(NOBODY), Some(NOBODY)).ok()?;
+            std::os::unix::fs::chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
             let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
-            std::fs::set_permissions(directory.path(), open).ok()?;
+            std::fs::set_permissions(directory.path(), open).unwrap();
         }
-        let initialised = as_somebody("initdb")
-            .args([
-                "--auth=trust",
-                "--username=keys",
-                "--no-sync",
-                "-E",
-                "UTF8",
-                "-D",
-            ])
-            .arg(&data)
-            .output()
-            .ok()?;
-        if !initialised.status.success() {
-            println!("initdb: {}", String::from_utf8_lossy(&initialised.stderr));
-            return None;
-        }
-        let port = TcpListener::bind("127.0.0.1:0")
-            .ok()?
-            .local_addr()
-            .ok()?
-            .port();
-        let server = as_somebody("postgres")
-            .args([
-                "-c",
-                "fsync=off",
-                "-c",
-                "listen_addresses=127.0.0.1",
-                "-c",
-                "unix_socket_directories=",
-            ])
+        let arguments = [
+            "--auth=trust",
+            "--username=keys",
+            "--no-sync",
+            "-E",
+            "UTF8",
+            "-D",
+        ];
+        run(unprivileged("initdb").args(arguments).arg(&data));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let settings = [
+            "fsync=off",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_connections=300",
+        ];
+        let process = unprivileged("postgres")
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .args(["-p", &port.to_string(), "-D"])
             .arg(&data)
-            .stderr(std::process::Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
-            .ok()?;
-        let postgres = Self {
-            url: format!("postgres://keys@127.0.0.1:{port}/postgres?sslmode=disable"),
-            own: Some(Own {
-                server,
-                _directory: directory,
-            }),
+            .unwrap();
+        let url = format!("postgres://keys@127.0.0.1:{port}/postgres?sslmode=disable");
+        let server = Self {
+            url: url.parse().unwrap(),
+            process,
+            _directory: directory,
         };
-        for _ in 0..100 {
-            // While it starts, it takes connections and refuses each.
-            let ready = Command::new(binaries.join("pg_isready"))
-                .args(["--quiet", "--host=127.0.0.1", "--port", &port.to_string()])
-                .status();
-            if ready.ok()?.success() {
-                return Some(postgres);
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        None
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+        // It refuses connections until it has started.
+        let ready = ["--quiet", "--timeout=1", "--host=127.0.0.1", "--port"];
+        super::until("PostgreSQL accepts connections", || {
+            let mut command = Command::new(binaries.join("pg_isready"));
+            let status = command.args(ready).arg(port.to_string()).status();
+            status.unwrap().success()
+        });
+        server
     }
 }
 
-impl Drop for Postgres {
+impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(own) = &mut self.own {
-            let _ = own.server.kill();
-            let _ = own.server.wait();
-        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
+}
+
+/// The newest of the distribution's own versions.
+fn binaries() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    versions
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .max()
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
 }
 
 const NOBODY: u32 = 65_534;

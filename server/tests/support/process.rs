@@ -56,6 +56,7 @@ impl Process {
         Browser {
             url: self.url.clone(),
             cookie: None,
+            user: None,
             http: client(),
         }
     }

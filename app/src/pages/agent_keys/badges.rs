@@ -2,11 +2,12 @@
 
 use crate::{
     components::{
-        badge::{Badge, Tone},
+        badge::{Badge, Time, TimeFormat, Tone},
         icon::IconName,
     },
     model::{
         agent_key::{Delivery, KeyRights, KeyStatus, Labels},
+        text::visible,
         timestamp::Timestamp,
     },
 };
@@ -54,6 +55,7 @@ pub(super) fn LabelTags(labels: Labels) -> impl IntoView {
     .into_iter()
     .filter_map(|(name, value)| value.map(|value| (name, value)))
     .map(|(name, value)| {
+        let value = visible(&value);
         let title = format!("{name}: {value}");
         view! {
             <span class="tag" title=title>
@@ -72,51 +74,49 @@ pub fn StatusBadge(
     /// Time of the server's clock.
     now: Timestamp,
 ) -> impl IntoView {
+    let soon = status.expires_soon(now);
+    let date = |at| view! { <Time at format=TimeFormat::Date /> }.into_any();
     let (tone, icon, word, more) = match status {
         KeyStatus::Active { until: None } => (
             Tone::Success,
             IconName::Pass,
-            "Active".to_owned(),
-            "Never expires".to_owned(),
+            "Active",
+            "Never expires".into_any(),
         ),
-        KeyStatus::Active { until: Some(until) } if status.expires_soon(now) => (
-            Tone::Warning,
-            IconName::Clock,
-            format!("Expires in {}", until.until(now)),
-            until.date(),
-        ),
-        KeyStatus::Active { until: Some(until) } => (
-            Tone::Success,
-            IconName::Pass,
-            "Active".to_owned(),
-            format!("Until {}", until.date()),
-        ),
-        KeyStatus::Expired { at } => (
-            Tone::Neutral,
-            IconName::Skip,
-            "Expired".to_owned(),
-            at.date(),
-        ),
+        KeyStatus::Active { until: Some(until) } if soon => {
+            (Tone::Warning, IconName::Clock, "Expires in ", date(until))
+        }
+        KeyStatus::Active { until: Some(until) } => {
+            let more = view! { "Until " {date(until)} }.into_any();
+            (Tone::Success, IconName::Pass, "Active", more)
+        }
+        KeyStatus::Expired { at } => (Tone::Neutral, IconName::Skip, "Expired", date(at)),
         KeyStatus::Revoked { at } => (
             Tone::Neutral,
             IconName::Revoke,
-            "Revoked".to_owned(),
-            at.map(Timestamp::date).unwrap_or_default(),
+            "Revoked",
+            at.map(date).into_any(),
         ),
     };
+    let time = match status {
+        KeyStatus::Active { until: Some(at) } if soon => {
+            view! { <Time at format=TimeFormat::Until(now) /> }.into_any()
+        }
+        _ => ().into_any(),
+    };
     view! {
-        <Badge tone icon text=word />
+        <Badge tone icon text=word time />
         <div data-part="secondary">{more}</div>
     }
     .into_any()
 }
 
-/// Returns the text, or a dash for an empty one.
+/// Returns a text from Elasticsearch with its invisible characters written out, or a dash for an empty one.
 pub fn or_dash(text: &str) -> String {
     if text.is_empty() {
         "—".to_owned()
     } else {
-        text.to_owned()
+        visible(text)
     }
 }
 

@@ -1,9 +1,6 @@
 //! Dialog that revokes several keys: confirmation, then the results.
 
-use super::{
-    Revocations, list_query,
-    selection::{chosen_ids, keys, list_with},
-};
+use super::selection::{chosen_ids, list_with};
 use crate::pages::agent_keys::badges::{StatusBadge, or_dash};
 use crate::pages::agent_keys::bulk_revoke_result::{Revoked, TITLE};
 use crate::{
@@ -25,6 +22,7 @@ use crate::{
         agent_key::{AgentKey, KeyId, KeyStatus},
         problem::{Problem, ProblemKind},
         revocation::{FoundAgentKeys, KEYS_UNCONFIRMED_MAX, SelectionError, is_many},
+        text::keys,
         timestamp::Timestamp,
     },
     urls,
@@ -35,7 +33,7 @@ use leptos_router::hooks::use_location;
 
 #[component]
 pub fn RevokeAgentKeysPage() -> impl IntoView {
-    let query = list_query(&urls::use_parameters().read_untracked());
+    let query = urls::list_query(&urls::use_parameters().read_untracked());
     let ids = chosen_ids();
     // Cancelling keeps the selection.
     let close = list_with(&query, ids.iter().map(String::as_str));
@@ -45,11 +43,9 @@ pub fn RevokeAgentKeysPage() -> impl IntoView {
     // value: its parts must not be dropped while they still read it.
     let answered = move || revoke.value().get().and_then(Result::ok);
     let told = RwSignal::new(untrack(answered));
-    let revocations = expect_context::<Revocations>();
     Effect::new(move || {
         if let Some(answer) = answered() {
             told.set(Some(answer));
-            revocations.0.update(|count| *count += 1);
         }
     });
     view! {
@@ -101,7 +97,7 @@ fn Question(
     let title = match revocable.as_slice() {
         [] => "Nothing to revoke".to_owned(),
         [only] => format!("Revoke {}?", or_dash(&only.name)),
-        _ => format!("Revoke {}?", keys(count)),
+        _ => format!("Revoke {}?", keys(count as u64)),
     };
     let is_gone = |key: &&AgentKey| matches!(key.status, KeyStatus::Revoked { .. });
     let gone = left.iter().filter(is_gone).count();
@@ -147,7 +143,7 @@ fn Question(
     let submit = (count > 0 && !password_needed).then(|| {
         view! {
             <SubmitButton
-                label=format!("Revoke {}", keys(count))
+                label=format!("Revoke {}", keys(count as u64))
                 pending=revoke.pending()
                 danger=true
                 icon=IconName::Revoke
@@ -179,7 +175,7 @@ fn Question(
 
 /// Consequences of the revocation.
 #[component]
-fn Consequences() -> impl IntoView {
+pub(super) fn Consequences() -> impl IntoView {
     view! {
         <Callout tone=Tone::Danger icon=IconName::Warn>
             <h3>"Agents that use these keys lose access"</h3>
@@ -195,9 +191,9 @@ fn Consequences() -> impl IntoView {
 fn note(gone: usize, out_of_reach: usize) -> Option<String> {
     let were = |count| if count == 1 { "was" } else { "were" };
     let are = |count| if count == 1 { "is" } else { "are" };
-    let gone = (gone > 0).then(|| format!("{} {} revoked before.", keys(gone), were(gone)));
+    let gone = (gone > 0).then(|| format!("{} {} revoked before.", keys(gone as u64), were(gone)));
     let out_of_reach = (out_of_reach > 0).then(|| {
-        let (number, verb) = (keys(out_of_reach), are(out_of_reach));
+        let (number, verb) = (keys(out_of_reach as u64), are(out_of_reach));
         format!("{number} {verb} not there, or not yours to revoke.")
     });
     let sentences: Vec<_> = gone.into_iter().chain(out_of_reach).collect();
@@ -206,7 +202,7 @@ fn note(gone: usize, out_of_reach: usize) -> Option<String> {
 
 /// Explains why the password is needed.
 #[component]
-fn PasswordFirst() -> impl IntoView {
+pub(super) fn PasswordFirst() -> impl IntoView {
     view! {
         <Callout tone=Tone::Warning icon=IconName::Lock small=true>
             <p>
@@ -220,7 +216,7 @@ fn PasswordFirst() -> impl IntoView {
 
 /// Link to the page that asks for the password.
 #[component]
-fn EnterPassword() -> impl IntoView {
+pub(super) fn EnterPassword() -> impl IntoView {
     let here = use_location();
     let (path, search) = (here.pathname.get_untracked(), here.search.get_untracked());
     let href = urls::reauthenticate(urls::with_search(&path, &search));
@@ -229,7 +225,7 @@ fn EnterPassword() -> impl IntoView {
 
 /// All selected keys, those to revoke first.
 #[component]
-fn KeyTable(keys: Vec<AgentKey>, missing: Vec<KeyId>, now: Timestamp) -> impl IntoView {
+pub(super) fn KeyTable(keys: Vec<AgentKey>, missing: Vec<KeyId>, now: Timestamp) -> impl IntoView {
     let missing: Vec<_> = missing
         .into_iter()
         .map(|id| {

@@ -1,13 +1,12 @@
 //! Results of a bulk revocation.
 
-use super::selection::{keys, list_with};
+use super::selection::list_with;
 use crate::pages::agent_keys::badges::InCache;
 use crate::{
     api::agent_keys::RevokeAgentKeys,
     components::{
         badge::{Badge, Tone},
         callout::{Announce, Callout},
-        code::CopyButton,
         dialog::DialogHead,
         form::ActionForm,
         icon::{Icon, IconName},
@@ -17,9 +16,11 @@ use crate::{
     model::{
         key_list::KeyListQuery,
         revocation::{KeyRevocation, RevocationEnding},
+        text::{grouped, keys, visible},
     },
 };
 use leptos::{html, prelude::*};
+use leptos_router::location::Url;
 
 /// Id of the dialog's heading.
 pub(super) const TITLE: &str = "revoke-many-title";
@@ -27,7 +28,7 @@ pub(super) const TITLE: &str = "revoke-many-title";
 /// The results. Keys that were not revoked stay selected and can be tried again.
 #[component]
 pub(super) fn Revoked(
-    mut told: Vec<KeyRevocation>,
+    told: Vec<KeyRevocation>,
     /// Query of the list behind the dialog.
     query: KeyListQuery,
     revoke: ServerAction<RevokeAgentKeys>,
@@ -39,10 +40,6 @@ pub(super) fn Revoked(
         .map(|key| key.id.to_string())
         .collect();
     let close = list_with(&query, retry.iter().map(String::as_str));
-    // Failures first.
-    told.sort_by_key(|key| key.ending);
-    let text = as_text(&told);
-    let rows: Vec<_> = told.into_iter().map(|key| view! { <Row key /> }).collect();
     // The button that had the focus no longer exists.
     let way_out = NodeRef::<html::A>::new();
     Effect::new(move || {
@@ -57,35 +54,72 @@ pub(super) fn Revoked(
         let problem = revoke.value().get()?.err()?;
         Some(view! { <ProblemCallout problem /> })
     };
-    let head = view! {
-        <Th text="Key" />
-        <Th text="Result" />
-    };
     view! {
         <DialogHead id=TITLE title=counts.title() help=Some(summary) close=close.clone() />
         <div data-part="body" class="stack">
             {problem}
             <Consequences counts />
-            <div class="panel" data-variant="flat">
-                <Table
-                    label="Result for each key"
-                    caption="Result for each key"
-                    class="table key-choice"
-                    stack="late"
-                    density="compact"
-                    head=head.into_any()
-                    rows=rows.into_any()
-                />
-            </div>
+            <ResultTable told=told.clone() />
         </div>
         <div data-part="foot">
-            <CopyButton text=move || text.clone() what="results" variant="quiet" label="Copy results" />
+            <ResultFile told />
             <span class="push-end"></span>
             <a class="button" node_ref=way_out href=close>"Close"</a>
             {again}
         </div>
     }
     .into_any()
+}
+
+/// Maximum number of rows in the table of results. The file holds all.
+const ROWS_MAX: usize = 1_000;
+
+/// Results by key, failures first.
+#[component]
+pub(super) fn ResultTable(mut told: Vec<KeyRevocation>) -> impl IntoView {
+    told.sort_by_key(|key| key.ending);
+    let more = told.len().saturating_sub(ROWS_MAX);
+    told.truncate(ROWS_MAX);
+    let rows: Vec<_> = told.into_iter().map(|key| view! { <Row key /> }).collect();
+    let head = view! {
+        <Th text="Key" />
+        <Th text="Result" />
+    };
+    view! {
+        <div class="panel" data-variant="flat">
+            <Table
+                label="Result for each key"
+                caption="Result for each key"
+                class="table key-choice"
+                stack="late"
+                density="compact"
+                head=head.into_any()
+                rows=rows.into_any()
+            />
+        </div>
+        {(more > 0).then(|| view! { <p class="small muted">"The file has " {keys(more as u64)} " more."</p> })}
+    }
+    .into_any()
+}
+
+/// Link that saves the results as a file, with and without script.
+#[component]
+pub(super) fn ResultFile(told: Vec<KeyRevocation>) -> impl IntoView {
+    let href = format!(
+        "data:text/csv;charset=utf-8,{}",
+        Url::escape(&as_csv(&told))
+    );
+    view! {
+        <a class="button" data-variant="quiet" href=href download="revoked-keys.csv" rel="external">
+            "Download results"
+        </a>
+    }
+    .into_any()
+}
+
+/// Returns a sentence with the number of keys per result.
+pub(super) fn counts_sentence(told: &[KeyRevocation]) -> String {
+    Counts::of(told).summary()
 }
 
 /// Consequences for agents.
@@ -220,18 +254,17 @@ fn words(ending: RevocationEnding) -> (Tone, IconName, &'static str, &'static st
     }
 }
 
-/// Returns the results for the clipboard, one line per key. Escapes names, so that none breaks a line or becomes a formula
-/// in a spreadsheet.
-fn as_text(told: &[KeyRevocation]) -> String {
+/// Returns the results as CSV, one line per key. A name that looks like a formula gets a quote in front.
+fn as_csv(told: &[KeyRevocation]) -> String {
     let line = |key: &KeyRevocation| {
         let (_, _, word, _) = words(key.ending);
-        let name = key.name.as_deref().unwrap_or("");
-        let name = name.replace(char::is_control, " ");
+        let name = visible(key.name.as_deref().unwrap_or(""));
         let formula = name.starts_with(['=', '+', '-', '@']);
         let name = format!("{}{name}", if formula { "'" } else { "" });
-        format!("{}\t{name}\t{word}\n", key.id)
+        format!("{},\"{}\",{word}\r\n", key.id, name.replace('"', "\"\""))
     };
-    told.iter().map(line).collect()
+    let lines: String = told.iter().map(line).collect();
+    format!("id,name,result\r\n{lines}")
 }
 
 /// Number of keys per result.
@@ -271,16 +304,26 @@ impl Counts {
     fn title(self) -> String {
         let total = self.total();
         if self.revoked == total {
-            format!("{} revoked", keys(total))
+            format!("{} revoked", keys(total as u64))
         } else {
-            format!("{} of {} revoked", self.revoked, keys(total))
+            format!(
+                "{} of {} revoked",
+                grouped(self.revoked as u64),
+                keys(total as u64)
+            )
         }
     }
 
     /// Returns a sentence with all counts.
     fn summary(self) -> String {
         let part = |count: usize, one: &str, many: &str| {
-            (count > 0).then(|| format!("{count} {}", if count == 1 { one } else { many }))
+            (count > 0).then(|| {
+                format!(
+                    "{} {}",
+                    grouped(count as u64),
+                    if count == 1 { one } else { many }
+                )
+            })
         };
         let parts = [
             part(self.revoked, "revoked", "revoked"),
@@ -297,6 +340,25 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn result_file_has_a_line_per_key_and_no_formula() {
+        let key = |id: &str, name: Option<&str>, ending| KeyRevocation {
+            id: crate::model::agent_key::KeyId::parse(id).unwrap(),
+            name: name.map(str::to_owned),
+            ending,
+        };
+        let told = [
+            key("a1", Some("check \"out\",\n1"), RevocationEnding::Revoked),
+            key("b2", Some("=1+1"), RevocationEnding::StillActive),
+            key("c3", None, RevocationEnding::NotFound),
+        ];
+        assert_eq!(
+            as_csv(&told),
+            "id,name,result\r\na1,\"check \"\"out\"\",⟨U+000A⟩1\",Revoked\r\n\
+             b2,\"'=1+1\",Failed\r\nc3,\"\",Not found\r\n"
+        );
+    }
 
     #[test]
     fn summary_names_every_result() {

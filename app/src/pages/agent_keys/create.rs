@@ -8,19 +8,20 @@ use crate::{
     },
     backend::AgentKeyPreparation,
     components::{
-        badge::Tone,
+        badge::{Time, TimeFormat, Tone},
         callout::Callout,
         dialog::{Dialog, DialogForm, DialogShape},
         field::{FieldErrors, TextField},
         form::{SubmitButton, use_form},
-        icon::IconName,
+        icon::{Icon, IconName},
         meter::KeyCount,
         navigation::initials,
-        problem::ProblemCallout,
+        problem::{ProblemCallout, sign_in_again},
     },
     model::{
-        agent_key::AgentPrivilege,
+        agent_key::{AgentPrivilege, KeyId},
         new_agent_key::{NewAgentKeyErrors, NewAgentKeyForm},
+        notice::Notice,
         problem::{Problem, ProblemKind},
         timestamp::{DAY_MS, Timestamp},
         viewer::{Access, Viewer},
@@ -88,6 +89,7 @@ fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl Int
                                     view! { <Fields create viewer preparation typed /> }.into_any()
                                 }
                                 (_, Err(problem)) | (Err(problem), _) => {
+                                    sign_in_again(&problem.kind);
                                     view! { <ProblemCallout problem /> }.into_any()
                                 }
                             }
@@ -111,6 +113,10 @@ fn Fields(
     let now = preparation.now;
     let is_first = typed.is_none();
     let typed = typed.unwrap_or_else(|| first_form(&preparation));
+    let lost = match preparation.notice.clone() {
+        Some(Notice::KeyCreated { id, name }) => Some(view! { <LostSecret id name /> }),
+        _ => None,
+    };
     // A closure, not a signal: this form is removed as soon as the action has a value, and a signal with it.
     let problem = move || create.value().get().and_then(Result::err);
     let errors = Memo::new(move |_| match problem() {
@@ -129,10 +135,18 @@ fn Fields(
             .then(|| "Tick at least one. A key without any cannot be used.".to_owned());
         text.into_iter().collect()
     });
+    // An operation that has made its key makes no other.
+    let (used, unused) = (typed.operation.clone(), preparation.operation.clone());
+    let operation = move || match problem() {
+        Some(problem) if problem.kind == ProblemKind::AlreadyDone => unused.clone(),
+        _ => used.clone(),
+    };
+    let refused = Memo::new(move |_| problem().is_some());
     view! {
         {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
-        <Before access=viewer.access.clone() preparation=preparation.clone() />
-        <input type="hidden" name="form[operation]" value=typed.operation.clone() />
+        {lost}
+        <Before access=viewer.access.clone() preparation=preparation.clone() refused />
+        <input type="hidden" name="form[operation]" value=operation />
         <div class="field">
             <span data-part="label">"Owner"</span>
             <div class="row">
@@ -180,10 +194,41 @@ fn Fields(
     .into_any()
 }
 
-/// Initial values of the form.
+/// Says that the secret of a key is gone, because its page was left before the key was stored.
+#[component]
+fn LostSecret(id: String, name: String) -> impl IntoView {
+    let revoke = KeyId::parse(&id).map(|id| {
+        view! {
+            <a class="button" data-variant="danger-quiet" href=urls::revoke_agent_key(&id)>
+                <Icon name=IconName::Revoke />
+                "Revoke this key"
+            </a>
+        }
+    });
+    view! {
+        <Callout tone=Tone::Warning>
+            <h3>"You created " <bdi>{name}</bdi> " a moment ago"</h3>
+            <p>
+                "Its secret cannot be shown again. If you did not store it, revoke the key and create it again."
+            </p>
+            <div class="button-row">
+                {revoke}
+                <button class="button" type="submit">"Create it again"</button>
+            </div>
+        </Callout>
+    }
+    .into_any()
+}
+
+/// Initial values of the form: with the name of a key whose secret is gone.
 fn first_form(preparation: &AgentKeyPreparation) -> NewAgentKeyForm {
+    let name = match &preparation.notice {
+        Some(Notice::KeyCreated { name, .. }) => name.clone(),
+        _ => String::new(),
+    };
     NewAgentKeyForm {
         operation: preparation.operation.clone(),
+        name,
         expires: "90".to_owned(),
         ..NewAgentKeyForm::default()
     }
@@ -191,18 +236,27 @@ fn first_form(preparation: &AgentKeyPreparation) -> NewAgentKeyForm {
 
 /// Warnings before the creation: missing privileges, and APM Server's limit.
 #[component]
-fn Before(access: Access, preparation: AgentKeyPreparation) -> impl IntoView {
+fn Before(
+    access: Access,
+    preparation: AgentKeyPreparation,
+    /// True beside a problem: success must not be drawn beside it.
+    refused: Memo<bool>,
+) -> impl IntoView {
     let after = preparation.active_keys.and_one_more();
     let limit = u64::from(preparation.limit);
     let holds_all = access.can_delegate_event_write && access.can_delegate_config_agent_read;
     view! {
         {if access.create.is_granted() && holds_all {
-            view! {
-                <Callout tone=Tone::Success small=true>
-                    <p><strong>"Ready."</strong> " You hold every privilege this key needs."</p>
-                </Callout>
-            }
-                .into_any()
+            (move || {
+                (!refused.get()).then(|| {
+                    view! {
+                        <Callout tone=Tone::Success small=true>
+                            <p><strong>"Ready."</strong> " You hold every privilege this key needs."</p>
+                        </Callout>
+                    }
+                })
+            })
+            .into_any()
         } else {
             view! {
                 <Callout tone=Tone::Warning icon=IconName::Lock>
@@ -299,7 +353,7 @@ fn Expires(
     let dates = CHOICES.map(|(value, _, days)| {
         days.map(|days| {
             let end = now.plus_ms(days * DAY_MS);
-            view! { <small data-reveal=value>{end.date_and_minute()}</small> }
+            view! { <small data-reveal=value><Time at=end format=TimeFormat::Minute /></small> }
         })
     });
     let messages = Signal::derive(move || {
@@ -310,6 +364,7 @@ fn Expires(
             .map(ToString::to_string)
             .collect()
     });
+    let invalid = move || errors.read().expiration.is_some().then_some("true");
     view! {
         <fieldset class="field reveal" aria-describedby="expires-error">
             <legend>"Expires " {dates}</legend>
@@ -319,17 +374,28 @@ fn Expires(
                     type="date"
                     name="form[expires_on]"
                     aria-label="Expiry date"
-                    min=now.plus_ms(DAY_MS).iso_date()
+                    aria-describedby="expires-at"
+                    aria-invalid=invalid
+                    min=now.iso_date()
                     value=typed.expires_on
+                    data-ends
                 />
+                // The end of that day where the user is. The script fills it in.
+                <input type="hidden" name="form[expires_at]" />
             </div>
+            <p data-part="help" data-reveal="custom" id="expires-at" data-needs-script hidden>
+                "Expires " <Time at=now format=TimeFormat::Second />
+            </p>
+            <p data-part="help" data-reveal="custom" data-needs-no-script>
+                "Expires at the end of that day in UTC."
+            </p>
             <FieldErrors id="expires-error" errors=messages />
-            <p data-part="help">
-                "The list shows it 14 days before. Agents that still use the key after that date are refused."
+            <p data-part="help" data-reveal="date">
+                "The list marks the key 14 days before it expires. After that, agents that use it are refused."
             </p>
             <div data-reveal="never">
                 <Callout tone=Tone::Warning small=true>
-                    <p>"A key that never expires works until someone revokes it. Prefer a date."</p>
+                    <p>"The key works until someone revokes it, even if it leaks. Prefer a date."</p>
                 </Callout>
             </div>
         </fieldset>
@@ -343,25 +409,30 @@ fn LabelFields(typed: NewAgentKeyForm, errors: Memo<NewAgentKeyErrors>) -> impl 
     let messages = Signal::derive(move || {
         let errors = errors.read();
         let bad = errors.service || errors.environment || errors.team;
-        bad.then(|| "Use at most 100 characters, without line breaks.".to_owned())
-            .into_iter()
-            .collect()
+        bad.then(|| {
+            "Use at most 100 characters, without line breaks and invisible characters.".to_owned()
+        })
+        .into_iter()
+        .collect()
     });
+    let service = move || errors.read().service.then_some("true");
+    let environment = move || errors.read().environment.then_some("true");
+    let team = move || errors.read().team.then_some("true");
     view! {
         <fieldset class="field" aria-describedby="labels-error">
             <legend>"Labels " <small>"Optional"</small></legend>
             <div class="field-row">
                 <div class="input" data-size="sm">
                     <span data-part="affix">"service"</span>
-                    <input type="text" aria-label="Service" name="form[service]" value=typed.service autocomplete="off" />
+                    <input type="text" aria-label="Service" name="form[service]" value=typed.service autocomplete="off" aria-invalid=service />
                 </div>
                 <div class="input" data-size="sm">
                     <span data-part="affix">"env"</span>
-                    <input type="text" aria-label="Environment" name="form[environment]" value=typed.environment autocomplete="off" />
+                    <input type="text" aria-label="Environment" name="form[environment]" value=typed.environment autocomplete="off" aria-invalid=environment />
                 </div>
                 <div class="input" data-size="sm">
                     <span data-part="affix">"team"</span>
-                    <input type="text" aria-label="Team" name="form[team]" value=typed.team autocomplete="off" />
+                    <input type="text" aria-label="Team" name="form[team]" value=typed.team autocomplete="off" aria-invalid=team />
                 </div>
             </div>
             <FieldErrors id="labels-error" errors=messages />

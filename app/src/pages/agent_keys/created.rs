@@ -9,11 +9,11 @@
 use crate::{
     api::agent_keys::{AcknowledgeAgentKey, acknowledge_agent_key},
     components::{
-        badge::Tone,
+        badge::{Time, TimeFormat, Tone},
         callout::{Announce, Callout},
         code::{CopyButton, SnippetBlock},
         dialog::{Dialog, DialogShape},
-        form::{PAGE_FIELD, is_posted},
+        form::{FormUser, PAGE_FIELD, is_posted},
         icon::{Icon, IconName},
     },
     model::{new_agent_key::CreatedAgentKey, secret::Secret},
@@ -26,8 +26,8 @@ use leptos::{prelude::*, task::spawn_local};
 #[component]
 pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
     let expires = match created.expiration {
-        Some(at) => format!(", expires {}", at.date()),
-        None => ", never expires".to_owned(),
+        Some(at) => view! { ", expires " <Time at format=TimeFormat::Minute /> }.into_any(),
+        None => ", never expires".into_any(),
     };
     let url = created.apm_server_url.clone();
     let operation = created.operation.clone();
@@ -38,12 +38,14 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
             let _ = acknowledge_agent_key(operation, false).await;
         });
     });
+    ask_before_leaving();
     // Without script, the form confirms the display.
     let (method, action, words) = if is_posted() {
         let fields = view! {
             <input type="hidden" name="operation" value=created.operation.as_str().to_owned() />
             <input type="hidden" name="leave" value="true" />
             <input type="hidden" name=PAGE_FIELD value=urls::agent_keys() />
+            <FormUser />
         };
         (
             "post",
@@ -99,6 +101,22 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
     }
     .into_any()
 }
+
+/// Asks before the browser leaves the page by a reload, a link or closing, until the key is stored or copied.
+#[cfg(feature = "hydrate")]
+fn ask_before_leaving() {
+    let find = |selector| document().query_selector(selector).ok().flatten();
+    let on_unload = window_event_listener(leptos::ev::beforeunload, move |event| {
+        let is_kept = find("#stored:checked").or_else(|| find("dialog [data-state=done]"));
+        if is_kept.is_none() {
+            event.prevent_default();
+        }
+    });
+    on_cleanup(move || on_unload.remove());
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn ask_before_leaving() {}
 
 /// Formats of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +189,7 @@ fn SecretField(created: CreatedAgentKey) -> impl IntoView {
                     {formats}
                 </fieldset>
             </div>
-            <div class="secret">
+            <div class="secret" data-autofocus>
                 {values}
                 <label class="button show-secret">
                     <input type="checkbox" id="show-secret" class="visually-hidden" />
@@ -220,6 +238,7 @@ fn AgentSnippets(created: CreatedAgentKey) -> impl IntoView {
         created.apm_server_url.as_deref(),
     );
     let secret: Secret = created.encoded.clone();
+    let renamed = setting.renamed_service();
     let snippets = snippets::all(&setting);
     let tabs: Vec<_> = snippets
         .iter()
@@ -245,7 +264,11 @@ fn AgentSnippets(created: CreatedAgentKey) -> impl IntoView {
             }
         })
         .collect();
+    let renamed = renamed.map(|sentence| {
+        view! { <Callout tone=Tone::Accent small=true><p>{sentence}</p></Callout> }
+    });
     view! {
+        {renamed}
         <div class="snippets stack" data-gap="md">
             <fieldset class="tabs" data-size="sm">
                 <legend class="visually-hidden">"Agent"</legend>

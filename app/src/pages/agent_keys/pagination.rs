@@ -2,12 +2,18 @@
 
 use super::list_href;
 use crate::{
-    components::icon::{Icon, IconName},
-    model::key_list::{KeyListPage, KeyListQuery, PageAnchor, ROWS_CHOICES},
+    components::{
+        form::{GetForm, submit_form},
+        icon::{Icon, IconName},
+        table::PageLink,
+    },
+    model::{
+        key_list::{KeyListPage, KeyListQuery, PageAnchor, ROWS_CHOICES},
+        text::{grouped, keys},
+    },
     urls,
 };
 use leptos::prelude::*;
-use leptos_router::components::Form;
 
 /// Range of rows, rows per page, and links to the previous and next page.
 #[component]
@@ -42,13 +48,13 @@ pub(super) fn Pagination(query: Memo<KeyListQuery>, page: KeyListPage) -> impl I
     let range = if shown == 0 {
         "0".to_owned()
     } else {
-        format!("{}–{}", offset + 1, offset + shown)
+        format!("{}–{}", grouped(offset + 1), grouped(offset + shown))
     };
     view! {
         <footer>
             <nav class="pagination" aria-label="Pages">
-                <p data-part="range"><b>{range}</b> " of " <b>{page.total}</b> " keys"</p>
-                <Form method="GET" action=urls::agent_keys()>
+                <p data-part="range"><b>{range}</b> " of " <b>{keys(page.total)}</b></p>
+                <GetForm action=urls::agent_keys()>
                     <div data-part="size">
                         {kept}
                         <label for="rows">"Rows"</label>
@@ -60,49 +66,13 @@ pub(super) fn Pagination(query: Memo<KeyListQuery>, page: KeyListPage) -> impl I
                         </div>
                         <button class="button" data-size="sm" data-needs-no-script type="submit">"Apply"</button>
                     </div>
-                </Form>
+                </GetForm>
                 <div data-part="steps">
-                    <Step query=previous label="Previous" forward=false />
-                    <Step query=next label="Next" forward=true />
+                    <PageLink href=previous.as_ref().map(list_href) label="Previous" forward=false />
+                    <PageLink href=next.as_ref().map(list_href) label="Next" forward=true />
                 </div>
             </nav>
         </footer>
     }
     .into_any()
 }
-
-/// Link to the previous or next page, or a disabled button.
-#[component]
-fn Step(query: Option<KeyListQuery>, label: &'static str, forward: bool) -> impl IntoView {
-    let content = move || {
-        if forward {
-            view! { {label} <Icon name=IconName::Right /> }.into_any()
-        } else {
-            view! { <Icon name=IconName::Left /> {label} }.into_any()
-        }
-    };
-    match query {
-        Some(query) => {
-            let rel = if forward { "next" } else { "prev" };
-            view! { <a class="button" data-size="sm" href=list_href(&query) rel=rel>{content()}</a> }.into_any()
-        }
-        None => view! { <button type="button" class="button" data-size="sm" disabled>{content()}</button> }.into_any(),
-    }
-}
-
-/// Submits the form of the changed field.
-#[cfg(feature = "hydrate")]
-fn submit_form(event: leptos::ev::Event) {
-    use wasm_bindgen::JsCast;
-    let form = event
-        .target()
-        .and_then(|target| target.dyn_into::<web_sys::HtmlSelectElement>().ok())
-        .and_then(|select| select.form());
-    if let Some(form) = form {
-        // On failure the next search applies the choice.
-        let _ = form.request_submit();
-    }
-}
-
-#[cfg(not(feature = "hydrate"))]
-fn submit_form(_event: leptos::ev::Event) {}

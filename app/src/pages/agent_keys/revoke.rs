@@ -1,19 +1,20 @@
 //! Dialog that revokes a key.
 
-use super::list_behind;
+use super::{badges::or_dash, list_behind};
 use crate::{
     api::{
         agent_keys::{RevokeAgentKey, find_agent_key},
         page_resource,
     },
     components::{
-        badge::Tone,
+        badge::{Time, TimeFormat, Tone},
         callout::Callout,
         dialog::{Dialog, DialogForm, DialogProblem, DialogShape},
         form::{SubmitButton, use_form, use_problem},
         icon::IconName,
     },
-    model::agent_key::{AgentKey, KeyStatus},
+    model::agent_key::{AgentKey, KeyId, KeyStatus},
+    urls::{self, FROM_KEY},
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -28,7 +29,14 @@ pub fn RevokeAgentKeyPage() -> impl IntoView {
         .get_untracked()
         .get("id")
         .unwrap_or_default();
-    let close = list_behind();
+    let from_key = urls::use_parameters()
+        .read_untracked()
+        .get(FROM_KEY)
+        .is_some();
+    let close = match KeyId::parse(&id) {
+        Some(id) if from_key => urls::agent_key(&id),
+        _ => list_behind(),
+    };
     let key = page_resource(move || id.clone(), find_agent_key);
     let revoke = use_form::<RevokeAgentKey>();
     view! {
@@ -62,8 +70,8 @@ fn Question(key: AgentKey, revoke: ServerAction<RevokeAgentKey>, close: String) 
         <DialogForm
             action=revoke
             id=TITLE
-            title=format!("Revoke {}?", key.name)
-            close
+            title=format!("Revoke {}?", or_dash(&key.name))
+            close=close.clone()
             question=true
             problem=use_problem(revoke)
             submit=submit.into_any()
@@ -90,15 +98,16 @@ fn Question(key: AgentKey, revoke: ServerAction<RevokeAgentKey>, close: String) 
                 <div><dt>"Key id"</dt><dd class="mono">{key.id.to_string()}</dd></div>
                 <div>
                     <dt>"Owner"</dt>
-                    <dd><bdi>{key.owner}</bdi> " " <span class="muted">"realm " <bdi>{key.realm}</bdi></span></dd>
+                    <dd><bdi>{or_dash(&key.owner)}</bdi> " " <span class="muted">"realm " <bdi>{or_dash(&key.realm)}</bdi></span></dd>
                 </div>
-                <div><dt>"Created"</dt><dd>{key.created.date_and_minute()}</dd></div>
+                <div><dt>"Created"</dt><dd><Time at=key.created format=TimeFormat::Minute /></dd></div>
                 <div>
                     <dt>"Last used"</dt>
                     <dd>"Not known " <small>"Elasticsearch does not record when a key is used."</small></dd>
                 </div>
             </dl>
             <input type="hidden" name="id" value=key.id.to_string() />
+            <input type="hidden" name="next" value=close />
         </DialogForm>
     }
     .into_any()

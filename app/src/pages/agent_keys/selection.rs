@@ -9,7 +9,7 @@
 use super::list_href;
 use crate::{
     components::icon::{Icon, IconName},
-    model::key_list::KeyListQuery,
+    model::{key_list::KeyListQuery, text::keys},
     urls,
     urls::with_parameters,
 };
@@ -37,18 +37,14 @@ pub(super) fn list_with<'a>(
     with_parameters(&urls::agent_keys(), &parameters)
 }
 
-/// Formats a number of keys.
-pub(super) fn keys(count: usize) -> String {
-    let noun = if count == 1 { "key" } else { "keys" };
-    format!("{count} {noun}")
-}
-
 /// Bar above the table, visible as soon as a box is ticked.
 #[component]
 pub(super) fn SelectionBar(
     query: KeyListQuery,
     /// Number of boxes that start ticked.
     count: usize,
+    /// True if keys on other pages match too.
+    more: bool,
 ) -> impl IntoView {
     let kept: Vec<_> = query
         .parameters()
@@ -59,7 +55,7 @@ pub(super) fn SelectionBar(
         <div class="selection-bar">
             {kept}
             <strong>
-                <span data-needs-script><span data-count role="status">{keys(count)}</span> " selected"</span>
+                <span data-needs-script><span data-count role="status">{keys(count as u64)}</span> " selected"</span>
                 <span data-needs-no-script>"Keys selected"</span>
             </strong>
             <span>"on this page"</span>
@@ -67,9 +63,17 @@ pub(super) fn SelectionBar(
                 <a class="button" data-variant="quiet" data-size="sm" href=list_href(&query) rel="external">
                     "Clear"
                 </a>
+                {more
+                    .then(|| {
+                        view! {
+                            <a class="button" data-variant="danger-quiet" data-size="sm" href=urls::revoke_matching(&query)>
+                                "Revoke all that match"
+                            </a>
+                        }
+                    })}
                 <button class="button" data-variant="danger" data-size="sm" type="submit">
                     <Icon name=IconName::Revoke />
-                    <span data-needs-script>"Revoke " <span data-count>{keys(count)}</span></span>
+                    <span data-needs-script>"Revoke " <span data-count>{keys(count as u64)}</span></span>
                     <span data-needs-no-script>"Revoke selected keys"</span>
                 </button>
             </div>
@@ -157,7 +161,7 @@ fn recount(table: &web_sys::HtmlDivElement) {
     for input in inputs(table) {
         if input.name() == CHOSEN {
             boxes += 1;
-            ticked += usize::from(input.checked());
+            ticked += u64::from(input.checked());
         } else {
             for_all = Some(input);
         }

@@ -1,16 +1,17 @@
 //! States in place of the list: loading, not permitted, API keys disabled, empty, nothing found.
 
-use super::CreateLink;
+use super::{CreateLink, list_behind};
 use crate::{
     components::{
-        badge::Tone,
         code::CodeBlock,
         icon::{Icon, IconName},
-        problem::{CheckAgain, DeniedPrompt},
+        problem::{CheckAgain, DeniedPrompt, ProblemPrompt},
     },
     model::{
-        problem::MissingPrivilege,
-        role::AGENT_KEY_ROLE,
+        key_list::KeySummary,
+        privilege::MissingPrivilege,
+        problem::Problem,
+        role::{AGENT_KEY_ROLE, FirstSteps},
         viewer::{Permit, Viewer},
     },
     urls,
@@ -47,81 +48,43 @@ pub(super) fn Loading() -> impl IntoView {
 pub(super) fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl IntoView {
     let request = viewer.role_request.unwrap_or_default();
     let who = viewer.username.clone();
-    let list: Vec<_> = missing
-        .iter()
-        .map(|missing| {
-            let (name, place) = match missing {
-                MissingPrivilege::Cluster(name) => (name.clone(), "Cluster".to_owned()),
-                MissingPrivilege::Application {
-                    application,
-                    privilege,
-                    resource,
-                } => (
-                    privilege.clone(),
-                    format!("Application {application}, resource {resource}"),
-                ),
-            };
-            view! {
-                <li data-tone="danger">
-                    <Icon name=IconName::Fail />
-                    <div>
-                        <p data-part="title"><code>{name}</code></p>
-                        <p>{place}</p>
-                    </div>
-                    <span data-part="verdict">"Missing"</span>
-                </li>
-            }
-        })
-        .collect();
     view! {
         <DeniedPrompt
             title="You do not have permission to manage agent keys"
             username=who.clone()
             missing
-            advice="Someone who manages security can add it in a minute."
             again=urls::agent_keys()
         />
-        <div class="split" data-aside="wide">
-            <div data-part="columns">
-                <section class="panel">
-                    <header>
-                        <div>
-                            <h2>"How to fix it"</h2>
-                            <p>"For someone with the " <code>"manage_security"</code> " privilege."</p>
-                        </div>
-                    </header>
-                    <div data-part="body">
-                        <ol class="steps">
-                            <li>
-                                <div>
-                                    <h3>"Create the role"</h3>
-                                    <CodeBlock title="Send this to Elasticsearch" text=request />
-                                </div>
-                            </li>
-                            <li>
-                                <div>
-                                    <h3>"Give it to " {who}</h3>
-                                    <p>
-                                        "Add " <code>{AGENT_KEY_ROLE}</code>
-                                        " to the user’s roles. An administrator does both steps on the page “Users and roles” here, which leaves the rest of the user as it is."
-                                    </p>
-                                </div>
-                            </li>
-                            <li>
-                                <div>
-                                    <h3>"Choose “Check again”"</h3>
-                                    <p>"No need to sign out: Elasticsearch applies roles at the next request."</p>
-                                </div>
-                            </li>
-                        </ol>
-                    </div>
-                </section>
-                <section class="panel">
-                    <header><h2>"What is missing"</h2></header>
-                    <ul data-part="body" class="checks" role="list" data-size="sm">{list}</ul>
-                </section>
-            </div>
-        </div>
+        <details class="disclosure">
+            <summary>"Show the steps for an administrator"</summary>
+            <section class="panel">
+                <div data-part="body">
+                    <ol class="steps">
+                        <li>
+                            <div>
+                                <h3>"Create the role"</h3>
+                                <CodeBlock title="Send this to Elasticsearch" text=request />
+                            </div>
+                        </li>
+                        <li>
+                            <div>
+                                <h3>"Give it to " {who}</h3>
+                                <p>
+                                    "Add " <code>{AGENT_KEY_ROLE}</code>
+                                    " to the user’s roles. An administrator does both steps on the page “Users and roles”, which leaves the rest of the user as it is."
+                                </p>
+                            </div>
+                        </li>
+                        <li>
+                            <div>
+                                <h3>"Choose “Check again”"</h3>
+                                <p>"No need to sign out: Elasticsearch applies roles at the next request."</p>
+                            </div>
+                        </li>
+                    </ol>
+                </div>
+            </section>
+        </details>
     }
     .into_any()
 }
@@ -168,61 +131,74 @@ pub(super) fn ApiKeysDisabled() -> impl IntoView {
     .into_any()
 }
 
+/// Checklist in place of an empty list.
 #[component]
-pub(super) fn Empty(create: Permit, authorization_enabled: bool) -> impl IntoView {
-    let may_create = create.is_granted();
+pub(super) fn Empty(create: Permit, summary: KeySummary) -> impl IntoView {
+    let FirstSteps { role, user } = summary.first_steps;
+    let server = Some(summary.authorization_enabled);
     view! {
-        <section class="panel prompt" data-tone="accent">
-            <Icon name=IconName::Key />
-            <h2>"Create your first agent key"</h2>
-            <p>
-                "An agent key proves to APM Server that an agent may send data. Give each service its own key, so that you can revoke one without touching the others."
-            </p>
-            <div class="button-row"><CreateLink permit=create /></div>
-        </section>
         <section class="panel">
-            <header><h2>"Before you start"</h2></header>
-            <ul data-part="body" class="checks" role="list" data-size="sm">
-                <Check tone=Tone::Success title="API keys are on in Elasticsearch" />
-                {if may_create {
-                    view! { <Check tone=Tone::Success title="You may create keys" /> }.into_any()
-                } else {
-                    view! { <Check tone=Tone::Danger title="You may not create keys yet" /> }.into_any()
-                }}
-                {if authorization_enabled {
-                    view! { <Check tone=Tone::Success title="APM Server is set to accept API keys" /> }.into_any()
-                } else {
-                    view! {
-                        <li data-tone="warning">
-                            <Icon name=IconName::Warn />
-                            <div>
-                                <p data-part="title">"APM Server is not set to accept API keys"</p>
-                                <p><a href=urls::apm_integration()>"Turn on API key authorization"</a></p>
-                            </div>
-                        </li>
-                    }
-                        .into_any()
-                }}
-            </ul>
+            <header>
+                <div>
+                    <h2>"Create your first agent key"</h2>
+                    <p>
+                        "An agent key proves to APM Server that an agent may send data. Give each service its own key, so that you can revoke one without touching the others."
+                    </p>
+                </div>
+            </header>
+            <ol data-part="body" class="checks">
+                <Step done=role title="Create the role" href=urls::users() link="Users and roles" />
+                <Step done=user title="Create a user with the role" href=urls::new_user("") link="Create user" />
+                <Step
+                    done=server
+                    title="Turn on API keys in APM Server"
+                    href=urls::apm_integration()
+                    link="APM integration"
+                />
+                <li data-tone="neutral">
+                    <Icon name=IconName::Key />
+                    <div>
+                        <p data-part="title">"Create the key"</p>
+                        <div class="button-row"><CreateLink permit=create /></div>
+                    </div>
+                </li>
+            </ol>
         </section>
     }
     .into_any()
 }
 
+/// A step with its state, and the link to its page while it is not done.
 #[component]
-fn Check(tone: Tone, title: &'static str) -> impl IntoView {
-    let icon = if tone == Tone::Success {
-        IconName::Pass
-    } else {
-        IconName::Fail
+fn Step(
+    /// `None` if only an administrator can see it.
+    done: Option<bool>,
+    title: &'static str,
+    href: String,
+    link: &'static str,
+) -> impl IntoView {
+    let (tone, icon, verdict) = match done {
+        Some(true) => ("success", IconName::Pass, "Done"),
+        Some(false) => ("warning", IconName::Warn, "To do"),
+        None => ("neutral", IconName::Lock, "Ask an administrator"),
     };
     view! {
-        <li data-tone=tone.word()>
+        <li data-tone=tone>
             <Icon name=icon />
-            <div><p data-part="title">{title}</p></div>
+            <div>
+                <p data-part="title">{title}</p>
+                {(done == Some(false)).then(|| view! { <p><a href=href>{link}</a></p> })}
+            </div>
+            <span data-part="verdict">{verdict}</span>
         </li>
     }
     .into_any()
+}
+
+/// Problem in place of the list. Trying again repeats the same search.
+#[component]
+pub(super) fn Failed(problem: Problem) -> impl IntoView {
+    view! { <ProblemPrompt problem retry=list_behind() /> }
 }
 
 /// No key matches.

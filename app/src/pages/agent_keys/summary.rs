@@ -6,7 +6,10 @@ use crate::{
         badge::Tone,
         meter::{KeyLimitMeter, limit_tone},
     },
-    model::key_list::{KeyListQuery, KeySummary, StatusFilter},
+    model::{
+        key_list::{KeyListQuery, KeySummary, StatusFilter},
+        text::grouped,
+    },
 };
 use leptos::prelude::*;
 
@@ -43,13 +46,15 @@ fn Figure(status: StatusFilter, label: &'static str, tone: Tone, count: u64) -> 
         status: vec![status],
         ..KeyListQuery::default()
     });
+    let count = grouped(count);
+    let name = format!("{label}: {count}. Show these keys");
     view! {
         <li>
             <p data-part="label">
                 <span class="dot" data-tone=tone.word()></span>
                 {label}
             </p>
-            <a data-part="value" href=href aria-label=format!("{label}: {count}. Show these keys")>
+            <a data-part="value" href=href aria-label=name>
                 {count}
             </a>
         </li>

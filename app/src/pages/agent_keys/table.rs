@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     components::{
-        badge::Time,
+        badge::{Badge, Time, TimeFormat, Tone},
+        form::GetForm,
         icon::{Icon, IconName},
         table::{ActionsTh, Table},
     },
@@ -15,12 +16,14 @@ use crate::{
     model::{
         agent_key::{AgentKey, KeySource, KeyStatus},
         key_list::{KeyListPage, KeyListQuery, SortField, SortOrder},
+        notice::Notice,
+        text::{keys, visible},
         timestamp::Timestamp,
     },
     urls,
 };
 use leptos::{html, prelude::*};
-use leptos_router::{components::Form, hooks::use_location};
+use leptos_router::hooks::use_location;
 
 #[component]
 pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoView {
@@ -28,21 +31,25 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
     let location = use_location();
     let behind = search(&location.search.get_untracked());
     let now = page.read_at;
-    let read_at = page.read_at.time_of_day();
     let matches = page.total;
-    let noun = if matches == 1 { "key" } else { "keys" };
+    let more = matches > page.keys.len() as u64;
     let chosen = chosen_ids();
     let is_chosen = |id: &str| chosen.iter().any(|one| one == id);
     let revocable = page.keys.iter().filter(|key| key.revocable);
     let ids: Vec<_> = revocable.map(|key| key.id.to_string()).collect();
     let selectable = !ids.is_empty();
+    let created = match page.notice {
+        Some(Notice::KeyCreated { id, .. }) => Some(id),
+        _ => None,
+    };
     let count = ids.iter().filter(|id| is_chosen(id)).count();
     let rows = page
         .keys
         .into_iter()
         .map(|key| {
             let ticked = selectable.then(|| is_chosen(key.id.as_str()));
-            view! { <KeyRow key now behind=behind.clone() ticked /> }
+            let is_new = created.as_deref() == Some(key.id.as_str());
+            view! { <KeyRow key now behind=behind.clone() ticked is_new /> }
         })
         .collect_view()
         .into_any();
@@ -70,15 +77,15 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
     .into_any();
     let list = view! {
         <div class="result-bar" role="status">
-            <span><strong>{matches}</strong> " " {noun} ", " {order_words(&current)}</span>
+            <span><strong>{keys(matches)}</strong> ", " {order_words(&current)}</span>
             {selectable.then(|| view! { <SelectAllLink query=current.clone() ids /> })}
-            <span class="push-end" data-part="as-of">"Read at " {read_at}</span>
+            <span class="push-end" data-part="as-of">"Read at " <Time at=now format=TimeFormat::TimeOfDay /></span>
             <a class="button" data-variant="quiet" data-size="sm" href=list_href(&current) rel="external">
                 <Icon name=IconName::Rotate />
                 "Refresh"
             </a>
         </div>
-        {selectable.then(|| view! { <SelectionBar query=current.clone() count /> })}
+        {selectable.then(|| view! { <SelectionBar query=current.clone() count more /> })}
         <Table
             label="Agent keys"
             caption=format!("APM agent keys, {}", order_words(&current))
@@ -91,7 +98,7 @@ pub(super) fn KeyTable(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Int
     };
     // Without revocable keys there is no form.
     if selectable {
-        view! { <Form method="GET" action=urls::revoke_agent_keys()>{list}</Form> }.into_any()
+        view! { <GetForm action=urls::revoke_agent_keys()>{list}</GetForm> }.into_any()
     } else {
         list.into_any()
     }
@@ -107,8 +114,8 @@ fn order_words(query: &KeyListQuery) -> &'static str {
         (F::Name, O::Descending) => "by name, Z to A",
         (F::Owner, O::Ascending) => "by owner, A to Z",
         (F::Owner, O::Descending) => "by owner, Z to A",
-        (F::Expires, O::Ascending) => "those that end first on top",
-        (F::Expires, O::Descending) => "those that end last on top",
+        (F::Expires, O::Ascending) => "expiring soonest first",
+        (F::Expires, O::Descending) => "expiring last first",
     }
 }
 
@@ -153,6 +160,8 @@ fn KeyRow(
     behind: String,
     /// State of the check box; `None` if no row has one.
     ticked: Option<bool>,
+    /// True if the user has just created it.
+    is_new: bool,
 ) -> impl IntoView {
     let details = urls::agent_key(&key.id);
     let revoke = key
@@ -162,7 +171,7 @@ fn KeyRow(
             view! {
                 <a class="row-action" data-tone="danger" title="Revoke" href=href>
                     <Icon name=IconName::Revoke />
-                    <span>"Revoke" <span class="visually-hidden">" " {key.name.clone()}</span></span>
+                    <span>"Revoke" <span class="visually-hidden">" " {visible(&key.name)}</span></span>
                 </a>
             }
         });
@@ -172,14 +181,19 @@ fn KeyRow(
     let privileges = rights_badges(&key.rights);
     let source = match key.source {
         KeySource::AgentKeys => "This app",
-        KeySource::Kibana => "Kibana",
-        KeySource::Elsewhere => "Elsewhere",
+        KeySource::Kibana | KeySource::Elsewhere => "Kibana or API",
+    };
+    let state = if is_new {
+        Some("new")
+    } else {
+        ended.then_some("ended")
     };
     view! {
-        <tr role="row" data-state=ended.then_some("ended")>
+        <tr role="row" data-state=state>
             {select}
             <th role="rowheader" scope="row">
                 <a data-part="primary" href=details.clone()><bdi>{or_dash(&key.name)}</bdi></a>
+                {is_new.then(|| view! { " " <Badge tone=Tone::Accent text="New" /> })}
                 <div data-part="secondary">
                     <span class="mono">{key.id.to_string()}</span>
                     <LabelTags labels=key.labels.clone() />
@@ -195,7 +209,7 @@ fn KeyRow(
             </td>
             <td role="cell" data-label="Created">
                 <div>
-                    <Time at=key.created now />
+                    <Time at=key.created format=TimeFormat::Ago(now) />
                     <div data-part="secondary">{source}</div>
                 </div>
             </td>
@@ -205,7 +219,7 @@ fn KeyRow(
                     {revoke}
                     <a class="row-action" href=details title="Details">
                         <Icon name=IconName::Right />
-                        <span>"Details" <span class="visually-hidden">" of " {key.name.clone()}</span></span>
+                        <span>"Details" <span class="visually-hidden">" of " {visible(&key.name)}</span></span>
                     </a>
                 </div>
             </td>

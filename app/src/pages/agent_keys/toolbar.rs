@@ -3,13 +3,16 @@
 use crate::{
     components::{
         field::SearchBox,
+        form::{GetForm, submit_form},
         icon::{Icon, IconName},
     },
-    model::key_list::{ELSEWHERE, FacetValue, KeyListPage, KeyListQuery, StatusFilter},
+    model::{
+        key_list::{ELSEWHERE, FacetValue, KeyListPage, KeyListQuery, StatusFilter},
+        text::{grouped, visible},
+    },
     urls,
 };
 use leptos::{html, prelude::*};
-use leptos_router::components::Form;
 
 /// True while the list renders after a search.
 #[derive(Clone, Copy)]
@@ -17,32 +20,24 @@ pub(super) struct Searched(pub StoredValue<bool>);
 
 #[component]
 pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl IntoView {
-    let summary = page.summary;
-    let lists_owners = summary.lists_owners;
+    let counts = page.filters;
+    let lists_owners = counts.lists_owners;
     let current = query.get_untracked();
     let status = StatusFilter::ALL
         .iter()
-        .copied()
-        .map(|status| {
-            let count = match status {
-                StatusFilter::Active => summary.active,
-                StatusFilter::ExpiresSoon => summary.expires_soon,
-                StatusFilter::Expired => summary.expired,
-                StatusFilter::Revoked => summary.revoked,
-            };
-            Choice {
-                value: status.word().to_owned(),
-                label: status.label().to_owned(),
-                count,
-                chosen: current.status.contains(&status),
-            }
+        .zip(counts.status)
+        .map(|(status, count)| Choice {
+            value: status.word().to_owned(),
+            label: status.label().to_owned(),
+            count,
+            chosen: current.status.contains(status),
         })
         .collect();
-    let elsewhere = summary.elsewhere.total();
+    let elsewhere = page.summary.elsewhere.total();
     let source = (elsewhere > 0 || current.elsewhere).then(|| {
         let choice = Choice {
             value: ELSEWHERE.to_owned(),
-            label: "Made elsewhere".to_owned(),
+            label: "Kibana or API, not marked".to_owned(),
             count: elsewhere,
             chosen: current.elsewhere,
         };
@@ -67,7 +62,7 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
     });
     view! {
         <search>
-            <Form method="GET" action=urls::agent_keys() on:submit=move |_| searched.0.set_value(true)>
+            <GetForm action=urls::agent_keys() on:submit=move |_| searched.0.set_value(true)>
                 <div class="toolbar">
                     {kept}
                     <SearchBox
@@ -80,9 +75,9 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
                     <div class="row" role="group" aria-label="Filters">
                         <Filter name="status" label="Status" choices=status />
                         {(lists_owners || !current.owner.is_empty())
-                            .then(|| view! { <Filter name="owner" label="Owner" choices=choices(summary.owners, &current.owner) /> })}
+                            .then(|| view! { <Filter name="owner" label="Owner" choices=choices(counts.owners, &current.owner) /> })}
                         {(lists_owners || !current.realm.is_empty())
-                            .then(|| view! { <Filter name="realm" label="Realm" choices=choices(summary.realms, &current.realm) /> })}
+                            .then(|| view! { <Filter name="realm" label="Realm" choices=choices(counts.realms, &current.realm) /> })}
                         {source}
                         {filtered
                             .then(|| {
@@ -94,7 +89,7 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
                             })}
                     </div>
                 </div>
-            </Form>
+            </GetForm>
         </search>
     }
     .into_any()
@@ -141,9 +136,15 @@ fn Filter(name: &'static str, label: &'static str, choices: Vec<Choice>) -> impl
         .map(|choice| {
             view! {
                 <label>
-                    <input type="checkbox" name=name value=choice.value checked=choice.chosen />
-                    <bdi>{choice.label}</bdi>
-                    <span class="count">{choice.count}</span>
+                    <input
+                        type="checkbox"
+                        name=name
+                        value=choice.value
+                        checked=choice.chosen
+                        prop:checked=choice.chosen
+                    />
+                    <bdi>{visible(&choice.label)}</bdi>
+                    <span class="count">{grouped(choice.count)}</span>
                 </label>
             }
         })
@@ -161,11 +162,11 @@ fn Filter(name: &'static str, label: &'static str, choices: Vec<Choice>) -> impl
         </button>
         <div class="popover" id=id popover="auto">
             <p data-part="title">{label}</p>
-            <fieldset class="menu">
+            <fieldset class="menu" on:change=submit_form>
                 <legend class="visually-hidden">{label}</legend>
                 {boxes}
             </fieldset>
-            <div data-part="foot">
+            <div data-part="foot" data-needs-no-script>
                 <button class="button" data-variant="primary" data-size="sm" type="submit">"Apply"</button>
             </div>
         </div>

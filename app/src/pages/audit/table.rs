@@ -1,14 +1,14 @@
-//! Table of events, newest first, each with its record.
+//! Table of the log, newest first: a row for each operation, with its events.
 
 use crate::{
     components::{
-        badge::{Badge, Tone},
+        badge::{Badge, Time, TimeFormat, Tone},
         code::CodeBlock,
         icon::{Icon, IconName},
-        table::{Table, Th},
+        table::{PageLink, Table, Th},
     },
     model::{
-        audit::{AuditEvent, Outcome},
+        audit::{Actor, AuditEvent, AuditRow, Outcome},
         audit_query::{AuditPage, AuditPlace, AuditQuery},
     },
     urls::{self, with_parameters},
@@ -19,18 +19,17 @@ use leptos::prelude::*;
 #[component]
 pub(super) fn EventTable(current: AuditQuery, page: AuditPage) -> impl IntoView {
     let AuditPage {
-        events,
+        rows,
         older,
         newer,
         read_at,
     } = page;
-    let range = match (events.first(), events.last()) {
-        (Some(first), Some(last)) => {
-            format!("Events {} to {}", first.sequence, last.sequence)
-        }
-        _ => "No event matches".to_owned(),
+    let order = if rows.is_empty() {
+        "No event matches"
+    } else {
+        "Newest first"
     };
-    let table = if events.is_empty() {
+    let table = if rows.is_empty() {
         view! {
             <div class="prompt">
                 <Icon name=IconName::Search />
@@ -40,19 +39,22 @@ pub(super) fn EventTable(current: AuditQuery, page: AuditPage) -> impl IntoView 
         }
         .into_any()
     } else {
-        view! { <Rows events /> }.into_any()
+        view! { <Rows rows /> }.into_any()
+    };
+    let href = |place: Option<AuditPlace>| {
+        place.map(|place| with_parameters(&urls::audit(), &current.at(place).parameters()))
     };
     view! {
         <div class="result-bar" role="status">
-            <span>{range} ", newest first"</span>
-            <span class="push-end" data-part="as-of">"Read at " {read_at.time_of_day()}</span>
+            <span>{order}</span>
+            <span class="push-end" data-part="as-of">"Read at " <Time at=read_at format=TimeFormat::TimeOfDay /></span>
         </div>
         {table}
         <footer>
             <nav class="pagination" aria-label="Pages">
                 <div data-part="steps">
-                    <Step current=current.clone() place=newer label="Newer" forward=false />
-                    <Step current place=older label="Older" forward=true />
+                    <PageLink href=href(newer) label="Newer" forward=false />
+                    <PageLink href=href(older) label="Older" forward=true />
                 </div>
             </nav>
         </footer>
@@ -61,10 +63,10 @@ pub(super) fn EventTable(current: AuditQuery, page: AuditPage) -> impl IntoView 
 }
 
 #[component]
-fn Rows(events: Vec<AuditEvent>) -> impl IntoView {
-    let rows = events
+fn Rows(rows: Vec<AuditRow>) -> impl IntoView {
+    let rows = rows
         .into_iter()
-        .map(|event| view! { <EventRow event /> })
+        .map(|row| view! { <Row row /> })
         .collect_view();
     let head = view! {
         <Th text="Time" />
@@ -72,7 +74,6 @@ fn Rows(events: Vec<AuditEvent>) -> impl IntoView {
         <Th text="Action" />
         <Th text="Outcome" />
         <Th text="Target" />
-        <Th text="Request" />
     };
     view! {
         <Table
@@ -87,60 +88,69 @@ fn Rows(events: Vec<AuditEvent>) -> impl IntoView {
     .into_any()
 }
 
-/// One event, and below it its record.
+/// One operation or event, and below it its records.
 #[component]
-fn EventRow(event: AuditEvent) -> impl IntoView {
-    let AuditEvent {
+fn Row(row: AuditRow) -> impl IntoView {
+    let AuditRow {
         sequence,
         at,
-        person,
+        actor,
         realm,
         action,
         outcome,
+        under_way,
         target_name,
         target_id,
-        request_id,
-        record,
-        mac,
-    } = event;
+        events,
+    } = row;
     let (tone, icon) = match outcome {
         Outcome::Success => (Tone::Success, IconName::Check),
         Outcome::Failure => (Tone::Danger, IconName::Fail),
         Outcome::Unknown => (Tone::Neutral, IconName::Clock),
     };
+    let outcome = if under_way {
+        "Under way"
+    } else {
+        outcome.label()
+    };
+    let person = match actor {
+        Actor::User(name) => view! { <bdi>{name}</bdi> }.into_any(),
+        Actor::UnknownUser => view! { <span class="muted">"Unknown user"</span> }.into_any(),
+        Actor::Application => view! { <span class="muted">"Agent Keys"</span> }.into_any(),
+    };
     let dash = || "—".to_owned();
+    let events: Vec<_> = events
+        .into_iter()
+        .map(|event| view! { <Event event /> })
+        .collect();
     view! {
         <tr role="row">
             <th role="rowheader" scope="row">
                 <div>
-                    <time data-part="primary" datetime=at.iso_ms()>{at.date_and_second()}</time>
+                    <time data-part="primary" datetime=at.iso_ms() data-as="second">{at.date_and_second()}</time>
                     <div data-part="secondary">"Event " {sequence}</div>
                 </div>
             </th>
             <td role="cell" data-label="Person">
                 <div>
-                    <bdi>{person.unwrap_or_else(|| "Nobody signed in".to_owned())}</bdi>
+                    {person}
                     <div data-part="secondary"><bdi>{realm}</bdi></div>
                 </div>
             </td>
             <td role="cell" data-label="Action"><div>{action}</div></td>
-            <td role="cell" data-label="Outcome"><div><Badge tone icon text=outcome.label() /></div></td>
+            <td role="cell" data-label="Outcome"><div><Badge tone icon text=outcome /></div></td>
             <td role="cell" data-label="Target">
                 <div>
                     <bdi data-part="primary">{target_name.unwrap_or_else(dash)}</bdi>
                     <div data-part="secondary"><bdi class="mono">{target_id}</bdi></div>
                 </div>
             </td>
-            <td role="cell" data-label="Request"><div><span class="mono small">{request_id}</span></div></td>
         </tr>
         <tr role="row" data-row="detail">
-            <td role="cell" colspan="6">
+            <td role="cell" colspan="5">
                 <details class="disclosure">
                     <summary>"Details of event " {sequence}</summary>
-                    <div class="stack" data-gap="sm">
-                        <CodeBlock title=format!("Event {sequence}") text=record />
-                        <p class="small muted">"Chained as " <span class="mono">{mac}</span></p>
-                    </div>
+                    <div class="stack" data-gap="md">{events}</div>
                 </details>
             </td>
         </tr>
@@ -148,24 +158,28 @@ fn EventRow(event: AuditEvent) -> impl IntoView {
     .into_any()
 }
 
-/// Link to older or newer events, or a disabled button.
+/// One event as it is recorded.
 #[component]
-fn Step(
-    current: AuditQuery,
-    place: Option<AuditPlace>,
-    label: &'static str,
-    forward: bool,
-) -> impl IntoView {
-    let icon = |shown: bool, name| shown.then(|| view! { <Icon name /> });
-    let content = move || {
-        view! { {icon(!forward, IconName::Left)} {label} {icon(forward, IconName::Right)} }
-    };
-    match place {
-        Some(place) => {
-            let rel = if forward { "next" } else { "prev" };
-            let href = with_parameters(&urls::audit(), &current.at(place).parameters());
-            view! { <a class="button" data-size="sm" href=href rel=rel>{content()}</a> }.into_any()
-        }
-        None => view! { <button type="button" class="button" data-size="sm" disabled>{content()}</button> }.into_any(),
+fn Event(event: AuditEvent) -> impl IntoView {
+    let AuditEvent {
+        sequence,
+        at,
+        action,
+        outcome,
+        request_id,
+        record,
+        mac,
+    } = event;
+    view! {
+        <div class="stack" data-gap="sm">
+            <p class="small">
+                <time datetime=at.iso_ms() data-as="second">{at.date_and_second()}</time>
+                " · " {action} ": " {outcome.label()} " · Request "
+                <span class="mono">{request_id}</span>
+            </p>
+            <CodeBlock title=format!("Event {sequence}") text=record />
+            <p class="small muted">"Chained as " <span class="mono">{mac}</span></p>
+        </div>
     }
+    .into_any()
 }

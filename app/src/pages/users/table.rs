@@ -5,7 +5,7 @@ use crate::{
     components::{
         badge::{Badge, Tone},
         field::SearchBox,
-        form::ActionForm,
+        form::{ActionForm, GetForm},
         icon::{Icon, IconName},
         navigation::initials,
         table::{ActionsTh, Table, Th},
@@ -18,7 +18,6 @@ use crate::{
     urls,
 };
 use leptos::prelude::*;
-use leptos_router::components::Form;
 
 #[component]
 pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: UserActions) -> impl IntoView {
@@ -27,6 +26,7 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: UserActions) -
         users,
         matching,
         total,
+        ..
     } = users;
     let more = matching.saturating_sub(users.len());
     let me = viewer.username;
@@ -69,7 +69,7 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: UserActions) -
                 </div>
             </header>
             <search>
-                <Form method="GET" action=urls::users()>
+                <GetForm action=urls::users()>
                     <div class="toolbar">
                         <SearchBox
                             name="q"
@@ -79,7 +79,7 @@ pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: UserActions) -
                         />
                         <span class="small muted" role="status">{matching} " of " {total} " users"</span>
                     </div>
-                </Form>
+                </GetForm>
             </search>
             {table}
             {(more > 0)

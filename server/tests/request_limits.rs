@@ -1,12 +1,12 @@
 //! What every answer carries, and what is not let in.
 
-use crate::support::{Answer, App, PASSWORD, key_form};
+use crate::support::{Answer, App, PASSWORD, eventually, key_form};
 use app::model::problem::ProblemKind;
 use http::{Method, StatusCode};
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 #[tokio::test]
-async fn every_answer_carries_the_browsers_instructions() {
+async fn every_response_has_the_security_headers() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let nobody = app.nobody();
@@ -82,7 +82,7 @@ async fn every_answer_carries_the_browsers_instructions() {
 }
 
 #[tokio::test]
-async fn scripts_in_a_page_carry_the_nonce_of_its_policy() {
+async fn inline_scripts_carry_the_nonce_of_the_policy() {
     let app = App::start().await;
     let page = app.nobody().get("/login").await;
     let policy = page.header("content-security-policy").unwrap();
@@ -101,7 +101,7 @@ async fn scripts_in_a_page_carry_the_nonce_of_its_policy() {
 }
 
 #[tokio::test]
-async fn forms_from_elsewhere_are_refused() {
+async fn cross_site_forms_are_refused() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
     let own = ada.url.clone();
@@ -122,7 +122,7 @@ async fn forms_from_elsewhere_are_refused() {
         let operation = format!("op-{number}");
         let mut request = ada
             .request(Method::POST, "/api/create_agent_key")
-            .form(&key_form(&operation, "boundary"));
+            .form(&ada.form(&key_form(&operation, "boundary")));
         if let Some(origin) = origin {
             request = request.header("origin", origin);
         }
@@ -159,7 +159,7 @@ async fn forms_from_elsewhere_are_refused() {
 }
 
 #[tokio::test]
-async fn a_person_without_a_script_is_refused_in_words() {
+async fn refused_plain_form_gets_a_sentence() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     let request = admin
@@ -182,7 +182,7 @@ async fn a_person_without_a_script_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn without_its_own_storage_the_application_says_so() {
+async fn broken_database_is_reported_on_pages_and_health() {
     let app = App::start().await;
     let admin = app.as_admin().await;
     app.application.state().store.close().await;
@@ -205,7 +205,7 @@ async fn without_its_own_storage_the_application_says_so() {
 }
 
 #[tokio::test]
-async fn hostile_names_are_drawn_as_text() {
+async fn hostile_names_are_rendered_as_text() {
     let app = App::start().await;
     let hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
     app.engine.kibana_key("elastic", hostile).await;
@@ -222,7 +222,7 @@ async fn hostile_names_are_drawn_as_text() {
 }
 
 #[tokio::test]
-async fn with_tls_the_cookie_is_secure() {
+async fn cookie_is_secure_with_tls() {
     let directory = tempfile::tempdir().unwrap();
     let files = crate::support::self_signed(directory.path());
     let setup = crate::support::Setup {
@@ -254,27 +254,19 @@ async fn with_tls_the_cookie_is_secure() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_replaced_is_served() {
+async fn replaced_certificate_is_served() {
     let directory = tempfile::tempdir().unwrap();
-    let files = crate::support::self_signed(directory.path());
     let setup = crate::support::Setup {
-        tls: Some(files.clone()),
+        tls: Some(crate::support::self_signed(directory.path())),
         ..Default::default()
     };
     let app = App::start_with(setup).await;
     let before = certificate(&app).await;
-    // One that cannot be used is passed over.
-    std::fs::write(&files.cert, "half a certificate").unwrap();
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(certificate(&app).await, before);
     crate::support::self_signed(directory.path());
-    for _ in 0..20 {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        if certificate(&app).await != before {
-            return;
-        }
-    }
-    panic!("the new certificate is not served");
+    eventually("the new certificate is served", async || {
+        certificate(&app).await != before
+    })
+    .await;
 }
 
 async fn certificate(app: &App) -> Vec<u8> {
@@ -291,7 +283,7 @@ async fn certificate(app: &App) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn health_is_told_to_anybody() {
+async fn health_needs_no_session() {
     let app = App::start().await;
     assert_eq!(app.nobody().get("/health/live").await.text(), "live");
     let ready = app.nobody().get("/health/ready").await;

@@ -55,8 +55,7 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
         Err(problem)
             if problem.kind == ProblemKind::ReauthRequired && wants_page(&parts.headers) =>
         {
-            // Returns to the page, not to the file: a download would leave the browser on the password form.
-            Redirect::to(&reauthenticate_for(web, &page)).into_response()
+            Redirect::to(&reauthenticate_for(web, &parts.uri)).into_response()
         }
         Err(problem) if wants_page(&parts.headers) => {
             parts.uri = page;

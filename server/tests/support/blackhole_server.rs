@@ -1,4 +1,4 @@
-//! A machine that may be switched off.
+//! A TCP server that can stop answering.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -7,35 +7,34 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-/// The way to an engine's machine, which may be switched off: then connections are neither accepted nor refused.
-pub(crate) struct Machine {
+/// TCP proxy in front of the engine. Switched off, it neither accepts nor refuses connections.
+pub(crate) struct BlackholeServer {
     engine: SocketAddr,
     listener: Arc<TcpListener>,
     serving: Option<JoinHandle<()>>,
     waiting: Vec<TcpStream>,
 }
 
-impl Machine {
-    /// On, in front of this engine.
+impl BlackholeServer {
+    /// Starts it, switched on.
     pub(crate) async fn start(engine: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let mut machine = Self {
+        let mut server = Self {
             engine,
             listener: Arc::new(socket.listen(16).unwrap()),
             serving: None,
             waiting: Vec::new(),
         };
-        machine.switch_on();
-        machine
+        server.switch_on();
+        server
     }
 
-    /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.listener.local_addr().unwrap())
     }
 
-    /// Passes everything on from now on.
+    /// Forwards connections from now on.
     pub(crate) fn switch_on(&mut self) {
         self.waiting.clear();
         let (listener, engine) = (Arc::clone(&self.listener), self.engine);
@@ -52,13 +51,13 @@ impl Machine {
         }));
     }
 
-    /// Passes nothing on from now on.
+    /// Leaves connections unanswered from now on.
     pub(crate) async fn switch_off(&mut self) {
         if let Some(serving) = self.serving.take() {
             serving.abort();
             let _ = serving.await;
         }
-        // What nobody accepts fills the queue; whoever comes after that waits in vain.
+        // Unaccepted connections fill the backlog; later ones get no answer.
         let address = self.listener.local_addr().unwrap();
         let brief = Duration::from_millis(100);
         while let Ok(Ok(stream)) = tokio::time::timeout(brief, TcpStream::connect(address)).await {

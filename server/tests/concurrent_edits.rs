@@ -25,7 +25,7 @@ async fn put(app: &App, user: Value) {
 }
 
 #[tokio::test]
-async fn two_administrators_at_once_lose_nothing_of_a_user() {
+async fn concurrent_edits_of_a_user_are_all_kept() {
     let rounds = soak(12, 100);
     let (app, proxy) = App::behind_proxy().await;
     let one = app.with_user("one", &["superuser"]).await;
@@ -57,7 +57,7 @@ async fn two_administrators_at_once_lose_nothing_of_a_user() {
 }
 
 #[tokio::test]
-async fn whoever_writes_past_us_meanwhile_is_kept_and_told_of() {
+async fn edit_by_another_client_is_kept_and_reported() {
     let rounds = soak(5, 100);
     let (app, proxy) = App::behind_proxy().await;
     let admin = app.as_admin().await;
@@ -90,7 +90,7 @@ async fn whoever_writes_past_us_meanwhile_is_kept_and_told_of() {
 }
 
 #[tokio::test]
-async fn of_two_administrators_who_remove_each_other_one_remains() {
+async fn one_administrator_remains_when_two_remove_each_other() {
     let rounds = soak(6, 100);
     let (app, proxy) = App::behind_proxy().await;
     for round in 0..rounds {

@@ -15,7 +15,7 @@ const SIGN_LIFETIME: Duration = Duration::from_secs(30);
 
 /// Recent rejections and signs of an outage. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rejections(Arc<Mutex<Inner>>);
+pub(super) struct RejectedSessions(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -27,7 +27,7 @@ struct Inner {
     is_outage: bool,
 }
 
-impl Rejections {
+impl RejectedSessions {
     /// Records that a session of `user` was rejected.
     pub(super) fn record_rejection(&self, user: &Arc<str>, now: Instant) {
         self.with(|inner| {
@@ -90,10 +90,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rejections_of_two_people_within_ten_seconds_are_of_several() {
+    fn two_users_rejected_within_ten_seconds_are_an_outage() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let rejections = Rejections::default();
+        let rejections = RejectedSessions::default();
         let (ada, ben): (Arc<str>, Arc<str>) = ("native/ada".into(), "native/ben".into());
         rejections.record_rejection(&ada, start);
         rejections.record_rejection(&ada, after(1));
@@ -110,9 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn signs_of_an_outage_count_for_half_a_minute() {
+    fn sign_of_an_outage_counts_for_half_a_minute() {
         let now = Instant::now();
-        let rejections = Rejections::default();
+        let rejections = RejectedSessions::default();
         assert!(!rejections.has_outage_sign(now));
         rejections.record_outage_sign(now);
         assert!(rejections.has_outage_sign(now + Duration::from_secs(29)));

@@ -1,10 +1,11 @@
-//! Metrics in the Prometheus text format, on a listener of their own.
+//! Health checks, for load balancers and orchestrators; and metrics in the Prometheus text format, on a listener of
+//! their own. Health checks reveal no versions and no names.
 
-use super::connection_limit::ConnectionLimiter;
+use super::{Web, connection_limit::ConnectionLimiter};
 use crate::{
     audit::forward::Forwarding,
     context::AppState,
-    sessions::{IDLE_MS_MAX, LIFE_MS_MAX},
+    sessions::{IDLE_MAX, LIFE_MAX},
     store,
 };
 use axum::{
@@ -24,7 +25,8 @@ use prometheus_client::{
     },
     registry::Registry,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -123,7 +125,7 @@ async fn register_stored(
     };
     let sessions = state
         .store
-        .count_sessions(now.plus_ms(-IDLE_MS_MAX), now.plus_ms(-LIFE_MS_MAX))
+        .count_sessions(now.minus(IDLE_MAX), now.minus(LIFE_MAX))
         .await?;
     let counted = state.store.count_operations().await?;
     let operations = Family::<[(&str, &str); 1], Gauge>::default();
@@ -154,4 +156,25 @@ async fn register_stored(
         operations,
     );
     Ok(())
+}
+
+/// Limit for Elasticsearch in the readiness check.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(150);
+
+/// Liveness: the process runs.
+pub(super) async fn live() -> &'static str {
+    "live"
+}
+
+/// Readiness: the database responds. Ready without Elasticsearch too: the pages then explain the outage.
+pub(super) async fn ready(State(web): State<Web>) -> impl IntoResponse {
+    // Probes of orchestrators commonly have a timeout of one second.
+    let reachable = timeout(PROBE_TIMEOUT, web.state.elasticsearch.is_reachable());
+    let (stored, reachable) = tokio::join!(web.state.store.ping(), reachable);
+    let reachable = reachable.unwrap_or(false);
+    match (stored, reachable) {
+        (Ok(()), true) => (StatusCode::OK, "ready"),
+        (Ok(()), false) => (StatusCode::OK, "ready, without Elasticsearch"),
+        (Err(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: no database"),
+    }
 }

@@ -73,7 +73,7 @@ fn leads_home(answer: &Answer, own: &str) -> bool {
 }
 
 #[tokio::test]
-async fn whoever_signs_in_stays_here_whatever_the_address_says() {
+async fn sign_in_redirects_only_to_own_pages() {
     let app = App::start().await;
     // Somebody of whom there are not too many sessions meanwhile.
     let mut ada = app.with_user("ada", &[]).await;
@@ -118,7 +118,7 @@ async fn whoever_signs_in_stays_here_whatever_the_address_says() {
 }
 
 #[tokio::test]
-async fn nobody_is_signed_in_by_another_site() {
+async fn cross_site_sign_in_is_refused() {
     let app = App::start().await;
     let browser = app.nobody();
     let fields = [("username", "elastic"), ("password", PASSWORD)];
@@ -150,7 +150,7 @@ async fn another_host() -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn a_credential_follows_no_redirect() {
+async fn credential_follows_no_redirect() {
     const CALLS: [&str; 5] = [
         "GET /_security/_authenticate",
         "POST /_security/_query/api_key",
