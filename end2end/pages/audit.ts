@@ -33,10 +33,12 @@ export class AuditPage {
     await this.tab.ready();
   }
 
-  /** Opens the details of the first event that is shown, and answers its JSON. */
+  /** Opens the details of the first row, and returns the JSON of its event with the outcome. */
   async readFirst(): Promise<Record<string, unknown>> {
-    await this.tab.page.getByText(/^Details of event \d+$/).first().click();
-    const text = await this.tab.page.getByRole('group', { name: /^Event \d+$/ }).first().innerText();
+    const summary = this.tab.page.getByText(/^Details of event \d+$/).first();
+    const name = (await summary.innerText()).replace('Details of event', 'Event');
+    await summary.click();
+    const text = await this.tab.page.getByRole('group', { name, exact: true }).innerText();
     return JSON.parse(text) as Record<string, unknown>;
   }
 

@@ -24,9 +24,9 @@ export class Tab {
     return new URL(this.page.url()).pathname.slice(this.basePath.length);
   }
 
-  /** Waits until the page answers to clicks by script, where there is script. */
+  /** Waits until the page answers to clicks by script, where there is script. The answer to a plain form has none. */
   async ready(): Promise<void> {
-    if (this.javaScript) await expect(this.page.locator('html')).toHaveAttribute('data-hydrated', 'true');
+    if (this.javaScript) await expect(this.page.locator('html[data-hydrated], html[data-posted]')).toBeAttached();
   }
 
   async reload(): Promise<void> {

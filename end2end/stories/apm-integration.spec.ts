@@ -50,5 +50,5 @@ test('an operator may read the settings and not change them', async ({ app, site
   await site.signInByRequest(await operator(app));
   await site.integration.open();
   await expect(site.page.getByRole('button', { name: 'Save' })).toBeDisabled();
-  await expect(site.page.getByRole('main')).toContainText('To save you need');
+  await expect(site.page.getByRole('main')).toContainText('To change these settings, ask an administrator');
 });

@@ -1,3 +1,4 @@
+import type { Page } from '@playwright/test';
 import { operator } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
 import { AS_SEEN, MASK } from '../pages/created';
@@ -40,12 +41,49 @@ test('a snippet is masked on the screen and real on the clipboard', TAG, async (
     .toMatch(/apiKey: '[A-Za-z0-9+/]{50,}={0,2}'/);
 });
 
-test('where the browser refuses to copy, the page says so', TAG, async ({ context, site }) => {
-  await context.clearPermissions();
-  await site.newKey.create({ name: 'refused' });
-  await site.page.evaluate(() => {
-    navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+test('a snippet as shown is the snippet as copied', TAG, async ({ site }) => {
+  await site.newKey.create({ name: 'same', service: 'checkout' });
+  const created = site.created('same');
+  await created.secret();
+  for (const agent of ['Java', 'Rails', 'Kubernetes', '.env']) {
+    await created.chooseAgent(agent);
+    const snippet = created.snippet(`${agent} set-up`);
+    await snippet.getByRole('button', { name: /^Cop/ }).click();
+    const shown = await snippet.getByRole('group').innerText();
+    await expect
+      .poll(() => site.page.evaluate(() => navigator.clipboard.readText()), { message: agent })
+      .toBe(shown.endsWith('\n') ? shown : `${shown}\n`);
+  }
+});
+
+/** As on a page over plain HTTP from another machine. */
+function withoutClipboard(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    Object.assign(window, { clipboard: navigator.clipboard });
+    Object.defineProperty(navigator, 'clipboard', { value: undefined });
   });
-  await site.created('refused').copy.click();
-  await expect(site.created('refused').dialog).toContainText('Select and copy by hand');
+}
+
+test('without the clipboard of secure pages, Copy copies all the same', TAG, async ({ site }) => {
+  await site.newKey.create({ name: 'plain' });
+  const created = site.created('plain');
+  await withoutClipboard(site.page);
+  await created.copy.click();
+  await expect(created.copied).toBeVisible();
+  const copied = await site.page.evaluate(() =>
+    (window as unknown as { clipboard: Clipboard }).clipboard.readText(),
+  );
+  expect(copied).toBe(await created.secret());
+});
+
+test('where the browser refuses to copy, the text is revealed, selected, and the page says so', TAG, async ({ site }) => {
+  await site.newKey.create({ name: 'refused' });
+  const created = site.created('refused');
+  await withoutClipboard(site.page);
+  await site.page.evaluate(() => Object.assign(document, { execCommand: () => false }));
+  await created.copy.click();
+  await expect(created.dialog).toContainText('Press Ctrl+C to copy');
+  await expect(created.shown).not.toContainText(MASK, AS_SEEN);
+  const selected = await site.page.evaluate(() => getSelection()?.toString().trim());
+  expect(selected).toBe(await created.secret());
 });

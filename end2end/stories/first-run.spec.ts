@@ -8,6 +8,7 @@ test('from the first start to a key: role, user, sign in, create', async ({ unto
   await test.step('elastic signs in and finds no key', async () => {
     await site.signIn(elastic(untouchedApp));
     await expect(site.page.getByRole('heading', { name: 'Create your first agent key' })).toBeVisible();
+    await expect(site.page.getByRole('listitem').filter({ hasText: 'Create the role' })).toContainText('To do');
   });
 
   await test.step('elastic creates the role in one click', async () => {

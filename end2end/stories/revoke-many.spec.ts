@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { App } from '../fixtures/app';
 import { basic, type CreatedKey } from '../fixtures/engine';
 import { operator, type Person } from '../fixtures/people';
@@ -123,4 +124,39 @@ test('more than twenty keys are revoked only after their number was typed', asyn
   await site.revokeMany.confirm();
   await site.revokeMany.ended('21 keys revoked');
   expect(await works(app, keys[20]!)).toBe(false);
+});
+
+test('all keys that match are revoked, on every page, after their number was typed', async ({ app, site }) => {
+  const person = await operator(app);
+  const keys = await keysOf(app, person, 30);
+  const other = await app.engine.createAgentKey('kept', ['event:write'], {
+    owner: basic(person.username, person.password),
+  });
+  await site.signInByRequest(person);
+  await site.agentKeys.open('?q=old-');
+  await site.agentKeys.box(keys[29]!.name).check();
+  await site.agentKeys.selection.getByRole('link', { name: 'Revoke all that match' }).click();
+  await site.revokeMany.isAsked(30);
+  await expect(site.revokeMany.dialog).toContainText('And 15 keys more.');
+  await site.revokeMany.number.fill('29');
+  await site.revokeMany.confirm();
+  await expect(site.revokeMany.dialog).toContainText('Type 30, or cancel.');
+  await site.revokeMany.number.fill('30');
+  await site.revokeMany.confirm();
+  await site.revokeMany.ended('30 of 30 keys done');
+  await expect(site.revokeMany.dialog).toContainText('30 revoked.');
+  expect(await works(app, keys[0]!)).toBe(false);
+  expect(await works(app, other)).toBe(true);
+
+  const download = site.page.waitForEvent('download');
+  await site.revokeMany.dialog.getByRole('link', { name: 'Download results' }).click();
+  const file = await download;
+  expect(file.suggestedFilename()).toBe('revoked-keys.csv');
+  const lines = (await readFile(await file.path(), 'utf8')).trim().split('\r\n');
+  expect(lines[0]).toBe('id,name,result');
+  expect(lines.slice(1).toSorted()).toEqual(keys.map(({ id, name }) => `${id},"${name}",Revoked`).toSorted());
+
+  await site.revokeMany.close();
+  await expect(site.page).toHaveURL(/q=old(-|%2D)/);
+  await expect(site.agentKeys.row(keys[29]!.name)).toContainText('Revoked');
 });

@@ -120,3 +120,43 @@ test('the log of the application never holds it', async ({ app, site }) => {
   expect(app.log()).not.toContain(secret.encoded);
   expect(app.log()).not.toContain(secret.half);
 });
+
+test('reloading before the key is stored asks first @script', async ({ site }) => {
+  await site.newKey.create({ name: 'asked' });
+  const created = site.created('asked');
+  const questions: string[] = [];
+  site.page.on('dialog', async (dialog) => {
+    questions.push(dialog.type());
+    await dialog.dismiss();
+  });
+  await site.page.reload({ timeout: 2_000 }).catch(() => undefined);
+  expect(questions).toEqual(['beforeunload']);
+  await expect(created.dialog).toBeVisible();
+  // The control: once it is stored, nothing asks.
+  await created.finish();
+  expect(questions).toEqual(['beforeunload']);
+});
+
+test('a stored key does not ask, and its row is marked once', async ({ site }) => {
+  await site.newKey.create({ name: 'stored' });
+  const questions: string[] = [];
+  site.page.on('dialog', async (dialog) => {
+    questions.push(dialog.type());
+    await dialog.accept();
+  });
+  await site.created('stored').finish();
+  expect(questions).toEqual([]);
+  await expect(site.agentKeys.row('stored')).toContainText('New');
+  await site.agentKeys.open();
+  await expect(site.agentKeys.row('stored')).not.toContainText('New');
+});
+
+test('the form that a reload shows names the key whose secret is gone @script', async ({ site }) => {
+  await createAndRead(site, 'gone');
+  await site.page.goto(site.page.url());
+  await site.ready();
+  await expect(site.newKey.dialog).toContainText('You created gone a moment ago');
+  await expect(site.newKey.name).toHaveValue('gone');
+  await site.newKey.dialog.getByRole('link', { name: 'Revoke this key' }).click();
+  await expect(site.revoke('gone').dialog).toBeVisible();
+});

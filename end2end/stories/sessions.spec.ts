@@ -16,7 +16,8 @@ test('a session that is ended from another place says so at its next click', asy
   await site.sessions.end(site.sessions.own.filter({ hasNotText: 'This session' }));
   await expect(site.sessions.own).toHaveCount(1);
 
-  await other.page.getByRole('link', { name: 'APM integration' }).click();
+  const menu = other.page.getByRole('navigation', { name: 'Main' });
+  await menu.getByRole('link', { name: 'APM integration' }).click();
   await expect(other.page).toHaveURL(/\/login\?reason=elsewhere/);
   await expect(other.page.getByText('This session was ended from another place')).toBeVisible();
   // The control: whoever ended it goes on.

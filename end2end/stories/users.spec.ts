@@ -96,16 +96,19 @@ test('a name that is taken and a password that is too short are answered at thei
   expect(who.status).toBe(200);
 });
 
-test('a role that differs is shown with the difference, and repaired in one click', async ({ untouchedApp, siteOf }) => {
+test('a role that lacks privileges is shown with what a repair adds, and repaired in one click', async ({ untouchedApp, siteOf }) => {
   const site = siteOf(untouchedApp);
   await untouchedApp.engine.putRole('apm_agent_key_role', {
-    cluster: ['manage_own_api_key'],
+    cluster: ['manage_own_api_key', 'monitor'],
     applications: [{ application: 'apm', privileges: ['event:write'], resources: ['*'] }],
   });
   await site.signInByRequest(elastic(untouchedApp));
   await site.users.open();
-  await expect(site.users.role).toContainText('Differs');
+  await expect(site.users.role).toContainText('Needs repair');
   await expect(site.users.role.getByRole('insertion').filter({ hasText: 'config_agent:read' })).toBeVisible();
-  await site.users.role.getByRole('button', { name: 'Update role' }).click();
-  await expect(site.users.role).toContainText('As documented');
+  await expect(site.users.role.getByRole('deletion')).toHaveCount(0);
+  await site.users.role.getByRole('button', { name: 'Repair role' }).click();
+  await expect(site.users.role).toContainText('Works, and grants more');
+  await site.users.role.getByText('Show what else it grants').click();
+  await expect(site.users.role.getByRole('group', { name: 'Beyond the documented role' })).toContainText('monitor');
 });

@@ -1,0 +1,63 @@
+import { basic } from '../fixtures/engine';
+import { operator } from '../fixtures/people';
+import { expect, test } from '../fixtures/story';
+
+test.beforeEach(async ({ app, site }) => {
+  const person = await operator(app);
+  const owner = basic(person.username, person.password);
+  await app.engine.createAgentKey(`focus ${person.username}`, ['event:write'], { owner });
+  await site.signInByRequest(person);
+});
+
+test('a dialog opens on its first field and closes to what opened it, each time @script', async ({ site }) => {
+  await site.agentKeys.open();
+  for (let time = 0; time < 3; time += 1) {
+    await site.agentKeys.create.focus();
+    await site.page.keyboard.press('Enter');
+    await expect(site.newKey.name).toBeFocused();
+    await site.page.keyboard.press('Escape');
+    await expect(site.newKey.dialog).toBeHidden();
+    await expect(site.agentKeys.create).toBeFocused();
+  }
+});
+
+test('a refused form moves to its first invalid field @script', async ({ site }) => {
+  await site.newKey.open();
+  await expect(site.newKey.name).toBeFocused();
+  await site.page.keyboard.type('_not allowed');
+  await site.page.keyboard.press('Enter');
+  await expect(site.newKey.name).toHaveAttribute('aria-invalid', 'true');
+  await expect(site.newKey.name).toBeFocused();
+  await site.newKey.fill({ name: 'allowed', privileges: [] });
+  await site.newKey.submit.press('Enter');
+  await expect(site.newKey.privilege('event:write')).toBeFocused();
+});
+
+test('the created dialog opens on Copy, and going to a page moves to its heading @script', async ({ site }) => {
+  await site.newKey.create({ name: 'on copy' });
+  await expect(site.created('on copy').copy).toBeFocused();
+  await site.created('on copy').finish();
+  await site.page.getByRole('link', { name: 'APM integration', exact: true }).press('Enter');
+  await expect(site.heading('APM integration')).toBeFocused();
+});
+
+test('cancelling a revocation returns to its row and keeps the list @script', async ({ site }) => {
+  await site.agentKeys.open('?sort=name');
+  const revoke = site.agentKeys.table.getByRole('link', { name: /^Revoke focus/ });
+  await revoke.press('Enter');
+  await expect(site.page.getByRole('alertdialog').getByRole('link', { name: 'Cancel' })).toBeFocused();
+  await site.page.keyboard.press('Escape');
+  await expect(revoke).toBeFocused();
+  expect(site.page.url()).toContain('sort=name');
+});
+
+test('behind a dialog nothing takes the focus, the skip link neither @script', async ({ site }) => {
+  await site.newKey.open();
+  await expect(site.newKey.name).toBeFocused();
+  const places = new Set<boolean>();
+  for (let step = 0; step < 30; step += 1) {
+    await site.page.keyboard.press('Tab');
+    places.add(await site.page.evaluate(() => document.activeElement?.closest('dialog') !== null || document.activeElement === document.body));
+  }
+  expect([...places]).toEqual([true]);
+});
