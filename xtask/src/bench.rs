@@ -5,12 +5,12 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::workspace::Workspace;
-use crate::{build, chromium, command, playwright};
+use crate::{build, command, playwright};
 
 /// Builds the product and its measuring program, and lets the one measure the other.
 pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
     playwright::install(workspace)?;
-    let chromium = chromium::ready()?;
+    let chromium = playwright::chromium()?;
     let binary = build::build(workspace)?;
     command::run(command::cargo(workspace).args(["build", "--release", "--package", "bench"]))?;
 

@@ -19,6 +19,9 @@ use crate::workspace::Workspace;
 
 pub(crate) use site::Manifest;
 
+/// Tells the build script of `server` which site to put into the binary.
+pub(crate) const SITE_VARIABLE: &str = "AGENT_KEYS_SITE_DIR";
+
 /// What the build reads of the checkout, besides what every stamp begins with.
 const INPUTS: [&str; 8] = [
     ".cargo",
@@ -33,7 +36,7 @@ const INPUTS: [&str; 8] = [
 
 /// Builds what changed and returns the path of the binary.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
-    let binary = workspace.binary();
+    let binary = workspace.binary("release");
     let stamp_file = workspace.target("agent-keys.stamp");
     // Read before anything is built, so that what changes meanwhile is built next time.
     let inputs = sum_of_inputs(workspace)?;
@@ -42,9 +45,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(binary);
     }
 
-    let browser = browser::build(workspace)?;
-    let stylesheet = stylesheet::bundle(&workspace.path("style/main.css"))?;
-    let site = site::assemble(workspace, &browser, &stylesheet)?;
+    let site = site(workspace)?;
     command::run(
         command::cargo(workspace)
             .args([
@@ -55,12 +56,19 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
                 "--bin",
                 "agent-keys",
             ])
-            .env("AGENT_KEYS_SITE_DIR", site),
+            .env(SITE_VARIABLE, site),
     )
     .context("the server did not compile")?;
 
     up_to_date::mark(&stamp_file, &word(workspace, &inputs)?)?;
     Ok(binary)
+}
+
+/// Builds what a browser may load, and returns its folder.
+pub(crate) fn site(workspace: &Workspace) -> Result<PathBuf> {
+    let browser = browser::build(workspace)?;
+    let stylesheet = stylesheet::bundle(&workspace.path("style/main.css"))?;
+    site::assemble(workspace, &browser, &stylesheet)
 }
 
 fn sum_of_inputs(workspace: &Workspace) -> Result<String> {
@@ -77,6 +85,6 @@ fn sum_of_inputs(workspace: &Workspace) -> Result<String> {
 fn word(workspace: &Workspace, inputs: &str) -> Result<String> {
     let mut stamp = Inputs::new(workspace)?;
     stamp.bytes(inputs.as_bytes());
-    stamp.look(&workspace.binary())?;
+    stamp.look(&workspace.binary("release"))?;
     Ok(stamp.word())
 }

@@ -28,7 +28,7 @@ pub(crate) fn conformance(workspace: &Workspace, arguments: &[String]) -> Result
     if arguments.cleanup {
         return contract;
     }
-    let story = "conformance::the_application_works_with_a_shared_cluster";
+    let story = "conformance::application_works_with_a_shared_cluster";
     contract.and(run(workspace, &arguments, ["server", "stories", story]))
 }
 

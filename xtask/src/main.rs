@@ -10,7 +10,6 @@ mod conformance;
 mod run;
 mod test;
 
-mod chromium;
 mod command;
 mod debian;
 mod go;
@@ -32,7 +31,7 @@ cargo xtask build           makes target/release/agent-keys, with the site insid
 cargo xtask run [ARGS…]     builds, then starts it: agent-keys serve ARGS…
 cargo xtask test [STAGES…]  sets up what is missing, then runs every test;
                             stages: check, rust, end2end
-cargo xtask setup           installs what the stories need, and builds
+cargo xtask setup           installs what the stories need
 cargo xtask check           requirements, format, lints, what the browser loads
 cargo xtask conformance --elasticsearch URL --username NAME --password-file FILE [--ca-file FILE] [--cleanup]
                             checks any Elasticsearch against the contract; see docs/conformance.md

@@ -1,12 +1,13 @@
-//! Playwright, which drives the browser: the packages of `end2end/` and its command.
+//! Playwright and its browser: the packages of `end2end/`, the command, and Chromium.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{command, up_to_date};
+use crate::{command, debian, up_to_date};
 
 /// Installs what the lock file of `end2end/` says, unless it is there already.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
@@ -33,4 +34,42 @@ pub(crate) fn test(workspace: &Workspace, binary: &Path, chromium: &Path) -> Com
         .env("AGENT_KEYS_BINARY", binary)
         .env("CHROMIUM", chromium);
     command
+}
+
+/// Chromium without its window, as Debian packages it: a story takes it half the processor time of the whole browser.
+const HEADLESS: &str = "chromium-headless-shell";
+
+/// Names under which the whole of Chromium and its relatives are installed.
+const WHOLE: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+
+/// Finds Chromium: the one that `CHROMIUM` names, else the headless one, installed now where that is possible, else a
+/// whole one on the `PATH`.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    if let Some(path) = env::var_os("CHROMIUM").filter(|path| !path.is_empty()) {
+        let path = PathBuf::from(path);
+        if !path.is_file() {
+            bail!(
+                "CHROMIUM names {}, which is no file; correct or unset it",
+                path.display()
+            );
+        }
+        return Ok(path);
+    }
+    if let Some(path) = command::find(HEADLESS) {
+        return Ok(path);
+    }
+    if debian::can_install() {
+        debian::install(&[HEADLESS, "fonts-liberation"])?;
+        return command::find(HEADLESS)
+            .context("Debian's chromium-headless-shell was installed, yet is not on the PATH");
+    }
+    WHOLE
+        .iter()
+        .find_map(|name| command::find(name))
+        .context("the stories need Chromium; install it, or set CHROMIUM to where it is")
 }

@@ -2,21 +2,24 @@
 //!
 //! Every stage runs even when one before it failed, so that one run shows all failures.
 //!
-//! Tests wait more than they compute. What the last stage needs is therefore installed and built in the background from
-//! the start, at the lowest priority, so that it takes only the processor time that the other stages leave.
+//! The server is compiled once, without optimization: its tests and the stories share one binary, with the site inside.
+//! What the stories need besides is installed in the background from the start, at the lowest priority, so that it takes
+//! only the processor time that the other stages leave.
 
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::up_to_date;
 use crate::workspace::Workspace;
-use crate::{build, check, chromium, command, debian, go, java, playwright};
+use crate::{build, check, command, debian, go, java, playwright};
 
 /// A part of the tests that can run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +45,7 @@ impl Stage {
             Self::Check => "requirements, format, lints",
             Self::Rust => "unit and integration tests of every crate",
             Self::EndToEnd => {
-                "the release binary, its first load, then stories in Chromium with real agents"
+                "the first load, then stories in Chromium with real agents and clients"
             }
         }
     }
@@ -134,34 +137,42 @@ fn rust(workspace: &Workspace) -> Result<()> {
     // Alone, xtask's tests share what was compiled to run xtask; among the others, cargo would
     // join everybody's features and compile its large dependencies again.
     let own = command::run(command::cargo(workspace).args(["test", "--package", "xtask"]));
-    let others = command::run(command::cargo(workspace).args([
-        "test",
-        "--workspace",
-        "--exclude",
-        "xtask",
-        "--no-fail-fast",
-    ]));
+    let others = command::run(cargo_test(workspace)?.arg("--no-fail-fast"));
     own.and(others)
 }
 
-/// Installs what the stories need, and builds the product.
+/// `cargo test` for everything but xtask, which also compiles the binary, with the site inside.
+fn cargo_test(workspace: &Workspace) -> Result<Command> {
+    let site = build::site(workspace)?;
+    let mut cargo = command::cargo(workspace);
+    cargo
+        .args(["test", "--workspace", "--exclude", "xtask"])
+        .env(build::SITE_VARIABLE, site);
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        // The tests wait more than they compute.
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        cargo.env("RUST_TEST_THREADS", (2 * processors).to_string());
+    }
+    Ok(cargo)
+}
+
+/// Installs what the stories need.
 pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
     let folder = workspace.path("end2end");
-    // The quick checks come first: a missing Node.js is reported before anything is compiled.
     playwright::install(workspace)?;
     install_python_packages(&folder)?;
     java::prepare(&folder)?;
     install_tools()?;
-    chromium::ready()?;
-    build::build(workspace)?;
-    // The slowest to compile, and the last that is needed.
+    playwright::chromium()?;
+    // The slowest to compile.
     go::prepare(&folder)
 }
 
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     set_up(workspace)?;
-    let chromium = chromium::ready()?;
-    let binary = build::build(workspace)?;
+    let chromium = playwright::chromium()?;
+    command::run(cargo_test(workspace)?.arg("--no-run"))?;
+    let binary = workspace.binary("debug");
     let first_load = check::check_first_load(workspace);
     let stories = command::run(&mut playwright::test(workspace, &binary, &chromium));
     first_load.and(stories)

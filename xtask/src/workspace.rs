@@ -52,10 +52,10 @@ impl Workspace {
         &self.target
     }
 
-    /// The binary that the build makes.
-    pub(crate) fn binary(&self) -> PathBuf {
+    /// The application's binary, in the folder of its profile: `debug` or `release`.
+    pub(crate) fn binary(&self, profile: &str) -> PathBuf {
         self.target
-            .join("release")
+            .join(profile)
             .join(format!("agent-keys{}", env::consts::EXE_SUFFIX))
     }
 }
