@@ -8,7 +8,11 @@
 //! Content arrives later than its address, so each rule waits for it, frame by frame.
 
 #[cfg(feature = "hydrate")]
-use leptos::{prelude::*, web_sys::Element};
+use leptos::{
+    prelude::*,
+    wasm_bindgen::JsCast,
+    web_sys::{Element, HtmlElement},
+};
 
 /// Moves the focus into a dialog that has just opened.
 #[cfg(feature = "hydrate")]
@@ -35,11 +39,16 @@ pub fn enter_dialog(dialog: leptos::web_sys::HtmlDialogElement) {
     );
 }
 
-/// Moves the focus after a change of the page. `dialog` is the address of the dialog that was closed by it.
+/// Closes the menu and moves the focus after a change of the page. `dialog` is the address of the dialog that was closed
+/// by it.
 #[cfg(feature = "hydrate")]
 pub fn enter_page(dialog: Option<String>) {
     const HEADING: &str = "main h1";
     let find = |selector: &str| document().query_selector(selector).ok().flatten();
+    // The menu of a narrow window would stay open over the new page.
+    if let Some(menu) = find("nav:popover-open") {
+        let _ = menu.unchecked_ref::<HtmlElement>().hide_popover();
+    }
     let before = find(HEADING);
     let mut entered = dialog.is_some();
     each_frame(
@@ -99,8 +108,7 @@ fn each_frame(frames: u32, mut step: Box<dyn FnMut() -> bool>) {
 /// Returns true if the element has the focus now.
 #[cfg(feature = "hydrate")]
 fn focus(element: Element) -> bool {
-    use leptos::wasm_bindgen::JsCast;
-    let focusable = element.unchecked_ref::<leptos::web_sys::HtmlElement>();
+    let focusable = element.unchecked_ref::<HtmlElement>();
     let _ = focusable.focus();
     document().active_element() == Some(element)
 }
