@@ -33,6 +33,22 @@ export const browser = {
   trace: 'off',
 } satisfies PlaywrightTestConfig['use'];
 
+/** Debian's Firefox, unmodified, through WebDriver BiDi. Playwright switches its calls home off. */
+const firefox = {
+  ...browser,
+  browserName: 'firefox',
+  channel: 'moz-firefox',
+  launchOptions: {
+    executablePath: process.env['FIREFOX'] ?? '/usr/bin/firefox-esr',
+    firefoxUserPrefs: {
+      // BiDi cannot emulate the one, nor permit the other.
+      'ui.prefersReducedMotion': 1,
+      'dom.events.testing.asyncClipboard': true,
+    },
+  },
+  contextOptions: {},
+} satisfies PlaywrightTestConfig['use'];
+
 /** Stories that between them follow links and send forms, with an answer in place and with one elsewhere. */
 const WITH_ALL_KINDS_OF_ADDRESSES = /(apm-integration|audit|revoke-many|sessions|sign-in|users)\.spec\.ts/;
 
@@ -61,6 +77,9 @@ export default defineConfig<object, WorkerOptions>({
       testMatch: WITH_ALL_KINDS_OF_ADDRESSES,
       use: { ...browser, javaScriptEnabled: true, basePath: '/observability/agent-keys' },
     },
+    // The main stories.
+    { name: 'in Firefox', testDir: 'stories', grep: /@firefox/, use: { ...firefox, javaScriptEnabled: true } },
+    { name: 'in WebKitGTK', testDir: 'webkit' },
     { name: 'clients', testDir: 'clients' },
   ],
 });

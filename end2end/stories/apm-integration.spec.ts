@@ -1,7 +1,7 @@
 import { elastic, operator } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
 
-test('settings are kept, feed the fragment, and warn of plain text', async ({ app, site }) => {
+test('settings are kept, feed the fragment, and warn of plain text', { tag: '@firefox' }, async ({ app, site }) => {
   await site.signInByRequest(elastic(app));
   await site.integration.open();
   await site.integration.serverUrl.fill('http://apm.example.com:8200');

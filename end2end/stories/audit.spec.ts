@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { elastic, operator } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
 
-test('what a person did is found, read and taken along by who manages security', async ({ app, site }) => {
+test('what a person did is found, read and taken along by who manages security', { tag: '@firefox' }, async ({ app, site }) => {
   const person = await operator(app);
   const name = `audited-${process.pid}-${site.javaScript}`;
   await site.signInByRequest(person);

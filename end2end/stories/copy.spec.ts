@@ -6,12 +6,14 @@ import { AS_SEEN, MASK } from '../pages/created';
 /** Copying needs a script. */
 const TAG = { tag: '@script' };
 
-test.beforeEach(async ({ app, context, site }) => {
-  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(app.url).origin });
+test.beforeEach(async ({ app, browserName, context, site }) => {
+  if (browserName === 'chromium') {
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(app.url).origin });
+  }
   await site.signInByRequest(await operator(app));
 });
 
-test('Copy copies the secret in the form that is chosen, and says so', TAG, async ({ site }) => {
+test('Copy copies the secret in the form that is chosen, and says so', { tag: ['@script', '@firefox'] }, async ({ site }) => {
   await site.newKey.create({ name: 'copied' });
   const created = site.created('copied');
   const clipboard = (): Promise<string> => site.page.evaluate(() => navigator.clipboard.readText());
@@ -29,7 +31,7 @@ test('Copy copies the secret in the form that is chosen, and says so', TAG, asyn
   await expect.poll(clipboard).toBe(Buffer.from(encoded, 'base64').toString('utf8'));
 });
 
-test('a snippet is masked on the screen and real on the clipboard', TAG, async ({ site }) => {
+test('a snippet is masked on the screen and real on the clipboard', { tag: ['@script', '@firefox'] }, async ({ site }) => {
   await site.newKey.create({ name: 'snippet', service: 'checkout' });
   const created = site.created('snippet');
   await created.chooseAgent('Node.js');
@@ -64,7 +66,7 @@ function withoutClipboard(page: Page): Promise<void> {
   });
 }
 
-test('without the clipboard of secure pages, Copy copies all the same', TAG, async ({ site }) => {
+test('without the clipboard of secure pages, Copy copies all the same', { tag: ['@script', '@firefox'] }, async ({ site }) => {
   await site.newKey.create({ name: 'plain' });
   const created = site.created('plain');
   await withoutClipboard(site.page);

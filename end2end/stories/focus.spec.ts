@@ -9,7 +9,7 @@ test.beforeEach(async ({ app, site }) => {
   await site.signInByRequest(person);
 });
 
-test('a dialog opens on its first field and closes to what opened it, each time @script', async ({ site }) => {
+test('a dialog opens on its first field and closes to what opened it, each time @script @firefox', async ({ site }) => {
   await site.agentKeys.open();
   for (let time = 0; time < 3; time += 1) {
     await site.agentKeys.create.focus();
@@ -21,7 +21,7 @@ test('a dialog opens on its first field and closes to what opened it, each time 
   }
 });
 
-test('a refused form moves to its first invalid field @script', async ({ site }) => {
+test('a refused form moves to its first invalid field @script @firefox', async ({ site }) => {
   await site.newKey.open();
   await expect(site.newKey.name).toBeFocused();
   await site.page.keyboard.type('_not allowed');

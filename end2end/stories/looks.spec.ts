@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test';
+import { elastic } from '../fixtures/people';
 import { SCREENS } from '../fixtures/screens';
 import { expect, test } from '../fixtures/screen-fixture';
 
@@ -45,23 +46,53 @@ for (const screen of SCREENS) {
   });
 }
 
+/** Of the background, from 0 to 255. */
+function brightness(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const canvas = document.createElement('canvas').getContext('2d')!;
+    // The body may let the root's colour through.
+    for (const element of [document.documentElement, document.body]) {
+      canvas.fillStyle = getComputedStyle(element).backgroundColor;
+      canvas.fillRect(0, 0, 1, 1);
+    }
+    const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
+    return (red! + green! + blue!) / 3;
+  });
+}
+
 test('light is light and dark is dark', async ({ site }) => {
   await site.visit('/login');
-  const brightness = (): Promise<number> =>
-    site.page.evaluate(() => {
-      const canvas = document.createElement('canvas').getContext('2d')!;
-      // The body may let the root's colour through.
-      for (const element of [document.documentElement, document.body]) {
-        canvas.fillStyle = getComputedStyle(element).backgroundColor;
-        canvas.fillRect(0, 0, 1, 1);
-      }
-      const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
-      return (red! + green! + blue!) / 3;
-    });
   await site.page.emulateMedia({ colorScheme: 'light' });
-  await expect.poll(brightness).toBeGreaterThan(200);
+  await expect.poll(() => brightness(site.page)).toBeGreaterThan(200);
   await site.page.emulateMedia({ colorScheme: 'dark' });
-  await expect.poll(brightness).toBeLessThan(60);
+  await expect.poll(() => brightness(site.page)).toBeLessThan(60);
+});
+
+test('the theme that a user chooses stays', { tag: ['@script', '@firefox'] }, async ({ app, site }) => {
+  await site.signInByRequest(elastic(app));
+  await site.agentKeys.open();
+  for (const [theme, isIt] of [
+    ['Dark', (light: number) => light < 60],
+    ['Light', (light: number) => light > 200],
+  ] as const) {
+    await site.userMenu.click();
+    await site.page.getByRole('button', { name: `${theme} theme` }).click();
+    await expect.poll(async () => isIt(await brightness(site.page)), { message: theme }).toBe(true);
+    await site.users.open();
+    expect(isIt(await brightness(site.page)), theme).toBe(true);
+  }
+});
+
+test('on a phone, the navigation reaches every page, and each fits', { tag: ['@script', '@firefox'] }, async ({ app, site }) => {
+  await site.page.setViewportSize({ width: 390, height: 844 });
+  await site.signIn(elastic(app));
+  for (const name of ['APM integration', 'Users and roles', 'Audit log', 'Agent keys']) {
+    await site.page.getByRole('button', { name: 'Menu', exact: true }).click();
+    await site.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name }).click();
+    await expect(site.heading(name)).toBeVisible();
+    await site.ready();
+    expect(await overflow(site.page), name).toEqual({ px: 0, culprits: [] });
+  }
 });
 
 test.describe('the controls', () => {

@@ -2,7 +2,7 @@ import { basic } from '../fixtures/engine';
 import { operator } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
 
-test('revoking names the key, says when, and the key is shown as revoked', async ({ app, site }) => {
+test('revoking names the key, says when, and the key is shown as revoked', { tag: '@firefox' }, async ({ app, site }) => {
   const person = await operator(app);
   const key = await app.engine.createAgentKey('to be revoked', ['event:write'], {
     owner: basic(person.username, person.password),

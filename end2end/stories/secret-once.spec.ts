@@ -65,7 +65,7 @@ test('after Done the secret is gone', async ({ site }) => {
   await expectGone(site, secret);
 });
 
-test('after Back the secret is gone, and forward does not bring it', async ({ site }) => {
+test('after Back the secret is gone, and forward does not bring it', { tag: '@firefox' }, async ({ site }) => {
   const secret = await createAndRead(site, 'back');
   await site.created('back').finish();
   if ((await site.goBack()) === 'shown') await expectGone(site, secret);

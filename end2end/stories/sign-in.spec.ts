@@ -1,7 +1,7 @@
 import { operator } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
 
-test('a wrong password says so, keeps the name and not the password', async ({ app, site }) => {
+test('a wrong password says so, keeps the name and not the password', { tag: '@firefox' }, async ({ app, site }) => {
   const person = await operator(app);
   await site.visit('/login');
   await site.signInPage.submit({ ...person, password: 'not this one' });
@@ -26,7 +26,7 @@ test('nobody can tell a user who does not exist from one who is disabled', async
   await expect(site.signInPage.complaint).toHaveText(aboutDisabled, { useInnerText: true });
 });
 
-test('after signing in a person is where they wanted to go', async ({ app, site }) => {
+test('after signing in a person is where they wanted to go', { tag: '@firefox' }, async ({ app, site }) => {
   const person = await operator(app);
   await site.visit('/settings/apm-integration');
   await expect(site.page).toHaveURL(/\/login/);
@@ -34,7 +34,7 @@ test('after signing in a person is where they wanted to go', async ({ app, site 
   await expect(site.page).toHaveURL(/\/settings\/apm-integration$/);
 });
 
-test('signing out ends the session, in every tab', async ({ app, site }) => {
+test('signing out ends the session, in every tab', { tag: '@firefox' }, async ({ app, site }) => {
   await site.signIn(await operator(app));
   const other = await site.otherTab();
   await other.agentKeys.open();

@@ -33,7 +33,7 @@ test('a custom expiry is the end of the chosen day where the user is', async ({ 
   expect(Math.abs(api_keys[0]!.expiration - end)).toBeLessThan(5_000);
 });
 
-test('times are local with script, with UTC in the tooltip', async ({ app, javaScript, site }) => {
+test('times are local with script, with UTC in the tooltip', { tag: '@firefox' }, async ({ app, javaScript, site }) => {
   const person = await operator(app);
   await site.signInByRequest(person);
   await site.newKey.create({ name: 'local' });

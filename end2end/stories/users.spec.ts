@@ -21,7 +21,7 @@ test.beforeEach(async ({ app, site }) => {
   await site.signInByRequest(elastic(app));
 });
 
-test('the role is given and taken, and nothing else of the user changes', async ({ app, site, javaScript }) => {
+test('the role is given and taken, and nothing else of the user changes', { tag: '@firefox' }, async ({ app, site, javaScript }) => {
   const username = `role.${process.pid}.${javaScript}`;
   const before = {
     roles: ['viewer', 'monitoring_user'],
@@ -57,7 +57,7 @@ test('a user is disabled and enabled', async ({ app, site }) => {
   expect(await status()).toBe(200);
 });
 
-test('a password is reset', async ({ app, site }) => {
+test('a password is reset', { tag: '@firefox' }, async ({ app, site }) => {
   const person = await operator(app);
   const status = async (password: string) =>
     (await app.engine.call('GET', '/_security/_authenticate', undefined, basic(person.username, password))).status;

@@ -1,4 +1,4 @@
-//! Playwright and its browser: the packages of `end2end/`, the command, and Chromium.
+//! Playwright and its browsers: the packages of `end2end/`, the command, Chromium, Firefox and WebKitGTK.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -50,14 +50,7 @@ const WHOLE: [&str; 4] = [
 /// Finds Chromium: the one that `CHROMIUM` names, else the headless one, installed now where that is possible, else a
 /// whole one on the `PATH`.
 pub(crate) fn chromium() -> Result<PathBuf> {
-    if let Some(path) = env::var_os("CHROMIUM").filter(|path| !path.is_empty()) {
-        let path = PathBuf::from(path);
-        if !path.is_file() {
-            bail!(
-                "CHROMIUM names {}, which is no file; correct or unset it",
-                path.display()
-            );
-        }
+    if let Some(path) = named_by("CHROMIUM")? {
         return Ok(path);
     }
     if let Some(path) = command::find(HEADLESS) {
@@ -72,4 +65,54 @@ pub(crate) fn chromium() -> Result<PathBuf> {
         .iter()
         .find_map(|name| command::find(name))
         .context("the stories need Chromium; install it, or set CHROMIUM to where it is")
+}
+
+/// Firefox, as Debian and as others package it.
+const FIREFOX: [&str; 2] = ["firefox-esr", "firefox"];
+
+/// Finds Firefox: the one that `FIREFOX` names, else one on the `PATH`, else Debian's, installed now where that is
+/// possible.
+pub(crate) fn firefox() -> Result<Option<PathBuf>> {
+    if let Some(path) = named_by("FIREFOX")? {
+        return Ok(Some(path));
+    }
+    let find = || FIREFOX.iter().find_map(|name| command::find(name));
+    if let Some(path) = find() {
+        return Ok(Some(path));
+    }
+    if !debian::can_install() {
+        eprintln!(
+            "the stories in Firefox are skipped: install Firefox, or set FIREFOX to where it is"
+        );
+        return Ok(None);
+    }
+    debian::install(&["firefox-esr"])?;
+    Ok(find())
+}
+
+/// The display without a screen on which WebKitGTK draws, and Debian's packages of both.
+const DISPLAY: &str = "xvfb-run";
+const WEBKIT_PACKAGES: [&str; 4] = ["gir1.2-webkit2-4.1", "python3-gi", "xauth", "xvfb"];
+
+/// Installs WebKitGTK where that is possible. Without it, its stories are skipped.
+pub(crate) fn install_webkit() -> Result<()> {
+    if command::find(DISPLAY).is_some() || !debian::can_install() {
+        return Ok(());
+    }
+    debian::install(&WEBKIT_PACKAGES)
+}
+
+/// The browser that a variable of the environment names.
+fn named_by(variable: &str) -> Result<Option<PathBuf>> {
+    let Some(path) = env::var_os(variable).filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
+    let path = PathBuf::from(path);
+    if !path.is_file() {
+        bail!(
+            "{variable} names {}, which is no file; correct or unset it",
+            path.display()
+        );
+    }
+    Ok(Some(path))
 }

@@ -45,7 +45,7 @@ impl Stage {
             Self::Check => "requirements, format, lints",
             Self::Rust => "unit and integration tests of every crate",
             Self::EndToEnd => {
-                "the first load, then stories in Chromium with real agents and clients"
+                "the first load, then stories in three browsers, with real agents and clients"
             }
         }
     }
@@ -164,6 +164,8 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
     java::prepare(&folder)?;
     install_tools()?;
     playwright::chromium()?;
+    playwright::firefox()?;
+    playwright::install_webkit()?;
     // The slowest to compile.
     go::prepare(&folder)
 }
@@ -171,11 +173,15 @@ pub(crate) fn set_up(workspace: &Workspace) -> Result<()> {
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     set_up(workspace)?;
     let chromium = playwright::chromium()?;
+    let firefox = playwright::firefox()?;
     command::run(cargo_test(workspace)?.arg("--no-run"))?;
     let binary = workspace.binary("debug");
     let first_load = check::check_first_load(workspace);
-    let stories = command::run(&mut playwright::test(workspace, &binary, &chromium));
-    first_load.and(stories)
+    let mut stories = playwright::test(workspace, &binary, &chromium);
+    if let Some(firefox) = firefox {
+        stories.env("FIREFOX", firefox);
+    }
+    first_load.and(command::run(&mut stories))
 }
 
 /// `cargo xtask setup` in a process of its own, with the lowest priority.
