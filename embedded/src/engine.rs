@@ -17,6 +17,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tower::service_fn;
 
 use crate::{
+    cpu::Cpu,
     error::ApiError,
     generate,
     passwords::{PasswordHashing, Passwords},
@@ -136,6 +137,7 @@ impl Engine {
             store,
             passwords,
             has_privileges_cache: HasPrivilegesCache::default(),
+            cpu: Cpu::default(),
             clock: config.clock,
             random,
             token_service: config.token_service,

@@ -75,6 +75,8 @@ pub(crate) enum ApiError {
     },
     /// Too many requests are waiting.
     Busy,
+    /// The response would need too much memory. Narrower requests succeed.
+    DataTooLarge,
     /// The request took longer than [`crate::http::REQUEST_TIMEOUT`].
     TimedOut,
     /// A query cannot run on a field. Status 400, with a [`Self::QueryShard`] as its cause.
@@ -155,7 +157,7 @@ impl ApiError {
             Self::UnsupportedContentType(_) => StatusCode::NOT_ACCEPTABLE,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy | Self::DataTooLarge => StatusCode::TOO_MANY_REQUESTS,
             Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -181,6 +183,7 @@ impl ApiError {
             Self::FeatureDisabled(_) => "feature_not_enabled_exception",
             Self::TooLarge => "content_too_long_exception",
             Self::Busy => "es_rejected_execution_exception",
+            Self::DataTooLarge => "circuit_breaking_exception",
             Self::TimedOut => "timeout_exception",
             Self::UnsupportedContentType(_)
             | Self::UnknownPath { .. }
@@ -234,6 +237,7 @@ impl ApiError {
             Self::TooLarge => "entity content is too long".to_owned(),
             Self::OAuth { description, .. } => description.clone(),
             Self::Busy => "rejected execution: too many requests are waiting".to_owned(),
+            Self::DataTooLarge => "Data too large: ask for fewer keys".to_owned(),
             Self::TimedOut => "the request took too long".to_owned(),
             Self::Internal(_) => "internal error".to_owned(),
         }
@@ -267,6 +271,7 @@ impl ApiError {
             | Self::FeatureDisabled(_)
             | Self::TooLarge
             | Self::Busy
+            | Self::DataTooLarge
             | Self::TimedOut
             | Self::Internal(_) => {
                 let mut outer = self.object(error_trace, challenges);
@@ -358,10 +363,16 @@ impl Challenges {
     }
 }
 
+/// SQLite's code of a search that reached its time limit.
+const SQLITE_INTERRUPT: &str = "9";
+
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::PoolTimedOut => Self::Busy,
+            sqlx::Error::Database(error) if error.code().as_deref() == Some(SQLITE_INTERRUPT) => {
+                Self::TimedOut
+            }
             other => Self::Internal(other.to_string()),
         }
     }

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     auth::credentials::{self, Credentials},
+    cpu::Deadline,
     date::{self, Round},
     http::filter_path::FilterPath,
     query::{field::Documents, parse::QueryReader, sql::SqlContext, wildcard::Wildcard},
@@ -133,9 +134,12 @@ fn filter_path_only_removes() {
     always(
         (malformed_input::filter_path(), malformed_input::json()),
         |(path, answer)| {
-            let left = FilterPath::parse(&path).apply(answer.clone());
-            let nothing = left.as_object().is_some_and(serde_json::Map::is_empty);
-            prop_assert!(nothing || is_part_of(&left, &answer), "{}", left);
+            if let Ok(path) = FilterPath::parse(&path) {
+                let left = path.apply(answer.clone(), Deadline::from_now());
+                let left = left.map_err(|error| TestCaseError::fail(error.reason()))?;
+                let nothing = left.as_object().is_some_and(serde_json::Map::is_empty);
+                prop_assert!(nothing || is_part_of(&left, &answer), "{}", left);
+            }
             Ok(())
         },
     );

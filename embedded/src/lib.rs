@@ -3,6 +3,7 @@
 mod auth;
 mod cache;
 mod compatibility;
+mod cpu;
 mod date;
 mod engine;
 mod error;

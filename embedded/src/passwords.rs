@@ -20,8 +20,9 @@ use crate::{error::ApiError, generate};
 const CONCURRENT_MAX: usize = 2;
 /// Requests that may wait for a permit. More get 429.
 const WAITING_MAX: usize = 256;
-/// Lifetime of a verified password in the cache, in milliseconds.
-const VERIFIED_MS: i64 = 60_000;
+/// Lifetime of a verified password in the cache after its last use, in milliseconds: that of
+/// Elasticsearch's own cache.
+const VERIFIED_MS: i64 = 20 * 60_000;
 /// Maximum number of verified passwords in the cache.
 const VERIFIED_MAX: usize = 1_000;
 
@@ -114,6 +115,16 @@ impl Passwords {
         matches!(cost, Ok(Ok(cost)) if cost.m_cost() < now.m_cost() || cost.t_cost() < now.t_cost())
     }
 
+    /// Returns true for a hash of argon2id that costs at least as much as ours, so that its check
+    /// cannot be told from others by its time, and not much more, because each check costs as much.
+    pub(crate) fn accepts(&self, hash: &str) -> bool {
+        PasswordHash::new(hash).is_ok_and(|parsed| {
+            parsed.algorithm.as_str() == "argon2id"
+                && Params::try_from(&parsed)
+                    .is_ok_and(|cost| cost.m_cost() <= 65_536 && cost.t_cost() <= 4)
+        }) && !self.is_outdated(hash)
+    }
+
     /// Returns true if the password matches the stored hash. `None` is an unknown user, and takes
     /// as long as a known one.
     pub(crate) async fn verify(
@@ -173,7 +184,7 @@ impl Passwords {
     }
 }
 
-/// Cache of passwords verified in the last minute, under keyed digests.
+/// Cache of verified passwords, under keyed digests.
 struct VerifiedPasswords {
     key: [u8; 32],
     until: Mutex<HashMap<[u8; 32], i64>>,
@@ -197,9 +208,16 @@ impl VerifiedPasswords {
             .into()
     }
 
+    /// Returns true for a verified password, and extends its lifetime.
     fn contains(&self, digest: &[u8; 32], now: i64) -> bool {
-        let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.get(digest).is_some_and(|until| *until > now)
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        match until.get_mut(digest) {
+            Some(until) if *until > now => {
+                *until = now + VERIFIED_MS;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn insert(&self, digest: [u8; 32], now: i64) {
@@ -207,8 +225,11 @@ impl VerifiedPasswords {
         if until.len() >= VERIFIED_MAX {
             until.retain(|_, until| *until > now);
         }
-        if until.len() >= VERIFIED_MAX {
-            until.clear();
+        if until.len() >= VERIFIED_MAX
+            && let Some(oldest) = until.iter().min_by_key(|(_, until)| **until)
+        {
+            let oldest = *oldest.0;
+            until.remove(&oldest);
         }
         until.insert(digest, now + VERIFIED_MS);
     }

@@ -87,7 +87,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         methods: GET_POST, paths: &["_security/user/_has_privileges", "_security/user/{}/_has_privileges"],
         action: "cluster:admin/xpack/security/user/has_privileges", granted_by: AUTHENTICATION,
-        parameters: &["source", "source_content_type"], takes_body: true, handler: |request| done(has_privileges(request)),
+        parameters: &["source", "source_content_type"], takes_body: true, handler: |request| Box::pin(has_privileges(request)),
     },
     Route {
         methods: GET, paths: &["_security/_authenticate"],

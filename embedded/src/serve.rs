@@ -111,5 +111,12 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
     compatibility::check_request(&request, route, parts)?;
     let mut response = (route.handler)(&request).await?;
     compatibility::trim_response(state.version, route, &mut response);
+    if let Some(filter_path) = format.filter_path.take() {
+        let filter = move |deadline| response.body.filtered(&filter_path, deadline);
+        response = ApiResponse {
+            status: response.status,
+            body: state.cpu.run(filter).await?,
+        };
+    }
     Ok(response)
 }

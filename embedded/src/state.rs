@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use platform::{Clock, Random};
 
 use crate::{
-    passwords::Passwords, roles::has_privileges_cache::HasPrivilegesCache, store::Store,
+    cpu::Cpu, passwords::Passwords, roles::has_privileges_cache::HasPrivilegesCache, store::Store,
     version::Version,
 };
 
@@ -14,6 +14,7 @@ pub(crate) struct AppState {
     pub(crate) store: Store,
     pub(crate) passwords: Passwords,
     pub(crate) has_privileges_cache: HasPrivilegesCache,
+    pub(crate) cpu: Cpu,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     /// True if OAuth2 tokens are issued.

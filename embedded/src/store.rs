@@ -13,7 +13,7 @@ pub(crate) mod users;
 use std::{
     path::Path,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use platform::{
@@ -22,6 +22,7 @@ use platform::{
 };
 use sqlx::{
     Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
@@ -33,11 +34,17 @@ use crate::{
     store::{key_cache::KeyCache, migrations::MIGRATIONS},
 };
 
-/// Reading connections, which work concurrently with each other and with the writer.
-const READERS: u32 = 4;
+/// Connections that look up what authentication needs.
+const READERS: u32 = 2;
+/// Connections that search. They are others, so that no search delays an authentication.
+const SEARCHERS: u32 = 4;
+/// Time limit of a search.
+const SEARCH_TIME_MAX: Duration = Duration::from_secs(5);
+/// Steps of SQLite between two looks at the clock.
+const STEPS: i32 = 10_000;
 /// Time limit for a free connection. Slower requests get 429.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Page cache of each of the five connections, in KiB.
+/// Page cache of each connection, in KiB.
 const PAGE_CACHE_KIB: u32 = 8 * 1024;
 
 /// The database, and caches of the data that every request needs.
@@ -47,6 +54,7 @@ const PAGE_CACHE_KIB: u32 = 8 * 1024;
 pub(crate) struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
+    searchers: SqlitePool,
     roles: RwLock<Arc<RoleMap>>,
     application_privileges: RwLock<Arc<Registered>>,
     pub(crate) keys: KeyCache,
@@ -76,13 +84,18 @@ impl Store {
             .connect_with(options.clone())
             .await?;
         migrate(&writer, &MIGRATIONS).await?;
+        let options = options.pragma("query_only", "ON");
         let readers = pool_options(READERS, CONNECTION_TIMEOUT)
-            .connect_with(options.pragma("query_only", "ON"))
+            .connect_with(options.clone())
+            .await?;
+        let searchers = pool_options(SEARCHERS, CONNECTION_TIMEOUT)
+            .connect_with(options)
             .await?;
         let cluster_uuid = cluster_uuid(&writer, random).await?;
         let store = Self {
             writer,
             readers,
+            searchers,
             roles: RwLock::default(),
             application_privileges: RwLock::default(),
             keys: KeyCache::default(),
@@ -99,12 +112,27 @@ impl Store {
 
     /// Closes all connections. SQLite then merges its log into the file.
     pub(crate) async fn close(&self) {
+        self.searchers.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }
 
     pub(crate) fn reader(&self) -> &SqlitePool {
         &self.readers
+    }
+
+    /// Returns a connection for one search, which SQLite interrupts at its time limit.
+    pub(crate) async fn searcher(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        self.searcher_until(Instant::now() + SEARCH_TIME_MAX).await
+    }
+
+    async fn searcher_until(&self, end: Instant) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        let mut connection = self.searchers.acquire().await?;
+        connection
+            .lock_handle()
+            .await?
+            .set_progress_handler(STEPS, move || Instant::now() < end);
+        Ok(connection)
     }
 
     /// Begins a transaction with the write lock, so that it never has to be retried.
@@ -156,4 +184,53 @@ fn read_lock<T: Clone>(lock: &RwLock<T>) -> T {
 
 fn replace<T>(lock: &RwLock<T>, value: T) {
     *lock.write().unwrap_or_else(PoisonError::into_inner) = value;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use platform::Random;
+
+    use super::{SEARCHERS, Store};
+    use crate::error::ApiError;
+
+    async fn store() -> (tempfile::TempDir, Store) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("engine.db"), Random).await;
+        (directory, store.unwrap())
+    }
+
+    #[tokio::test]
+    async fn search_is_interrupted_at_its_time_limit() {
+        let (_directory, store) = store().await;
+        let end = Instant::now() + Duration::from_millis(20);
+        let mut searcher = store.searcher_until(end).await.unwrap();
+        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        let error = sqlx::query(endless)
+            .fetch_one(&mut *searcher)
+            .await
+            .map(|_| ())
+            .unwrap_err();
+        assert!(matches!(ApiError::from(error), ApiError::TimedOut));
+        drop(searcher);
+        // The next search has a time limit of its own.
+        for _ in 0..SEARCHERS {
+            let mut searcher = store.searcher().await.unwrap();
+            sqlx::query("SELECT 1")
+                .fetch_one(&mut *searcher)
+                .await
+                .unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn searches_do_not_delay_lookups() {
+        let (_directory, store) = store().await;
+        let mut busy = Vec::new();
+        for _ in 0..SEARCHERS {
+            busy.push(store.searcher().await.unwrap());
+        }
+        assert!(store.user("elastic").await.unwrap().is_some());
+    }
 }

@@ -133,18 +133,19 @@ async fn copy_database(from: &Path, to: &Path) -> Result<(), BackupError> {
         path: from.to_owned(),
         source,
     };
+    let file = |source| BackupError::File {
+        path: to.to_owned(),
+        source,
+    };
     let mut connection = open(from).await?;
+    // SQLite keeps the mode of the empty file, so that the copy is private from its first byte.
+    private_files::create_file(to).map_err(file)?;
     sqlx::query("VACUUM INTO $1")
         .bind(to.to_string_lossy())
         .execute(&mut connection)
         .await
         .map_err(failed)?;
     connection.close().await.map_err(failed)?;
-    let file = |source| BackupError::File {
-        path: to.to_owned(),
-        source,
-    };
-    fs::set_permissions(to, private_files::permissions()).map_err(file)?;
     // So that the copy survives a power cut.
     fs::File::open(to)
         .and_then(|file| file.sync_all())

@@ -19,6 +19,8 @@ use std::{
 
 const INTERVAL: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_hours(24);
+/// Time for which an account's or address's first failed sign-ins are counted.
+const FEW_ATTEMPTS_KEPT: Duration = Duration::from_mins(10);
 
 /// Runs a round every minute until the task is aborted. With the credential of a `service` user, it reconciles the open
 /// operations of all users; without it, the next request for the list does.
@@ -87,8 +89,10 @@ async fn expire_sessions(state: &AppState) -> Result<(), Error> {
 }
 
 async fn forget_attempts(state: &AppState) -> Result<(), Error> {
-    let before = state.now().minus(DAY);
-    state.store.forget_sign_in_attempts(before).await?;
+    let now = state.now();
+    let (before, few_before) = (now.minus(DAY), now.minus(FEW_ATTEMPTS_KEPT));
+    let attempts = state.store.forget_sign_in_attempts(before, few_before);
+    attempts.await?;
     Ok(())
 }
 

@@ -57,6 +57,11 @@ pub enum Error {
         table: &'static str,
         column: &'static str,
     },
+    /// An event of the audit log is not as it was written, so nothing is removed.
+    #[error(
+        "row {0} of the audit log was edited, so no old rows are removed: see `agent-keys audit verify`"
+    )]
+    Tampered(i64),
     /// The caller's grant does not permit this change: a bug.
     #[error("the grant does not permit {0:?}")]
     NotGranted(Action),

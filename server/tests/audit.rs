@@ -271,6 +271,32 @@ async fn unrecordable_change_is_not_made() {
 }
 
 #[tokio::test]
+async fn link_on_another_site_downloads_nothing_and_records_nothing() {
+    const PATH: &str = "/settings/audit/export.csv?person=a";
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let before = app.events().await.len();
+    for site in ["cross-site", "same-site"] {
+        let request = admin
+            .request(Method::GET, PATH)
+            .header("accept", "text/html")
+            .header("sec-fetch-site", site);
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{site}");
+        assert_eq!(answer.header("location"), Some("/settings/audit?person=a"));
+    }
+    let head = Answer::of(admin.request(Method::HEAD, PATH)).await;
+    assert_eq!(head.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(app.events().await.len(), before);
+    // The control: the link on our page.
+    let request = admin
+        .request(Method::GET, PATH)
+        .header("sec-fetch-site", "same-origin");
+    assert_eq!(Answer::of(request).await.status, StatusCode::OK);
+    assert_eq!(app.events().await.len(), before + 1);
+}
+
+#[tokio::test]
 async fn audit_log_requires_manage_security() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;

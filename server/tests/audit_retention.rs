@@ -140,6 +140,28 @@ async fn only_retention_removes_events() {
     verify(app.store(), &anchors).await.unwrap();
 }
 
+#[tokio::test]
+async fn no_edit_of_the_database_makes_retention_remove_events() {
+    let (app, anchors) = with_history().await;
+    let before = app.events().await.len();
+    let mut attacker = Attacker::of(&app).await;
+    attacker.drop_triggers().await;
+    attacker
+        .run("CREATE TABLE kept AS SELECT * FROM audit_events")
+        .await;
+    // Young events look old. Each round of maintenance refuses.
+    attacker.run("UPDATE audit_events SET at = 0").await;
+    assert_eq!(tidy(&app).await.len(), before);
+    assert_eq!(found(&app, &anchors).await, Wrong::Edited(1));
+    // The control: as they were written, the old ones go.
+    attacker
+        .run("UPDATE audit_events SET at = (SELECT kept.at FROM kept WHERE kept.sequence = audit_events.sequence)")
+        .await;
+    app.clock.advance(days(401) + Duration::from_secs(1));
+    assert!(tidy(&app).await.len() < before);
+    verify(app.store(), &anchors).await.unwrap();
+}
+
 /// A quiet installation writes less than one event a minute, and looks for old ones each minute.
 #[tokio::test]
 async fn retention_records_less_than_it_removes() {

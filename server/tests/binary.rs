@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -343,7 +344,10 @@ async fn backup_runs_online_and_restore_offline() {
     let kept: CreatedAgentKey = browser.create("before the backup").await.value();
     let output = run(&["backup"]);
     assert!(output.status.success(), "{output:?}");
-    assert!(directory.path().join("backup.db.engine").exists());
+    for name in ["backup.db", "backup.db.engine"] {
+        let copy = std::fs::metadata(directory.path().join(name)).unwrap();
+        assert_eq!(copy.permissions().mode() & 0o777, 0o600, "{name}");
+    }
     // It is never written over.
     assert!(!run(&["backup"]).status.success());
     let lost: CreatedAgentKey = browser.create("after the backup").await.value();

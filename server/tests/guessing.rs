@@ -1,9 +1,10 @@
 //! Sign-in under attack: failures are not forgotten, and refusals reveal no user name.
 
 use crate::support::{
-    Answer, App, Browser, PASSWORD, Setup, client_with, config, engine::Engine, process::Process,
-    proxy::Proxy, seeded, soak,
+    Answer, App, Browser, PASSWORD, Setup, attacker::Attacker, client_with, config, engine::Engine,
+    process::Process, proxy::Proxy, seeded, soak,
 };
+use app::model::problem::ProblemKind;
 use http::{Method, StatusCode};
 use platform::Clock;
 use server::{
@@ -48,6 +49,30 @@ async fn counted(data_dir: &Path, username: &str) -> (i64, i64, i64) {
     .await
     .unwrap();
     (row.get("failures"), row.get("next_at"), row.get("subjects"))
+}
+
+/// Two hundred thousand names that were tried lately.
+const FULL: &str = "INSERT INTO sign_in_attempts (subject, failures, refusals, tried_at, next_at) \
+     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) \
+     SELECT 'subject ' || i, 9, 0, 4102444800000, 4102444800000 FROM n";
+
+#[tokio::test]
+async fn full_table_of_attempts_locks_out_no_known_address() {
+    let app = App::start().await;
+    app.engine.put_user("ada", &[]).await;
+    // The address is counted.
+    app.nobody().sign_in("someone", "wrong").await;
+    let mut database = Attacker::of(&app).await;
+    database.run(FULL).await;
+    drop(database);
+    let signed_in = app.nobody().sign_in("ada", PASSWORD).await;
+    assert_eq!(signed_in.status, StatusCode::OK);
+    // The control: guesses are still counted, by their address.
+    for _ in 0..9 {
+        app.nobody().sign_in("ada", "wrong").await;
+    }
+    let paused = app.nobody().sign_in("ada", PASSWORD).await;
+    assert_eq!(paused.problem(), ProblemKind::SignInRejected);
 }
 
 #[tokio::test]

@@ -91,6 +91,24 @@ async fn sign_in_ends_the_session_before() {
 }
 
 #[tokio::test]
+async fn sign_in_over_the_session_of_another_user_is_recorded() {
+    let app = App::start().await;
+    app.engine.put_user("ada", &[]).await;
+    let mut browser = app.as_admin().await;
+    browser.sign_in("ada", PASSWORD).await;
+    let events = app.events().await;
+    let ended = events.iter().find(|event| event.action == "session_ended");
+    let ended = ended.unwrap();
+    assert_eq!(ended.actor.as_deref(), Some("ada"));
+    assert_eq!(ended.target_name.as_deref(), Some("elastic"));
+    assert!(
+        ended.details.contains(r#""reason":"replaced""#),
+        "{}",
+        ended.details
+    );
+}
+
+#[tokio::test]
 async fn sign_out_ends_the_session_for_good() {
     let app = App::start().await;
     let admin = app.as_admin().await;
@@ -271,6 +289,20 @@ async fn told(app: &App, action: &str) -> usize {
 }
 
 #[tokio::test]
+async fn flood_of_unusable_names_is_limited_before_it_is_recorded() {
+    let app = App::start().await;
+    for number in 0..40 {
+        // A colon cannot be in a name that is sent to Elasticsearch.
+        let name = format!("a:{number}");
+        let answer = app.nobody().sign_in(&name, "wrong").await;
+        assert_eq!(answer.problem(), ProblemKind::SignInRejected);
+    }
+    assert_eq!(told(&app, "user_login").await, 10);
+    // Of the 30 others: 1, 2, 4, 8 and 16.
+    assert_eq!(told(&app, "login_throttled").await, 5);
+}
+
+#[tokio::test]
 async fn rate_limited_sign_in_looks_like_wrong_password_until_the_pause_ends() {
     let (app, proxy) = App::behind_proxy().await;
     app.engine.put_user("ada", &[]).await;
@@ -288,8 +320,8 @@ async fn rate_limited_sign_in_looks_like_wrong_password_until_the_pause_ends() {
         // Elasticsearch was not asked at all.
         assert_eq!(proxy.count("GET /_security/_authenticate"), asked);
     }
-    // The first refusal of each, and the tenth.
-    assert_eq!(told(&app, "login_throttled").await, 4);
+    // The refusals 1, 2, 4 and 8 of each.
+    assert_eq!(told(&app, "login_throttled").await, 8);
     app.clock.advance(Duration::from_secs(3));
     let answer = app.nobody().sign_in("ada", PASSWORD).await;
     assert_eq!(answer.status, StatusCode::OK);

@@ -45,6 +45,7 @@ on_each_database!(
     operations_begin_all_or_none,
     grant_begins_and_finishes_only_its_own_changes,
     open_operation_is_found_by_its_owner_and_settled_once,
+    change_of_a_user_gets_a_last_event_after_a_crash,
     revocation_in_node_caches_is_found_until_the_given_time,
     secret_is_acknowledged_once_it_was_sent,
     undisplayed_secret_is_recorded_once,
@@ -445,6 +446,34 @@ async fn open_operation_is_found_by_its_owner_and_settled_once(app: &App) {
     assert_eq!(store.abandon_operations(&at(13)).await.unwrap(), 0);
 }
 
+async fn change_of_a_user_gets_a_last_event_after_a_crash(app: &App) {
+    let store = app.store();
+    let grant = grant::<ManageSecurity>(app).await;
+    let begun = begin(store, &grant, &[intent(Action::UserDelete, "op", "x")]).await;
+    assert_eq!(begun.unwrap(), BeginResult::Started);
+    // Long enough that no other process carries it out.
+    let later = at(11 * 60_000);
+    assert_eq!(store.abandon_operations(&later).await.unwrap(), 1);
+    let events = app.events().await;
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                event.action.as_str(),
+                event.outcome.as_str(),
+                event.operation.as_deref(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("user_delete", "unknown", Some("op")),
+        ("user_delete", "unknown", Some("op")),
+        ("app_recovered", "success", None),
+    ];
+    assert!(told.ends_with(&expected), "{told:?}");
+    assert_eq!(store.abandon_operations(&later).await.unwrap(), 0);
+}
+
 async fn revocation_in_node_caches_is_found_until_the_given_time(app: &App) {
     let store = app.store();
     let grant = grant::<RevokeAgentKey>(app).await;
@@ -660,9 +689,16 @@ async fn failed_sign_ins_pause_until_forgiven_or_forgotten(app: &App) {
     assert_eq!(attempt(3_000).await, Attempt::Allowed);
     store.forgive_account(&keys).await.unwrap();
     assert_eq!(attempt(0).await, Attempt::Allowed);
-    let forget = async |before| store.forget_sign_in_attempts(before).await.unwrap();
-    assert_eq!(forget(NOW).await, 0);
-    assert_eq!(forget(NOW.plus_ms(60_000)).await, 1);
+    let forget = async |before, few_before| {
+        let forgotten = store.forget_sign_in_attempts(before, few_before);
+        forgotten.await.unwrap()
+    };
+    // The address has failed three times.
+    let later = NOW.plus_ms(60_000);
+    assert_eq!(forget(NOW, later).await, 0);
+    assert_eq!(forget(later, NOW).await, 1);
+    store.count_failed_sign_in(&keys, NOW).await.unwrap();
+    assert_eq!(forget(NOW, later).await, 2);
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use crate::{
     error::ApiError,
     fields::ErrorStyle,
     identity::Subject,
-    roles::descriptor::{DescriptorKind, RoleDescriptor, role_name_problem},
-    store::api_key_writes::Owner,
+    roles::descriptor::{DescriptorKind, RoleDescriptor, check_size, role_name_problem},
+    store::{api_key_writes::Owner, metadata_values::MetadataValues},
     version::Version,
 };
 
@@ -52,8 +52,15 @@ pub(super) fn content_problems(
     problems
 }
 
-/// Refuses a restricted descriptor that is not the only descriptor.
-pub(super) fn check_restrictions(descriptors: &[RoleDescriptor]) -> Result<(), ApiError> {
+/// Refuses content that is too large, and a restricted descriptor that is not the only one.
+pub(super) fn check_content(
+    descriptors: &[RoleDescriptor],
+    metadata: Option<&Map<String, Value>>,
+) -> Result<(), ApiError> {
+    check_size(descriptors)?;
+    if let Some(metadata) = metadata {
+        MetadataValues::check_size(metadata)?;
+    }
     let restricted = descriptors
         .iter()
         .filter(|descriptor| descriptor.restriction.is_some())

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::api_key_content::{
-    check_restrictions, content_problems, descriptors_json, owner, parse_descriptors, snapshot,
+    check_content, content_problems, descriptors_json, owner, parse_descriptors, snapshot,
 };
 use crate::{
     auth::{
@@ -112,7 +112,7 @@ async fn create(
     subject: &Subject,
     input: CreateRequest,
 ) -> Result<ApiResponse, ApiError> {
-    check_restrictions(&input.role_descriptors)?;
+    check_content(&input.role_descriptors, Some(&input.metadata))?;
     let now_ms = state.clock.now_ms();
     let id = generate::api_key_id(state.random, now_ms)?;
     let secret = state.random.secret()?;

@@ -40,7 +40,7 @@ pub(crate) async fn query_api_keys(request: &ApiRequest<'_>) -> Result<ApiRespon
         KeyScope::All => input.page.query.clone(),
         KeyScope::Own => Query::and(vec![input.page.query.clone(), own(request)]),
     };
-    let mut connection = request.state.store.reader().acquire().await?;
+    let mut connection = request.state.store.searcher().await?;
     // One transaction, so that total, page and aggregations agree.
     let mut transaction = connection.begin().await?;
     let multi_valued: bool =

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::api_key_content::{
-    check_restrictions, content_problems, descriptors_json, owner, parse_descriptors, snapshot,
+    check_content, content_problems, descriptors_json, owner, parse_descriptors, snapshot,
 };
 use crate::{
     auth::authorization::owns,
@@ -36,7 +36,7 @@ pub(crate) async fn update_api_key(request: &ApiRequest<'_>) -> Result<ApiRespon
     input.validate(request.state.version)?;
     request.authorize()?;
     refuse_key(request)?;
-    input.check_restrictions()?;
+    input.check_content()?;
     let updated = update(request, request.segment(0), &input).await?;
     Ok(ApiResponse::ok(json!({ "updated": updated })))
 }
@@ -63,8 +63,9 @@ impl UpdateRequest {
         ApiError::check_rules(problems)
     }
 
-    fn check_restrictions(&self) -> Result<(), ApiError> {
-        check_restrictions(self.role_descriptors.as_deref().unwrap_or_default())
+    fn check_content(&self) -> Result<(), ApiError> {
+        let descriptors = self.role_descriptors.as_deref().unwrap_or_default();
+        check_content(descriptors, self.metadata.as_ref())
     }
 }
 
@@ -143,7 +144,7 @@ pub(crate) async fn bulk_update_api_keys(
     input.validate(request.state.version)?;
     request.authorize()?;
     refuse_key(request)?;
-    input.check_restrictions()?;
+    input.check_content()?;
     ids.sort();
     ids.dedup();
     let (mut updated, mut noops) = (Vec::new(), Vec::new());

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     auth::authorization::refusal,
+    cpu::Deadline,
     error::ApiError,
     fields::{ErrorStyle, Fields},
     http::{request::ApiRequest, response::ApiResponse},
@@ -15,12 +16,18 @@ use crate::{
         cluster, index,
     },
     roles::{
+        descriptor::check_lengths,
         has_privileges_cache::CacheKey,
         parse::{parse_applications, parse_indices},
         permission::Permission,
     },
     version::Version,
 };
+
+/// Limit on the pairs of a privilege and an index or resource. Elasticsearch has none.
+const PAIRS_MAX: usize = 10_000;
+/// Comparisons of characters up to which a check is evaluated at once: a few milliseconds.
+const INLINE_WORK_MAX: usize = 10_000_000;
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
@@ -60,7 +67,7 @@ struct CheckResult<'a> {
 }
 
 /// Returns, for each privilege in the check, whether the caller holds it.
-pub(crate) fn has_privileges(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
+pub(crate) async fn has_privileges(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let subject = &request.caller.subject;
     let registered = request.state.store.application_privileges();
     let key = CacheKey {
@@ -82,7 +89,13 @@ pub(crate) fn has_privileges(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
     }
     let check = HasPrivilegesRequest::read(request)?;
     authorize_check(request)?;
-    let result = serde_json::to_vec(&check.evaluate(key.permission, key.registered))?;
+    let result = if check.work(key.permission) <= INLINE_WORK_MAX {
+        check.evaluate(key.permission, key.registered, Deadline::from_now())?
+    } else {
+        let (subject, registered) = (subject.clone(), registered.clone());
+        let evaluate = move |deadline| check.evaluate(&subject.permission, &registered, deadline);
+        request.state.cpu.run(evaluate).await?
+    };
     if let Some(cache) = cache {
         cache.insert(key, &result);
     }
@@ -204,6 +217,12 @@ impl HasPrivilegesRequest {
     }
 
     fn validate(&self, version: Version) -> Result<(), ApiError> {
+        if self.pairs() > PAIRS_MAX {
+            return Err(ApiError::illegal(format!(
+                "a privileges check may not have more than [{PAIRS_MAX}] pairs of a privilege and an index or resource"
+            )));
+        }
+        check_lengths(self.names())?;
         let mut problems = Vec::new();
         if self.cluster.is_empty() && self.index.is_empty() && self.application.is_empty() {
             problems.push("must specify at least one privilege".to_owned());
@@ -231,7 +250,45 @@ impl HasPrivilegesRequest {
         Ok(())
     }
 
-    fn evaluate(&self, permission: &Permission, registered: &Registered) -> CheckResult<'_> {
+    fn pairs(&self) -> usize {
+        let index = self.index.iter();
+        let application = self.application.iter();
+        self.cluster.len()
+            + index
+                .map(|check| check.names.len() * check.privileges.len())
+                .sum::<usize>()
+            + application
+                .map(|check| check.resources.len() * check.privileges.len())
+                .sum::<usize>()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let index = self.index.iter();
+        let application = self.application.iter();
+        self.cluster
+            .iter()
+            .chain(index.flat_map(|check| check.names.iter().chain(&check.privileges)))
+            .chain(application.flat_map(|check| {
+                let lists = check.privileges.iter().chain(&check.resources);
+                lists.chain([&check.application])
+            }))
+            .map(String::as_str)
+    }
+
+    /// Upper limit of the comparisons of characters that the evaluation makes.
+    fn work(&self, permission: &Permission) -> usize {
+        let longest = self.names().map(str::len).max().unwrap_or(0);
+        let held = permission.characters();
+        self.pairs().saturating_mul(held).saturating_mul(longest)
+    }
+
+    /// Returns the result as JSON.
+    fn evaluate(
+        &self,
+        permission: &Permission,
+        registered: &Registered,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, ApiError> {
         let mut all = true;
         let mut note = |held: bool| {
             all &= held;
@@ -246,6 +303,7 @@ impl HasPrivilegesRequest {
             for name in &check.names {
                 let of_name = index.entry(name).or_default();
                 for privilege in &check.privileges {
+                    deadline.check()?;
                     let restricted_too = check.allow_restricted_indices;
                     let held = permission.has_index_privilege(name, privilege, restricted_too);
                     of_name.insert(privilege, note(held));
@@ -259,6 +317,7 @@ impl HasPrivilegesRequest {
             for resource in &check.resources {
                 let of_resource = of_application.entry(resource).or_default();
                 for privilege in &check.privileges {
+                    deadline.check()?;
                     let held = applications
                         .iter()
                         .all(|held| held.allows(&check.application, resource, privilege));
@@ -266,12 +325,12 @@ impl HasPrivilegesRequest {
                 }
             }
         }
-        CheckResult {
+        Ok(serde_json::to_vec(&CheckResult {
             has_all_requested: all,
             cluster,
             index,
             application,
-        }
+        })?)
     }
 }
 

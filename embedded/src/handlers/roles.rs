@@ -7,7 +7,7 @@ use crate::{
     http::{request::ApiRequest, response::ApiResponse},
     roles::{
         built_in::BUILT_IN_ROLES,
-        descriptor::{DescriptorKind, RoleDescriptor, role_name_problem},
+        descriptor::{DescriptorKind, RoleDescriptor, check_size, role_name_problem},
     },
     version::Version,
 };
@@ -18,6 +18,7 @@ pub(crate) async fn put_role(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
     let role = RoleDescriptor::parse(name, request.json()?, DescriptorKind::Role)?;
     validate_role(name, &role, request.state.version)?;
     request.authorize()?;
+    check_size(std::slice::from_ref(&role))?;
     let created = request.state.store.put_role(name, &role).await?;
     Ok(ApiResponse::ok(json!({ "role": { "created": created } })))
 }

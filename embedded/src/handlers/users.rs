@@ -1,6 +1,5 @@
 //! Users: `/_security/user`.
 
-use argon2::password_hash::phc::PasswordHash;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
@@ -10,6 +9,7 @@ use crate::{
     fields::Fields,
     http::{request::ApiRequest, response::ApiResponse},
     identity::CredentialKind,
+    passwords::Passwords,
     store::users::User,
 };
 
@@ -31,6 +31,7 @@ struct PutUserRequest {
 pub(crate) async fn put_user(request: &ApiRequest<'_>) -> Result<ApiResponse, ApiError> {
     let username = request.segment(0);
     let input = PutUserRequest::parse(
+        &request.state.passwords,
         username,
         request.fields_parse(&format!("user [{username}]"))?,
     )?;
@@ -87,7 +88,7 @@ fn anonymous(refused: &str) -> String {
 }
 
 impl PutUserRequest {
-    fn parse(username: &str, mut fields: Fields) -> Result<Self, ApiError> {
+    fn parse(passwords: &Passwords, username: &str, mut fields: Fields) -> Result<Self, ApiError> {
         if let Some(named) = fields.string("username")?
             && named != username
         {
@@ -113,6 +114,7 @@ impl PutUserRequest {
             metadata: fields.object_or_null("metadata")?.unwrap_or_default(),
             enabled: fields.boolean("enabled")?.unwrap_or(true),
             password: new_password(
+                passwords,
                 fields.string_or_null("password")?.map(SecretString::from),
                 fields.string_or_null("password_hash")?,
             )?,
@@ -230,6 +232,7 @@ pub(crate) async fn change_password(request: &ApiRequest<'_>) -> Result<ApiRespo
     };
     let mut fields = request.fields_parse("change password request")?;
     let password = new_password(
+        &request.state.passwords,
         fields.string_or_null("password")?.map(SecretString::from),
         fields.string_or_null("password_hash")?,
     )?;
@@ -271,6 +274,7 @@ pub(crate) async fn change_password(request: &ApiRequest<'_>) -> Result<ApiRespo
 
 /// Returns the password of a request, if it has one.
 fn new_password(
+    passwords: &Passwords,
     plain: Option<SecretString>,
     hash: Option<String>,
 ) -> Result<Option<NewPassword>, ApiError> {
@@ -287,14 +291,7 @@ fn new_password(
             Ok(Some(NewPassword::Plain(plain)))
         }
         (None, Some(hash)) => {
-            // Other algorithms and higher costs are refused, because the cost of each later check
-            // is the hash's own.
-            let acceptable = PasswordHash::new(&hash).is_ok_and(|parsed| {
-                parsed.algorithm.as_str() == "argon2id"
-                    && argon2::Params::try_from(&parsed)
-                        .is_ok_and(|cost| cost.m_cost() <= 65_536 && cost.t_cost() <= 4)
-            });
-            if !acceptable {
+            if !passwords.accepts(&hash) {
                 return Err(ApiError::illegal(
                     "The provided password hash is not a hash or it could not be resolved to a supported hash algorithm. The supported password hash algorithms are [argon2id]",
                 ));

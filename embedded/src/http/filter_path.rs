@@ -2,11 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use crate::pattern::matches;
+use crate::{cpu::Deadline, error::ApiError, pattern::matches};
 
-/// Limits on the number of patterns and the levels of one. They bound the time of a match.
-const PATTERNS_MAX: usize = 64;
-const LEVELS_MAX: usize = 32;
+/// Limits on the characters of all patterns, their levels, and the levels that are `**`. They bound
+/// the work for each field of a response.
+const CHARACTERS_MAX: usize = 4_096;
+const LEVELS_MAX: usize = 256;
+const ANY_DEPTH_MAX: usize = 8;
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct FilterPath {
@@ -16,42 +18,48 @@ pub(crate) struct FilterPath {
 
 impl FilterPath {
     /// Parses patterns such as `a.b,c.*,**.d,-e`.
-    pub(crate) fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
+        let too_complex = || ApiError::illegal("[filter_path] is too complex");
+        if text.len() > CHARACTERS_MAX {
+            return Err(too_complex());
+        }
         let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
+        let (mut all_levels, mut any_depth) = (0, 0);
         let patterns = text
             .split(',')
             .map(str::trim)
             .filter(|part| !part.is_empty());
-        for pattern in patterns.take(PATTERNS_MAX) {
+        for pattern in patterns {
             let (list, pattern) = match pattern.strip_prefix('-') {
                 Some(rest) => (&mut unwanted, rest),
                 None => (&mut wanted, pattern),
             };
-            let mut levels: Vec<String> = pattern
-                .split('.')
-                .take(LEVELS_MAX)
-                .map(str::to_owned)
-                .collect();
+            let mut levels: Vec<String> = pattern.split('.').map(str::to_owned).collect();
             // Adjacent `**` equal a single one, and would multiply the possible matches.
             levels.dedup_by(|next, first| next == "**" && first == "**");
+            all_levels += levels.len();
+            any_depth += levels.iter().filter(|level| *level == "**").count();
             list.push(levels);
         }
-        Self { wanted, unwanted }
+        if all_levels > LEVELS_MAX || any_depth > ANY_DEPTH_MAX {
+            return Err(too_complex());
+        }
+        Ok(Self { wanted, unwanted })
     }
 
     /// Returns the wanted parts of `value`; an empty object when there are none.
-    pub(crate) fn apply(&self, value: Value) -> Value {
+    pub(crate) fn apply(&self, value: Value, deadline: Deadline) -> Result<Value, ApiError> {
         let unwanted: Vec<&[String]> = self.unwanted.iter().map(Vec::as_slice).collect();
         let wanted: Vec<&[String]> = self.wanted.iter().map(Vec::as_slice).collect();
         let mut value = if wanted.is_empty() {
             Some(value)
         } else {
-            keep(value, &wanted)
+            keep(value, &wanted, deadline)?
         };
-        if !unwanted.is_empty() {
-            value = value.and_then(|value| drop_unwanted(value, &unwanted));
+        if let (Some(all), false) = (&mut value, unwanted.is_empty()) {
+            *all = drop_unwanted(all.take(), &unwanted, deadline)?;
         }
-        value.unwrap_or_else(|| Value::Object(Map::new()))
+        Ok(value.unwrap_or_else(|| Value::Object(Map::new())))
     }
 }
 
@@ -66,9 +74,7 @@ fn step<'p>(patterns: &[&'p [String]], name: &str) -> Option<Vec<&'p [String]>> 
                     return None;
                 }
                 // `**` matches any depth: keep the pattern, and also try its tail at this level.
-                if !next.contains(&rest) {
-                    next.push(rest);
-                }
+                next.push(rest);
                 rest = tail;
                 continue;
             }
@@ -76,66 +82,74 @@ fn step<'p>(patterns: &[&'p [String]], name: &str) -> Option<Vec<&'p [String]>> 
                 if tail.is_empty() {
                     return None;
                 }
-                if !next.contains(&tail) {
-                    next.push(tail);
-                }
+                next.push(tail);
             }
             break;
         }
     }
+    next.sort_unstable_by_key(|rest| (rest.as_ptr(), rest.len()));
+    next.dedup_by(|next, first| std::ptr::eq(*next, *first));
     Some(next)
 }
 
-fn keep(value: Value, patterns: &[&[String]]) -> Option<Value> {
+fn keep(
+    value: Value,
+    patterns: &[&[String]],
+    deadline: Deadline,
+) -> Result<Option<Value>, ApiError> {
     match value {
         Value::Object(fields) => {
-            let kept: Map<String, Value> = fields
-                .into_iter()
-                .filter_map(|(name, value)| {
-                    let value = match step(patterns, &name) {
-                        None => Some(value),
-                        Some(next) if next.is_empty() => None,
-                        Some(next) => keep(value, &next),
-                    };
-                    value.map(|value| (name, value))
-                })
-                .collect();
-            (!kept.is_empty()).then_some(Value::Object(kept))
+            let mut kept = Map::new();
+            for (name, value) in fields {
+                deadline.check()?;
+                let value = match step(patterns, &name) {
+                    None => Some(value),
+                    Some(next) if next.is_empty() => None,
+                    Some(next) => keep(value, &next, deadline)?,
+                };
+                if let Some(value) = value {
+                    kept.insert(name, value);
+                }
+            }
+            Ok((!kept.is_empty()).then_some(Value::Object(kept)))
         }
         Value::Array(values) => {
-            let kept: Vec<Value> = values
-                .into_iter()
-                .filter_map(|value| keep(value, patterns))
-                .collect();
-            (!kept.is_empty()).then_some(Value::Array(kept))
+            let mut kept = Vec::new();
+            for value in values {
+                kept.extend(keep(value, patterns, deadline)?);
+            }
+            Ok((!kept.is_empty()).then_some(Value::Array(kept)))
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(None),
     }
 }
 
-fn drop_unwanted(value: Value, patterns: &[&[String]]) -> Option<Value> {
+fn drop_unwanted(
+    value: Value,
+    patterns: &[&[String]],
+    deadline: Deadline,
+) -> Result<Value, ApiError> {
     match value {
         Value::Object(fields) => {
-            let kept: Map<String, Value> = fields
-                .into_iter()
-                .filter_map(|(name, value)| {
-                    let value = match step(patterns, &name) {
-                        None => None,
-                        Some(next) if next.is_empty() => Some(value),
-                        Some(next) => drop_unwanted(value, &next),
-                    };
-                    value.map(|value| (name, value))
-                })
-                .collect();
-            Some(Value::Object(kept))
+            let mut kept = Map::new();
+            for (name, value) in fields {
+                deadline.check()?;
+                let value = match step(patterns, &name) {
+                    None => continue,
+                    Some(next) if next.is_empty() => value,
+                    Some(next) => drop_unwanted(value, &next, deadline)?,
+                };
+                kept.insert(name, value);
+            }
+            Ok(Value::Object(kept))
         }
-        Value::Array(values) => Some(Value::Array(
-            values
+        Value::Array(values) => {
+            let kept = values
                 .into_iter()
-                .filter_map(|value| drop_unwanted(value, patterns))
-                .collect(),
-        )),
-        scalar => Some(scalar),
+                .map(|value| drop_unwanted(value, patterns, deadline));
+            Ok(Value::Array(kept.collect::<Result<_, _>>()?))
+        }
+        scalar => Ok(scalar),
     }
 }
 
@@ -144,6 +158,7 @@ mod tests {
     use serde_json::json;
 
     use super::FilterPath;
+    use crate::cpu::Deadline;
 
     #[test]
     fn filter_path_includes_and_excludes() {
@@ -160,10 +175,28 @@ mod tests {
         ];
         for (path, expected) in cases {
             assert_eq!(
-                FilterPath::parse(path).apply(value.clone()),
+                FilterPath::parse(path)
+                    .unwrap()
+                    .apply(value.clone(), Deadline::from_now())
+                    .unwrap(),
                 expected,
                 "{path}"
             );
+        }
+    }
+
+    #[test]
+    fn patterns_beyond_the_limits_are_refused() {
+        let levels = |count: usize| vec!["a"; count].join(".");
+        for (path, taken) in [
+            (levels(256), true),
+            (levels(257), false),
+            (["**.a"; 8].join(","), true),
+            (["**.a"; 9].join(","), false),
+            ("a".repeat(4_096), true),
+            ("a".repeat(4_097), false),
+        ] {
+            assert_eq!(FilterPath::parse(&path).is_ok(), taken, "{path}");
         }
     }
 }

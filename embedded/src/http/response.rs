@@ -15,7 +15,10 @@ use http_body_util::Full;
 use serde_json::Value;
 
 use super::{filter_path::FilterPath, media_type::MediaType, request::Parameters};
-use crate::error::{ApiError, Challenges};
+use crate::{
+    cpu::Deadline,
+    error::{ApiError, Challenges},
+};
 
 const PRODUCT: HeaderName = HeaderName::from_static("x-elastic-product");
 
@@ -29,6 +32,21 @@ pub(crate) enum Body {
     Value(Value),
     /// JSON text. Checks of privileges, the most frequent operation, serialize their result once.
     Text(Vec<u8>),
+}
+
+impl Body {
+    /// The parts of the body that are requested.
+    pub(crate) fn filtered(
+        self,
+        filter_path: &FilterPath,
+        deadline: Deadline,
+    ) -> Result<Self, ApiError> {
+        let value = match self {
+            Self::Text(text) => serde_json::from_slice(&text)?,
+            Self::Value(value) => value,
+        };
+        filter_path.apply(value, deadline).map(Self::Value)
+    }
 }
 
 impl ApiResponse {
@@ -66,6 +84,7 @@ pub(crate) struct ResponseFormat {
     pub(crate) media_type: MediaType,
     pub(crate) pretty: bool,
     pub(crate) error_trace: bool,
+    /// Parts of the body that are requested.
     pub(crate) filter_path: Option<FilterPath>,
     /// True for a HEAD request, whose response has headers only.
     pub(crate) head: bool,
@@ -80,7 +99,10 @@ impl ResponseFormat {
     pub(crate) fn read(&mut self, parameters: &Parameters) -> Result<(), ApiError> {
         self.pretty = parameters.flag("pretty")?;
         self.error_trace = parameters.flag("error_trace")?;
-        self.filter_path = parameters.text("filter_path").map(FilterPath::parse);
+        self.filter_path = parameters
+            .text("filter_path")
+            .map(FilterPath::parse)
+            .transpose()?;
         parameters.flag("human")?;
         match parameters.text("format") {
             None | Some("json" | "application/json") => Ok(()),
@@ -103,15 +125,10 @@ impl ResponseFormat {
 }
 
 pub(crate) fn success(response: ApiResponse, format: &ResponseFormat) -> Response<Full<Bytes>> {
-    let plain = format.filter_path.is_none() && !format.pretty;
     let body = match response.body {
-        Body::Text(text) if plain => return respond(response.status, text, format),
+        Body::Text(text) if !format.pretty => return respond(response.status, text, format),
         Body::Text(text) => serde_json::from_slice(&text).unwrap_or_default(),
         Body::Value(body) => body,
-    };
-    let body = match &format.filter_path {
-        Some(filter_path) => filter_path.apply(body),
-        None => body,
     };
     respond(response.status, write(&body, format), format)
 }

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    error::ApiError,
     privileges::{application, cluster, index},
     version::Version,
 };
 
 /// Maximum length of a description, in UTF-16 units as in Elasticsearch.
 const DESCRIPTION_UNITS_MAX: usize = 1000;
+
+/// Limits on the names and patterns of a role or a key. Elasticsearch has none.
+const TEXTS_MAX: usize = 10_000;
+const TEXT_BYTES_MAX: usize = 1_024;
 
 /// The privileges of a role, or of one descriptor of an API key.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,6 +80,21 @@ impl RoleDescriptor {
             .into_iter()
             .flatten()
             .filter_map(Value::as_str)
+    }
+
+    /// All names and patterns.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let indices = self.indices.iter();
+        let applications = self.applications.iter();
+        self.cluster
+            .iter()
+            .chain(&self.run_as)
+            .chain(indices.flat_map(|entry| entry.names.iter().chain(&entry.privileges)))
+            .chain(applications.flat_map(|entry| {
+                let lists = entry.privileges.iter().chain(&entry.resources);
+                lists.chain([&entry.application])
+            }))
+            .map(String::as_str)
     }
 
     /// The role without its description, as in the snapshot of a key.
@@ -197,6 +217,29 @@ impl RoleDescriptor {
         }
         problems
     }
+}
+
+/// Refuses names and patterns of privileges, indices, applications and resources that are too long
+/// to compare.
+pub(crate) fn check_lengths<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), ApiError> {
+    if texts.any(|text| text.len() > TEXT_BYTES_MAX) {
+        return Err(ApiError::illegal(format!(
+            "names and patterns may not be longer than [{TEXT_BYTES_MAX}] bytes"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses descriptors that are too large to compare.
+pub(crate) fn check_size(descriptors: &[RoleDescriptor]) -> Result<(), ApiError> {
+    let texts = || descriptors.iter().flat_map(RoleDescriptor::texts);
+    check_lengths(texts())?;
+    if texts().count() > TEXTS_MAX {
+        return Err(ApiError::illegal(format!(
+            "role descriptors may not have more than [{TEXTS_MAX}] names and patterns"
+        )));
+    }
+    Ok(())
 }
 
 /// Returns the rule that a role's name breaks.

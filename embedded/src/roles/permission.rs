@@ -38,6 +38,15 @@ impl Permission {
         }
     }
 
+    /// Length of all names and patterns, which bounds the work of a check.
+    pub(crate) fn characters(&self) -> usize {
+        let roles = self.assigned.iter().chain([&self.limited_by]);
+        let texts = roles
+            .flat_map(|roles| roles.iter())
+            .flat_map(RoleDescriptor::texts);
+        texts.map(str::len).sum()
+    }
+
     /// Returns true for a key with roles of its own.
     pub(crate) fn has_assigned(&self) -> bool {
         self.assigned.is_some()

@@ -17,6 +17,9 @@ use crate::{
     roles::permission::Permission,
 };
 
+/// Metadata and role descriptors of the keys of one response.
+const CONTENT_BYTES_MAX: usize = 128 * 1_024 * 1_024;
+
 pub(crate) struct Key {
     pub(crate) number: i64,
     pub(crate) id: String,
@@ -140,7 +143,11 @@ impl Store {
         let epoch = self.keys.epoch();
         let mut filter = Sql::new("id = ");
         filter.text(id);
-        let Some(key) = self.find_keys(&filter, &Sql::default(), 1).await?.pop() else {
+        let mut connection = self.reader().acquire().await?;
+        let mut found = self
+            .find_keys_with(&mut connection, &filter, &Sql::default(), 1, 0)
+            .await?;
+        let Some(key) = found.pop() else {
             return Ok(None);
         };
         let key = Arc::new(key.cached()?);
@@ -156,7 +163,7 @@ impl Store {
         order: &Sql,
         limit: i64,
     ) -> Result<Vec<Key>, ApiError> {
-        let mut connection = self.reader().acquire().await?;
+        let mut connection = self.searcher().await?;
         self.find_keys_with(&mut connection, filter, order, limit, 0)
             .await
     }
@@ -183,8 +190,15 @@ impl Store {
             .integer(offset);
         let rows = select.query().fetch_all(&mut *connection).await?;
         let mut keys = Vec::with_capacity(rows.len());
+        let mut bytes = 0;
         for row in rows {
-            keys.push(self.key_of(connection, &row).await?);
+            let key = self.key_of(connection, &row).await?;
+            let metadata: &str = row.try_get("metadata")?;
+            bytes += metadata.len() + key.role_descriptors.bytes;
+            if bytes > CONTENT_BYTES_MAX {
+                return Err(ApiError::DataTooLarge);
+            }
+            keys.push(key);
         }
         Ok(keys)
     }
@@ -233,7 +247,7 @@ impl Store {
             .bind(number)
             .fetch_one(connection)
             .await?;
-        let document = Arc::new(Document::new(serde_json::from_str(&body)?));
+        let document = Arc::new(Document::new(serde_json::from_str(&body)?, body.len()));
         self.keys.insert_document(number, document.clone());
         Ok(document)
     }

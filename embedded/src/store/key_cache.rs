@@ -37,13 +37,16 @@ pub(crate) struct CachedKey {
 /// A JSON document that many keys share. It is immutable.
 pub(crate) struct Document {
     pub(crate) json: Value,
+    /// Length of its text.
+    pub(crate) bytes: usize,
     roles: OnceLock<Roles>,
 }
 
 impl Document {
-    pub(crate) fn new(json: Value) -> Self {
+    pub(crate) fn new(json: Value, bytes: usize) -> Self {
         Self {
             json,
+            bytes,
             roles: OnceLock::new(),
         }
     }

@@ -1,7 +1,17 @@
 //! Metadata of a key as a flattened field: every scalar as text, under its dotted path.
 
 use serde_json::{Map, Value};
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, SqliteConnection};
+
+use crate::error::ApiError;
+
+/// Limits on the values of a key and on the length of its metadata as JSON. Elasticsearch has none.
+const VALUES_MAX: usize = 1_000;
+const BYTES_MAX: usize = 64 * 1_024;
+/// Limit on a path and its value, which Elasticsearch has too.
+const KEYED_BYTES_MAX: usize = 32_766;
+/// Values in one statement.
+const BATCH: usize = 250;
 
 /// The paths with a column of their own.
 pub(crate) const DIMENSIONS: [&str; 2] = ["application", "system"];
@@ -52,6 +62,36 @@ impl MetadataValues {
         }
     }
 
+    /// Refuses metadata that is too large to index.
+    pub(crate) fn check_size(metadata: &Map<String, Value>) -> Result<(), ApiError> {
+        let mut all = Vec::new();
+        for (name, value) in metadata {
+            flatten(name, value, &mut all);
+        }
+        if let Some((path, value)) = all
+            .iter()
+            .find(|(path, value)| path.len() + 1 + value.len() > KEYED_BYTES_MAX)
+        {
+            let start: String = path.chars().take(50).collect();
+            return Err(ApiError::illegal(format!(
+                "Flattened field [metadata_flattened] contains one immense field whose keyed encoding is longer than the allowed max length of {KEYED_BYTES_MAX} bytes. Key length: {}, value length: {} for key starting with [{start}]",
+                path.len(),
+                value.len()
+            )));
+        }
+        if all.len() > VALUES_MAX {
+            return Err(ApiError::illegal(format!(
+                "metadata may not have more than [{VALUES_MAX}] values"
+            )));
+        }
+        if serde_json::to_vec(metadata)?.len() > BYTES_MAX {
+            return Err(ApiError::illegal(format!(
+                "metadata may not be longer than [{BYTES_MAX}] bytes"
+            )));
+        }
+        Ok(())
+    }
+
     /// All values.
     pub(crate) fn all(metadata: &Map<String, Value>) -> Vec<String> {
         let mut all = Vec::new();
@@ -79,13 +119,13 @@ impl MetadataValues {
         connection: &mut SqliteConnection,
         number: i64,
     ) -> Result<(), sqlx::Error> {
-        for (path, value) in &self.rest {
-            sqlx::query("INSERT INTO api_key_leaves (path, value, api_key) VALUES (?, ?, ?)")
-                .bind(path)
-                .bind(value)
-                .bind(number)
-                .execute(&mut *connection)
-                .await?;
+        for batch in self.rest.chunks(BATCH) {
+            let mut insert =
+                QueryBuilder::new("INSERT INTO api_key_leaves (path, value, api_key) ");
+            insert.push_values(batch, |mut row, (path, value)| {
+                row.push_bind(path).push_bind(value).push_bind(number);
+            });
+            insert.build().execute(&mut *connection).await?;
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ mod authorization;
 mod cluster;
 mod document_query;
 mod has_privileges;
+mod limits;
 mod malformed_input;
 mod media_types;
 mod passwords;

@@ -1,6 +1,6 @@
 //! Verification of the audit log: nothing edited, removed, moved or added, and no end removed before an anchor.
 
-use super::{anchors::Anchor, chain::AuditKey, record::EventIndex};
+use super::{anchors::Anchor, chain::AuditKey};
 use crate::store::{self, RetentionMark, Store, StoredEvent};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -157,12 +157,10 @@ fn verify_one(
     if row < expected {
         return Err(Wrong::Edited(row));
     }
-    let record: Option<Value> = serde_json::from_str(&event.record).ok();
-    let chained = key.mac(previous, &event.record) == event.mac;
-    let index = record.as_ref().and_then(EventIndex::from_record);
-    if chained && index.as_ref() == Some(&event.index) {
+    if event.follows(key, expected - 1, previous) {
         return Ok(());
     }
+    let record: Option<Value> = serde_json::from_str(&event.record).ok();
     let was = record
         .as_ref()
         .and_then(|record| record.pointer("/event/sequence")?.as_i64());

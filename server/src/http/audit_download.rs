@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{
-    HeaderValue, StatusCode, Uri,
+    HeaderMap, HeaderValue, Method, StatusCode, Uri,
     header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE},
 };
 use url::form_urlencoded;
@@ -30,6 +30,10 @@ pub(super) async fn csv(State(web): State<Web>, request: Request) -> Response {
 }
 
 async fn answer(web: &Web, request: Request, format: Format) -> Response {
+    // A download is recorded, so only a person who asks for it on our page causes one.
+    if request.method() == Method::HEAD {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
     let (mut parts, body) = request.into_parts();
     let ctx = context_of(web, &parts);
     // The page with the same filters, which explains a missing session or privilege.
@@ -41,6 +45,9 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
                 .unwrap_or_else(|_| Uri::from_static(AUDIT))
         },
     );
+    if is_from_another_site(&parts.headers) {
+        return Redirect::to(&web.base_path.join(&page.to_string())).into_response();
+    }
     if !ctx.is_signed_in() && wants_page(&parts.headers) {
         return to_login(web, &page, reason(web, &parts));
     }
@@ -66,6 +73,11 @@ async fn answer(web: &Web, request: Request, format: Format) -> Response {
         }
         Err(problem) => problem_response(&problem),
     }
+}
+
+fn is_from_another_site(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site");
+    site.is_some_and(|site| site == "cross-site" || site == "same-site")
 }
 
 fn file(body: Body, format: Format) -> Response {

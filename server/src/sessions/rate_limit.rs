@@ -19,6 +19,7 @@ use std::{
     net::IpAddr,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
+use unicode_normalization::UnicodeNormalization;
 
 /// Number of queues. Two accounts that share one only wait for each other.
 const QUEUES: usize = 256;
@@ -92,10 +93,20 @@ pub fn limit_keys(
     LimitKeys {
         account: match device {
             Some(device) => digest("device", device.id()),
-            None => digest("account", username.as_bytes()),
+            None => digest("account", folded(username).as_bytes()),
         },
         address: address.map(|address| digest("address", network(address).as_bytes())),
     }
+}
+
+/// Returns the form of a user name in which it is counted. Realms such as Active Directory accept several spellings of
+/// a name, which share the limit then.
+fn folded(username: &str) -> String {
+    username
+        .nfkc()
+        .flat_map(char::to_lowercase)
+        .filter(|c| !c.is_whitespace())
+        .collect()
 }
 
 /// Returns the part of an address that is counted: with IPv6 the /64 network, because one household has 2^64 addresses.
@@ -125,6 +136,15 @@ mod tests {
         assert_eq!(known.address, unknown.address);
         let other = limit_keys("ada", address, Some(&KnownDevice::of_test(2)));
         assert_ne!(known.account, other.account);
+    }
+
+    #[test]
+    fn spellings_of_a_name_share_the_account_key() {
+        let key = |name| limit_keys(name, None, None).account;
+        for spelling in ["ADA", " ada ", "ａｄａ", "Ada"] {
+            assert_eq!(key(spelling), key("ada"), "{spelling}");
+        }
+        assert_ne!(key("adam"), key("ada"));
     }
 
     #[test]

@@ -159,9 +159,6 @@ async fn try_to_verify(
 ) -> Result<Verified, Refusal> {
     let (state, client) = (&ctx.state, ctx.client());
     let username = &credentials.username;
-    let Some(credential) = Credential::basic(username, credentials.password.expose()) else {
-        return Err(reject(ctx, purpose, username, event_context, "cannot be a user").await);
-    };
     let devices = state.server_key.device_key()?;
     let presented = client.device.as_ref();
     let known = presented.and_then(|token| devices.recognise(token, username, event_context.at));
@@ -171,6 +168,11 @@ async fn try_to_verify(
     if let Attempt::Paused { refusals } = attempt {
         return Err(refuse_paused(ctx, purpose, username, event_context, refusals).await);
     }
+    let Some(credential) = Credential::basic(username, credentials.password.expose()) else {
+        let failed = state.store.count_failed_sign_in(&keys, event_context.at);
+        failed.await?;
+        return Err(reject(ctx, purpose, username, event_context, "cannot be a user").await);
+    };
     let connection = state
         .elasticsearch
         .connect(credential.clone(), event_context.request_id.clone());
@@ -202,7 +204,8 @@ async fn try_to_verify(
     })
 }
 
-/// Records the first refusal in a row and then every tenth, so that a flood does not fill the audit log.
+/// Records the first refusal in a row, the second, the fourth, and so on, each with their number, so that a flood does
+/// not fill the audit log.
 async fn refuse_paused(
     ctx: &RequestContext,
     purpose: PasswordCheck<'_>,
@@ -210,7 +213,7 @@ async fn refuse_paused(
     event_context: &EventContext,
     refusals: i64,
 ) -> Refusal {
-    if refusals > 1 && refusals % 10 != 0 {
+    if refusals.count_ones() > 1 {
         return Refusal::Paused;
     }
     let details = json!({ "refusals": refusals });

@@ -1,7 +1,7 @@
 //! SQL of the audit log: events, chain, retention, and the position of forwarding.
 
 use super::{Database, Error, OperationState, Store, Write};
-use crate::audit::{Event, EventContext, record::EventIndex};
+use crate::audit::{Event, EventContext, chain::AuditKey, record::EventIndex};
 use app::model::{
     audit::{Action, Outcome},
     audit_query::{AuditPlace, AuditQuery, Period, ROWS},
@@ -18,6 +18,8 @@ const SAVE_POSITION: &str = "INSERT INTO audit_forwarding (destination, sequence
 
 /// Maximum number of events of the operations of one page.
 const OPERATION_EVENTS_MAX: i64 = 1_000;
+
+const RETENTION_MARK: &str = "SELECT sequence, mac, code FROM audit_cut WHERE id = $1";
 
 /// Selects all columns of events.
 macro_rules! select {
@@ -92,6 +94,16 @@ pub struct StoredEvent {
     pub record: String,
     /// MAC over the record and the MAC of the event before.
     pub mac: String,
+}
+
+impl StoredEvent {
+    /// Returns true if the event is what was written after event `sequence`, whose MAC is `previous`.
+    pub fn follows(&self, key: &AuditKey, sequence: i64, previous: &str) -> bool {
+        let record = serde_json::from_str(&self.record).ok();
+        self.index.sequence == sequence + 1
+            && key.mac(previous, &self.record) == self.mac
+            && record.as_ref().and_then(EventIndex::from_record).as_ref() == Some(&self.index)
+    }
 }
 
 impl Deref for StoredEvent {
@@ -272,16 +284,11 @@ impl Store {
     /// The latest retention mark, if any.
     #[tracing::instrument(name = "store.audit.find_cut", skip_all)]
     pub async fn retention_mark(&self) -> Result<Option<RetentionMark>, Error> {
-        let row = sqlx::query("SELECT sequence, mac, code FROM audit_cut WHERE id = $1")
+        let mark = sqlx::query(RETENTION_MARK)
             .bind(1_i64)
             .fetch_optional(&self.readers)
             .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(RetentionMark {
-            sequence: row.try_get("sequence")?,
-            mac: row.try_get("mac")?,
-            code: row.try_get("code")?,
-        }))
+        mark.as_ref().map(read_mark).transpose()
     }
 
     /// Removes the first events, if older than `before`, at most `rows_max`, and writes an event about it. Returns the
@@ -289,6 +296,9 @@ impl Store {
     ///
     /// Removes nothing unless the first event is older than `due`. A removal is an event too, so a log that loses one
     /// event for each new one would never become shorter.
+    ///
+    /// Each removed event is verified first, and its age is that in its record: a change of the database cannot make the
+    /// application remove an event.
     #[tracing::instrument(name = "store.audit.cut", skip_all)]
     pub async fn delete_expired_events(
         &self,
@@ -297,9 +307,7 @@ impl Store {
         rows_max: i64,
         context: &EventContext,
     ) -> Result<u64, Error> {
-        const OLDEST: &str =
-            "SELECT sequence, at, mac FROM audit_events ORDER BY sequence LIMIT $1";
-        let is_old = |at: i64| Timestamp(at) < before;
+        const OLDEST: &str = select!("ORDER BY sequence LIMIT $1");
         // Usually there is nothing to remove; then no write lock is taken.
         let first = sqlx::query(OLDEST)
             .bind(1_i64)
@@ -314,18 +322,34 @@ impl Store {
             .bind(rows_max)
             .fetch_all(&mut *write)
             .await?;
-        let mut last = None;
+        let key = write.audit_writer.key().clone();
+        let mark = sqlx::query(RETENTION_MARK).bind(1_i64);
+        let mark = mark.fetch_optional(&mut *write).await?;
+        let removed_before = mark.as_ref().map(read_mark).transpose()?;
+        let (begin, mut previous) = match removed_before {
+            None => (0, String::new()),
+            Some(mark) if mark.code == key.retention_code(mark.sequence, &mark.mac) => {
+                (mark.sequence, mark.mac)
+            }
+            Some(mark) => return Err(Error::Tampered(mark.sequence)),
+        };
+        let mut sequence = begin;
         for row in &oldest {
-            if !is_old(row.try_get("at")?) {
+            let event = read(row)?;
+            if !event.follows(&key, sequence, &previous) {
+                return Err(Error::Tampered(event.sequence));
+            }
+            if event.at >= before {
                 break;
             }
-            last = Some((row.try_get("sequence")?, row.try_get("mac")?));
+            (sequence, previous) = (event.sequence, event.mac);
         }
         // Another process may have removed them.
-        let Some((sequence, mac)): Option<(i64, String)> = last else {
+        if sequence == begin {
             return Ok(0);
-        };
-        let code = write.audit_writer.key().retention_code(sequence, &mac);
+        }
+        let mac = previous;
+        let code = key.retention_code(sequence, &mac);
         let moved = sqlx::query(
             "INSERT INTO audit_cut (id, sequence, mac, code) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac, \
@@ -470,6 +494,14 @@ pub(super) async fn append(
         .await?;
     write.has_events = true;
     Ok(())
+}
+
+fn read_mark(row: &AnyRow) -> Result<RetentionMark, Error> {
+    Ok(RetentionMark {
+        sequence: row.try_get("sequence")?,
+        mac: row.try_get("mac")?,
+        code: row.try_get("code")?,
+    })
 }
 
 fn read(row: &AnyRow) -> Result<StoredEvent, Error> {

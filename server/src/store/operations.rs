@@ -18,6 +18,10 @@ use crate::{
 use app::model::{agent_key::KeyId, timestamp::Timestamp};
 use serde_json::{Value, json};
 use sqlx::{Row, any::AnyRow};
+use std::time::Duration;
+
+/// Age at which no process carries out an operation any more.
+const SHARED_OPERATION_MAX: Duration = Duration::from_mins(10);
 
 /// Result of recording intents.
 #[derive(Debug, PartialEq, Eq)]
@@ -163,28 +167,56 @@ impl Store {
         Ok(recorded)
     }
 
-    /// Marks operations that an earlier process left in flight as unknown, and returns their number. With PostgreSQL it
-    /// does nothing, because another process may finish them.
+    /// Marks operations that an earlier process left in flight as unknown, and returns their number. Those of keys are
+    /// settled later; changes of users and roles get their last event here. With PostgreSQL, operations that another
+    /// process may still finish are left alone.
     #[tracing::instrument(name = "store.operation.abandon", skip_all)]
-    pub async fn abandon_operations(&self, event_context: &EventContext) -> Result<u64, Error> {
-        if self.database != Database::Sqlite {
-            return Ok(0);
-        }
+    pub async fn abandon_operations(&self, event_context: &EventContext) -> Result<usize, Error> {
+        let before = match self.database {
+            Database::Sqlite => Timestamp(i64::MAX),
+            Database::Postgres => event_context.at.minus(SHARED_OPERATION_MAX),
+        };
         let mut write = self.write().await?;
-        let open = sqlx::query("UPDATE operations SET state = $1 WHERE state IN ($2, $3)")
-            .bind(OperationState::Unknown.name())
-            .bind(OperationState::Intended.name())
-            .bind(OperationState::Revoking.name())
-            .execute(&mut *write)
-            .await?
-            .rows_affected();
-        if open > 0 {
-            let event =
-                Event::new(Action::AppRecovered).details(json!({ "open_operations": open }));
+        let open = sqlx::query(
+            "UPDATE operations SET state = $1 WHERE state IN ($2, $3) AND began_at < $4 \
+             RETURNING username, realm, id, action, target_id, target_name",
+        )
+        .bind(OperationState::Unknown.name())
+        .bind(OperationState::Intended.name())
+        .bind(OperationState::Revoking.name())
+        .bind(before.0)
+        .fetch_all(&mut *write)
+        .await?;
+        for row in &open {
+            let (operation, action): (String, String) =
+                (row.try_get("id")?, row.try_get("action")?);
+            let Some(action) = action
+                .parse()
+                .ok()
+                .filter(|action| !is_settled_later(*action))
+            else {
+                continue;
+            };
+            let owner = Identity {
+                username: row.try_get("username")?,
+                realm: row.try_get("realm")?,
+                full_name: None,
+            };
+            let event = Event::new(action)
+                .outcome(Outcome::Unknown)
+                .by(&owner)
+                .on(target(row)?)
+                .operation(&operation)
+                .details(json!({ "reason": "the process ended before the answer" }));
+            super::audit::append(&mut write, &event, event_context).await?;
+        }
+        if !open.is_empty() {
+            let details = json!({ "open_operations": open.len() });
+            let event = Event::new(Action::AppRecovered).details(details);
             super::audit::append(&mut write, &event, event_context).await?;
         }
         write.commit().await?;
-        Ok(open)
+        Ok(open.len())
     }
 
     /// Returns true if this key, which is revoked, was revoked here after `since`, and Elasticsearch could not remove
@@ -340,6 +372,11 @@ async fn append_event(
         .operation(&outcome.operation)
         .details(outcome.details);
     super::audit::append(write, &event, event_context).await
+}
+
+/// Returns true for changes of keys, whose outcome Elasticsearch shows afterwards.
+fn is_settled_later(action: Action) -> bool {
+    matches!(action, Action::AgentKeyCreate | Action::AgentKeyInvalidate)
 }
 
 pub(super) fn state(row: &AnyRow) -> Result<OperationState, Error> {

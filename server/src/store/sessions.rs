@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     access::{Grant, Identity, ManageSecurity, VerifiedPassword},
-    audit::{Action, Event, EventContext},
+    audit::{Action, Event, EventContext, Target},
 };
 use app::model::{
     audit_query::SearchText,
@@ -87,12 +87,25 @@ impl Store {
         let identity = proof.identity();
         let mut write = self.write().await?;
         if let Some(old) = replaces {
-            let replaced = sqlx::query("DELETE FROM sessions WHERE id_hash = $1")
-                .bind(old)
-                .execute(&mut *write)
-                .await?;
-            if replaced.rows_affected() > 0 {
+            let replaced =
+                sqlx::query("DELETE FROM sessions WHERE id_hash = $1 RETURNING username, realm")
+                    .bind(old)
+                    .fetch_optional(&mut *write)
+                    .await?;
+            if let Some(replaced) = replaced {
                 keep_end(&mut write, old, RENEWED, event_context).await?;
+                let event = Event::new(Action::SessionEnded)
+                    .by(identity)
+                    .on(Target {
+                        id: None,
+                        name: Some(replaced.try_get("username")?),
+                    })
+                    .details(json!({
+                        "reason": "replaced",
+                        "realm": replaced.try_get::<String, _>("realm")?,
+                        "session": write.audit_writer.key().session_ref(old),
+                    }));
+                super::audit::append(&mut write, &event, event_context).await?;
             }
         }
         sqlx::query(

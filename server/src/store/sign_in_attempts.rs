@@ -10,8 +10,12 @@ const ADDRESS_BURST: u32 = 10;
 /// Time for one more attempt after that.
 const ADDRESS_PACE: Duration = Duration::from_secs(6);
 
-/// Most keys that are counted. Beyond, attempts under new keys are refused, and paused ones stay paused.
+/// Most keys that are counted. Beyond, a new account is counted by its address alone; only attempts from new addresses
+/// are refused.
 const SUBJECTS_MAX: i64 = 200_000;
+
+/// Failures up to which a count is forgotten early.
+const FEW_FAILURES_MAX: i64 = 2;
 
 /// Keys under which an attempt is counted: digests.
 #[derive(Clone, Debug)]
@@ -57,8 +61,12 @@ impl Store {
         let address_may = address
             .as_ref()
             .is_none_or(|found| address_may(found.next_at, now));
-        let is_new = account.is_none() || (keys.address.is_some() && address.is_none());
-        if account_may && address_may && !(is_new && is_full(&mut write).await?) {
+        // Without an address, the account is all there is to count.
+        let is_counted = match &keys.address {
+            Some(_) => address.is_some(),
+            None => account.is_some(),
+        };
+        if account_may && address_may && (is_counted || !is_full(&mut write).await?) {
             return Ok(Attempt::Allowed);
         }
         let subject = match (&keys.address, address_may) {
@@ -79,9 +87,11 @@ impl Store {
     ) -> Result<(), Error> {
         let mut write = self.write().await?;
         let account = counted(&mut write, &keys.account).await?;
-        let failures = account.map_or(0, |found| found.failures) + 1;
-        let next_at = next_for_account(failures, now);
-        count(&mut write, &keys.account, failures, now, next_at).await?;
+        if account.is_some() || keys.address.is_none() || !is_full(&mut write).await? {
+            let failures = account.map_or(0, |found| found.failures) + 1;
+            let next_at = next_for_account(failures, now);
+            count(&mut write, &keys.account, failures, now, next_at).await?;
+        }
         if let Some(subject) = &keys.address {
             let address = counted(&mut write, subject).await?;
             let used = address.as_ref().map_or(now, |found| found.next_at);
@@ -103,15 +113,23 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes counts without an attempt since `before`, and returns their number.
+    /// Deletes counts without an attempt since `before`, and those of few failures without one since `few_before`.
+    /// Returns their number.
     #[tracing::instrument(name = "store.sign_in.forget", skip_all)]
-    pub async fn forget_sign_in_attempts(&self, before: Timestamp) -> Result<u64, Error> {
-        let forgotten =
-            sqlx::query("DELETE FROM sign_in_attempts WHERE tried_at < $1 AND next_at < $2")
-                .bind(before.0)
-                .bind(before.0)
-                .execute(&self.writer)
-                .await?;
+    pub async fn forget_sign_in_attempts(
+        &self,
+        before: Timestamp,
+        few_before: Timestamp,
+    ) -> Result<u64, Error> {
+        let forgotten = sqlx::query(
+            "DELETE FROM sign_in_attempts WHERE (tried_at < $1 AND next_at < $1) \
+             OR (tried_at < $2 AND next_at < $2 AND failures <= $3)",
+        )
+        .bind(before.0)
+        .bind(few_before.0)
+        .bind(FEW_FAILURES_MAX)
+        .execute(&self.writer)
+        .await?;
         Ok(forgotten.rows_affected())
     }
 }
