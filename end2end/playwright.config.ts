@@ -49,9 +49,6 @@ const firefox = {
   contextOptions: {},
 } satisfies PlaywrightTestConfig['use'];
 
-/** Stories that between them follow links and send forms, with an answer in place and with one elsewhere. */
-const WITH_ALL_KINDS_OF_ADDRESSES = /(apm-integration|audit|revoke-many|sessions|sign-in|users)\.spec\.ts/;
-
 export default defineConfig<object, WorkerOptions>({
   outputDir: 'test-results/runs',
   retries: 0,
@@ -64,17 +61,13 @@ export default defineConfig<object, WorkerOptions>({
     { name: 'fake APM Server', testDir: 'fake-apm-server/tests' },
     { name: 'agents', testDir: 'agents/tests' },
     { name: 'with JavaScript', testDir: 'stories', use: { ...browser, javaScriptEnabled: true } },
-    {
-      name: 'without JavaScript',
-      testDir: 'stories',
-      // Stories that show something which only a script does, or which is the same without.
-      grepInvert: /@script/,
-      use: { ...browser, javaScriptEnabled: false },
-    },
+    // Stories that show something which a browser does in another way without a script.
+    { name: 'without JavaScript', testDir: 'stories', grep: /@no-script/, use: { ...browser, javaScriptEnabled: false } },
+    // Stories that between them follow links and send forms, with an answer in place and with one elsewhere.
     {
       name: 'below a base path',
       testDir: 'stories',
-      testMatch: WITH_ALL_KINDS_OF_ADDRESSES,
+      grep: /@base-path/,
       use: { ...browser, javaScriptEnabled: true, basePath: '/observability/agent-keys' },
     },
     // The main stories.

@@ -3,9 +3,6 @@ import { operator } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
 import { AS_SEEN, MASK } from '../pages/created';
 
-/** Copying needs a script. */
-const TAG = { tag: '@script' };
-
 test.beforeEach(async ({ app, browserName, context, site }) => {
   if (browserName === 'chromium') {
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(app.url).origin });
@@ -13,7 +10,7 @@ test.beforeEach(async ({ app, browserName, context, site }) => {
   await site.signInByRequest(await operator(app));
 });
 
-test('Copy copies the secret in the form that is chosen, and says so', { tag: ['@script', '@firefox'] }, async ({ site }) => {
+test('Copy copies the secret in the form that is chosen, and says so', { tag: '@firefox' }, async ({ site }) => {
   await site.newKey.create({ name: 'copied' });
   const created = site.created('copied');
   const clipboard = (): Promise<string> => site.page.evaluate(() => navigator.clipboard.readText());
@@ -31,7 +28,7 @@ test('Copy copies the secret in the form that is chosen, and says so', { tag: ['
   await expect.poll(clipboard).toBe(Buffer.from(encoded, 'base64').toString('utf8'));
 });
 
-test('a snippet is masked on the screen and real on the clipboard', { tag: ['@script', '@firefox'] }, async ({ site }) => {
+test('a snippet is masked on the screen and real on the clipboard', { tag: '@firefox' }, async ({ site }) => {
   await site.newKey.create({ name: 'snippet', service: 'checkout' });
   const created = site.created('snippet');
   await created.chooseAgent('Node.js');
@@ -43,7 +40,7 @@ test('a snippet is masked on the screen and real on the clipboard', { tag: ['@sc
     .toMatch(/apiKey: '[A-Za-z0-9+/]{50,}={0,2}'/);
 });
 
-test('a snippet as shown is the snippet as copied', TAG, async ({ site }) => {
+test('a snippet as shown is the snippet as copied', async ({ site }) => {
   await site.newKey.create({ name: 'same', service: 'checkout' });
   const created = site.created('same');
   await created.secret();
@@ -66,7 +63,7 @@ function withoutClipboard(page: Page): Promise<void> {
   });
 }
 
-test('without the clipboard of secure pages, Copy copies all the same', { tag: ['@script', '@firefox'] }, async ({ site }) => {
+test('without the clipboard of secure pages, Copy copies all the same', { tag: '@firefox' }, async ({ site }) => {
   await site.newKey.create({ name: 'plain' });
   const created = site.created('plain');
   await withoutClipboard(site.page);
@@ -78,7 +75,7 @@ test('without the clipboard of secure pages, Copy copies all the same', { tag: [
   expect(copied).toBe(await created.secret());
 });
 
-test('where the browser refuses to copy, the text is revealed, selected, and the page says so', TAG, async ({ site }) => {
+test('where the browser refuses to copy, the text is revealed, selected, and the page says so', async ({ site }) => {
   await site.newKey.create({ name: 'refused' });
   const created = site.created('refused');
   await withoutClipboard(site.page);

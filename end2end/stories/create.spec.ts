@@ -11,32 +11,23 @@ interface StoredKey {
 
 test.beforeEach(async ({ app, site }) => site.signInByRequest(await operator(app)));
 
-for (const [which, privileges] of [
-  ['one privilege', ['event:write']],
-  ['the other privilege', ['config_agent:read']],
-  ['both privileges', ['event:write', 'config_agent:read']],
-] as const) {
-  test(`a key with ${which} has that and no more`, async ({ app, site }) => {
-    const name = `key with ${which}`;
-    await site.newKey.create({ name, privileges, service: 'checkout' });
-    const encoded = await site.created(name).secret();
-    const [id] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
+test('a key has the privilege that stays ticked and no more', async ({ app, site }) => {
+  const name = 'key with one privilege';
+  await site.newKey.create({ name, privileges: ['config_agent:read'], service: 'checkout' });
+  const encoded = await site.created(name).secret();
+  const [id] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
 
-    const { body } = await app.engine.call<{ api_keys: StoredKey[] }>('GET', `/_security/api_key?id=${id}`);
-    const [stored] = body.api_keys;
-    expect(stored).toMatchObject({ name, metadata: { application: 'apm' } });
-    expect(Object.keys(stored!.role_descriptors)).toEqual(['apm']);
-    expect(stored!.role_descriptors['apm']!.cluster).toEqual([]);
-    expect(stored!.role_descriptors['apm']!.applications[0]!.privileges.toSorted()).toEqual(privileges.toSorted());
+  const { body } = await app.engine.call<{ api_keys: StoredKey[] }>('GET', `/_security/api_key?id=${id}`);
+  const [stored] = body.api_keys;
+  expect(stored).toMatchObject({ name, metadata: { application: 'apm' } });
+  expect(Object.keys(stored!.role_descriptors)).toEqual(['apm']);
+  expect(stored!.role_descriptors['apm']!.cluster).toEqual([]);
+  expect(stored!.role_descriptors['apm']!.applications[0]!.privileges).toEqual(['config_agent:read']);
 
-    await site.agentKeys.open();
-    for (const privilege of ['event:write', 'config_agent:read'] as const) {
-      const shown = expect(site.agentKeys.row(name));
-      if ((privileges as readonly string[]).includes(privilege)) await shown.toContainText(privilege);
-      else await shown.not.toContainText(privilege);
-    }
-  });
-}
+  await site.agentKeys.open();
+  await expect(site.agentKeys.row(name)).toContainText('config_agent:read');
+  await expect(site.agentKeys.row(name)).not.toContainText('event:write');
+});
 
 test('both privileges are ticked to begin with', async ({ site }) => {
   await site.newKey.open();
@@ -44,7 +35,7 @@ test('both privileges are ticked to begin with', async ({ site }) => {
   await expect(site.newKey.privilege('config_agent:read')).toBeChecked();
 });
 
-test('a name that breaks a rule is answered at the field, and what was typed is kept', { tag: '@firefox' }, async ({ site }) => {
+test('a name that breaks a rule is answered at the field, and what was typed is kept', { tag: ['@firefox', '@no-script'] }, async ({ site }) => {
   await site.newKey.open();
   await site.newKey.fill({ name: '_checkout', privileges: ['event:write'], service: 'checkout' });
   await site.newKey.submit.click();
@@ -76,7 +67,7 @@ test('after an error the corrected form goes through', async ({ site }) => {
   await expect(site.created('corrected').dialog).toBeVisible();
 });
 
-test('two clicks make one key', { tag: '@firefox' }, async ({ site }) => {
+test('two clicks make one key', { tag: ['@firefox', '@no-script'] }, async ({ site }) => {
   await site.newKey.open();
   await site.newKey.fill({ name: 'clicked twice' });
   await site.newKey.submit.dblclick();

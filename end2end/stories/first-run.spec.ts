@@ -1,7 +1,7 @@
 import { elastic } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
 
-test('from the first start to a key: role, user, sign in, create', { tag: '@firefox' }, async ({ untouchedApp, siteOf }) => {
+test('from the first start to a key: role, user, sign in, create', { tag: ['@firefox', '@no-script'] }, async ({ untouchedApp, siteOf }) => {
   const site = siteOf(untouchedApp);
   const somebody = { username: 'd.whitfield', password: 'correct horse battery' };
 

@@ -9,7 +9,7 @@ test.beforeEach(async ({ app, site }) => {
   await site.signInByRequest(person);
 });
 
-test('a dialog opens on its first field and closes to what opened it, each time @script @firefox', async ({ site }) => {
+test('a dialog opens on its first field and closes to what opened it, each time', { tag: '@firefox' }, async ({ site }) => {
   await site.agentKeys.open();
   for (let time = 0; time < 3; time += 1) {
     await site.agentKeys.create.focus();
@@ -21,7 +21,7 @@ test('a dialog opens on its first field and closes to what opened it, each time 
   }
 });
 
-test('a refused form moves to its first invalid field @script @firefox', async ({ site }) => {
+test('a refused form moves to its first invalid field', { tag: '@firefox' }, async ({ site }) => {
   await site.newKey.open();
   await expect(site.newKey.name).toBeFocused();
   await site.page.keyboard.type('_not allowed');
@@ -33,7 +33,7 @@ test('a refused form moves to its first invalid field @script @firefox', async (
   await expect(site.newKey.privilege('event:write')).toBeFocused();
 });
 
-test('the created dialog opens on Copy, and going to a page moves to its heading @script', async ({ site }) => {
+test('the created dialog opens on Copy, and going to a page moves to its heading', async ({ site }) => {
   await site.newKey.create({ name: 'on copy' });
   await expect(site.created('on copy').copy).toBeFocused();
   await site.created('on copy').finish();
@@ -41,7 +41,7 @@ test('the created dialog opens on Copy, and going to a page moves to its heading
   await expect(site.heading('APM integration')).toBeFocused();
 });
 
-test('cancelling a revocation returns to its row and keeps the list @script', async ({ site }) => {
+test('cancelling a revocation returns to its row and keeps the list', async ({ site }) => {
   await site.agentKeys.open('?sort=name');
   const revoke = site.agentKeys.table.getByRole('link', { name: /^Revoke focus/ });
   await revoke.press('Enter');
@@ -51,7 +51,7 @@ test('cancelling a revocation returns to its row and keeps the list @script', as
   expect(site.page.url()).toContain('sort=name');
 });
 
-test('behind a dialog nothing takes the focus, the skip link neither @script', async ({ site }) => {
+test('behind a dialog nothing takes the focus, the skip link neither', async ({ site }) => {
   await site.newKey.open();
   await expect(site.newKey.name).toBeFocused();
   const places = new Set<boolean>();

@@ -16,7 +16,7 @@ async function works(app: App, key: CreatedKey): Promise<boolean> {
   return who.status === 200;
 }
 
-test('several keys are revoked together, each by its name', { tag: '@firefox' }, async ({ app, javaScript, site }) => {
+test('several keys are revoked together, each by its name', { tag: ['@firefox', '@no-script'] }, async ({ app, javaScript, site }) => {
   const person = await operator(app);
   const [first, second, third] = await keysOf(app, person, 3);
   await site.signInByRequest(person);
@@ -62,7 +62,7 @@ test('several keys are revoked together, each by its name', { tag: '@firefox' },
   await expect(site.agentKeys.selection).toBeHidden();
 });
 
-test('all keys of the page are selected at once, and cleared', async ({ app, site }) => {
+test('all keys of the page are selected at once, and cleared', { tag: '@no-script' }, async ({ app, site }) => {
   const person = await operator(app);
   const keys = await keysOf(app, person, 3);
   await app.engine.revoke(keys[1]!.id);
@@ -126,7 +126,7 @@ test('more than twenty keys are revoked only after their number was typed', asyn
   expect(await works(app, keys[20]!)).toBe(false);
 });
 
-test('all keys that match are revoked, on every page, after their number was typed', async ({ app, site }) => {
+test('all keys that match are revoked, on every page, after their number was typed', { tag: '@base-path' }, async ({ app, site }) => {
   const person = await operator(app);
   const keys = await keysOf(app, person, 30);
   const other = await app.engine.createAgentKey('kept', ['event:write'], {

@@ -6,7 +6,7 @@ for (const { missing, files } of [
   { missing: 'the script', files: '**/*.wasm' },
   { missing: 'a page’s own part of the script', files: '**/split_*.wasm' },
 ]) {
-  test(`where ${missing} never arrives, every form still works`, { tag: '@script' }, async ({ app, page, watch }) => {
+  test(`where ${missing} never arrives, every form still works`, async ({ app, page, watch }) => {
     watch.pardon(/script|fetch|wasm/i);
     let held = 0;
     await page.route(files, (route) => {

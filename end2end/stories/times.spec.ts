@@ -11,7 +11,7 @@ function chosenDay(): string {
   return new Date(Date.now() + 9 * 60 * 60 * 1000 + 2 * DAY_MS).toISOString().slice(0, 10);
 }
 
-test('a custom expiry is the end of the chosen day where the user is', async ({ app, javaScript, site }) => {
+test('a custom expiry is the end of the chosen day where the user is', { tag: '@no-script' }, async ({ app, javaScript, site }) => {
   await site.signInByRequest(await operator(app));
   await site.newKey.open();
   await site.newKey.fill({ name: 'until-friday' });
@@ -33,7 +33,7 @@ test('a custom expiry is the end of the chosen day where the user is', async ({ 
   expect(Math.abs(api_keys[0]!.expiration - end)).toBeLessThan(5_000);
 });
 
-test('times are local with script, with UTC in the tooltip', { tag: '@firefox' }, async ({ app, javaScript, site }) => {
+test('times are local with script, with UTC in the tooltip', { tag: ['@firefox', '@no-script'] }, async ({ app, javaScript, site }) => {
   const person = await operator(app);
   await site.signInByRequest(person);
   await site.newKey.create({ name: 'local' });
@@ -54,7 +54,7 @@ test('times are local with script, with UTC in the tooltip', { tag: '@firefox' }
   }
 });
 
-test('a relative time moves on by itself', { tag: '@script' }, async ({ app, site }) => {
+test('a relative time moves on by itself', async ({ app, site }) => {
   await site.signInByRequest(await operator(app));
   await site.page.clock.install();
   await site.newKey.create({ name: 'ageing' });

@@ -21,7 +21,7 @@ test.beforeEach(async ({ app, site }) => {
   await site.signInByRequest(elastic(app));
 });
 
-test('the role is given and taken, and nothing else of the user changes', { tag: '@firefox' }, async ({ app, site, javaScript }) => {
+test('the role is given and taken, and nothing else of the user changes', { tag: ['@firefox', '@no-script', '@base-path'] }, async ({ app, site, javaScript }) => {
   const username = `role.${process.pid}.${javaScript}`;
   const before = {
     roles: ['viewer', 'monitoring_user'],
@@ -75,7 +75,7 @@ test('a user is deleted after a question that names them', async ({ app, site })
   expect(await stored(app, person.username)).toBeUndefined();
 });
 
-test('a name that is taken and a password that is too short are answered at their fields', async ({ app, site }) => {
+test('a name that is taken and a password that is too short are answered at their fields', { tag: '@base-path' }, async ({ app, site }) => {
   const person = await operator(app);
   await site.users.open();
   const form = await site.users.startCreating();
