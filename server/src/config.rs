@@ -6,6 +6,8 @@
 //! means the default. Errors name the setting and never print its value.
 
 mod cluster;
+mod database;
+mod kubernetes;
 mod listener;
 mod source;
 
@@ -14,20 +16,24 @@ use app::model::base_path::BasePath;
 use secrecy::{ExposeSecret, SecretString};
 use source::Values;
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use url::Url;
 
 pub use cluster::{Cluster, Trust};
 pub use listener::{Limits, TlsFiles, TrustedProxies};
-pub use source::Environment;
+pub use source::{Environment, SecretFlaw};
 
 /// The settings file without `--config`, if it exists.
 pub const FILE_DEFAULT: &str = "agent-keys.toml";
 /// Default retention of audit events: a year, and some weeks to compare with the same month of the year before.
 pub const AUDIT_RETENTION_DAYS: u32 = 400;
+/// Shortest password of a user, as in Elasticsearch.
+const PASSWORD_CHARACTERS_MIN: usize = 6;
 
 /// All settings.
 #[derive(Debug)]
@@ -88,7 +94,7 @@ pub struct Config {
 pub enum Elasticsearch {
     Embedded {
         /// `embedded.listen`, `AGENT_KEYS_EMBEDDED_LISTEN`: address for APM Server. Default `127.0.0.1:9200`;
-        /// port 0 picks a free one.
+        /// port 0 picks a free one. Beyond this machine it needs TLS or `insecure_http`, as `listen` does.
         listen: SocketAddr,
         /// `ELASTIC_PASSWORD` (a secret, only from the environment): the first password of `elastic`.
         /// Default: generated, and printed once.
@@ -157,8 +163,21 @@ pub enum Error {
         /// The text itself may be a secret, so only the line is shown.
         line: usize,
     },
-    #[error("unknown setting: {0}")]
-    Unknown(String),
+    #[error("unknown setting: {name}{}", did_you_mean(nearest.as_deref()))]
+    Unknown {
+        /// The setting as it was given.
+        name: String,
+        /// The known name that is most like it.
+        nearest: Option<String>,
+    },
+    #[error("{name}: unknown parameter {parameter}{}", did_you_mean(nearest.as_deref()))]
+    UnknownParameter {
+        /// The setting as it was given.
+        name: String,
+        parameter: String,
+        /// The known parameter that is most like it.
+        nearest: Option<String>,
+    },
     #[error("{name}: {reason}")]
     Invalid {
         /// The setting as it was given.
@@ -172,6 +191,12 @@ pub enum Error {
         name: String,
         source: std::io::Error,
     },
+    #[error("{name}: {flaw}")]
+    Secret {
+        /// The setting as it was given.
+        name: String,
+        flaw: SecretFlaw,
+    },
     #[error("{0} is given both as a value and as a file; give one")]
     Twice(String),
     #[error("{given} is set and {missing} is not; give both or neither")]
@@ -181,11 +206,18 @@ pub enum Error {
     },
     /// Plain HTTP on an address beyond this machine.
     #[error(
-        "AGENT_KEYS_LISTEN is {0}: plain HTTP beyond this machine would show passwords and keys to anyone on the \
+        "{setting} is {address}: plain HTTP beyond this machine would show passwords and keys to anyone on the \
          way. Set AGENT_KEYS_TLS_CERT_FILE and AGENT_KEYS_TLS_KEY_FILE, or AGENT_KEYS_INSECURE_HTTP=true if \
          something in front of it does TLS"
     )]
-    PlainHttp(SocketAddr),
+    PlainHttp {
+        setting: &'static str,
+        address: SocketAddr,
+    },
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |known| format!("; did you mean {known}?"))
 }
 
 impl Config {
@@ -202,29 +234,33 @@ impl Config {
             limits: listener::limits(&mut values)?,
             metrics_listen: values.address_if_given("metrics.listen")?,
             data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),
-            database_url: database_url(&mut values)?,
+            database_url: database::database_url(&mut values)?,
             server_key: server_key(&mut values)?,
             elasticsearch: elasticsearch(&mut values)?,
             service: service(&mut values)?,
             durability: Durability::Full,
             access: access(&mut values)?,
-            log: values.text("log").unwrap_or_else(|| "info".to_owned()),
+            log: log(&mut values)?,
             log_format: values.choice(
                 "log_format",
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
                 "use text or json",
             )?,
-            audit_log: values.text("audit_log").map(|text| match text.as_str() {
-                "stdout" => AuditDestination::Stdout,
-                path => AuditDestination::File(path.into()),
-            }),
+            audit_log: audit_log(&mut values)?,
             audit_retention_days: audit_retention_days(&mut values)?,
         };
-        let plain_http = config.tls.is_none() && !config.insecure_http;
-        if plain_http && !config.listen.ip().is_loopback() {
-            return Err(Error::PlainHttp(config.listen));
+        let mut listeners = vec![("AGENT_KEYS_LISTEN", config.listen)];
+        if let Elasticsearch::Embedded { listen, .. } = config.elasticsearch {
+            listeners.push(("AGENT_KEYS_EMBEDDED_LISTEN", listen));
         }
-        Ok(config)
+        let plain_http = config.tls.is_none() && !config.insecure_http;
+        let exposed = listeners
+            .into_iter()
+            .find(|(_, address)| plain_http && !address.ip().is_loopback());
+        match exposed {
+            Some((setting, address)) => Err(Error::PlainHttp { setting, address }),
+            None => Ok(config),
+        }
     }
 
     /// Database file of the embedded engine.
@@ -235,6 +271,40 @@ impl Config {
 
 fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+/// A level alone, or targets with levels. A word that is no level would otherwise be a target that logs nothing.
+fn log(values: &mut Values) -> Result<String, Error> {
+    let Some((name, text)) = values.named_text("log") else {
+        return Ok("info".to_owned());
+    };
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    let is_directive = |part: &str| match part.rsplit_once('=') {
+        Some((target, level)) => !target.is_empty() && is_level(level),
+        None => is_level(part),
+    };
+    if text.split(',').all(is_directive) && EnvFilter::try_new(&text).is_ok() {
+        return Ok(text);
+    }
+    Err(Error::Invalid {
+        name,
+        reason: "use off, error, warn, info, debug or trace, or targets with levels, such as server=debug,info",
+    })
+}
+
+fn audit_log(values: &mut Values) -> Result<Option<AuditDestination>, Error> {
+    let Some((name, text)) = values.named_text("audit_log") else {
+        return Ok(None);
+    };
+    match text.to_ascii_lowercase().as_str() {
+        "stdout" => Ok(Some(AuditDestination::Stdout)),
+        // Probably not meant as names of files.
+        "stderr" | "-" | "true" | "false" => Err(Error::Invalid {
+            name,
+            reason: "use stdout, or the path of a file",
+        }),
+        _ => Ok(Some(AuditDestination::File(text.into()))),
+    }
 }
 
 fn audit_retention_days(values: &mut Values) -> Result<u32, Error> {
@@ -250,27 +320,17 @@ fn audit_retention_days(values: &mut Values) -> Result<u32, Error> {
     })
 }
 
-fn database_url(values: &mut Values) -> Result<Option<SecretString>, Error> {
-    let Some((name, url)) = values.secret("database_url")? else {
-        return Ok(None);
-    };
-    let known = ["sqlite:", "postgres:", "postgresql:"]
-        .iter()
-        .any(|scheme| url.expose_secret().starts_with(scheme));
-    if !known {
-        let reason = "begin with sqlite:// or postgres://";
-        return Err(Error::Invalid { name, reason });
-    }
-    Ok(Some(url))
-}
-
 fn server_key(values: &mut Values) -> Result<Option<SecretString>, Error> {
     const CHARACTERS_MIN: usize = 32;
-    let Some((name, key)) = values.secret("server_key")? else {
+    /// Decimal digits have ten. A key of fewer was not made at random.
+    const DIFFERENT_MIN: usize = 8;
+    let Some((name, key)) = values.secret("server_key", CHARACTERS_MIN)? else {
         return Ok(None);
     };
-    if key.expose_secret().chars().count() < CHARACTERS_MIN {
-        let reason = "use at least 32 random characters";
+    let different: BTreeSet<char> = key.expose_secret().chars().collect();
+    if different.len() < DIFFERENT_MIN {
+        let reason =
+            "repeats few characters; use random ones, such as from openssl rand -base64 32";
         return Err(Error::Invalid { name, reason });
     }
     Ok(Some(key))
@@ -279,7 +339,7 @@ fn server_key(values: &mut Values) -> Result<Option<SecretString>, Error> {
 fn elasticsearch(values: &mut Values) -> Result<Elasticsearch, Error> {
     let listen = values.address("embedded.listen", loopback(9200))?;
     let elastic_password = values
-        .secret("embedded.elastic_password")?
+        .secret("embedded.elastic_password", PASSWORD_CHARACTERS_MIN)?
         .map(|(_, password)| password);
     Ok(match cluster::read(values)? {
         Some(cluster) => Elasticsearch::Cluster(Box::new(cluster)),
@@ -318,7 +378,7 @@ fn elasticsearch_url(name: String, text: &str, no_user: &'static str) -> Result<
 
 fn service(values: &mut Values) -> Result<Option<Credential>, Error> {
     let username = values.named_text("service.username");
-    let password = values.secret("service.password")?;
+    let password = values.secret("service.password", PASSWORD_CHARACTERS_MIN)?;
     match (username, password) {
         (None, None) => Ok(None),
         (Some((name, username)), Some((_, password))) => {

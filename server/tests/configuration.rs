@@ -115,7 +115,7 @@ fn invalid_settings_are_named_and_values_not_printed() {
     let cases = [
         (
             read([("AGENT_KEYS_LISTN", secret)]),
-            "unknown setting: AGENT_KEYS_LISTN",
+            "unknown setting: AGENT_KEYS_LISTN; did you mean AGENT_KEYS_LISTEN?",
         ),
         (
             read([("AGENT_KEYS_LISTEN", secret)]),
@@ -159,7 +159,7 @@ fn invalid_settings_are_named_and_values_not_printed() {
         ),
         (
             read([("AGENT_KEYS_SERVER_KEY", secret)]),
-            "AGENT_KEYS_SERVER_KEY: use at least 32",
+            "AGENT_KEYS_SERVER_KEY: the secret has fewer than 32",
         ),
         (
             read([("AGENT_KEYS_LISTEN", "0.0.0.0:80")]),
@@ -200,7 +200,10 @@ fn invalid_settings_are_named_and_values_not_printed() {
             read([("ELASTIC_PASSWORD_FILE", "/no/such/file")]),
             "ELASTIC_PASSWORD_FILE: cannot read",
         ),
-        (read_file("lisen = \"x\"", []), "unknown setting: lisen"),
+        (
+            read_file("lisen = \"x\"", []),
+            "unknown setting: lisen; did you mean listen?",
+        ),
         (
             read_file("[tls]\ncert = \"x\"", []),
             "unknown setting: tls.cert",
@@ -375,18 +378,140 @@ fn elasticsearch_addresses_are_separated_by_commas() {
 }
 
 #[test]
-fn empty_elasticsearch_setting_is_an_error() {
-    for name in [
-        "AGENT_KEYS_ELASTICSEARCH_URL",
-        "AGENT_KEYS_ELASTICSEARCH_CA_FILE",
-        "AGENT_KEYS_ELASTICSEARCH_CA_FINGERPRINT",
-        "AGENT_KEYS_ELASTICSEARCH_CLIENT_CERT_FILE",
-        "AGENT_KEYS_ELASTICSEARCH_CLIENT_KEY_FILE",
+fn empty_setting_is_an_error_in_the_environment_and_in_the_file() {
+    for name in ["AGENT_KEYS_ELASTICSEARCH_URL", "AGENT_KEYS_LISTEN"] {
+        for value in ["", " \t"] {
+            let error = read([(name, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{name}: is empty")), "{error}");
+        }
+    }
+    let error = read_file("data_dir = \"\"", []).unwrap_err().to_string();
+    assert!(error.starts_with("data_dir: is empty"), "{error}");
+}
+
+#[test]
+fn value_that_is_not_text_is_an_error() {
+    use std::os::unix::ffi::OsStringExt;
+    let bytes = || std::ffi::OsString::from_vec(vec![b'x', 0xff]);
+    let environment = Environment::from([("AGENT_KEYS_DATA_DIR", bytes())]);
+    let error = Config::read(None, &environment).unwrap_err().to_string();
+    assert_eq!(error, "AGENT_KEYS_DATA_DIR: is not UTF-8");
+    // The control: other programs' variables may hold anything.
+    assert!(Config::read(None, &Environment::from([("LS_COLORS", bytes())])).is_ok());
+}
+
+#[test]
+fn unusable_secret_is_refused_with_the_reason_in_environment_and_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("secret");
+    let names = [
+        "ELASTIC_PASSWORD",
+        "AGENT_KEYS_SERVER_KEY",
+        "AGENT_KEYS_SERVICE_PASSWORD",
+        "AGENT_KEYS_DATABASE_URL",
         "AGENT_KEYS_ELASTICSEARCH_PROXY",
-        "AGENT_KEYS_ELASTICSEARCH_PROXY_FILE",
+    ];
+    let long = "0123456789abcdef0123456789abcdef";
+    let cases = [
+        ("\n".to_owned(), "empty"),
+        ("\r\n".to_owned(), "empty"),
+        (format!("\u{feff}{long}"), "byte order mark"),
+        (format!("{long} \n"), "white space"),
+        (format!(" {long}"), "white space"),
+        (format!("{long}\n\n"), "white space"),
+        (format!("{long}\n{long}"), "control character"),
+    ];
+    for name in names {
+        for (text, reason) in &cases {
+            std::fs::write(&path, text).unwrap();
+            let in_file = format!("{name}_FILE");
+            let given = [(in_file.as_str(), path.to_str().unwrap())];
+            let error = read(given).unwrap_err().to_string();
+            let expected = format!("{in_file}: the secret ");
+            assert!(
+                error.starts_with(&expected) && error.contains(reason),
+                "{error}"
+            );
+            let error = read([(name, text.as_str())]).unwrap_err().to_string();
+            assert!(error.starts_with(name) && error.contains(reason), "{error}");
+            assert!(!error.contains(long), "{error}");
+        }
+        // An empty file is refused like an empty line.
+        std::fs::write(&path, "").unwrap();
+        let given = [(format!("{name}_FILE"), path.to_str().unwrap().to_owned())];
+        let given = given
+            .each_ref()
+            .map(|(name, path)| (name.as_str(), path.as_str()));
+        assert!(read(given).unwrap_err().to_string().contains("is empty"));
+    }
+    for (name, short) in [
+        ("ELASTIC_PASSWORD", "short"),
+        ("AGENT_KEYS_SERVICE_PASSWORD", "short"),
+        ("AGENT_KEYS_SERVER_KEY", &long[1..]),
     ] {
-        let error = read([(name, "")]).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("{name}: is empty")), "{error}");
+        let error = read([(name, short)]).unwrap_err().to_string();
+        assert!(error.contains("the secret has fewer than"), "{error}");
+    }
+    let repeated = "ab".repeat(32);
+    let error = read([("AGENT_KEYS_SERVER_KEY", repeated.as_str())]);
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("repeats few characters")
+    );
+    assert!(read([("AGENT_KEYS_SERVER_KEY", long)]).is_ok());
+}
+
+#[test]
+fn variables_of_kubernetes_are_no_settings() {
+    let config = read([
+        ("AGENT_KEYS_SERVICE_HOST", "10.96.0.7"),
+        ("AGENT_KEYS_SERVICE_PORT", "5680"),
+        ("AGENT_KEYS_SERVICE_PORT_WEB", "5680"),
+        ("AGENT_KEYS_PORT", "tcp://10.96.0.7:5680"),
+        ("AGENT_KEYS_PORT_5680_TCP", "tcp://10.96.0.7:5680"),
+        ("AGENT_KEYS_PORT_5680_TCP_PROTO", "tcp"),
+        ("AGENT_KEYS_PORT_5680_TCP_PORT", "5680"),
+        ("AGENT_KEYS_PORT_5680_TCP_ADDR", "10.96.0.7"),
+    ]);
+    assert_eq!(config.unwrap().listen.port(), 5680);
+    for (name, value) in [
+        ("AGENT_KEYS_PORT", "5680"),
+        ("AGENT_KEYS_SERVICE_HOST", "keys.example.com"),
+        ("AGENT_KEYS_TEST_URL", "http://es:9200"),
+    ] {
+        let error = read([(name, value)]).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("unknown setting: {name}")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn log_takes_levels_and_targets_with_levels() {
+    for good in ["warn", "OFF", "server=debug,info", "debug, sqlx=error"] {
+        assert_eq!(read([("AGENT_KEYS_LOG", good)]).unwrap().log, good);
+    }
+    for bad in ["verbose", "inof", "server", "server=inof", "info,", "=info"] {
+        let error = read([("AGENT_KEYS_LOG", bad)]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("AGENT_KEYS_LOG: use off, error"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn audit_log_is_stdout_in_any_case_or_a_path() {
+    for stdout in ["stdout", "STDOUT"] {
+        let config = read([("AGENT_KEYS_AUDIT_LOG", stdout)]).unwrap();
+        assert_eq!(config.audit_log, Some(AuditDestination::Stdout));
+    }
+    for bad in ["stderr", "-", "true"] {
+        let error = read([("AGENT_KEYS_AUDIT_LOG", bad)]).unwrap_err();
+        assert!(error.to_string().starts_with("AGENT_KEYS_AUDIT_LOG: use"));
     }
 }
 

@@ -53,16 +53,16 @@ pub(super) fn read(values: &mut Values) -> Result<Option<Cluster>, Error> {
     let trust = trust(values)?;
     let client_certificate = pair_of_files(
         (
-            values.given("elasticsearch.client_cert_file")?,
+            values.named_text("elasticsearch.client_cert_file"),
             "AGENT_KEYS_ELASTICSEARCH_CLIENT_CERT_FILE",
         ),
         (
-            values.given("elasticsearch.client_key_file")?,
+            values.named_text("elasticsearch.client_key_file"),
             "AGENT_KEYS_ELASTICSEARCH_CLIENT_KEY_FILE",
         ),
     )?;
     let proxy = proxy(values)?;
-    let Some((name, text)) = values.given("elasticsearch.url")? else {
+    let Some((name, text)) = values.named_text("elasticsearch.url") else {
         return Ok(None);
     };
     let no_user = "leave out user and password: each person signs in with their own";
@@ -86,8 +86,8 @@ pub(super) fn read(values: &mut Values) -> Result<Option<Cluster>, Error> {
 }
 
 fn trust(values: &mut Values) -> Result<Trust, Error> {
-    let file = values.given("elasticsearch.ca_file")?;
-    let fingerprint = values.given("elasticsearch.ca_fingerprint")?;
+    let file = values.named_text("elasticsearch.ca_file");
+    let fingerprint = values.named_text("elasticsearch.ca_fingerprint");
     match (file, fingerprint) {
         (None, None) => Ok(Trust::System),
         (Some((_, path)), None) => Ok(Trust::CaFile(path.into())),
@@ -126,7 +126,7 @@ fn parse_fingerprint(text: &str) -> Option<[u8; 32]> {
 }
 
 fn proxy(values: &mut Values) -> Result<Option<SecretString>, Error> {
-    let Some((name, text)) = values.given_secret("elasticsearch.proxy")? else {
+    let Some((name, text)) = values.secret("elasticsearch.proxy", 1)? else {
         return Ok(None);
     };
     let is_proxy = Url::parse(text.expose_secret()).is_ok_and(|url| {

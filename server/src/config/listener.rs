@@ -122,7 +122,7 @@ pub(super) fn trusted_proxies(values: &mut Values) -> Result<TrustedProxies, Err
 }
 
 pub(super) fn base_path(values: &mut Values) -> Result<BasePath, Error> {
-    let Some((name, text)) = values.given("base_path")? else {
+    let Some((name, text)) = values.named_text("base_path") else {
         return Ok(BasePath::default());
     };
     BasePath::parse(&text).map_err(|_| Error::Invalid {
@@ -133,7 +133,7 @@ pub(super) fn base_path(values: &mut Values) -> Result<BasePath, Error> {
 }
 
 pub(super) fn public_url(values: &mut Values) -> Result<Option<Url>, Error> {
-    let Some((name, text)) = values.given("public_url")? else {
+    let Some((name, text)) = values.named_text("public_url") else {
         return Ok(None);
     };
     let is_origin = |url: &Url| {

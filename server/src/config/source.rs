@@ -1,14 +1,16 @@
 //! Sources of settings: the file and the environment, under one set of names.
 
-use super::{Error, FILE_DEFAULT};
+use super::{Error, FILE_DEFAULT, kubernetes};
 use secrecy::SecretString;
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs,
     io::ErrorKind,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
+use zeroize::Zeroizing;
 
 /// Names of the settings in the file.
 const NAMES: [&str; 23] = [
@@ -45,24 +47,28 @@ const SECRETS: [&str; 4] = [
 ];
 /// The one secret with another name, known from Elasticsearch's container image.
 const ELASTIC_PASSWORD: &str = "ELASTIC_PASSWORD";
+const ELASTIC_PASSWORD_KEY: &str = "embedded.elastic_password";
+/// Prefix of all other variables.
+const PREFIX: &str = "AGENT_KEYS_";
 /// A larger settings file or secret file is a mistake.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
+/// Similarity from which a known name is suggested for an unknown one.
+const SIMILARITY_MIN: f64 = 0.6;
+
 /// Environment variables, of the process or of a test.
 #[derive(Clone, Debug, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
     /// The environment of this process, which is read only here.
     pub fn of_process() -> Self {
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Self(std::env::vars_os().filter_map(text).collect())
+        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        Self(std::env::vars_os().filter_map(named).collect())
     }
 }
 
-impl<N: Into<String>, V: Into<String>, const COUNT: usize> From<[(N, V); COUNT]> for Environment {
+impl<N: Into<String>, V: Into<OsString>, const COUNT: usize> From<[(N, V); COUNT]> for Environment {
     fn from(pairs: [(N, V); COUNT]) -> Self {
         let pair = |(name, value): (N, V)| (name.into(), value.into());
         Self(pairs.into_iter().map(pair).collect())
@@ -90,8 +96,19 @@ impl Values {
             flatten("", table, &mut values)?;
         }
         for (name, value) in &environment.0 {
-            let Some(key) = key_of(name) else { continue };
-            let key = key.ok_or_else(|| Error::Unknown(name.clone()))?;
+            let value = value.to_str();
+            let key = match key_of(name) {
+                Variable::Other => continue,
+                Variable::Setting(key) => key,
+                Variable::Unknown(rest) => match value {
+                    Some(value) if kubernetes::sets(&rest, value) => continue,
+                    _ => return Err(unknown(name, variable_of)),
+                },
+            };
+            let value = value.ok_or_else(|| Error::Invalid {
+                name: name.clone(),
+                reason: "is not UTF-8",
+            })?;
             // A secret file in the environment also overrides a value in the settings file.
             let other = match key.strip_suffix("_file") {
                 Some(plain) if is_secret(plain) => plain.to_owned(),
@@ -102,44 +119,24 @@ impl Values {
             }
             let given = Given {
                 name: name.clone(),
-                value: value.clone(),
+                value: value.to_owned(),
             };
             values.insert(key, given);
         }
-        Ok(Self(values))
-    }
-
-    pub(super) fn named_text(&mut self, key: &str) -> Option<(String, String)> {
-        let given = self.0.remove(key)?;
-        // Compose files unset a variable by an empty value.
-        (!given.value.is_empty()).then_some((given.name, given.value))
-    }
-
-    /// A value and the name under which it was given. An empty value is an error: a variable that a template left empty
-    /// would otherwise silently mean the default.
-    pub(super) fn given(&mut self, key: &str) -> Result<Option<(String, String)>, Error> {
-        self.refuse_empty(key)?;
-        Ok(self.named_text(key))
-    }
-
-    /// The same for a secret, and for the file that holds it.
-    pub(super) fn given_secret(
-        &mut self,
-        key: &str,
-    ) -> Result<Option<(String, SecretString)>, Error> {
-        self.refuse_empty(key)?;
-        self.refuse_empty(&format!("{key}_file"))?;
-        self.secret(key)
-    }
-
-    fn refuse_empty(&self, key: &str) -> Result<(), Error> {
-        match self.0.get(key) {
-            Some(given) if given.value.is_empty() => Err(Error::Invalid {
-                name: given.name.clone(),
+        // A variable that a template left empty would otherwise silently mean the default.
+        match values.values().find(|given| given.value.trim().is_empty()) {
+            Some(empty) => Err(Error::Invalid {
+                name: empty.name.clone(),
                 reason: "is empty; give it a value or leave it out",
             }),
-            _ => Ok(()),
+            None => Ok(Self(values)),
         }
+    }
+
+    /// A value and the name under which it was given.
+    pub(super) fn named_text(&mut self, key: &str) -> Option<(String, String)> {
+        let given = self.0.remove(key)?;
+        Some((given.name, given.value))
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
@@ -194,31 +191,67 @@ impl Values {
             .ok_or(Error::Invalid { name, reason })
     }
 
-    /// A secret and the name under which it was given.
-    pub(super) fn secret(&mut self, key: &str) -> Result<Option<(String, SecretString)>, Error> {
+    /// A secret of at least `characters_min` characters, and the name under which it was given.
+    pub(super) fn secret(
+        &mut self,
+        key: &str,
+        characters_min: usize,
+    ) -> Result<Option<(String, SecretString)>, Error> {
         let value = self.named_text(key);
         let file = self.named_text(&format!("{key}_file"));
-        match (value, file) {
-            (Some((name, _)), Some(_)) => Err(Error::Twice(name)),
-            (Some((name, value)), None) => Ok(Some((name, value.into()))),
-            (None, Some((name, path))) => {
-                let read = read_limited(Path::new(&path));
-                let text = read.map_err(|source| Error::SecretFile {
-                    name: name.clone(),
-                    source,
-                })?;
-                // The line break at the end of the file is not part of the secret.
-                let secret = text.strip_suffix('\n').unwrap_or(&text);
-                let secret = secret.strip_suffix('\r').unwrap_or(secret);
-                Ok(Some((name, secret.to_owned().into())))
-            }
-            (None, None) => Ok(None),
+        let (name, text) = match (value, file) {
+            (Some((name, _)), Some(_)) => return Err(Error::Twice(name)),
+            (Some((name, value)), None) => (name, Zeroizing::new(value)),
+            (None, Some((name, path))) => match read_limited(Path::new(&path)) {
+                Ok(text) => (name, Zeroizing::new(text)),
+                Err(source) => return Err(Error::SecretFile { name, source }),
+            },
+            (None, None) => return Ok(None),
+        };
+        match parse_secret(&text, characters_min) {
+            Ok(secret) => Ok(Some((name, secret))),
+            Err(flaw) => Err(Error::Secret { name, flaw }),
         }
     }
 }
 
+/// The reason why a secret is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretFlaw {
+    #[error("the secret is empty")]
+    Empty,
+    #[error("the secret begins with a byte order mark; store it as UTF-8 without one")]
+    ByteOrderMark,
+    #[error("the secret begins or ends with white space besides one line break at its end")]
+    OuterWhiteSpace,
+    #[error("the secret holds a line break or another control character")]
+    ControlCharacter,
+    #[error("the secret has fewer than {characters_min} characters")]
+    Short { characters_min: usize },
+}
+
+/// Removes the line break that editors and `echo` append, and refuses any other text that was hardly meant.
+fn parse_secret(text: &str, characters_min: usize) -> Result<SecretString, SecretFlaw> {
+    let secret = text.strip_suffix('\n').unwrap_or(text);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    let flaw = if secret.starts_with('\u{feff}') {
+        SecretFlaw::ByteOrderMark
+    } else if secret.trim().is_empty() {
+        SecretFlaw::Empty
+    } else if secret.trim() != secret {
+        SecretFlaw::OuterWhiteSpace
+    } else if secret.contains(char::is_control) {
+        SecretFlaw::ControlCharacter
+    } else if secret.chars().count() < characters_min {
+        SecretFlaw::Short { characters_min }
+    } else {
+        return Ok(secret.into());
+    };
+    Err(flaw)
+}
+
 fn is_secret(key: &str) -> bool {
-    SECRETS.contains(&key) || key == "embedded.elastic_password"
+    SECRETS.contains(&key) || key == ELASTIC_PASSWORD_KEY
 }
 
 fn is_known(key: &str) -> bool {
@@ -226,18 +259,26 @@ fn is_known(key: &str) -> bool {
     NAMES.contains(&key) || is_secret(key) || secret_file
 }
 
-/// The setting of an environment variable: `None` without our prefix, `Some(None)` for an unknown name with it.
-fn key_of(variable: &str) -> Option<Option<String>> {
+/// An environment variable.
+#[derive(Debug, PartialEq, Eq)]
+enum Variable {
+    /// Without our prefix.
+    Other,
+    /// The name of the setting in the file.
+    Setting(String),
+    /// The rest of the name after our prefix.
+    Unknown(String),
+}
+
+fn key_of(variable: &str) -> Variable {
     match variable.strip_prefix(ELASTIC_PASSWORD) {
-        Some("") => return Some(Some("embedded.elastic_password".to_owned())),
-        Some("_FILE") => return Some(Some("embedded.elastic_password_file".to_owned())),
+        Some("") => return Variable::Setting(ELASTIC_PASSWORD_KEY.to_owned()),
+        Some("_FILE") => return Variable::Setting(format!("{ELASTIC_PASSWORD_KEY}_file")),
         _ => {}
     }
-    let rest = variable.strip_prefix("AGENT_KEYS_")?;
-    // The tests' own variables share the prefix and are ignored.
-    if rest.starts_with("TEST_") {
-        return None;
-    }
+    let Some(rest) = variable.strip_prefix(PREFIX) else {
+        return Variable::Other;
+    };
     let lower = rest.to_ascii_lowercase();
     let sections = [
         "metrics",
@@ -251,7 +292,44 @@ fn key_of(variable: &str) -> Option<Option<String>> {
         .split_once('_')
         .filter(|(section, _)| sections.contains(section))
         .map_or(lower.clone(), |(section, key)| format!("{section}.{key}"));
-    Some(is_known(&dotted).then_some(dotted))
+    if is_known(&dotted) {
+        Variable::Setting(dotted)
+    } else {
+        Variable::Unknown(rest.to_owned())
+    }
+}
+
+/// The environment variable of a setting.
+fn variable_of(key: &str) -> String {
+    match key.strip_prefix(ELASTIC_PASSWORD_KEY) {
+        Some(rest) => format!("{ELASTIC_PASSWORD}{}", rest.to_ascii_uppercase()),
+        None => format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase()),
+    }
+}
+
+/// The error for an unknown name, with the known name that is most like it. `shown` is a known name as it would be given
+/// in the same place.
+fn unknown(name: &str, shown: impl Fn(&str) -> String) -> Error {
+    let secrets = SECRETS.into_iter().chain([ELASTIC_PASSWORD_KEY]);
+    let files = secrets.clone().map(|key| format!("{key}_file"));
+    let known = NAMES.into_iter().chain(secrets).map(str::to_owned);
+    Error::Unknown {
+        name: name.to_owned(),
+        nearest: nearest(name, known.chain(files).map(|key| shown(&key))),
+    }
+}
+
+/// The known name that is most like `name`, if any is.
+pub(super) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    // The prefix is the same in all.
+    let plain = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+    let similarity =
+        |known: &str| strsim::normalized_damerau_levenshtein(&plain(name), &plain(known));
+    known
+        .map(|known| (similarity(&known), known))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
 }
 
 fn flatten(
@@ -273,14 +351,14 @@ fn flatten(
             toml::Value::String(text) => text,
             toml::Value::Boolean(switch) => switch.to_string(),
             toml::Value::Integer(number) => number.to_string(),
-            _ if !is_known(&name) => return Err(Error::Unknown(name)),
+            _ if !is_known(&name) => return Err(unknown(&name, str::to_owned)),
             _ => {
                 let reason = "use a text, a number, true or false";
                 return Err(Error::Invalid { name, reason });
             }
         };
         if !is_known(&name) {
-            return Err(Error::Unknown(name));
+            return Err(unknown(&name, str::to_owned));
         }
         values.insert(name.clone(), Given { name, value });
     }
@@ -318,6 +396,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret;
 
     const DOCUMENTATION: &str = include_str!("../../../docs/settings.md");
 
@@ -333,7 +412,8 @@ mod tests {
             let mut cells = row.split('|').skip(1);
             let (variable, name) = (cells.next().and_then(code), cells.next().and_then(code));
             if let (Some(variable), Some(name)) = (variable, name) {
-                assert_eq!(key_of(variable), Some(Some(name.to_owned())), "{variable}");
+                assert_eq!(key_of(variable), Variable::Setting(name.to_owned()));
+                assert_eq!(variable_of(name), variable);
                 documented.push(name);
             }
         }
@@ -341,5 +421,61 @@ mod tests {
         let mut known = [NAMES.as_slice(), SECRETS.as_slice()].concat();
         known.sort_unstable();
         assert_eq!(documented, known);
+    }
+
+    #[test]
+    fn secret_loses_one_line_break_and_no_other_character() {
+        for (text, secret) in [
+            ("correct", "correct"),
+            ("correct\n", "correct"),
+            ("correct\r\n", "correct"),
+            ("correct horse\n", "correct horse"),
+        ] {
+            assert_eq!(parse_secret(text, 6).unwrap().expose_secret(), secret);
+        }
+    }
+
+    #[test]
+    fn secret_that_was_hardly_meant_is_refused() {
+        for (text, flaw) in [
+            ("", SecretFlaw::Empty),
+            ("\n", SecretFlaw::Empty),
+            ("\r\n", SecretFlaw::Empty),
+            (" \t ", SecretFlaw::Empty),
+            ("\n\n\n", SecretFlaw::Empty),
+            ("\u{feff}correct", SecretFlaw::ByteOrderMark),
+            ("\u{feff}", SecretFlaw::ByteOrderMark),
+            (" correct", SecretFlaw::OuterWhiteSpace),
+            ("correct ", SecretFlaw::OuterWhiteSpace),
+            ("correct \n", SecretFlaw::OuterWhiteSpace),
+            ("correct\n\n", SecretFlaw::OuterWhiteSpace),
+            ("correct\u{a0}", SecretFlaw::OuterWhiteSpace),
+            ("correct\nhorse", SecretFlaw::ControlCharacter),
+            ("correct\0horse", SecretFlaw::ControlCharacter),
+            ("short", SecretFlaw::Short { characters_min: 6 }),
+        ] {
+            assert_eq!(parse_secret(text, 6).unwrap_err(), flaw, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_name_comes_with_the_nearest_known_one() {
+        let nearest = |name: &str| match unknown(name, variable_of) {
+            Error::Unknown { nearest, .. } => nearest,
+            _ => None,
+        };
+        for (name, expected) in [
+            ("AGENT_KEYS_LISTN", "AGENT_KEYS_LISTEN"),
+            ("AGENT_KEYS_DATADIR", "AGENT_KEYS_DATA_DIR"),
+            (
+                "AGENT_KEYS_ELASTIC_SEARCH_URL",
+                "AGENT_KEYS_ELASTICSEARCH_URL",
+            ),
+            ("AGENT_KEYS_SERVERKEY_FILE", "AGENT_KEYS_SERVER_KEY_FILE"),
+            ("AGENT_KEYS_ELASTIC_PASSWORD", "ELASTIC_PASSWORD"),
+        ] {
+            assert_eq!(nearest(name).as_deref(), Some(expected));
+        }
+        assert_eq!(nearest("AGENT_KEYS_TEST_POSTGRES_URL"), None);
     }
 }
