@@ -4,23 +4,30 @@ use std::{
     convert::Infallible,
     future::ready,
     io,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use axum_server::Handle;
+use axum_server::{
+    Handle, Server,
+    accept::NoDelayAcceptor,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 use platform::{Clock, Random};
-use secrecy::SecretString;
-use tokio::{sync::watch, task::JoinHandle};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinHandle},
+};
 use tower::service_fn;
 
 use crate::{
     cpu::Cpu,
     error::ApiError,
     generate,
-    passwords::{PasswordHashing, Passwords},
+    passwords::{PASSWORD_CHARACTERS_MIN, PasswordHashing, Passwords},
     roles::has_privileges_cache::HasPrivilegesCache,
     serve::serve,
     state::AppState,
@@ -48,6 +55,8 @@ pub struct Config {
     /// Password of `elastic`, set on the first start. `None` generates one. Later starts ignore
     /// it.
     pub elastic_password: Option<SecretString>,
+    /// Certificate and key of the listener. `None` serves plain HTTP.
+    pub tls: Option<RustlsConfig>,
     pub clock: Clock,
     /// True if OAuth2 tokens are issued. False by default, as in Elasticsearch over plain HTTP.
     pub token_service: bool,
@@ -70,6 +79,7 @@ impl Config {
             listen,
             database_file,
             elastic_password: None,
+            tls: None,
             clock: Clock::system(),
             token_service: false,
             body_bytes_max: BODY_BYTES_MAX,
@@ -82,10 +92,11 @@ impl Config {
 /// A running engine. Dropping it leaves its tasks running; [`Engine::stop`] ends them.
 pub struct Engine {
     address: SocketAddr,
+    local_address: SocketAddr,
     first_password: Option<SecretString>,
     handle: Handle<SocketAddr>,
     stopping: watch::Sender<bool>,
-    server: JoinHandle<io::Result<()>>,
+    servers: Vec<JoinHandle<io::Result<()>>>,
     sweeper: JoinHandle<()>,
     state: Arc<AppState>,
 }
@@ -121,13 +132,22 @@ impl Engine {
     ///
     /// When the address is in use or the database cannot be opened. No task keeps running then.
     pub async fn start(config: Config) -> Result<Engine, StartError> {
+        let first_user = |error: String| StartError::FirstUser(error);
+        let given = config
+            .elastic_password
+            .as_ref()
+            .map(ExposeSecret::expose_secret);
+        if given.is_some_and(|given| given.chars().count() < PASSWORD_CHARACTERS_MIN) {
+            let reason =
+                format!("its password needs at least {PASSWORD_CHARACTERS_MIN} characters");
+            return Err(first_user(reason));
+        }
         let listener = listen(config.listen)?;
         let address = listener.local_addr().map_err(|cause| StartError::Listen {
             address: config.listen,
             cause,
         })?;
         let random = Random;
-        let first_user = |error: String| StartError::FirstUser(error);
         let passwords = Passwords::new(config.password_hashing, config.clock.clone(), random)
             .map_err(|error| first_user(error.to_string()))?;
         let store = Store::open(&config.database_file, random)
@@ -158,28 +178,35 @@ impl Engine {
                 async { Ok::<_, Infallible>(answering.await) }
             })
         };
-        let mut server = axum_server::from_tcp(listener)
-            .map_err(|cause| StartError::Listen { address, cause })?
-            .handle(handle.clone())
-            .http1_only()
-            .first_request_timeout(FIRST_REQUEST_TIMEOUT);
-        server
-            .http_builder()
-            .http1()
-            .header_read_timeout(crate::http::REQUEST_TIMEOUT)
-            .max_buf_size(128 * 1024);
-        let server = server
-            .acceptor(axum_server::accept::NoDelayAcceptor::new())
-            .serve(service_fn(move |_connection| {
-                ready(Ok::<_, Infallible>(service.clone()))
-            }));
+        let make_service =
+            service_fn(move |_connection: SocketAddr| ready(Ok::<_, Infallible>(service.clone())));
+        let plain = |listener| {
+            let server = server(listener, &handle)?;
+            let server = server.acceptor(NoDelayAcceptor::new());
+            Ok(tokio::spawn(server.serve(make_service.clone())))
+        };
+        let listen_failed = |cause| StartError::Listen { address, cause };
+        let (local_address, servers) = match config.tls {
+            None => (address, vec![plain(listener).map_err(listen_failed)?]),
+            Some(tls) => {
+                // The certificate has another name than this machine's own address.
+                let local = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+                let local_address = local.local_addr().map_err(listen_failed)?;
+                let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+                let server = server(listener, &handle).map_err(listen_failed)?;
+                let server = server.acceptor(acceptor).serve(make_service.clone());
+                let servers = vec![tokio::spawn(server), plain(local).map_err(listen_failed)?];
+                (local_address, servers)
+            }
+        };
         let (stopping, stop) = watch::channel(false);
         Ok(Engine {
             address,
+            local_address,
             first_password,
             handle,
             stopping,
-            server: tokio::spawn(server),
+            servers,
             sweeper: tokio::spawn(sweep(state.clone(), stop)),
             state,
         })
@@ -189,6 +216,12 @@ impl Engine {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Address for this process, in plain HTTP and on loopback where the listener serves TLS.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.local_address
     }
 
     /// The generated password of `elastic`, on the first start only.
@@ -202,13 +235,32 @@ impl Engine {
         self.handle.graceful_shutdown(Some(SHUTDOWN_TIMEOUT));
         // Sending fails only if the sweeper has ended already.
         let _ = self.stopping.send(true);
-        for ended in [self.server.await.map(|_| ()), self.sweeper.await] {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a task of the embedded engine failed");
-            }
+        for server in self.servers {
+            report(server.await.map(|_| ()));
         }
+        report(self.sweeper.await);
         self.state.store.close().await;
     }
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a task of the embedded engine failed");
+    }
+}
+
+/// A server of HTTP/1.1 with time limits.
+fn server(listener: TcpListener, handle: &Handle<SocketAddr>) -> io::Result<Server<SocketAddr>> {
+    let mut server = axum_server::from_tcp(listener)?
+        .handle(handle.clone())
+        .http1_only()
+        .first_request_timeout(FIRST_REQUEST_TIMEOUT);
+    server
+        .http_builder()
+        .http1()
+        .header_read_timeout(crate::http::REQUEST_TIMEOUT)
+        .max_buf_size(128 * 1024);
+    Ok(server)
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

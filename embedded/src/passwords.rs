@@ -16,6 +16,8 @@ use tokio::sync::Semaphore;
 
 use crate::{error::ApiError, generate};
 
+/// Minimum length of a password, in characters.
+pub(crate) const PASSWORD_CHARACTERS_MIN: usize = 6;
 /// Hashes computed concurrently. Each takes 46 MiB and a core.
 const CONCURRENT_MAX: usize = 2;
 /// Requests that may wait for a permit. More get 429.

@@ -9,11 +9,12 @@ use crate::{
     },
     config::{self, Config},
     context::{AppState, Background},
+    data_lock::{DataLock, LockError},
     elasticsearch::{self, Elasticsearch},
     error::Error,
     http::{
         self, Web,
-        listener::{ListenError, Listener},
+        listener::{ListenError, Listener, Tls, TlsError},
     },
     made_elsewhere::MadeElsewhereCache,
     maintenance,
@@ -21,6 +22,7 @@ use crate::{
     sessions::{ServerKey, ServerKeyError, rate_limit::SignInQueue},
     store::{OpenError, Store},
 };
+use axum_server::tls_rustls::RustlsConfig;
 use embedded::PasswordHashing;
 use platform::{Clock, Random, private_files::create_directory};
 use secrecy::SecretString;
@@ -42,6 +44,8 @@ pub enum StartError {
     #[error("the embedded engine cannot start: {source}")]
     Engine { source: embedded::StartError },
     #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
     Elasticsearch(#[from] elasticsearch::ClientError),
     #[error("the embedded engine's address makes no URL")]
     EngineAddress(#[from] url::ParseError),
@@ -55,6 +59,8 @@ pub enum StartError {
     #[error(transparent)]
     ServerKey(#[from] ServerKeyError),
     #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
     Listen(#[from] ListenError),
 }
 
@@ -65,11 +71,14 @@ pub struct Application {
     tls: bool,
     state: Arc<AppState>,
     engine: Option<embedded::Engine>,
+    engine_tls: Option<Tls>,
     maintenance: JoinHandle<()>,
     connection: JoinHandle<()>,
     anchors: Anchors,
     anchoring: JoinHandle<()>,
     forwarding: Option<(CancellationToken, JoinHandle<()>)>,
+    /// Dropped last.
+    _lock: DataLock,
 }
 
 impl Application {
@@ -92,6 +101,7 @@ impl Application {
             path: config.data_dir.clone(),
             source,
         })?;
+        let lock = DataLock::acquire(&config)?;
         let random = Random;
         let kibana_feature = KibanaFeatureCheck::new(&config.access);
         let engine_file = config.engine_file();
@@ -102,8 +112,22 @@ impl Application {
         let forwarder = config.audit_log.map(Forwarder::new).transpose();
         let forwarder = forwarder.map_err(StartError::AuditLog)?;
         let audit_writer = AuditWriter::new(server_key.audit_key()?, random);
+        let engine_tls = match (&config.elasticsearch, &config.tls) {
+            (config::Elasticsearch::Embedded { listen, .. }, Some(files))
+                if !listen.ip().is_loopback() =>
+            {
+                Some(Tls::load_for_engine(files).await?)
+            }
+            _ => None,
+        };
+        let engine_setup = EngineSetup {
+            file: engine_file,
+            clock: clock.clone(),
+            hashing,
+            tls: engine_tls.as_ref().map(Tls::config),
+        };
         let (engine, store) = tokio::join!(
-            connect(config.elasticsearch, engine_file, &clock, hashing),
+            connect(config.elasticsearch, engine_setup),
             Store::open_with(
                 config.database_url.as_ref(),
                 &config.data_dir,
@@ -125,7 +149,11 @@ impl Application {
             background: Background::default(),
             made_elsewhere: MadeElsewhereCache::default(),
         });
-        let tls = config.tls.is_some();
+        let tls_in_use = match &config.tls {
+            Some(files) => Some(Tls::load(files).await?),
+            None => None,
+        };
+        let tls = tls_in_use.is_some();
         let web = Web {
             state: state.clone(),
             tls,
@@ -141,7 +169,7 @@ impl Application {
         let listener = http::listener::listen(
             "AGENT_KEYS_LISTEN",
             config.listen,
-            config.tls.as_ref(),
+            tls_in_use,
             &config.limits,
             router,
         )
@@ -172,11 +200,13 @@ impl Application {
             tls,
             state,
             engine,
+            engine_tls,
             maintenance,
             connection,
             anchors,
             anchoring,
             forwarding,
+            _lock: lock,
         })
     }
 
@@ -237,6 +267,7 @@ impl Application {
         if let Some(engine) = self.engine {
             engine.stop().await;
         }
+        drop(self.engine_tls);
         anchors::anchor_at_shutdown(&self.state, self.anchors).await;
         if let Some((stop, mut task)) = self.forwarding {
             stop.cancel();
@@ -251,27 +282,35 @@ impl Application {
     }
 }
 
+struct EngineSetup {
+    file: PathBuf,
+    clock: Clock,
+    hashing: PasswordHashing,
+    tls: Option<RustlsConfig>,
+}
+
 async fn connect(
     settings: config::Elasticsearch,
-    engine_file: PathBuf,
-    clock: &Clock,
-    hashing: PasswordHashing,
+    setup: EngineSetup,
 ) -> Result<(Option<embedded::Engine>, Elasticsearch), StartError> {
     match settings {
-        config::Elasticsearch::Cluster(cluster) => Ok((None, Elasticsearch::new(*cluster, false)?)),
+        config::Elasticsearch::Cluster(cluster) => Ok((None, Elasticsearch::new(*cluster)?)),
         config::Elasticsearch::Embedded {
             listen,
             elastic_password,
         } => {
-            let mut config = embedded::Config::new(listen, engine_file);
+            let scheme = if setup.tls.is_some() { "https" } else { "http" };
+            let mut config = embedded::Config::new(listen, setup.file);
             config.elastic_password = elastic_password;
-            config.clock = clock.clone();
-            config.password_hashing = hashing;
+            config.clock = setup.clock;
+            config.password_hashing = setup.hashing;
+            config.tls = setup.tls;
             let engine = embedded::Engine::start(config)
                 .await
                 .map_err(|source| StartError::Engine { source })?;
-            let url = Url::parse(&format!("http://{}/", reachable(engine.address())))?;
-            let elasticsearch = Elasticsearch::new(url.into(), true)?;
+            let url = Url::parse(&format!("http://{}/", reachable(engine.local_address())))?;
+            let address = format!("{scheme}://{}", reachable(engine.address()));
+            let elasticsearch = Elasticsearch::embedded(url, &address)?;
             Ok((Some(engine), elasticsearch))
         }
     }

@@ -10,7 +10,7 @@ pub mod chain;
 mod event;
 pub mod export;
 pub(crate) mod forward;
-mod line_writer;
+pub(crate) mod line_writer;
 pub mod query;
 pub mod record;
 pub mod verify;

@@ -4,7 +4,10 @@
 //! engine's. The server key is not in a backup, so a stolen backup opens no session. A cluster's keys and a
 //! PostgreSQL database are backed up with their own tools.
 
-use crate::config::{Config, Elasticsearch};
+use crate::{
+    config::{Config, Elasticsearch},
+    store,
+};
 use platform::private_files;
 use secrecy::ExposeSecret;
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -103,8 +106,10 @@ fn pairs(config: &Config, copy: &Path) -> Result<Vec<Pair>, BackupError> {
         .map(ExposeSecret::expose_secret)
     {
         None => config.data_dir.join("agent-keys.db"),
-        Some(url) if url.starts_with("postgres") => return Err(BackupError::Postgres),
-        Some(url) => crate::store::sqlite_path(url).to_owned(),
+        Some(url) => match store::sqlite_file(url) {
+            Some(file) => file.to_owned(),
+            None => return Err(BackupError::Postgres),
+        },
     };
     let mut pairs = vec![Pair {
         database,

@@ -16,6 +16,7 @@ use crate::{
     store::Store,
 };
 use app::model::{notice::Notice, session::SessionEnd, timestamp::Timestamp};
+use futures::future::BoxFuture;
 use platform::{Clock, Random, RandomError};
 use std::{
     fmt,
@@ -128,11 +129,18 @@ struct Request {
     response: StdMutex<ResponseState>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct ResponseState {
+    when_sent: Option<BoxFuture<'static, ()>>,
     cookie: Option<CookieChange>,
     problem_status: Option<u16>,
     notice: Option<NoticeChange>,
+}
+
+impl fmt::Debug for ResponseState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseState")
+    }
 }
 
 /// What the response does to the cookie with the message for the next page.
@@ -334,6 +342,17 @@ impl RequestContext {
     /// Takes the change of the message's cookie, when the response is ready.
     pub fn take_notice_change(&self) -> Option<NoticeChange> {
         self.with_response(|response| response.notice.take())
+    }
+
+    /// Runs `work` when the response was handed to the connection, and never for a response that was not. The last call
+    /// counts.
+    pub fn when_sent(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.with_response(|response| response.when_sent = Some(Box::pin(work)));
+    }
+
+    /// Takes the work that waits for the response.
+    pub fn take_work_when_sent(&self) -> Option<BoxFuture<'static, ()>> {
+        self.with_response(|response| response.when_sent.take())
     }
 
     /// Notes the status of a problem that the response shows. The highest status counts.

@@ -14,6 +14,7 @@ mod security_headers;
 mod server_functions;
 mod session_layer;
 mod static_files;
+mod when_sent;
 
 use crate::{
     config::{Limits, TrustedProxies},

@@ -13,6 +13,8 @@ use server::{
     },
     backup,
     config::{AuditDestination, Config, Elasticsearch, Environment, LogFormat},
+    data_lock::DataLock,
+    log::LogWriter,
     sessions::ServerKey,
     store::Store,
 };
@@ -76,18 +78,33 @@ async fn main() -> ExitCode {
     match run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("agent-keys: {error}");
-            let mut cause = error.source();
-            while let Some(inner) = cause {
-                // Many messages already end with their cause.
-                if !error.to_string().contains(&inner.to_string()) {
-                    eprintln!("  because: {inner}");
-                }
-                cause = inner.source();
-            }
+            // Standard error may be closed, and the exit status still says that it failed.
+            let _ = io::stderr().write_all(explain(error.as_ref()).as_bytes());
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes, each once.
+fn explain(error: &(dyn Error + 'static)) -> String {
+    let mut text = format!("agent-keys: {error}\n");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        // Many messages already end with their cause.
+        let message = inner.to_string();
+        if !text.contains(&message) {
+            text += &format!("  because: {message}\n");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+/// Prints the result of a command, or fails: after `reset-password` nobody could have the password.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    writeln!(stdout, "{text}")?;
+    stdout.flush()
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
@@ -96,13 +113,14 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         Command::Serve => serve(config).await,
         Command::Backup { file } => {
             for written in backup::back_up(&config, &file).await? {
-                println!("Written and checked: {}", written.display());
+                print(&format!("Written and checked: {}", written.display()))?;
             }
             Ok(())
         }
         Command::Restore { file } => {
+            let _lock = DataLock::acquire(&config)?;
             for restored in backup::restore(&config, &file).await? {
-                println!("Restored: {}", restored.display());
+                print(&format!("Restored: {}", restored.display()))?;
             }
             Ok(())
         }
@@ -114,7 +132,14 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
-    begin_logging(&config)?;
+    let log = LogWriter::start()?;
+    begin_logging(&config, log.clone())?;
+    let served = serve_until_signal(config).await;
+    log.flush();
+    served
+}
+
+async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
     disable_core_dumps();
     // Before anything is started, so that a signal in the first moments is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
@@ -176,8 +201,12 @@ async fn reset_password(config: &Config, user: &str) -> Result<(), Box<dyn Error
             "AGENT_KEYS_ELASTICSEARCH_URL names a cluster: passwords are reset there".into(),
         );
     }
+    let _lock = DataLock::acquire(config)?;
     let password = embedded::reset_password(&config.engine_file(), user).await?;
-    println!("New password of {user}: {}", password.expose_secret());
+    print(&format!(
+        "New password of {user}: {}",
+        password.expose_secret()
+    ))?;
     Ok(())
 }
 
@@ -197,23 +226,29 @@ async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {
         last,
         anchors,
     } = verified?;
-    println!(
+    print(&format!(
         "The audit log is as it was written: {rows} rows verified, the last one is number {last}; \
          anchors that agree: {anchors}."
-    );
+    ))?;
     Ok(())
 }
 
-fn begin_logging(config: &Config) -> Result<(), Box<dyn Error>> {
-    // tower-sessions warns of each cookie whose session has ended. A directive of the setting may say otherwise.
-    let directives = format!("tower_sessions=error,{}", config.log);
+fn begin_logging(config: &Config, log: LogWriter) -> Result<(), Box<dyn Error>> {
+    // tower-sessions warns of each cookie whose session has ended, and PostgreSQL notes at each start that tables exist.
+    // A directive of the setting may say otherwise.
+    let directives = format!(
+        "tower_sessions=error,sqlx::postgres::notice=warn,{}",
+        config.log
+    );
     let filter = EnvFilter::try_new(directives).map_err(
         |_| "AGENT_KEYS_LOG: use a level, or targets with levels, such as server=debug,info",
     )?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
+        .with_writer(move || log.clone())
+        // The formatter would report them on standard error, and panic when that fails too.
+        .log_internal_errors(false);
     match config.log_format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().init(),

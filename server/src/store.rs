@@ -23,7 +23,7 @@ use std::ops::{Deref, DerefMut};
 pub use audit::{AuditHead, ForwardingLock, RetentionMark, StoredEvent};
 #[doc(hidden)]
 pub use open::OpenError;
-pub(crate) use open::sqlite_path;
+pub(crate) use open::sqlite_file;
 pub use operation_state::OperationState;
 pub use operations::{BeginResult, Intent, OpenOperation, OperationOutcome, OperationOwner};
 pub use secrets::{Acknowledged, Creation};

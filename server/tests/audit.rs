@@ -121,6 +121,9 @@ async fn every_action_is_recorded_with_the_common_fields() {
         Action::AppRecovered,
         Action::AuditRetentionCut,
         Action::EsConnectionState,
+        // Of the command line, in the stories of the server key.
+        Action::DatabaseRestore,
+        Action::ServerKeyChange,
     ];
     let all: BTreeSet<_> = Action::ALL
         .iter()

@@ -297,7 +297,10 @@ fn invalid_settings_end_the_process_with_a_message() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("data");
     let error = fails(command(&data_dir).env("AGENT_KEYS_LISTN", "x"));
-    assert_eq!(error, "agent-keys: unknown setting: AGENT_KEYS_LISTN\n");
+    assert_eq!(
+        error,
+        "agent-keys: unknown setting: AGENT_KEYS_LISTN; did you mean AGENT_KEYS_LISTEN?\n"
+    );
     let error = fails(command(&data_dir).env("AGENT_KEYS_LISTEN", "0.0.0.0:0"));
     assert!(error.contains("AGENT_KEYS_INSECURE_HTTP=true"), "{error}");
     let error = fails(command(&data_dir).env("AGENT_KEYS_LOG", "=,"));
@@ -309,6 +312,122 @@ fn invalid_settings_end_the_process_with_a_message() {
     let error = fails(command(&data_dir).args(["--config", "/no/such/file"]));
     assert!(error.contains("/no/such/file"), "{error}");
     assert!(!fails(command(&data_dir).arg("--no-such-flag")).is_empty());
+}
+
+#[test]
+fn empty_password_file_stops_the_first_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let file = directory.path().join("password");
+    for text in ["", "\n", "a", "\u{feff}correct horse"] {
+        std::fs::write(&file, text).unwrap();
+        let error = fails(command(&data_dir).env("ELASTIC_PASSWORD_FILE", &file));
+        assert!(
+            error.contains("ELASTIC_PASSWORD_FILE: the secret "),
+            "{error}"
+        );
+    }
+    // No engine was made meanwhile, with any password.
+    assert!(!data_dir.exists());
+    std::fs::write(&file, "correct horse\n").unwrap();
+    let running = Running::start(command(&data_dir).env("ELASTIC_PASSWORD_FILE", &file));
+    assert_eq!(running.first_password, None);
+    running.stop();
+}
+
+#[test]
+fn variables_of_kubernetes_do_not_stop_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = command(&directory.path().join("data"));
+    command.envs([
+        ("AGENT_KEYS_SERVICE_HOST", "10.96.0.7"),
+        ("AGENT_KEYS_SERVICE_PORT", "5680"),
+        ("AGENT_KEYS_SERVICE_PORT_WEB", "5680"),
+        ("AGENT_KEYS_PORT", "tcp://10.96.0.7:5680"),
+        ("AGENT_KEYS_PORT_5680_TCP", "tcp://10.96.0.7:5680"),
+        ("AGENT_KEYS_PORT_5680_TCP_PROTO", "tcp"),
+        ("AGENT_KEYS_PORT_5680_TCP_PORT", "5680"),
+        ("AGENT_KEYS_PORT_5680_TCP_ADDR", "10.96.0.7"),
+    ]);
+    Running::start(&mut command).stop();
+    let error = fails(command.env("AGENT_KEYS_TEST_URL", "x"));
+    assert!(
+        error.contains("unknown setting: AGENT_KEYS_TEST_URL"),
+        "{error}"
+    );
+}
+
+#[test]
+fn data_in_use_are_refused_to_a_second_process_and_to_commands_that_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let copy = directory.path().join("backup.db");
+    let first = Running::start(&mut command(&data_dir));
+    let backup = command(&data_dir)
+        .arg("backup")
+        .arg(&copy)
+        .output()
+        .unwrap();
+    assert!(backup.status.success(), "{backup:?}");
+    let refused = |command: &mut Command| {
+        let error = fails(command);
+        let expected = "agent-keys.lock is locked: another process of Agent Keys uses these data";
+        assert!(error.contains(expected), "{error}");
+    };
+    refused(&mut command(&data_dir));
+    refused(command(&data_dir).arg("restore").arg(&copy));
+    refused(command(&data_dir).args(["reset-password", "elastic"]));
+    assert!(!data_dir.join("agent-keys.db.before-restore").exists());
+    // A database elsewhere is locked as well.
+    let elsewhere = directory.path().join("elsewhere.db");
+    let url = format!("sqlite://{}", elsewhere.display());
+    let other = |name: &str| {
+        let mut command = command(&directory.path().join(name));
+        command.env("AGENT_KEYS_DATABASE_URL", &url);
+        command
+    };
+    let second = Running::start(&mut other("one"));
+    let error = fails(&mut other("two"));
+    assert!(error.contains("elsewhere.db.lock is locked"), "{error}");
+    second.stop();
+    first.stop();
+    let restore = command(&data_dir)
+        .arg("restore")
+        .arg(&copy)
+        .output()
+        .unwrap();
+    assert!(restore.status.success(), "{restore:?}");
+}
+
+#[test]
+fn killed_process_leaves_no_lock() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let mut first = Running::start(&mut command(&data_dir));
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    Running::start(&mut command(&data_dir)).stop();
+}
+
+#[test]
+fn unprinted_new_password_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    Running::start(&mut command(&data_dir)).stop();
+    let full = || {
+        std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let mut reset = command(&data_dir);
+    let status = reset
+        .args(["reset-password", "elastic"])
+        .stdout(full())
+        .stderr(full())
+        .status();
+    // Not 101, with which a panic ends.
+    assert_eq!(status.unwrap().code(), Some(1));
 }
 
 #[test]

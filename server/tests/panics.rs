@@ -85,5 +85,5 @@ async fn panic_affects_only_its_own_request() {
     assert_eq!(held, panics);
     // What it was about goes on as well.
     app.as_admin().await;
-    listener.stop().await;
+    listener.stop(std::future::ready(())).await;
 }

@@ -1,17 +1,23 @@
 //! The process: how it ends, what it leaves behind, and what it takes while it runs.
 
 use crate::support::{
-    Browser, PASSWORD,
+    Browser, PASSWORD, client,
     engine::Engine,
     eventually, key_form,
-    process::Process,
+    process::{Process, prepare},
     proxy::{Fault, Gate, Proxy},
     soak,
 };
 use app::model::{agent_key::Delivery, key_list::KeyListPage, new_agent_key::CreatedAgentKey};
 use http::StatusCode;
 use platform::Clock;
-use std::{os::unix::fs::FileExt, time::Instant};
+use std::{
+    net::TcpListener,
+    os::unix::fs::FileExt,
+    path::Path,
+    process::{Command, Stdio},
+    time::Instant,
+};
 use tempfile::TempDir;
 use tokio::{net::TcpStream, task::JoinHandle};
 
@@ -151,6 +157,91 @@ fn times_in_memory(process: &Process, wanted: &[u8]) -> Option<usize> {
             .count();
     }
     Some(times)
+}
+
+/// A process whose log goes to `stderr`, and the address of its metrics.
+fn with_log(data_dir: &Path, level: &str, stderr: Stdio) -> (Process, String) {
+    let metrics = TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics_address = metrics.local_addr().unwrap().to_string();
+    drop(metrics);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agent-keys"));
+    prepare(&mut command, data_dir);
+    command
+        .env("AGENT_KEYS_EMBEDDED_LISTEN", "127.0.0.1:0")
+        .env("AGENT_KEYS_METRICS_LISTEN", &metrics_address)
+        .env("AGENT_KEYS_LOG", level)
+        .env("ELASTIC_PASSWORD", PASSWORD)
+        .stderr(stderr);
+    (Process::run(&mut command), metrics_address)
+}
+
+async fn dropped_lines(metrics: &str) -> i64 {
+    let response = client().get(format!("http://{metrics}/metrics")).send();
+    let text = response.await.unwrap().text().await.unwrap();
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix("agent_keys_log_lines_dropped_total "));
+    line.unwrap().parse().unwrap()
+}
+
+async fn readiness(process: &Process) -> String {
+    process.nobody().get("/health/ready").await.text()
+}
+
+async fn key_is_created_and_its_secret_recorded_as_sent(process: &Process) {
+    let admin = process.as_user("elastic").await;
+    admin
+        .create("without a log")
+        .await
+        .value::<CreatedAgentKey>();
+    eventually("the secret is recorded as sent", async || {
+        let export = admin.get("/settings/audit/export.jsonl").await.text();
+        export.contains("agent_key_secret_sent")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn unwritable_log_stops_nothing_and_is_reported() {
+    let full = || std::fs::File::options().write(true).open("/dev/full");
+    let (closed, pipe) = std::io::pipe().unwrap();
+    drop(closed);
+    for stderr in [Stdio::from(full().unwrap()), Stdio::from(pipe)] {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut process, metrics) = with_log(directory.path(), "info", stderr);
+        key_is_created_and_its_secret_recorded_as_sent(&process).await;
+        eventually("readiness reports it", async || {
+            readiness(&process).await == "ready, without a log"
+        })
+        .await;
+        assert!(dropped_lines(&metrics).await > 0);
+        process.signal("TERM");
+        eventually("it has ended", async || process.ended().is_some()).await;
+        assert!(process.ended().is_some_and(|status| status.success()));
+    }
+}
+
+#[tokio::test]
+async fn stalled_reader_of_the_log_stops_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    // Nobody reads: the pipe holds 64 KiB, and the process 8,192 lines.
+    let (reader, pipe) = std::io::pipe().unwrap();
+    let (process, metrics) = with_log(directory.path(), "trace", Stdio::from(pipe));
+    key_is_created_and_its_secret_recorded_as_sent(&process).await;
+    let page = || async { process.nobody().get("/login").await.status };
+    eventually("lines are dropped", async || {
+        assert_eq!(page().await, StatusCode::OK);
+        dropped_lines(&metrics).await > 0
+    })
+    .await;
+    assert_eq!(readiness(&process).await, "ready, without a log");
+    // The control: with a reader again, lines are written.
+    let drained = std::thread::spawn(move || std::io::copy(&mut { reader }, &mut std::io::sink()));
+    eventually("the log is written again", async || {
+        readiness(&process).await == "ready"
+    })
+    .await;
+    drop(process);
+    assert!(drained.join().unwrap().unwrap() > 64 * 1024);
 }
 
 #[tokio::test]

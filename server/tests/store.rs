@@ -60,7 +60,7 @@ on_each_database!(
 /// The superuser's proof and permissions. Only answers of Elasticsearch make them.
 async fn superuser(app: &App) -> (VerifiedPassword, Permissions) {
     let url: url::Url = format!("{}/", app.engine.url()).parse().unwrap();
-    let elasticsearch = Elasticsearch::new(url.into(), true).unwrap();
+    let elasticsearch = Elasticsearch::new(url.into()).unwrap();
     let credential = Credential::basic("elastic", PASSWORD).unwrap();
     let connection = elasticsearch.connect(credential, RequestId::new("request-0"));
     let proof = identify(&connection).await.unwrap();

@@ -177,7 +177,7 @@ pub(crate) fn of<const COUNT: usize>(urls: [Url; COUNT]) -> Cluster {
 
 pub(crate) fn connect(cluster: Cluster) -> Elasticsearch {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Elasticsearch::new(cluster, false).unwrap()
+    Elasticsearch::new(cluster).unwrap()
 }
 
 pub(crate) async fn read(elasticsearch: &Elasticsearch) -> Result<(), Error> {

@@ -218,7 +218,7 @@ async fn unusable_client_certificate_stops_the_start_and_names_the_setting() {
                 ..Cluster::from("https://localhost/".parse::<Url>().unwrap())
             };
             let _ = rustls::crypto::ring::default_provider().install_default();
-            let error = Elasticsearch::new(cluster, false).unwrap_err();
+            let error = Elasticsearch::new(cluster).unwrap_err();
             assert!(error.to_string().contains(names), "{error}");
         }
     }

@@ -9,14 +9,12 @@ use crate::{
     fields::Fields,
     http::{request::ApiRequest, response::ApiResponse},
     identity::CredentialKind,
-    passwords::Passwords,
+    passwords::{PASSWORD_CHARACTERS_MIN, Passwords},
     store::users::User,
 };
 
 /// Name of unauthenticated callers, where they are allowed.
 const ANONYMOUS: &str = "_anonymous";
-/// Minimum length of a password, in characters.
-const PASSWORD_CHARACTERS_MIN: usize = 6;
 
 struct PutUserRequest {
     roles: Vec<String>,

@@ -86,14 +86,14 @@ fn write(destination: &AuditDestination, lines: &str, unfinished: &mut bool) -> 
         AuditDestination::Stdout => {
             // Not through the buffer of `io::stdout`, which would keep and repeat what could not be written.
             let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-            write_to_stream(&mut stdout, lines, unfinished)
+            write_to_stream(&mut stdout, lines.as_bytes(), unfinished)
         }
         AuditDestination::File(path) => {
             let mut file = open(path)?;
             if file.metadata()?.is_file() {
                 append_to_file(&mut file, lines)
             } else {
-                write_to_stream(&mut file, lines, unfinished)
+                write_to_stream(&mut file, lines.as_bytes(), unfinished)
             }
         }
     }
@@ -151,15 +151,18 @@ fn end_of_last_line(file: &mut File) -> io::Result<u64> {
 }
 
 /// Writes to a pipe or device. A partial write cannot be undone, so half a line is ended before the next batch.
-fn write_to_stream(stream: &mut File, lines: &str, unfinished: &mut bool) -> io::Result<()> {
+pub(crate) fn write_to_stream(
+    stream: &mut File,
+    lines: &[u8],
+    unfinished: &mut bool,
+) -> io::Result<()> {
     if *unfinished {
         stream.write_all(b"\n")?;
         *unfinished = false;
     }
     let mut written = 0;
-    let result = write_counted(stream, lines.as_bytes(), &mut written);
-    *unfinished =
-        result.is_err() && !matches!(lines.as_bytes()[..written].last(), None | Some(b'\n'));
+    let result = write_counted(stream, lines, &mut written);
+    *unfinished = result.is_err() && !matches!(lines[..written].last(), None | Some(b'\n'));
     result
 }
 
@@ -188,14 +191,14 @@ mod tests {
         let mut stream = File::from(OwnedFd::from(writer));
         let long = format!("{}\n", "x".repeat(8 * 1024 * 1024));
         let mut unfinished = false;
-        write_to_stream(&mut stream, &long, &mut unfinished).unwrap_err();
+        write_to_stream(&mut stream, long.as_bytes(), &mut unfinished).unwrap_err();
         assert!(unfinished);
         // Room again.
         reader.set_nonblocking(true).unwrap();
         let mut half = Vec::new();
         reader.read_to_end(&mut half).unwrap_err();
         assert!(!half.is_empty() && !half.contains(&b'\n'));
-        write_to_stream(&mut stream, "next\n", &mut unfinished).unwrap();
+        write_to_stream(&mut stream, b"next\n", &mut unfinished).unwrap();
         assert!(!unfinished);
         drop(stream);
         let mut rest = String::new();

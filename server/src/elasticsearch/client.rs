@@ -18,6 +18,7 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit, watch},
     time::timeout,
 };
+use url::Url;
 
 /// Limit for a call to wait for its probe. The probe itself continues, for the next call.
 const PROBE_WAIT: Duration = Duration::from_millis(200);
@@ -31,7 +32,8 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Elasticsearch {
     pub(super) transport: Transport,
-    embedded: bool,
+    /// Address of the embedded engine for other programs; `None` for a cluster.
+    engine_address: Option<Arc<str>>,
     call_limit: Arc<CallLimit>,
     calls: Calls,
     breaker: Breaker,
@@ -52,10 +54,19 @@ pub struct Connection {
 }
 
 impl Elasticsearch {
-    pub fn new(cluster: Cluster, embedded: bool) -> Result<Self, ClientError> {
+    /// The embedded engine, which is called at `url`. Other programs reach it at `address`.
+    pub fn embedded(url: Url, address: &str) -> Result<Self, ClientError> {
+        let engine_address = Some(address.into());
+        Ok(Self {
+            engine_address,
+            ..Self::new(url.into())?
+        })
+    }
+
+    pub fn new(cluster: Cluster) -> Result<Self, ClientError> {
         Ok(Self {
             transport: Transport::new(cluster)?,
-            embedded,
+            engine_address: None,
             call_limit: Arc::default(),
             calls: Calls::default(),
             breaker: Breaker::default(),
@@ -66,17 +77,19 @@ impl Elasticsearch {
 
     /// All addresses, without the slash at the end, separated by commas.
     pub fn address(&self) -> &str {
-        self.transport.address()
+        let engine = self.engine_address.as_deref();
+        engine.unwrap_or_else(|| self.transport.address())
     }
 
     /// The first address, without the slash at the end.
     pub fn first_address(&self) -> &str {
-        self.transport.first_address()
+        let engine = self.engine_address.as_deref();
+        engine.unwrap_or_else(|| self.transport.first_address())
     }
 
     /// Returns true for the embedded engine.
     pub fn is_embedded(&self) -> bool {
-        self.embedded
+        self.engine_address.is_some()
     }
 
     /// Returns true while the circuit is open: calls fail at once.

@@ -7,10 +7,12 @@ use axum_server::{
     Handle, Server,
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
+use rustls::ServerConfig;
 use std::{
     fs, io,
     net::{SocketAddr, TcpListener},
     path::Path,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::{net::TcpSocket, task::JoinHandle};
@@ -60,14 +62,61 @@ pub struct Listener {
     handle: Handle<SocketAddr>,
     connections: ConnectionLimiter,
     serving: JoinHandle<io::Result<()>>,
-    reloading: Option<JoinHandle<()>>,
+    _tls: Option<Tls>,
+}
+
+/// Certificate and key in use. They are read again when the files change, until this value is dropped.
+#[derive(Debug)]
+pub struct Tls {
+    config: RustlsConfig,
+    reloading: JoinHandle<()>,
+}
+
+impl Tls {
+    /// For browsers: HTTP/2 and HTTP/1.1.
+    pub async fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        Self::load_for(files, &[b"h2", b"http/1.1"]).await
+    }
+
+    /// For the embedded engine, which like Elasticsearch speaks HTTP/1.1 alone.
+    pub async fn load_for_engine(files: &TlsFiles) -> Result<Self, TlsError> {
+        Self::load_for(files, &[b"http/1.1"]).await
+    }
+
+    async fn load_for(
+        files: &TlsFiles,
+        protocols: &'static [&'static [u8]],
+    ) -> Result<Self, TlsError> {
+        let loaded = read_files(files, protocols).await;
+        let loaded = loaded.map_err(|source| TlsError {
+            cert: files.cert.display().to_string(),
+            key: files.key.display().to_string(),
+            source,
+        })?;
+        let config = RustlsConfig::from_config(loaded);
+        let reloading = reload_when_changed(files.clone(), protocols, config.clone());
+        Ok(Self {
+            config,
+            reloading: tokio::spawn(reloading),
+        })
+    }
+
+    pub fn config(&self) -> RustlsConfig {
+        self.config.clone()
+    }
+}
+
+impl Drop for Tls {
+    fn drop(&mut self) {
+        self.reloading.abort();
+    }
 }
 
 /// Starts to accept connections at `address`, which `setting` names. When this returns, the port is open.
 pub async fn listen(
     setting: &'static str,
     address: SocketAddr,
-    tls_files: Option<&TlsFiles>,
+    tls: Option<Tls>,
     limits: &Limits,
     router: Router,
 ) -> Result<Listener, ListenError> {
@@ -76,20 +125,14 @@ pub async fn listen(
         address,
         source,
     };
-    let tls = match tls_files {
-        Some(files) => Some((files.clone(), load_tls(files).await?)),
-        None => None,
-    };
     let listener = bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let handle = Handle::new();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let connections = ConnectionLimiter::new(limits);
-    let mut reloading = None;
-    let serving = match tls {
-        Some((files, config)) => {
-            reloading = Some(tokio::spawn(reload_when_changed(files, config.clone())));
-            let acceptor = RustlsAcceptor::new(config)
+    let serving = match &tls {
+        Some(tls) => {
+            let acceptor = RustlsAcceptor::new(tls.config())
                 .handshake_timeout(limits.tls_handshake_timeout)
                 .acceptor(connections.clone());
             let server = axum_server::from_tcp(listener).map_err(failed)?;
@@ -107,7 +150,7 @@ pub async fn listen(
         handle,
         connections,
         serving,
-        reloading,
+        _tls: tls,
     })
 }
 
@@ -154,9 +197,6 @@ impl Listener {
     /// Stops accepting, and waits up to [`SHUTDOWN_TIMEOUT`] for open requests.
     pub async fn stop(self) {
         self.handle.graceful_shutdown(Some(SHUTDOWN_TIMEOUT));
-        if let Some(reloading) = self.reloading {
-            reloading.abort();
-        }
         if let Ok(Err(error)) = self.serving.await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -166,32 +206,30 @@ impl Listener {
     }
 }
 
-async fn load_tls(files: &TlsFiles) -> Result<RustlsConfig, TlsError> {
-    RustlsConfig::from_pem_file(&files.cert, &files.key)
-        .await
-        .map_err(|source| TlsError {
-            cert: files.cert.display().to_string(),
-            key: files.key.display().to_string(),
-            source,
-        })
+async fn read_files(files: &TlsFiles, protocols: &[&[u8]]) -> io::Result<Arc<ServerConfig>> {
+    let read = RustlsConfig::from_pem_file(&files.cert, &files.key).await?;
+    let mut config = ServerConfig::clone(&read.get_inner());
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    Ok(Arc::new(config))
 }
 
 /// Reloads certificate and key whenever the files change. Unusable files leave the old certificate in use.
-async fn reload_when_changed(files: TlsFiles, config: RustlsConfig) {
+async fn reload_when_changed(files: TlsFiles, protocols: &[&[u8]], config: RustlsConfig) {
     let mut seen = changed_at(&files);
     loop {
         tokio::time::sleep(FILES_CHECK_INTERVAL).await;
         let now = changed_at(&files);
-        if now != seen && reload(&files, &config).await {
+        if now != seen && reload(&files, protocols, &config).await {
             seen = now;
         }
     }
 }
 
 /// Returns false if the files cannot be used.
-async fn reload(files: &TlsFiles, config: &RustlsConfig) -> bool {
-    match config.reload_from_pem_file(&files.cert, &files.key).await {
-        Ok(()) => {
+async fn reload(files: &TlsFiles, protocols: &[&[u8]], config: &RustlsConfig) -> bool {
+    match read_files(files, protocols).await {
+        Ok(read) => {
+            config.reload_from_config(read);
             tracing::info!("certificate and key were replaced");
             true
         }
@@ -213,7 +251,6 @@ fn changed_at(files: &TlsFiles) -> [Option<SystemTime>; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     #[tokio::test]
     async fn unusable_certificate_leaves_the_old_one_in_use() {
@@ -228,13 +265,15 @@ mod tests {
             fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
         };
         write();
-        let config = load_tls(&files).await.unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = Tls::load(&files).await.unwrap().config();
         let before = config.get_inner();
         fs::write(&files.cert, "half a certificate").unwrap();
-        assert!(!reload(&files, &config).await);
+        assert!(!reload(&files, &[b"h2"], &config).await);
         assert!(Arc::ptr_eq(&before, &config.get_inner()));
         write();
-        assert!(reload(&files, &config).await);
+        assert!(reload(&files, &[b"h2"], &config).await);
+        assert_eq!(config.get_inner().alpn_protocols, [b"h2"]);
         assert!(!Arc::ptr_eq(&before, &config.get_inner()));
     }
 }

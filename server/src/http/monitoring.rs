@@ -5,6 +5,7 @@ use super::{Web, connection_limit::ConnectionLimiter};
 use crate::{
     audit::forward::Forwarding,
     context::AppState,
+    log,
     sessions::{IDLE_MAX, LIFE_MAX},
     store,
 };
@@ -66,6 +67,11 @@ async fn answer(State(watched): State<Watched>) -> Response {
         ConstGauge::new(i64::from(watched.state.elasticsearch.is_circuit_open())),
     );
     register_process(&mut registry, &watched.connections);
+    registry.register(
+        "log_lines_dropped",
+        "Lines of the log that could not be written",
+        ConstCounter::new(log::dropped_lines()),
+    );
     let forwarding = watched.forwarding.as_deref();
     if let Some(forwarding) = forwarding {
         registry.register(
@@ -171,10 +177,16 @@ pub(super) async fn ready(State(web): State<Web>) -> impl IntoResponse {
     // Probes of orchestrators commonly have a timeout of one second.
     let reachable = timeout(PROBE_TIMEOUT, web.state.elasticsearch.is_reachable());
     let (stored, reachable) = tokio::join!(web.state.store.ping(), reachable);
-    let reachable = reachable.unwrap_or(false);
-    match (stored, reachable) {
-        (Ok(()), true) => (StatusCode::OK, "ready"),
-        (Ok(()), false) => (StatusCode::OK, "ready, without Elasticsearch"),
-        (Err(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: no database"),
+    if stored.is_err() {
+        let reason = "not ready: no database".to_owned();
+        return (StatusCode::SERVICE_UNAVAILABLE, reason);
     }
+    let mut text = "ready".to_owned();
+    if !reachable.unwrap_or(false) {
+        text += ", without Elasticsearch";
+    }
+    if log::is_failing() {
+        text += ", without a log";
+    }
+    (StatusCode::OK, text)
 }

@@ -4,7 +4,9 @@
 //! leave this file: handlers get a [`RequestContext`]. Use cases alone write rows, because a row, its audit
 //! event and the end of other sessions belong to one transaction. `docs/decisions/session-layer.md` has the reasons.
 
-use super::{Web, client_addr::ClientInfo, error_format::problem_response, request_id};
+use super::{
+    Web, client_addr::ClientInfo, error_format::problem_response, request_id, when_sent::when_sent,
+};
 use crate::{
     context::{AppState, CookieChange, NoticeChange, RequestContext},
     sessions::{
@@ -143,7 +145,11 @@ async fn load_session(web: Web, mut request: Request, next: Next) -> Response {
     if let Some(change) = ctx.take_notice_change() {
         response.extensions_mut().insert(NoticeCookie(change));
     }
-    response
+    match ctx.take_work_when_sent() {
+        Some(work) => response
+            .map(|body| when_sent(body, work, move |work| ctx.state.run_in_background(work))),
+        None => response,
+    }
 }
 
 async fn look_up(state: &AppState, session: &Session) -> Result<SessionLookup, Error> {

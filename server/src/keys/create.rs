@@ -50,9 +50,9 @@ pub async fn create(ctx: &RequestContext, new: NewAgentKey) -> Result<CreatedAge
         async move { create_and_record(&ctx, &grant, new).await }
     };
     let created = ctx.state.run_to_completion(task).await?;
-    // Reached only if the client is still connected.
+    // Not reached after the client has disconnected.
     let (state, event_context) = (ctx.state.clone(), ctx.event_context());
-    ctx.state.run_in_background(async move {
+    ctx.when_sent(async move {
         let sent = state
             .store
             .send_secret(&grant, operation.as_str(), &event_context);

@@ -8,16 +8,18 @@ use platform::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    AnyConnection, AnyPool, Connection, Executor,
+    AnyConnection, AnyPool, Connection, Executor, Row,
     any::{AnyConnectOptions, AnyPoolOptions},
     migrate::MigrateError,
 };
 use std::{
     fs, io,
+    net::IpAddr,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
+use tokio::time::timeout;
 
 /// In order.
 const MIGRATIONS: [MigrationText; 2] = [
@@ -92,6 +94,8 @@ pub enum OpenError {
     /// The URL is invalid, or the database does not respond.
     #[error("AGENT_KEYS_DATABASE_URL: the database cannot be opened")]
     Connect(#[source] sqlx::Error),
+    #[error("AGENT_KEYS_DATABASE_URL: the database did not answer within {} s", ACQUIRE_TIMEOUT.as_secs())]
+    NoAnswer,
     /// The file is damaged.
     #[error(
         "the database is damaged: {0}. Nothing of it was changed. Put a backup back with `agent-keys restore FILE`, \
@@ -157,10 +161,10 @@ impl Store {
     ) -> Result<Self, OpenError> {
         sqlx::any::install_default_drivers();
         match url.map(ExposeSecret::expose_secret) {
-            Some(url) if url.starts_with("postgres") => {
-                Self::open_postgres(url, audit_writer).await
-            }
-            Some(url) => Self::open_sqlite(sqlite_path(url), audit_writer, purpose).await,
+            Some(url) => match sqlite_file(url) {
+                Some(file) => Self::open_sqlite(file, audit_writer, purpose).await,
+                None => Self::open_postgres(url, audit_writer).await,
+            },
             None => Self::open_sqlite(&data_dir.join("agent-keys.db"), audit_writer, purpose).await,
         }
     }
@@ -218,6 +222,7 @@ impl Store {
 
     async fn open_postgres(url: &str, audit_writer: AuditWriter) -> Result<Self, OpenError> {
         let options = AnyConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+        probe_postgres(&options).await?;
         let pool = AnyPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -233,10 +238,11 @@ impl Store {
     }
 }
 
-/// The file in a URL such as `sqlite:///var/lib/agent-keys.db`.
-pub(crate) fn sqlite_path(url: &str) -> &Path {
-    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-    Path::new(path.split('?').next().unwrap_or(path))
+/// The file in a URL such as `sqlite:///var/lib/agent-keys.db`; `None` for PostgreSQL.
+pub(crate) fn sqlite_file(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.trim_start_matches("//");
+    Some(Path::new(path.split('?').next().unwrap_or(path)))
 }
 
 async fn sqlite_pool(
@@ -259,6 +265,38 @@ async fn sqlite_pool(
         .connect_with(options)
         .await
         .map_err(OpenError::Connect)
+}
+
+/// Connects once outside the pool, which would report any failure as a timeout, and logs how the connection is encrypted.
+async fn probe_postgres(options: &AnyConnectOptions) -> Result<(), OpenError> {
+    let connecting = AnyConnection::connect_with(options);
+    let mut connection = timeout(ACQUIRE_TIMEOUT, connecting)
+        .await
+        .map_err(|_| OpenError::NoAnswer)?
+        .map_err(OpenError::Connect)?;
+    let row = sqlx::query(
+        "SELECT COALESCE(version, '') AS version, COALESCE(cipher, '') AS cipher, \
+         COALESCE(host(inet_server_addr()), '') AS server \
+         FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+    )
+    .fetch_optional(&mut connection)
+    .await
+    .map_err(OpenError::Connect)?;
+    if let Some(row) = row {
+        let text = |column| row.try_get::<String, _>(column).map_err(OpenError::Connect);
+        let (version, cipher, server) = (text("version")?, text("cipher")?, text("server")?);
+        let is_remote = |address: IpAddr| !address.is_loopback();
+        if !version.is_empty() {
+            tracing::info!(version, cipher, "the connection to PostgreSQL is encrypted");
+        } else if server.parse().is_ok_and(is_remote) {
+            tracing::warn!(
+                "the connection to PostgreSQL is not encrypted; turn TLS on there, and set sslmode=verify-full"
+            );
+        } else {
+            tracing::info!("the connection to PostgreSQL on this machine is not encrypted");
+        }
+    }
+    connection.close().await.map_err(OpenError::Connect)
 }
 
 /// Checks every page of the file, so that damage is found at the start and not row by row.

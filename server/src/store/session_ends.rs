@@ -147,10 +147,12 @@ impl Store {
         created_before: Timestamp,
         event_context: &EventContext,
     ) -> Result<u64, Error> {
-        sqlx::query("DELETE FROM ended_sessions WHERE ended_at <= $1")
-            .bind(created_before.0)
-            .execute(&self.writer)
-            .await?;
+        self.note_failure(
+            sqlx::query("DELETE FROM ended_sessions WHERE ended_at <= $1")
+                .bind(created_before.0)
+                .execute(&self.writer)
+                .await,
+        )?;
         let over = sqlx::query(
             "SELECT id_hash, username, realm, created_at FROM sessions \
              WHERE touched_at <= $1 OR created_at <= $2 ORDER BY touched_at LIMIT $3",

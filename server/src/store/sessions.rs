@@ -161,12 +161,16 @@ impl Store {
     /// Records that a session is in use. A session that has ended meanwhile stays ended: an update creates no row.
     #[tracing::instrument(name = "store.session.touch", skip_all)]
     pub async fn touch_session(&self, id_hash: &str, now: Timestamp) -> Result<(), Error> {
-        sqlx::query("UPDATE sessions SET touched_at = $1 WHERE id_hash = $2 AND touched_at < $3")
+        self.note_failure(
+            sqlx::query(
+                "UPDATE sessions SET touched_at = $1 WHERE id_hash = $2 AND touched_at < $3",
+            )
             .bind(now.0)
             .bind(id_hash)
             .bind(now.0)
             .execute(&self.writer)
-            .await?;
+            .await,
+        )?;
         Ok(())
     }
 

@@ -106,10 +106,12 @@ impl Store {
     /// thousand guesses at others.
     #[tracing::instrument(name = "store.sign_in.succeed", skip_all)]
     pub async fn forgive_account(&self, keys: &LimitKeys) -> Result<(), Error> {
-        sqlx::query("DELETE FROM sign_in_attempts WHERE subject = $1")
-            .bind(keys.account.as_str())
-            .execute(&self.writer)
-            .await?;
+        self.note_failure(
+            sqlx::query("DELETE FROM sign_in_attempts WHERE subject = $1")
+                .bind(keys.account.as_str())
+                .execute(&self.writer)
+                .await,
+        )?;
         Ok(())
     }
 
@@ -121,15 +123,17 @@ impl Store {
         before: Timestamp,
         few_before: Timestamp,
     ) -> Result<u64, Error> {
-        let forgotten = sqlx::query(
-            "DELETE FROM sign_in_attempts WHERE (tried_at < $1 AND next_at < $1) \
-             OR (tried_at < $2 AND next_at < $2 AND failures <= $3)",
-        )
-        .bind(before.0)
-        .bind(few_before.0)
-        .bind(FEW_FAILURES_MAX)
-        .execute(&self.writer)
-        .await?;
+        let forgotten = self.note_failure(
+            sqlx::query(
+                "DELETE FROM sign_in_attempts WHERE (tried_at < $1 AND next_at < $1) \
+                 OR (tried_at < $2 AND next_at < $2 AND failures <= $3)",
+            )
+            .bind(before.0)
+            .bind(few_before.0)
+            .bind(FEW_FAILURES_MAX)
+            .execute(&self.writer)
+            .await,
+        )?;
         Ok(forgotten.rows_affected())
     }
 }

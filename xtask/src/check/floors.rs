@@ -34,7 +34,7 @@ const FLOORS: &[&[&str]] = &[
     &["ledger"],
     &["context"],
     &["error"],
-    &["made_elsewhere", "sessions/rate_limit"],
+    &["data_lock", "log", "made_elsewhere", "sessions/rate_limit"],
     &["store"],
     &["sessions"],
     &["audit"],
