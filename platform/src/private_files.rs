@@ -1,14 +1,15 @@
 //! Files and directories that only the account of the process can open.
 
 use std::{
-    fs::{DirBuilder, OpenOptions, Permissions},
+    fs::{self, DirBuilder, OpenOptions, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
     path::Path,
 };
 
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+const ROOT: u32 = 0;
 
 /// Creates a directory and its parents. An existing directory keeps its mode, because it may be
 /// shared on purpose.
@@ -30,7 +31,19 @@ pub fn create_file(path: &Path) -> io::Result<()> {
         create_directory(directory)?;
     }
     let file = open_options().append(true).create(true).open(path)?;
-    file.set_permissions(permissions())
+    file.set_permissions(permissions())?;
+    give_to_owner_of_directory(path)
+}
+
+/// Gives a file that root has made to the owner of its directory, so that the account of the service can open it.
+pub fn give_to_owner_of_directory(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|path| !path.as_os_str().is_empty());
+    let directory = fs::metadata(directory.unwrap_or(Path::new(".")))?;
+    let file = fs::metadata(path)?;
+    if file.uid() == ROOT && directory.uid() != ROOT {
+        chown(path, Some(directory.uid()), Some(directory.gid()))?;
+    }
+    Ok(())
 }
 
 /// Options that give a new file its mode. An existing file keeps its own.
@@ -47,7 +60,6 @@ pub fn permissions() -> Permissions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777

@@ -3,13 +3,13 @@
 use crate::{
     access::KibanaFeatureCheck,
     audit::{
-        AuditWriter,
         anchors::{self, Anchors},
         forward::Forwarder,
     },
     config::{self, Config},
     context::{AppState, Background},
     data_lock::{DataLock, LockError},
+    database,
     elasticsearch::{self, Elasticsearch},
     error::Error,
     http::{
@@ -19,8 +19,7 @@ use crate::{
     made_elsewhere::MadeElsewhereCache,
     maintenance,
     metrics::Metrics,
-    sessions::{ServerKey, ServerKeyError, rate_limit::SignInQueue},
-    store::{OpenError, Store},
+    sessions::rate_limit::SignInQueue,
 };
 use axum_server::tls_rustls::RustlsConfig;
 use embedded::PasswordHashing;
@@ -50,14 +49,12 @@ pub enum StartError {
     #[error("the embedded engine's address makes no URL")]
     EngineAddress(#[from] url::ParseError),
     #[error(transparent)]
-    Database(#[from] OpenError),
+    Database(#[from] database::Error),
     /// Operations of an earlier process cannot be recovered.
     #[error(transparent)]
     Recovery(#[from] Error),
     #[error("AGENT_KEYS_AUDIT_LOG: cannot write there: {0}")]
     AuditLog(#[source] io::Error),
-    #[error(transparent)]
-    ServerKey(#[from] ServerKeyError),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]
@@ -105,13 +102,8 @@ impl Application {
         let random = Random;
         let kibana_feature = KibanaFeatureCheck::new(&config.access);
         let engine_file = config.engine_file();
-        let server_key = match config.server_key {
-            Some(key) => ServerKey::given(key),
-            None => ServerKey::load_or_make(&config.data_dir, random)?,
-        };
         let forwarder = config.audit_log.map(Forwarder::new).transpose();
         let forwarder = forwarder.map_err(StartError::AuditLog)?;
-        let audit_writer = AuditWriter::new(server_key.audit_key()?, random);
         let engine_tls = match (&config.elasticsearch, &config.tls) {
             (config::Elasticsearch::Embedded { listen, .. }, Some(files))
                 if !listen.ip().is_loopback() =>
@@ -126,18 +118,11 @@ impl Application {
             hashing,
             tls: engine_tls.as_ref().map(Tls::config),
         };
-        let (engine, store) = tokio::join!(
-            connect(config.elasticsearch, engine_setup),
-            Store::open_with(
-                config.database_url.as_ref(),
-                &config.data_dir,
-                audit_writer,
-                config.durability
-            ),
-        );
-        let (engine, elasticsearch) = engine?;
+        let (store, server_key) = database::open(&config).await?;
+        // Afterwards, so that a refused start makes no engine, whose first password would be lost.
+        let (engine, elasticsearch) = connect(config.elasticsearch, engine_setup).await?;
         let state = Arc::new(AppState {
-            store: store?,
+            store,
             elasticsearch,
             kibana_feature,
             server_key,

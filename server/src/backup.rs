@@ -6,9 +6,10 @@
 
 use crate::{
     config::{Config, Elasticsearch},
-    store,
+    database,
+    store::{self, AuditHead},
 };
-use platform::private_files;
+use platform::{Clock, private_files};
 use secrecy::ExposeSecret;
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{
@@ -36,6 +37,9 @@ pub enum BackupError {
     },
     #[error("{path} cannot be read or written", path = path.display())]
     Database { path: PathBuf, source: sqlx::Error },
+    /// The start of the application is refused in the same way, and says the same.
+    #[error("the databases were restored, and that could not be recorded in the audit log")]
+    NotRecorded(#[from] database::Error),
     /// A file cannot be created or moved.
     #[error("{path}: {source}", path = path.display())]
     File { path: PathBuf, source: io::Error },
@@ -59,9 +63,13 @@ pub async fn back_up(config: &Config, to: &Path) -> Result<Vec<PathBuf>, BackupE
     Ok(written)
 }
 
-/// Replaces the databases with the copies. The application must not run. The old files are kept, with the suffix
-/// `.before-restore`. Returns the restored files.
-pub async fn restore(config: &Config, from: &Path) -> Result<Vec<PathBuf>, BackupError> {
+/// Replaces the databases with the copies, and records that in the audit log of the copy. The application must not run.
+/// The old files are kept, with the suffix `.before-restore`. Returns the restored files.
+pub async fn restore(
+    config: &Config,
+    clock: &Clock,
+    from: &Path,
+) -> Result<Vec<PathBuf>, BackupError> {
     let pairs = pairs(config, from)?;
     for Pair { copy, database } in &pairs {
         if !copy.exists() {
@@ -77,6 +85,7 @@ pub async fn restore(config: &Config, from: &Path) -> Result<Vec<PathBuf>, Backu
         path: config.data_dir.clone(),
         source,
     })?;
+    let replaced = audit_head(config).await;
     let mut restored = Vec::new();
     for Pair { database, copy } in pairs {
         // The WAL belongs to the old database, not to the copy.
@@ -90,7 +99,22 @@ pub async fn restore(config: &Config, from: &Path) -> Result<Vec<PathBuf>, Backu
         copy_database(&copy, &database).await?;
         restored.push(database);
     }
+    database::record_restore(config, clock, replaced).await?;
+    for file in &restored {
+        private_files::give_to_owner_of_directory(file).map_err(|source| BackupError::File {
+            path: file.clone(),
+            source,
+        })?;
+    }
     Ok(restored)
+}
+
+/// The end of the audit log that is about to be replaced. There may be none, and it may be damaged.
+async fn audit_head(config: &Config) -> Option<AuditHead> {
+    let store = database::open_to_read(config).await.ok()?;
+    let head = store.audit_head().await.ok();
+    store.close().await;
+    head
 }
 
 /// A database and its copy.

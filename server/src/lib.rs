@@ -20,6 +20,7 @@ pub mod config;
 pub mod context;
 pub mod credential;
 pub mod data_lock;
+pub mod database;
 pub mod elasticsearch;
 pub mod error;
 pub mod http;

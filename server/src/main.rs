@@ -1,22 +1,20 @@
 //! The binary `agent-keys`: command line, logs, signals.
 
 use clap::{Parser, Subcommand};
-use platform::{Clock, Random};
+use platform::Clock;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use secrecy::ExposeSecret;
 use server::{
     application::Application,
     audit::{
-        AuditWriter,
         anchors::Anchors,
         verify::{Verified, verify},
     },
     backup,
     config::{AuditDestination, Config, Elasticsearch, Environment, LogFormat},
     data_lock::DataLock,
+    database,
     log::LogWriter,
-    sessions::ServerKey,
-    store::Store,
 };
 use std::{
     error::Error,
@@ -58,6 +56,9 @@ enum Command {
         /// The user, for example elastic.
         user: String,
     },
+    /// Gives the database the present server key, or a new one, after the old one was lost or replaced. Ends every
+    /// session, and seals the audit log as it is. Stop the application first.
+    Rekey,
     /// Looks after the audit log.
     Audit {
         #[command(subcommand)]
@@ -119,12 +120,13 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         }
         Command::Restore { file } => {
             let _lock = DataLock::acquire(&config)?;
-            for restored in backup::restore(&config, &file).await? {
+            for restored in backup::restore(&config, &Clock::system(), &file).await? {
                 print(&format!("Restored: {}", restored.display()))?;
             }
             Ok(())
         }
         Command::ResetPassword { user } => reset_password(&config, &user).await,
+        Command::Rekey => rekey(&config).await,
         Command::Audit {
             command: AuditCommand::Verify,
         } => verify_audit_log(config).await,
@@ -210,14 +212,18 @@ async fn reset_password(config: &Config, user: &str) -> Result<(), Box<dyn Error
     Ok(())
 }
 
+async fn rekey(config: &Config) -> Result<(), Box<dyn Error>> {
+    let _lock = DataLock::acquire(config)?;
+    let rekeyed = database::rekey(config, &Clock::system()).await?;
+    print(&format!(
+        "The database has the present server key. Sessions ended: {}; audit events sealed: {}.",
+        rekeyed.sessions, rekeyed.events
+    ))?;
+    Ok(())
+}
+
 async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {
-    let key = match config.server_key {
-        Some(key) => ServerKey::given(key),
-        None => ServerKey::load(&config.data_dir)?,
-    };
-    let audit_writer = AuditWriter::new(key.audit_key()?, Random);
-    let url = config.database_url.as_ref();
-    let store = Store::open_to_read(url, &config.data_dir, audit_writer).await?;
+    let store = database::open_to_read(&config).await?;
     let anchors = Anchors::new(&config.data_dir).read()?;
     let verified = verify(&store, &anchors).await;
     store.close().await;
@@ -225,11 +231,20 @@ async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {
         rows,
         last,
         anchors,
+        sealed,
+        restored,
     } = verified?;
-    print(&format!(
+    let mut text = format!(
         "The audit log is as it was written: {rows} rows verified, the last one is number {last}; \
          anchors that agree: {anchors}."
-    ))?;
+    );
+    if sealed > 0 {
+        text += &format!("\nSealed when the server key was replaced: {sealed} rows.");
+    }
+    if let Some(row) = restored {
+        text += &format!("\nRow {row} records that a backup was restored.");
+    }
+    print(&text)?;
     Ok(())
 }
 

@@ -32,7 +32,7 @@ use std::{net::IpAddr, time::Duration};
 pub use lookup::{FoundSession, find, open};
 pub use manage::{EndReason, end};
 pub use seal::Token;
-pub use server_key::{SealError, ServerKey, ServerKeyError};
+pub use server_key::{KeySource, SealError, ServerKey, ServerKeyError};
 pub use sign_in::{reauthenticate, sign_in};
 
 /// Longest time without use.

@@ -11,6 +11,7 @@ mod open;
 mod operation_state;
 mod operations;
 mod secrets;
+mod server_key;
 mod session_ends;
 mod sessions;
 mod sign_in_attempts;
@@ -27,6 +28,7 @@ pub(crate) use open::sqlite_file;
 pub use operation_state::OperationState;
 pub use operations::{BeginResult, Intent, OpenOperation, OperationOutcome, OperationOwner};
 pub use secrets::{Acknowledged, Creation};
+pub use server_key::{KeyMatch, Rekeyed};
 pub use session_ends::{ActiveWindow, SessionFilter, StoredEnd};
 pub use sessions::{ListedSession, NewSession, RenewedSession, StoredSession};
 pub use sign_in_attempts::{Attempt, LimitKeys};
@@ -65,6 +67,9 @@ pub enum Error {
     /// The caller's grant does not permit this change: a bug.
     #[error("the grant does not permit {0:?}")]
     NotGranted(Action),
+    /// `agent-keys rekey` gave the database another key while this process was running.
+    #[error("the database has another server key now")]
+    OtherServerKey,
     /// No random bytes for the id of an event.
     #[error(transparent)]
     Random(#[from] RandomError),

@@ -13,14 +13,14 @@ use std::{
 };
 
 /// The binary, running.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
     first_password: Option<String>,
     url: String,
 }
 
-fn command(data_dir: &Path) -> Command {
+pub(crate) fn command(data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agent-keys"));
     command
         .env_clear()
@@ -34,7 +34,7 @@ fn command(data_dir: &Path) -> Command {
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first_password = None;
@@ -62,7 +62,7 @@ impl Running {
         }
     }
 
-    fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser {
             url: self.url.clone(),
             cookie: None,
@@ -72,7 +72,7 @@ impl Running {
     }
 
     /// Ends it in peace; everything it had logged.
-    fn stop(mut self) -> String {
+    pub(crate) fn stop(mut self) -> String {
         let signalled = Command::new("kill")
             .arg(self.child.id().to_string())
             .status()
@@ -90,7 +90,7 @@ impl Running {
     }
 }
 
-fn fails(command: &mut Command) -> String {
+pub(crate) fn fails(command: &mut Command) -> String {
     let Output {
         status,
         stderr,

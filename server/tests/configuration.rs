@@ -75,10 +75,9 @@ fn secret_may_come_from_a_file() {
     std::fs::write(&path, "postgres://u:hunter2@db/keys\n").unwrap();
     let path = path.to_str().unwrap();
     let config = read([("AGENT_KEYS_DATABASE_URL_FILE", path)]).unwrap();
-    assert_eq!(
-        config.database_url.unwrap().expose_secret(),
-        "postgres://u:hunter2@db/keys"
-    );
+    let url = config.database_url.unwrap();
+    let expected = "postgres://u:hunter2@db/keys?sslmode=prefer&application_name=agent-keys";
+    assert_eq!(url.expose_secret(), expected);
     let text = "database_url = \"sqlite://old.db\"";
     let config = read_file(text, [("AGENT_KEYS_DATABASE_URL_FILE", path)]).unwrap();
     assert!(
@@ -246,6 +245,23 @@ fn plain_http_on_a_public_address_requires_a_setting() {
         ("AGENT_KEYS_TLS_KEY_FILE", "/k"),
     ];
     assert!(read(tls).is_ok());
+}
+
+#[test]
+fn plain_http_of_the_engine_on_a_public_address_requires_a_setting() {
+    let listen = ("AGENT_KEYS_EMBEDDED_LISTEN", "0.0.0.0:9200");
+    let error = read([listen]).unwrap_err().to_string();
+    let expected = "AGENT_KEYS_EMBEDDED_LISTEN is 0.0.0.0:9200: plain HTTP";
+    assert!(error.starts_with(expected), "{error}");
+    assert!(read([listen, ("AGENT_KEYS_INSECURE_HTTP", "true")]).is_ok());
+    let tls = [
+        listen,
+        ("AGENT_KEYS_TLS_CERT_FILE", "/c"),
+        ("AGENT_KEYS_TLS_KEY_FILE", "/k"),
+    ];
+    assert!(read(tls).is_ok());
+    // With a cluster there is no engine.
+    assert!(read([listen, ("AGENT_KEYS_ELASTICSEARCH_URL", "https://es:9200")]).is_ok());
 }
 
 #[tokio::test]
@@ -491,7 +507,7 @@ fn variables_of_kubernetes_are_no_settings() {
 
 #[test]
 fn log_takes_levels_and_targets_with_levels() {
-    for good in ["warn", "OFF", "server=debug,info", "debug, sqlx=error"] {
+    for good in ["warn", "OFF", "server=debug,info", "debug,sqlx=error"] {
         assert_eq!(read([("AGENT_KEYS_LOG", good)]).unwrap().log, good);
     }
     for bad in ["verbose", "inof", "server", "server=inof", "info,", "=info"] {

@@ -36,6 +36,9 @@ impl Authority {
     pub(crate) fn issue(&self, host: &str, expired: bool) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, host);
         if expired {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);
@@ -79,6 +82,11 @@ impl Authority {
             }
         };
         builder.with_single_cert(chain, key).unwrap()
+    }
+
+    /// The certificate of the authority.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
     }
 
     pub(crate) fn file(&self, directory: &Path) -> Trust {

@@ -65,6 +65,10 @@ pub enum Action {
     AppRecovered,
     /// The circuit to Elasticsearch opened or closed.
     EsConnectionState,
+    /// The databases were replaced by a backup.
+    DatabaseRestore,
+    /// The database got another server key.
+    ServerKeyChange,
 }
 
 impl Action {
@@ -102,6 +106,8 @@ impl Action {
             Self::AuditExport => "Export audit log",
             Self::AuditRetentionCut => "Remove old events",
             Self::EsConnectionState => "Reach Elasticsearch",
+            Self::DatabaseRestore => "Restore from backup",
+            Self::ServerKeyChange => "Replace server key",
         }
     }
 }
@@ -223,6 +229,8 @@ mod tests {
                 "audit_retention_cut",
                 "app_recovered",
                 "es_connection_state",
+                "database_restore",
+                "server_key_change",
             ]
         );
         let outcomes: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();

@@ -55,6 +55,19 @@ async fn configured_password_is_used_on_the_first_start_only() {
 }
 
 #[tokio::test]
+async fn short_first_password_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for password in ["", "short"] {
+        let mut config = config(folder.path());
+        config.elastic_password = Some(password.to_owned().into());
+        let Err(error) = Engine::start(config).await else {
+            panic!("it started with the password {password:?}")
+        };
+        assert!(error.to_string().contains("at least 6 characters"));
+    }
+}
+
+#[tokio::test]
 async fn address_in_use_error_contains_both_settings() {
     let engine = TestEngine::start().await;
     let folder = tempfile::tempdir().unwrap();

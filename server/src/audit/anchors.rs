@@ -89,7 +89,8 @@ impl Anchors {
                 .create(true)
                 .open(&self.0)?;
             file.write_all(line.as_bytes())?;
-            file.sync_all()
+            file.sync_all()?;
+            private_files::give_to_owner_of_directory(&self.0)
         })
         .map_err(|source| self.failed(source))
     }

@@ -52,6 +52,16 @@ impl AuditKey {
         self.code(&["cut", &sequence.to_string(), mac])
     }
 
+    /// The code of an event that an earlier key has chained.
+    pub fn seal_code(&self, sequence: i64, mac: &str, record: &str) -> String {
+        self.code(&["seal", &sequence.to_string(), mac, record])
+    }
+
+    /// A code by which the key is recognised, and which does not reveal it.
+    pub fn fingerprint(&self) -> String {
+        self.code(&["fingerprint"])
+    }
+
     /// A pseudonym of a session, by which its events belong together.
     pub fn session_ref(&self, id_hash: &str) -> String {
         let mut code = self.code(&["session", id_hash]);
@@ -142,5 +152,8 @@ mod tests {
         assert_ne!(code, other.mac("ab", "c"));
         assert_ne!(key.retention_code(1, "ab"), key.retention_code(2, "ab"));
         assert_ne!(key.retention_code(1, "ab"), key.mac("1", "ab"));
+        assert_ne!(key.seal_code(1, "ab", "c"), other.seal_code(1, "ab", "c"));
+        assert_ne!(key.seal_code(1, "ab", "c"), key.seal_code(2, "ab", "c"));
+        assert_ne!(key.fingerprint(), other.fingerprint());
     }
 }

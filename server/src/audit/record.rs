@@ -195,6 +195,8 @@ fn schema(
         Action::AuditExport => (&["iam"], &["access"], key),
         Action::AuditRetentionCut => (&["iam"], &["deletion"], key),
         Action::EsConnectionState => (&["network"], &["info"], key),
+        Action::DatabaseRestore => (&["database"], &["change"], key),
+        Action::ServerKeyChange => (&["configuration"], &["change"], key),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Verification of the audit log: nothing edited, removed, moved or added, and no end removed before an anchor.
 
-use super::{anchors::Anchor, chain::AuditKey};
+use super::{Action, anchors::Anchor, chain::AuditKey};
 use crate::store::{self, RetentionMark, Store, StoredEvent};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -16,6 +16,10 @@ pub struct Verified {
     pub last: i64,
     /// Number of anchors that agree.
     pub anchors: usize,
+    /// Number of events that were written with an earlier server key, and sealed when it was replaced.
+    pub sealed: i64,
+    /// Number of the last event that records a restore from a backup.
+    pub restored: Option<i64>,
 }
 
 /// The first manipulation.
@@ -91,10 +95,11 @@ async fn walk(
 ) -> Result<Verified, Error> {
     // Read first: later events only make the log longer.
     let head = store.audit_head().await?;
-    let anchored: HashMap<_, _> = anchors
-        .iter()
-        .map(|anchor| (anchor.sequence, anchor.mac.as_str()))
-        .collect();
+    let Effective {
+        anchored,
+        superseded,
+    } = Effective::of(anchors);
+    let (mut sealed, mut restored) = (0, None);
     let key = store.audit_writer().key();
     let (mut last, mut previous) = match mark {
         None => (0, String::new()),
@@ -112,9 +117,25 @@ async fn walk(
     loop {
         let events = store.audit_events(after, ROWS).await?;
         let Some(end) = events.last() else { break };
+        let seals = store.audit_seals(after, end.sequence).await?;
         after = end.sequence;
         for event in &events {
-            verify_one(key, event, last + 1, &previous)?;
+            let seal = seals.get(&event.sequence).map(String::as_str);
+            verify_one(key, event, last + 1, &previous, seal)?;
+            sealed += i64::from(seal.is_some());
+            let replaces_the_log = match event.action.parse() {
+                Ok(Action::DatabaseRestore) => {
+                    restored = Some(event.sequence);
+                    true
+                }
+                Ok(Action::ServerKeyChange) => true,
+                _ => false,
+            };
+            if let Some(before) = superseded.get(&event.sequence)
+                && !replaces_the_log
+            {
+                return Err(Wrong::NotAnchored(*before).into());
+            }
             last = event.sequence;
             previous.clone_from(&event.mac);
             if anchored.get(&last).is_some_and(|mac| *mac != event.mac) {
@@ -125,7 +146,7 @@ async fn walk(
             }
         }
     }
-    let known = anchors.iter().map(|anchor| anchor.sequence).max();
+    let known = anchored.keys().copied().max();
     if last < head.sequence.max(known.unwrap_or(0)) {
         return Err(Wrong::Cut(last + 1).into());
     }
@@ -137,18 +158,55 @@ async fn walk(
     Ok(Verified {
         rows: last - begins_after,
         last,
-        anchors: anchors
-            .iter()
-            .filter(|anchor| anchor.sequence >= begins_after)
+        anchors: anchored
+            .keys()
+            .filter(|sequence| **sequence >= begins_after)
             .count(),
+        sealed,
+        restored,
     })
 }
 
+/// Anchors by whether the log still has to agree with them.
+struct Effective<'a> {
+    /// Code by number.
+    anchored: HashMap<i64, &'a str>,
+    /// A restore from a backup continues the log at an earlier number, and anchors its own event at once. By the number
+    /// of that event: the first anchor that it supersedes. The event must be a restore, which needs the server key.
+    superseded: HashMap<i64, i64>,
+}
+
+impl<'a> Effective<'a> {
+    /// `anchors` are in the order in which they were written.
+    fn of(anchors: &'a [Anchor]) -> Self {
+        let mut effective = Self {
+            anchored: HashMap::new(),
+            superseded: HashMap::new(),
+        };
+        let mut earliest: Option<&Anchor> = None;
+        for anchor in anchors.iter().rev() {
+            match earliest {
+                Some(later) if later.sequence == anchor.sequence && later.mac == anchor.mac => {}
+                Some(later) if later.sequence <= anchor.sequence => {
+                    effective.superseded.insert(later.sequence, anchor.sequence);
+                }
+                _ => {
+                    effective.anchored.insert(anchor.sequence, &anchor.mac);
+                    earliest = Some(anchor);
+                }
+            }
+        }
+        effective
+    }
+}
+
+/// `seal` is the event's code if an earlier server key has chained it.
 fn verify_one(
     key: &AuditKey,
     event: &StoredEvent,
     expected: i64,
     previous: &str,
+    seal: Option<&str>,
 ) -> Result<(), Wrong> {
     let row = event.sequence;
     if row > expected {
@@ -157,7 +215,7 @@ fn verify_one(
     if row < expected {
         return Err(Wrong::Edited(row));
     }
-    if event.follows(key, expected - 1, previous) {
+    if event.follows(key, expected - 1, previous, seal) {
         return Ok(());
     }
     let record: Option<Value> = serde_json::from_str(&event.record).ok();

@@ -1,7 +1,10 @@
 //! The server key: a secret file, from which the keys of sessions, audit log and known devices are derived.
 
 use super::known_device::{self, DeviceKey};
-use crate::audit::chain::{AuditKey, KEY_BYTES};
+use crate::{
+    audit::chain::{AuditKey, KEY_BYTES},
+    config::Config,
+};
 use app::model::session::SessionId;
 use hkdf::Hkdf;
 use platform::{Random, RandomError, private_files};
@@ -28,8 +31,29 @@ impl fmt::Debug for ServerKey {
     }
 }
 
+/// Origin of a server key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// From a setting, or from the file of an earlier start.
+    Given,
+    /// Just made, and in no file yet.
+    Made,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ServerKeyError {
+    #[error(
+        "the database was used with a server key that is not here: put server.key back into {data_dir}, or set \
+         AGENT_KEYS_SERVER_KEY. If it is lost, run agent-keys rekey, which makes a new one, ends every session and \
+         seals the audit log as it is", data_dir = .0.display()
+    )]
+    Missing(PathBuf),
+    #[error(
+        "the database was used with another server key: put that one back into AGENT_KEYS_SERVER_KEY or server.key. \
+         To use the present one from now on, run agent-keys rekey, which ends every session and seals the audit log \
+         as it is"
+    )]
+    Other,
     #[error("cannot read or create the server key {path}: {source}", path = path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{path} is no server key; remove it to get a new one, which ends every session and the audit log's chain", path = path.display())]
@@ -49,6 +73,14 @@ pub enum ServerKeyError {
 pub struct SealError;
 
 impl ServerKey {
+    /// The key of the setting, or else of the data directory, or else a made one.
+    pub fn of_config(config: &Config, random: Random) -> Result<(Self, KeySource), ServerKeyError> {
+        match &config.server_key {
+            Some(key) => Ok((Self::given(key.clone()), KeySource::Given)),
+            None => Self::load_or_make(&config.data_dir, random),
+        }
+    }
+
     pub fn given(key: SecretString) -> Self {
         Self(key)
     }
@@ -113,27 +145,33 @@ impl ServerKey {
         Ok(Self(key.to_owned().into()))
     }
 
-    /// Reads `server.key` in the data directory, or creates it, readable by this account alone.
-    pub fn load_or_make(data_dir: &Path, random: Random) -> Result<Self, ServerKeyError> {
+    /// Reads `server.key` in the data directory, or makes a key. [`ServerKey::save`] writes a made one.
+    pub fn load_or_make(
+        data_dir: &Path,
+        random: Random,
+    ) -> Result<(Self, KeySource), ServerKeyError> {
+        match Self::load(data_dir) {
+            Err(ServerKeyError::File { source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                Ok((Self(random.secret()?), KeySource::Made))
+            }
+            loaded => Ok((loaded?, KeySource::Given)),
+        }
+    }
+
+    /// Writes a made key to `server.key` in the data directory, readable by this account alone.
+    pub fn save(&self, data_dir: &Path) -> Result<(), ServerKeyError> {
         let path = data_dir.join(FILE);
-        let failed = |source| ServerKeyError::File {
-            path: path.clone(),
-            source,
-        };
         let new = private_files::open_options()
             .write(true)
             .create_new(true)
             .open(&path);
-        match new {
-            Ok(mut file) => {
-                let key = random.secret()?;
-                file.write_all(key.expose_secret().as_bytes())
-                    .and_then(|()| file.sync_all())
-                    .map_err(failed)?;
-                Ok(Self(key))
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(data_dir),
-            Err(error) => Err(failed(error)),
-        }
+        new.and_then(|mut file| {
+            file.write_all(self.0.expose_secret().as_bytes())?;
+            file.sync_all()?;
+            private_files::give_to_owner_of_directory(&path)
+        })
+        .map_err(|source| ServerKeyError::File { path, source })
     }
 }

@@ -10,7 +10,7 @@ use app::model::{
 use platform::sql::push_like_literal;
 use serde_json::json;
 use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
-use std::ops::Deref;
+use std::{collections::HashMap, ops::Deref};
 
 const SAVE_POSITION: &str = "INSERT INTO audit_forwarding (destination, sequence, written_at) \
      VALUES ($1, $2, $3) ON CONFLICT (destination) DO UPDATE SET sequence = excluded.sequence, \
@@ -19,6 +19,7 @@ const SAVE_POSITION: &str = "INSERT INTO audit_forwarding (destination, sequence
 /// Maximum number of events of the operations of one page.
 const OPERATION_EVENTS_MAX: i64 = 1_000;
 
+const SEALS: &str = "SELECT sequence, code FROM audit_seals WHERE sequence > $1 AND sequence <= $2";
 const RETENTION_MARK: &str = "SELECT sequence, mac, code FROM audit_cut WHERE id = $1";
 
 /// Selects all columns of events.
@@ -97,11 +98,22 @@ pub struct StoredEvent {
 }
 
 impl StoredEvent {
-    /// Returns true if the event is what was written after event `sequence`, whose MAC is `previous`.
-    pub fn follows(&self, key: &AuditKey, sequence: i64, previous: &str) -> bool {
+    /// Returns true if the event is what was written after event `sequence`, whose MAC is `previous`. `seal` is its code
+    /// if an earlier key has chained it.
+    pub fn follows(
+        &self,
+        key: &AuditKey,
+        sequence: i64,
+        previous: &str,
+        seal: Option<&str>,
+    ) -> bool {
         let record = serde_json::from_str(&self.record).ok();
+        let is_authentic = match seal {
+            Some(code) => key.seal_code(self.sequence, &self.mac, &self.record) == code,
+            None => key.mac(previous, &self.record) == self.mac,
+        };
         self.index.sequence == sequence + 1
-            && key.mac(previous, &self.record) == self.mac
+            && is_authentic
             && record.as_ref().and_then(EventIndex::from_record).as_ref() == Some(&self.index)
     }
 }
@@ -166,6 +178,21 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Reads the codes of the events after `after_sequence` up to `last` that an earlier server key has chained.
+    #[tracing::instrument(name = "store.audit.seals", skip_all)]
+    pub async fn audit_seals(
+        &self,
+        after_sequence: i64,
+        last: i64,
+    ) -> Result<HashMap<i64, String>, Error> {
+        let rows = sqlx::query(SEALS)
+            .bind(after_sequence)
+            .bind(last)
+            .fetch_all(&self.readers)
+            .await?;
+        read_seals(&rows)
     }
 
     /// Reads the events that match `query` within `period`, at most `rows_max`: oldest first after a number, otherwise
@@ -333,10 +360,17 @@ impl Store {
             }
             Some(mark) => return Err(Error::Tampered(mark.sequence)),
         };
+        let seals = sqlx::query(SEALS)
+            .bind(begin)
+            .bind(begin + rows_max)
+            .fetch_all(&mut *write)
+            .await?;
+        let seals = read_seals(&seals)?;
         let mut sequence = begin;
         for row in &oldest {
             let event = read(row)?;
-            if !event.follows(&key, sequence, &previous) {
+            let seal = seals.get(&event.sequence).map(String::as_str);
+            if !event.follows(&key, sequence, &previous, seal) {
                 return Err(Error::Tampered(event.sequence));
             }
             if event.at >= before {
@@ -372,6 +406,10 @@ impl Store {
             .execute(&mut *write)
             .await?
             .rows_affected();
+        sqlx::query("DELETE FROM audit_seals WHERE sequence <= $1")
+            .bind(sequence)
+            .execute(&mut *write)
+            .await?;
         let event = Event::new(Action::AuditRetentionCut).details(json!({
             "rows": rows, "last": sequence, "hash": mac, "older_than": before.iso_ms(),
         }));
@@ -453,12 +491,17 @@ pub(super) async fn append(
     event: &Event<'_>,
     context: &EventContext,
 ) -> Result<(), Error> {
+    // The chain has one key. A process that still has the one before writes nothing.
     let row = sqlx::query(
-        "UPDATE audit_head SET sequence = sequence + 1 WHERE id = $1 RETURNING sequence, mac",
+        "UPDATE audit_head SET sequence = sequence + 1 WHERE id = $1 \
+         AND COALESCE((SELECT fingerprint FROM server_key WHERE server_key.id = $1), $2) = $2 \
+         RETURNING sequence, mac",
     )
     .bind(1_i64)
-    .fetch_one(&mut **write)
-    .await?;
+    .bind(write.audit_writer.key().fingerprint())
+    .fetch_optional(&mut **write)
+    .await?
+    .ok_or(Error::OtherServerKey)?;
     let (sequence, previous): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
     let record = write.audit_writer.to_record(sequence, event, context)?;
     let index = EventIndex::from_record(&record).ok_or(Error::Row {
@@ -494,6 +537,11 @@ pub(super) async fn append(
         .await?;
     write.has_events = true;
     Ok(())
+}
+
+fn read_seals(rows: &[AnyRow]) -> Result<HashMap<i64, String>, Error> {
+    let seal = |row: &AnyRow| Ok((row.try_get("sequence")?, row.try_get("code")?));
+    rows.iter().map(seal).collect()
 }
 
 fn read_mark(row: &AnyRow) -> Result<RetentionMark, Error> {

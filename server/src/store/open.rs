@@ -22,7 +22,7 @@ use std::{
 use tokio::time::timeout;
 
 /// In order.
-const MIGRATIONS: [MigrationText; 2] = [
+const MIGRATIONS: [MigrationText; 3] = [
     (
         1,
         "initial",
@@ -33,13 +33,20 @@ const MIGRATIONS: [MigrationText; 2] = [
         "audit indexes",
         include_str!("../../../migrations/0002_audit_indexes.sql"),
     ),
+    (
+        3,
+        "server key",
+        include_str!("../../../migrations/0003_server_key.sql"),
+    ),
 ];
 
 const SQLITE_READERS_MAX: u32 = 4;
 const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// WAL lets readers continue during a write; FULL makes a commit survive a power cut.
-const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+/// WAL lets readers continue during a write. A copy that `backup` made has another mode, and cannot change it read-only.
+const SQLITE_WAL: &str = "PRAGMA journal_mode = WAL";
+/// FULL makes a commit survive a power cut.
+const SQLITE_PRAGMAS: &str = "PRAGMA synchronous = FULL; \
      PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF";
 
 /// Audit events cannot be changed, and are removed only up to the retention mark. For SQLite.
@@ -210,8 +217,8 @@ impl Store {
         if purpose != Purpose::Read {
             check_file(&options).await?;
         }
-        let writer = sqlite_pool(1, options.clone(), purpose.durability()).await?;
-        let readers = sqlite_pool(SQLITE_READERS_MAX, options, purpose.durability()).await?;
+        let writer = sqlite_pool(1, options.clone(), purpose).await?;
+        let readers = sqlite_pool(SQLITE_READERS_MAX, options, purpose).await?;
         Ok(Self {
             readers,
             writer,
@@ -248,12 +255,17 @@ pub(crate) fn sqlite_file(url: &str) -> Option<&Path> {
 async fn sqlite_pool(
     connections_max: u32,
     options: AnyConnectOptions,
-    durability: Durability,
+    purpose: Purpose,
 ) -> Result<AnyPool, OpenError> {
+    let is_read_only = purpose == Purpose::Read;
+    let durability = purpose.durability();
     pool_options(connections_max, ACQUIRE_TIMEOUT)
         .min_connections(1)
         .after_connect(move |connection: &mut AnyConnection, _| {
             Box::pin(async move {
+                if !is_read_only {
+                    connection.execute(SQLITE_WAL).await?;
+                }
                 connection.execute(SQLITE_PRAGMAS).await?;
                 if durability == Durability::MissedByTests {
                     connection.execute(SQLITE_WITHOUT_SYNC).await?;
@@ -337,6 +349,7 @@ mod tests {
     const CHECKSUMS: [&str; MIGRATIONS.len()] = [
         "08ba617674a84e7921e13ce36fe626a51421dd94a5b115379bf745197039277cda0349548e72d15c9c0f73736bc9cb27",
         "5b97ba89d12f09c59f2918e0e8c80dfaba9b346f38a0a3f80187d5d2b1cb64a76bb4a088c4e5d4f6095d4b90178c533e",
+        "81e90527501e739d27e13f7304210678029ddac74e8376bf4875c6f68c24589914c7e69e6d5dd6e027e29ebe0ad7fcf9",
     ];
 
     #[test]

@@ -1,5 +1,6 @@
 //! PostgreSQL databases for tests.
 
+use crate::transport_tls::Authority;
 use std::{
     net::TcpListener,
     os::unix::process::CommandExt,
@@ -45,6 +46,31 @@ impl Postgres {
         }
     }
 
+    /// A server of its own that encrypts, with a certificate for this host. The role `certified` needs a certificate of
+    /// this authority.
+    pub(crate) fn with_tls(authority: &Authority, host: &str) -> Self {
+        let binaries = binaries().unwrap_or_else(|| panic!("these tests need PostgreSQL"));
+        let server = Server::start_with(&binaries, Some((authority, host)));
+        Self {
+            url: server.url.clone(),
+            _server: Some(Arc::new(server)),
+        }
+    }
+
+    /// The same database with these parameters of the address alone.
+    pub(crate) fn url_with(&self, user: &str, parameters: &str) -> String {
+        let mut url = self.url.clone();
+        url.set_username(user).unwrap();
+        url.set_query(Some(parameters));
+        url.into()
+    }
+
+    /// Runs a statement as the owner of the server.
+    pub(crate) fn run(&self, sql: &str) {
+        let psql = binaries().unwrap_or_default().join("psql");
+        run(Command::new(psql).args([self.url.as_str(), "-c", sql]));
+    }
+
     pub(crate) fn url(&self) -> &str {
         self.url.as_str()
     }
@@ -58,6 +84,10 @@ struct Server {
 
 impl Server {
     fn start(binaries: &Path) -> Self {
+        Self::start_with(binaries, None)
+    }
+
+    fn start_with(binaries: &Path, tls: Option<(&Authority, &str)>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let data = directory.path().join("data");
         std::fs::create_dir(&data).unwrap();
@@ -93,8 +123,16 @@ impl Server {
             "unix_socket_directories=",
             "max_connections=300",
         ];
+        let encryption: &[&str] = match tls {
+            None => &[],
+            Some((authority, host)) => {
+                encrypt(&data, authority, host);
+                &["ssl=on", "ssl_ca_file=root.crt"]
+            }
+        };
+        let settings = settings.iter().chain(encryption);
         let process = unprivileged("postgres")
-            .args(settings.iter().flat_map(|setting| ["-c", setting]))
+            .args(settings.flat_map(|setting| ["-c", setting]))
             .args(["-p", &port.to_string(), "-D"])
             .arg(&data)
             .stderr(Stdio::null())
@@ -114,6 +152,27 @@ impl Server {
             status.unwrap().success()
         });
         server
+    }
+}
+
+/// Writes certificate, key and authority below their usual names, and the rule for the role `certified`.
+fn encrypt(data: &Path, authority: &Authority, host: &str) {
+    let (certificate, key) = authority.issue(host, false);
+    let rules = std::fs::read_to_string(data.join("pg_hba.conf")).unwrap();
+    let rules = format!("hostssl all certified 127.0.0.1/32 cert\n{rules}");
+    for (name, text) in [
+        ("server.crt", certificate),
+        ("server.key", key),
+        ("root.crt", authority.pem()),
+        ("pg_hba.conf", rules),
+    ] {
+        let path = data.join(name);
+        std::fs::write(&path, text).unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&path, private).unwrap();
+        if is_root() {
+            std::os::unix::fs::chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
     }
 }
 

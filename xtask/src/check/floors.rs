@@ -17,6 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["main", "lib"],
     &["application"],
     &["backup", "maintenance", "http"],
+    &["database"],
     &["backend"],
     &["apm_settings", "users", "viewer"],
     &["keys"],
