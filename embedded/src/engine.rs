@@ -37,8 +37,8 @@ use crate::{
 
 /// Time limit for the headers of a connection's first request.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-/// Time limit for requests in flight when the engine stops.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time limit for requests in flight when the engine stops. The application has ended its own.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval between deletions of keys past their retention.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3_600);
 
@@ -230,7 +230,7 @@ impl Engine {
         self.first_password.as_ref()
     }
 
-    /// Waits for requests in flight, ten seconds at most, and closes the database.
+    /// Waits for requests in flight, one second at most, and closes the database.
     pub async fn stop(self) {
         self.handle.graceful_shutdown(Some(SHUTDOWN_TIMEOUT));
         // Sending fails only if the sweeper has ended already.

@@ -7,7 +7,7 @@ use crate::{
         forward::Forwarder,
     },
     config::{self, Config},
-    context::{AppState, Background},
+    context::{AppState, Background, Readiness},
     data_lock::{DataLock, LockError},
     database,
     elasticsearch::{self, Elasticsearch},
@@ -25,15 +25,20 @@ use axum_server::tls_rustls::RustlsConfig;
 use embedded::PasswordHashing;
 use platform::{Clock, Random, private_files::create_directory};
 use secrecy::SecretString;
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{task::JoinHandle, time::timeout};
+use std::{future::ready, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// Limit for changes that still run after the listener has stopped.
+/// Time between the first failed readiness check and the end of the listener, if anything asks.
+const ANNOUNCE_TIME: Duration = Duration::from_secs(2);
+/// Limit for changes in flight, which only Elasticsearch can hold up.
 const CHANGES_TIMEOUT: Duration = Duration::from_secs(20);
 /// Limit for the last lines of the audit log. The rest is written at the next start.
-const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
+const FORWARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Failed start.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +107,7 @@ impl Application {
         let random = Random;
         let kibana_feature = KibanaFeatureCheck::new(&config.access);
         let engine_file = config.engine_file();
-        let forwarder = config.audit_log.map(Forwarder::new).transpose();
+        let forwarder = config.audit_log.clone().map(Forwarder::new).transpose();
         let forwarder = forwarder.map_err(StartError::AuditLog)?;
         let engine_tls = match (&config.elasticsearch, &config.tls) {
             (config::Elasticsearch::Embedded { listen, .. }, Some(files))
@@ -132,6 +137,7 @@ impl Application {
             clock,
             random,
             background: Background::default(),
+            readiness: Readiness::default(),
             made_elsewhere: MadeElsewhereCache::default(),
         });
         let tls_in_use = match &config.tls {
@@ -231,10 +237,25 @@ impl Application {
         self.listener.connections().open()
     }
 
+    /// Reads certificates and keys again.
+    pub fn reload(&self) {
+        self.listener.reload();
+        if let Some(tls) = &self.engine_tls {
+            tls.reload();
+        }
+    }
+
     /// For tests.
     #[doc(hidden)]
     pub fn state(&self) -> &Arc<AppState> {
         &self.state
+    }
+
+    /// Has readiness checks fail, and waits until load balancers that ask have seen it.
+    pub async fn announce_stop(&self) {
+        if self.state.readiness.stop() {
+            sleep(ANNOUNCE_TIME).await;
+        }
     }
 
     /// Graceful shutdown: first requests, then running changes, then the services that they need.
@@ -242,10 +263,14 @@ impl Application {
         self.maintenance.abort();
         self.connection.abort();
         self.anchoring.abort();
-        self.listener.stop().await;
         if let Some(metrics) = self.metrics {
-            metrics.stop().await;
+            metrics.stop(ready(())).await;
         }
+        let state = Arc::clone(&self.state);
+        let changes = async move {
+            let _ = timeout(CHANGES_TIMEOUT, state.drain()).await;
+        };
+        self.listener.stop(changes).await;
         if timeout(CHANGES_TIMEOUT, self.state.drain()).await.is_err() {
             tracing::error!("changes were still under way at the end");
         }

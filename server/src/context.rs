@@ -20,9 +20,13 @@ use futures::future::BoxFuture;
 use platform::{Clock, Random, RandomError};
 use std::{
     fmt,
-    sync::{Arc, Mutex as StdMutex, PoisonError},
+    sync::{
+        Arc, Mutex as StdMutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::{self, Mutex, OnceCell};
 use tokio_util::task::TaskTracker;
 
 /// Process-wide state.
@@ -43,6 +47,7 @@ pub struct AppState {
     pub clock: Clock,
     pub random: Random,
     pub background: Background,
+    pub readiness: Readiness,
     /// Keys made elsewhere, as they were found lately.
     pub made_elsewhere: MadeElsewhereCache,
 }
@@ -52,6 +57,34 @@ pub struct AppState {
 pub struct Background {
     tasks: TaskTracker,
     user_writes: Mutex<()>,
+}
+
+/// What the readiness check answers, besides the state of the databases.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    is_stopping: AtomicBool,
+    asked_at: StdMutex<Option<Instant>>,
+}
+
+impl Readiness {
+    /// Returns false from the moment when the process was told to end.
+    pub fn ask(&self) -> bool {
+        *self.asked_at() = Some(Instant::now());
+        !self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Begins to answer that the process stops. Returns true if a load balancer seems to ask, which has to see that.
+    pub fn stop(&self) -> bool {
+        /// Longer than the interval of load balancers and orchestrators.
+        const ASKED_LATELY: Duration = Duration::from_secs(60);
+        self.is_stopping.store(true, Ordering::Relaxed);
+        self.asked_at()
+            .is_some_and(|at| at.elapsed() < ASKED_LATELY)
+    }
+
+    fn asked_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.asked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl AppState {
@@ -100,7 +133,7 @@ impl AppState {
     }
 
     /// Waits until no other user is being changed, and holds off other changes of users until the guard is dropped.
-    pub(crate) async fn lock_user_writes(&self) -> MutexGuard<'_, ()> {
+    pub(crate) async fn lock_user_writes(&self) -> sync::MutexGuard<'_, ()> {
         self.background.user_writes.lock().await
     }
 

@@ -146,6 +146,7 @@ async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
     // Before anything is started, so that a signal in the first moments is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let base_path = config.base_path.clone();
     // With the audit log on standard output, it holds only those lines, and its reader may be slow or gone.
     let mut announce: Box<dyn Write> = match config.audit_log {
@@ -172,13 +173,24 @@ async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
     if let Err(error) = announce.write_all(text.as_bytes()) {
         tracing::warn!(%error, "the address could not be printed");
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            // As daemons do. It never ends the process.
+            _ = hang_up.recv() => {
+                tracing::info!("SIGHUP: certificates and keys are read again");
+                application.reload();
+            }
+        }
     }
     tracing::info!("stopping");
+    let stopping = async {
+        application.announce_stop().await;
+        application.stop().await;
+    };
     tokio::select! {
-        () = application.stop() => {}
+        () = stopping => {}
         // A second signal ends the process at once.
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -50,6 +50,11 @@ pub async fn run_once(state: &Arc<AppState>, service: Option<&Credential>) {
         // So that the end of an outage is noticed without traffic, too.
         state.elasticsearch.is_reachable().await;
     }
+    // So that readiness checks know it without traffic, too.
+    report(
+        "the database cannot be written",
+        state.store.write_nothing().await.map_err(Error::from),
+    );
     report(
         "expired sessions could not be removed",
         expire_sessions(state).await,

@@ -19,7 +19,13 @@ mod sign_in_attempts;
 use crate::audit::{Action, AuditWriter};
 use platform::RandomError;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 pub use audit::{AuditHead, ForwardingLock, RetentionMark, StoredEvent};
 #[doc(hidden)]
@@ -40,6 +46,8 @@ pub struct Store {
     writer: AnyPool,
     database: Database,
     audit_writer: AuditWriter,
+    /// True after a transaction that was not committed, until one is.
+    doubted: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +75,10 @@ pub enum Error {
     /// The caller's grant does not permit this change: a bug.
     #[error("the grant does not permit {0:?}")]
     NotGranted(Action),
+    #[error("the database cannot be written")]
+    ReadOnly,
+    #[error("the database does not answer")]
+    NoAnswer,
     /// `agent-keys rekey` gave the database another key while this process was running.
     #[error("the database has another server key now")]
     OtherServerKey,
@@ -76,6 +88,41 @@ pub enum Error {
 }
 
 impl Store {
+    /// Returns an error if the database does not respond, or cannot be written. Writes only if the last transaction was
+    /// not committed, which it may also have chosen itself.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.ping().await?;
+        if self.doubted.load(Ordering::Relaxed) {
+            self.write_nothing().await.map_err(|_| Error::ReadOnly)?;
+        }
+        Ok(())
+    }
+
+    /// Commits a row that is not there afterwards. SQLite would write nothing for an update to the same value.
+    pub async fn write_nothing(&self) -> Result<(), Error> {
+        const DESTINATION: &str = "a check of the database";
+        let mut write = self.write().await?;
+        sqlx::query(
+            "INSERT INTO audit_forwarding (destination, sequence, written_at) VALUES ($1, 0, 0)",
+        )
+        .bind(DESTINATION)
+        .execute(&mut *write)
+        .await?;
+        sqlx::query("DELETE FROM audit_forwarding WHERE destination = $1")
+            .bind(DESTINATION)
+            .execute(&mut *write)
+            .await?;
+        write.commit().await
+    }
+
+    /// Notes a failed write outside a transaction.
+    fn note_failure<T>(&self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        if result.is_err() {
+            self.doubted.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
     /// Returns an error if the database does not respond.
     #[tracing::instrument(name = "store.database.ping", skip_all)]
     pub async fn ping(&self) -> Result<(), Error> {
@@ -102,12 +149,23 @@ struct Write {
     transaction: Transaction<'static, Any>,
     audit_writer: AuditWriter,
     has_events: bool,
+    doubt: Doubt,
+}
+
+/// Marks the database as doubted unless the transaction is committed.
+struct Doubt(Arc<AtomicBool>);
+
+impl Drop for Doubt {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Store {
     /// Begins a write transaction. On SQLite it takes the write lock at once: a transaction that reads first fails if
     /// another writer commits before its first write.
     async fn write(&self) -> Result<Write, Error> {
+        let doubt = Doubt(Arc::clone(&self.doubted));
         let transaction = match self.database {
             Database::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
             Database::Postgres => self.writer.begin().await?,
@@ -116,6 +174,7 @@ impl Store {
             transaction,
             audit_writer: self.audit_writer.clone(),
             has_events: false,
+            doubt,
         })
     }
 }
@@ -123,6 +182,9 @@ impl Store {
 impl Write {
     async fn commit(self) -> Result<(), Error> {
         self.transaction.commit().await?;
+        let doubted = Arc::clone(&self.doubt.0);
+        drop(self.doubt);
+        doubted.store(false, Ordering::Relaxed);
         if self.has_events {
             self.audit_writer.notify_appended();
         }

@@ -1,12 +1,12 @@
 //! The process: how it ends, what it leaves behind, and what it takes while it runs.
 
 use crate::support::{
-    Browser, PASSWORD, client,
+    Browser, PASSWORD, client, client_with,
     engine::Engine,
     eventually, key_form,
-    process::{Process, prepare},
+    process::{Process, heedless, limit_files, prepare},
     proxy::{Fault, Gate, Proxy},
-    soak,
+    self_signed, soak,
 };
 use app::model::{agent_key::Delivery, key_list::KeyListPage, new_agent_key::CreatedAgentKey};
 use http::StatusCode;
@@ -16,10 +16,14 @@ use std::{
     os::unix::fs::FileExt,
     path::Path,
     process::{Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use tokio::{net::TcpStream, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinHandle,
+};
 
 const CREATE: &str = "POST /_security/api_key";
 
@@ -61,6 +65,15 @@ async fn nobody_is_taken_in(process: &Process) {
         TcpStream::connect(address).await.is_err()
     })
     .await;
+}
+
+/// The certificate that a listener shows.
+async fn certificate(url: &str) -> Vec<u8> {
+    let client = client_with(|builder| builder.tls_info(true));
+    let answer = client.get(format!("{url}/health/live")).send().await;
+    let answer = answer.unwrap();
+    let about = answer.extensions().get::<reqwest::tls::TlsInfo>().unwrap();
+    about.peer_certificate().unwrap().to_vec()
 }
 
 async fn deliveries(process: &Process) -> Vec<Delivery> {
@@ -223,13 +236,15 @@ async fn unwritable_log_stops_nothing_and_is_reported() {
 #[tokio::test]
 async fn stalled_reader_of_the_log_stops_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    // Nobody reads: the pipe holds 64 KiB, and the process 8,192 lines.
+    // Nobody reads: the pipe holds 64 KiB, and the process 4,096 lines.
     let (reader, pipe) = std::io::pipe().unwrap();
     let (process, metrics) = with_log(directory.path(), "trace", Stdio::from(pipe));
     key_is_created_and_its_secret_recorded_as_sent(&process).await;
-    let page = || async { process.nobody().get("/login").await.status };
+    let browser = process.nobody();
     eventually("lines are dropped", async || {
-        assert_eq!(page().await, StatusCode::OK);
+        let pages = (0..16).map(|_| browser.get("/login"));
+        let pages = futures::future::join_all(pages).await;
+        assert!(pages.iter().all(|page| page.status == StatusCode::OK));
         dropped_lines(&metrics).await > 0
     })
     .await;
@@ -242,6 +257,85 @@ async fn stalled_reader_of_the_log_stops_nothing() {
     .await;
     drop(process);
     assert!(drained.join().unwrap().unwrap() > 64 * 1024);
+}
+
+#[tokio::test]
+async fn hang_up_reads_certificates_again_and_does_not_end_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = self_signed(directory.path());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agent-keys"));
+    prepare(&mut command, &directory.path().join("data"));
+    command
+        .env("AGENT_KEYS_EMBEDDED_LISTEN", "127.0.0.1:0")
+        .env("AGENT_KEYS_TLS_CERT_FILE", &files.cert)
+        .env("AGENT_KEYS_TLS_KEY_FILE", &files.key)
+        .env("ELASTIC_PASSWORD", PASSWORD);
+    let mut process = Process::run(&mut command);
+    let before = certificate(&process.url).await;
+    let modified = std::fs::metadata(&files.cert).unwrap().modified().unwrap();
+    self_signed(directory.path());
+    // The same time as before, so that only the signal can make a difference.
+    for path in [&files.cert, &files.key] {
+        let file = std::fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(modified).unwrap();
+    }
+    process.signal("HUP");
+    eventually("the new certificate is served", async || {
+        certificate(&process.url).await != before
+    })
+    .await;
+    assert!(process.ended().is_none());
+}
+
+#[tokio::test]
+async fn stalled_clients_hold_a_stop_for_less_than_ten_seconds() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = Process::with_engine(directory.path());
+    assert_eq!(readiness(&process).await, "ready");
+    let connect = async || TcpStream::connect(process.address()).await.unwrap();
+    let (mut idle, mut body, mut http2) = (connect().await, connect().await, connect().await);
+    let request = "GET /health/live HTTP/1.1\r\nhost: keys\r\n\r\n";
+    idle.write_all(request.as_bytes()).await.unwrap();
+    let request = "POST /api/sign_in HTTP/1.1\r\nhost: keys\r\ncontent-length: 9\r\n\r\nu";
+    body.write_all(request.as_bytes()).await.unwrap();
+    // Preface and settings; GOAWAY is not answered.
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    http2.write_all(preface).await.unwrap();
+    assert!(http2.read_u8().await.is_ok());
+    process.signal("TERM");
+    let began = Instant::now();
+    // Load balancers see it before connections are refused.
+    eventually("readiness says so", async || {
+        readiness(&process).await == "not ready: the process stops"
+    })
+    .await;
+    eventually("it has ended", async || process.ended().is_some()).await;
+    let took = began.elapsed();
+    println!("ended after {} ms", took.as_millis());
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(process.ended().is_some_and(|status| status.success()));
+}
+
+#[tokio::test]
+async fn readiness_fails_while_the_database_cannot_be_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = heedless();
+    prepare(&mut command, directory.path());
+    command
+        .env("AGENT_KEYS_EMBEDDED_LISTEN", "127.0.0.1:0")
+        .env("ELASTIC_PASSWORD", PASSWORD);
+    let process = Process::run(&mut command);
+    assert_eq!(readiness(&process).await, "ready");
+    if !limit_files(&process, "4096") {
+        println!("nothing shown: this machine has no prlimit");
+        return;
+    }
+    process.nobody().sign_in("elastic", "wrong password").await;
+    let answer = process.nobody().get("/health/ready").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.text(), "not ready: the database cannot be written");
+    assert!(limit_files(&process, "unlimited"));
+    assert_eq!(readiness(&process).await, "ready");
 }
 
 #[tokio::test]

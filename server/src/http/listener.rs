@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::{net::TcpSocket, task::JoinHandle};
+use tokio::{net::TcpSocket, sync::Notify, task::JoinHandle, time::timeout};
 
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 100;
@@ -24,8 +24,11 @@ const BACKLOG: u32 = 1_024;
 const STREAMS_MAX: u32 = 128;
 /// Streams that a client resets before they were accepted.
 const RESET_STREAMS_MAX: usize = 20;
-/// Limit for open requests at shutdown.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Limit for clients that send or read slowly, or keep a connection, at shutdown. Container engines commonly wait ten
+/// seconds in all before they kill a process.
+const CLIENTS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Limit for the answers to the changes that ended last.
+const ANSWERS_TIMEOUT: Duration = Duration::from_millis(500);
 /// Interval of checks for changed certificate files.
 const FILES_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -62,13 +65,14 @@ pub struct Listener {
     handle: Handle<SocketAddr>,
     connections: ConnectionLimiter,
     serving: JoinHandle<io::Result<()>>,
-    _tls: Option<Tls>,
+    tls: Option<Tls>,
 }
 
 /// Certificate and key in use. They are read again when the files change, until this value is dropped.
 #[derive(Debug)]
 pub struct Tls {
     config: RustlsConfig,
+    asked: Arc<Notify>,
     reloading: JoinHandle<()>,
 }
 
@@ -94,15 +98,23 @@ impl Tls {
             source,
         })?;
         let config = RustlsConfig::from_config(loaded);
-        let reloading = reload_when_changed(files.clone(), protocols, config.clone());
+        let asked = Arc::new(Notify::new());
+        let reloading =
+            reload_when_changed(files.clone(), protocols, config.clone(), Arc::clone(&asked));
         Ok(Self {
             config,
+            asked,
             reloading: tokio::spawn(reloading),
         })
     }
 
     pub fn config(&self) -> RustlsConfig {
         self.config.clone()
+    }
+
+    /// Reads the files again now, whether they look changed or not.
+    pub fn reload(&self) {
+        self.asked.notify_one();
     }
 }
 
@@ -150,7 +162,7 @@ pub async fn listen(
         handle,
         connections,
         serving,
-        _tls: tls,
+        tls,
     })
 }
 
@@ -194,10 +206,30 @@ impl Listener {
         &self.connections
     }
 
-    /// Stops accepting, and waits up to [`SHUTDOWN_TIMEOUT`] for open requests.
-    pub async fn stop(self) {
-        self.handle.graceful_shutdown(Some(SHUTDOWN_TIMEOUT));
-        if let Ok(Err(error)) = self.serving.await {
+    /// Reads certificate and key again.
+    pub fn reload(&self) {
+        if let Some(tls) = &self.tls {
+            tls.reload();
+        }
+    }
+
+    /// Stops accepting, and waits for open requests: at most [`CLIENTS_TIMEOUT`] for their clients, and until `changes`
+    /// has ended for those that wait for a change.
+    pub async fn stop(mut self, changes: impl Future<Output = ()>) {
+        self.handle.graceful_shutdown(None);
+        let mut ended = timeout(CLIENTS_TIMEOUT, &mut self.serving).await;
+        if ended.is_err() {
+            changes.await;
+            ended = timeout(ANSWERS_TIMEOUT, &mut self.serving).await;
+        }
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(_) => {
+                self.handle.shutdown();
+                self.serving.await
+            }
+        };
+        if let Ok(Err(error)) = ended {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the listener failed"
@@ -214,12 +246,19 @@ async fn read_files(files: &TlsFiles, protocols: &[&[u8]]) -> io::Result<Arc<Ser
 }
 
 /// Reloads certificate and key whenever the files change. Unusable files leave the old certificate in use.
-async fn reload_when_changed(files: TlsFiles, protocols: &[&[u8]], config: RustlsConfig) {
+async fn reload_when_changed(
+    files: TlsFiles,
+    protocols: &[&[u8]],
+    config: RustlsConfig,
+    asked: Arc<Notify>,
+) {
     let mut seen = changed_at(&files);
     loop {
-        tokio::time::sleep(FILES_CHECK_INTERVAL).await;
+        let is_asked = timeout(FILES_CHECK_INTERVAL, asked.notified())
+            .await
+            .is_ok();
         let now = changed_at(&files);
-        if now != seen && reload(&files, protocols, &config).await {
+        if (is_asked || now != seen) && reload(&files, protocols, &config).await {
             seen = now;
         }
     }

@@ -166,6 +166,8 @@ async fn register_stored(
 
 /// Limit for Elasticsearch in the readiness check.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(150);
+/// Limit for the database in the readiness check.
+const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Liveness: the process runs.
 pub(super) async fn live() -> &'static str {
@@ -176,10 +178,20 @@ pub(super) async fn live() -> &'static str {
 pub(super) async fn ready(State(web): State<Web>) -> impl IntoResponse {
     // Probes of orchestrators commonly have a timeout of one second.
     let reachable = timeout(PROBE_TIMEOUT, web.state.elasticsearch.is_reachable());
-    let (stored, reachable) = tokio::join!(web.state.store.ping(), reachable);
-    if stored.is_err() {
-        let reason = "not ready: no database".to_owned();
-        return (StatusCode::SERVICE_UNAVAILABLE, reason);
+    let stored = timeout(STORE_TIMEOUT, web.state.store.check());
+    let (stored, reachable) = tokio::join!(stored, reachable);
+    let stored = stored.unwrap_or(Err(store::Error::NoAnswer));
+    let not_ready = |reason: &str| {
+        let text = format!("not ready: {reason}");
+        (StatusCode::SERVICE_UNAVAILABLE, text)
+    };
+    if !web.state.readiness.ask() {
+        return not_ready("the process stops");
+    }
+    match stored {
+        Ok(()) => {}
+        Err(store::Error::ReadOnly) => return not_ready("the database cannot be written"),
+        Err(_) => return not_ready("no database"),
     }
     let mut text = "ready".to_owned();
     if !reachable.unwrap_or(false) {

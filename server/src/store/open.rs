@@ -17,6 +17,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 use tokio::time::timeout;
@@ -224,6 +225,7 @@ impl Store {
             writer,
             database: Database::Sqlite,
             audit_writer,
+            doubted: Arc::default(),
         })
     }
 
@@ -241,6 +243,7 @@ impl Store {
             writer: pool,
             database: Database::Postgres,
             audit_writer,
+            doubted: Arc::default(),
         })
     }
 }
