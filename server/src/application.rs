@@ -38,7 +38,7 @@ const ANNOUNCE_TIME: Duration = Duration::from_secs(2);
 /// Limit for changes in flight, which only Elasticsearch can hold up.
 const CHANGES_TIMEOUT: Duration = Duration::from_secs(20);
 /// Limit for the last lines of the audit log. The rest is written at the next start.
-const FORWARD_TIMEOUT: Duration = Duration::from_secs(1);
+const FORWARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Failed start.
 #[derive(Debug, thiserror::Error)]

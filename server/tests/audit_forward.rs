@@ -144,6 +144,58 @@ async fn restart_forwards_every_event_once() {
 }
 
 #[tokio::test]
+async fn killed_process_loses_no_line_and_leaves_none_partial() {
+    let kills = soak(4, 50);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("audit.jsonl");
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-keys"));
+        prepare(&mut command, &directory.path().join("data"));
+        command
+            .env("AGENT_KEYS_EMBEDDED_LISTEN", "127.0.0.1:0")
+            .env("AGENT_KEYS_AUDIT_LOG", &file)
+            .env("ELASTIC_PASSWORD", PASSWORD);
+        Process::run(&mut command)
+    };
+    for kill in 0..kills {
+        let process = run();
+        let before = count(&file);
+        let guesses = (0..8).map(|_| async {
+            let mut browser = process.nobody();
+            browser.sign_in("elastic", PASSWORD).await
+        });
+        futures::future::join_all(guesses).await;
+        if kill % 2 == 0 {
+            // Between two batches, or within one.
+            eventually("lines are written", async || count(&file) > before).await;
+        }
+        // `kill -9`.
+        drop(process);
+    }
+    let mut process = run();
+    let admin = process.as_user("elastic").await;
+    let export = admin.get("/settings/audit/export.jsonl").await.text();
+    let last = export.lines().count();
+    eventually("every event is a line", async || {
+        let last = i64::try_from(last).unwrap();
+        fs::read_to_string(&file).is_ok_and(|text| text.contains(&format!("\"sequence\":{last},")))
+    })
+    .await;
+    process.signal("TERM");
+    eventually("it has ended", async || process.ended().is_some()).await;
+    // At least once each, and in order. A kill between the write and the note repeats lines.
+    let mut next = 1;
+    for sequence in sequences(&lines(&file)) {
+        assert!(sequence <= next, "{sequence} instead of {next}");
+        next = next.max(sequence + 1);
+    }
+    assert!(
+        next > i64::try_from(last).unwrap(),
+        "the control: {next} of {last}"
+    );
+}
+
+#[tokio::test]
 async fn rotation_loses_no_line() {
     let rotations = 5;
     let directory = tempfile::tempdir().unwrap();

@@ -46,6 +46,7 @@ mod request_limits;
 mod reverse_proxies;
 mod revoke;
 mod revoke_many;
+mod secrets;
 mod server_key;
 mod session_encryption;
 mod sessions;

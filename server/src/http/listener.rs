@@ -26,7 +26,7 @@ const STREAMS_MAX: u32 = 128;
 const RESET_STREAMS_MAX: usize = 20;
 /// Limit for clients that send or read slowly, or keep a connection, at shutdown. Container engines commonly wait ten
 /// seconds in all before they kill a process.
-const CLIENTS_TIMEOUT: Duration = Duration::from_secs(5);
+const CLIENTS_TIMEOUT: Duration = Duration::from_secs(4);
 /// Limit for the answers to the changes that ended last.
 const ANSWERS_TIMEOUT: Duration = Duration::from_millis(500);
 /// Interval of checks for changed certificate files.
