@@ -2,9 +2,19 @@
 
 use crate::{
     binary::{Running, command, fails},
-    support::{PASSWORD, postgres::Postgres},
+    support::{
+        PASSWORD,
+        events::{event_context, intent},
+        postgres::Postgres,
+    },
 };
+use platform::Random;
 use serde_json::Value;
+use server::{
+    audit::{AuditWriter, verify::verify as verify_store},
+    sessions::ServerKey,
+    store::{Error, KeyMatch, Store},
+};
 use sqlx::{Connection, SqliteConnection};
 use std::{
     fs,
@@ -229,4 +239,35 @@ async fn older_database_without_a_recorded_restore_does_not_verify() {
     sign_in_once(&data_dir).await;
     let error = fails(command(&data_dir).args(["audit", "verify"]));
     assert!(error.contains("was written anew"), "{error}");
+}
+
+#[tokio::test]
+async fn retention_removes_sealed_events_and_the_rest_verifies() {
+    let directory = tempfile::tempdir().unwrap();
+    let writer = |key: &str| {
+        let key = ServerKey::given(key.into());
+        AuditWriter::new(key.audit_key().unwrap(), Random)
+    };
+    let open = |key| Store::open(None, directory.path(), writer(key));
+    let old = open(KEY).await.unwrap();
+    assert_eq!(old.adopt_server_key().await.unwrap(), KeyMatch::Same);
+    for number in 0..8 {
+        let (intent, context) = (intent(number), event_context(number));
+        old.record(&intent, &context).await.unwrap();
+    }
+    let new = open(OTHER_KEY).await.unwrap();
+    assert_eq!(new.compare_server_key().await.unwrap(), KeyMatch::Other);
+    let context = event_context(8);
+    let rekeyed = new.replace_server_key(&context).await.unwrap().unwrap();
+    assert_eq!(rekeyed.events, 8);
+    // A process that still has the old key writes nothing.
+    let refused = old.record(&intent(9), &event_context(9)).await;
+    assert!(matches!(refused, Err(Error::OtherServerKey)), "{refused:?}");
+    let before = event_context(4).at;
+    let removed = new.delete_expired_events(before, before, 100, &context);
+    assert_eq!(removed.await.unwrap(), 4);
+    let verified = verify_store(&new, &[]).await.unwrap();
+    assert_eq!((verified.sealed, verified.rows), (4, 6));
+    new.close().await;
+    old.close().await;
 }
