@@ -236,7 +236,7 @@ async fn unwritable_log_stops_nothing_and_is_reported() {
 #[tokio::test]
 async fn stalled_reader_of_the_log_stops_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    // Nobody reads: the pipe holds 64 KiB, and the process 4,096 lines.
+    // The pipe is not read. It holds 64 KiB, and the process 4,096 lines.
     let (reader, pipe) = std::io::pipe().unwrap();
     let (process, metrics) = with_log(directory.path(), "trace", Stdio::from(pipe));
     key_is_created_and_its_secret_recorded_as_sent(&process).await;
