@@ -14,7 +14,8 @@ use crate::model::{
     secret::Secret,
     session::{EndedSession, SessionId, SessionList},
     timestamp::Timestamp,
-    user::{Credentials, NewPassword, NewUser, UserList, Username},
+    user::{Credentials, NewPassword, NewUser, OwnPasswordForm, Username},
+    user_list::{UserList, UserQuery},
     viewer::{LoginInfo, Viewer},
 };
 use async_trait::async_trait;
@@ -96,8 +97,8 @@ pub trait Backend: Send + Sync {
     /// Creates or updates `apm_agent_key_role`.
     async fn put_agent_key_role(&self) -> Result<(), Problem>;
 
-    /// Returns users of the native realm whose user name, full name or e-mail address contains `search`.
-    async fn list_users(&self, search: SearchText) -> Result<UserList, Problem>;
+    /// Returns one page of the users of the native realm.
+    async fn list_users(&self, query: UserQuery) -> Result<UserList, Problem>;
 
     async fn create_user(&self, new: NewUser) -> Result<(), Problem>;
 
@@ -119,6 +120,13 @@ pub trait Backend: Send + Sync {
         username: Username,
         password: NewPassword,
     ) -> Result<(), Problem>;
+
+    /// Changes the user's own password, after verifying the current one. The user's other sessions end; the response
+    /// sets a new cookie for this one.
+    async fn change_own_password(&self, form: OwnPasswordForm) -> Result<(), Problem>;
+
+    /// Returns a random password.
+    fn generate_password(&self) -> Result<Secret, Problem>;
 
     /// Returns the settings of the APM integration, and the keys in use.
     async fn apm_integration(&self) -> Result<ApmIntegration, Problem>;

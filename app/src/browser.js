@@ -61,6 +61,10 @@ addEventListener("click", ({ target }) => {
   const text = decodeURIComponent(link.href.slice(link.href.indexOf(",") + 1));
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
 }, true);
+// A menu closes when one of its links is followed or one of its forms is sent.
+const closeMenu = (part) => part?.closest(":popover-open")?.hidePopover();
+addEventListener("click", ({ target }) => closeMenu(target.closest?.("a")));
+addEventListener("submit", ({ target }) => closeMenu(target));
 addEventListener("input", draw);
 setInterval(draw, 3e4);
 draw();

@@ -10,6 +10,7 @@ pub mod form;
 pub mod icon;
 pub mod meter;
 pub mod navigation;
+pub mod pagination;
 pub mod problem;
 pub mod table;
 pub mod theme;

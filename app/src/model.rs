@@ -50,4 +50,5 @@ pub mod text;
 pub mod theme;
 pub mod timestamp;
 pub mod user;
+pub mod user_list;
 pub mod viewer;

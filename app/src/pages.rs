@@ -18,6 +18,7 @@ pub mod apm_integration;
 pub mod audit;
 mod code_split;
 pub mod layout;
+pub mod own_password;
 pub mod sessions;
 pub mod sign_in;
 pub mod users;
@@ -47,10 +48,12 @@ pub fn App() -> impl IntoView {
                     </ParentRoute>
                     <Route path=path!("apm-integration") view=SplitPage::ApmIntegration ssr=SsrMode::Async />
                     <Route path=path!("sessions") view=SplitPage::Sessions ssr=SsrMode::Async />
+                    <Route path=path!("password") view=SplitPage::OwnPassword ssr=SsrMode::Async />
                     <Route path=path!("audit") view=SplitPage::Audit ssr=SsrMode::Async />
                     <ParentRoute path=path!("users") view=SplitPage::Users(UserPage::Table) ssr=SsrMode::Async>
                         <Route path=path!("") view=NoDialog ssr=SsrMode::Async />
                         <Route path=path!("new") view=SplitPage::Users(UserPage::Create) ssr=SsrMode::Async />
+                        <Route path=path!("disable") view=SplitPage::Users(UserPage::Disable) ssr=SsrMode::Async />
                         <Route path=path!("delete") view=SplitPage::Users(UserPage::Delete) ssr=SsrMode::Async />
                         <Route path=path!("password") view=SplitPage::Users(UserPage::ResetPassword) ssr=SsrMode::Async />
                     </ParentRoute>

@@ -2,7 +2,9 @@
 //!
 //! All are below the base path, which is in the reactive context.
 
-use crate::model::{agent_key::KeyId, base_path::BasePath, key_list::KeyListQuery};
+use crate::model::{
+    agent_key::KeyId, base_path::BasePath, key_list::KeyListQuery, user_list::UserQuery,
+};
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::{hooks::use_location, location::Url, params::ParamsMap};
 
@@ -100,30 +102,19 @@ pub fn users() -> String {
     at("/settings/users")
 }
 
-pub fn users_matching(search: &str) -> String {
-    with_user_search(users(), None, search)
+pub fn user_list(query: &UserQuery) -> String {
+    with_parameters(&users(), &query.parameters())
 }
 
-pub fn new_user(search: &str) -> String {
-    with_user_search(at("/settings/users/new"), None, search)
+/// Returns a dialog over the list of users: `new`, or `disable`, `delete` or `password` for one user.
+pub fn user_dialog(dialog: &str, user: Option<&str>, list: &UserQuery) -> String {
+    let user = user.map(|name| ("user", name.to_owned()));
+    let parameters: Vec<_> = user.into_iter().chain(list.parameters()).collect();
+    with_parameters(&at(&format!("/settings/users/{dialog}")), &parameters)
 }
 
-pub fn delete_user(name: &str, search: &str) -> String {
-    with_user_search(at("/settings/users/delete"), Some(("user", name)), search)
-}
-
-pub fn reset_password(name: &str, search: &str) -> String {
-    with_user_search(at("/settings/users/password"), Some(("user", name)), search)
-}
-
-fn with_user_search(page: String, user: Option<(&str, &str)>, search: &str) -> String {
-    let search = (!search.is_empty()).then_some(("q", search));
-    let parameters: Vec<_> = user
-        .into_iter()
-        .chain(search)
-        .map(|(name, value)| (name, value.to_owned()))
-        .collect();
-    with_parameters(&page, &parameters)
+pub fn own_password() -> String {
+    at("/settings/password")
 }
 
 pub fn audit() -> String {
@@ -185,6 +176,13 @@ pub fn list_query(parameters: &ParamsMap) -> KeyListQuery {
         .iter()
         .flat_map(|(name, values)| values.iter().map(move |value| (*name, value.as_str())));
     KeyListQuery::from_parameters(pairs)
+}
+
+/// Parses the query of the list of users in the parameters of an address.
+pub fn user_query(parameters: &ParamsMap) -> UserQuery {
+    const NAMES: [&str; 6] = ["q", "reserved", "sort", "order", "rows", "page"];
+    let values = NAMES.map(|name| (name, parameters.get(name).unwrap_or_default()));
+    UserQuery::from_parameters(values.iter().map(|(name, value)| (*name, value.as_str())))
 }
 
 /// Parses the query of an address.

@@ -26,7 +26,6 @@ use tower::service_fn;
 use crate::{
     cpu::Cpu,
     error::ApiError,
-    generate,
     passwords::{PASSWORD_CHARACTERS_MIN, PasswordHashing, Passwords},
     roles::has_privileges_cache::HasPrivilegesCache,
     serve::serve,
@@ -285,7 +284,7 @@ async fn set_first_password(
     }
     let (password, generated) = match given {
         Some(password) => (password, false),
-        None => (generate::password(state.random)?, true),
+        None => (state.random.password()?, true),
     };
     let hash = state.passwords.hash(&password).await?;
     let first = state.store.set_first_password("elastic", &hash).await?;

@@ -1,9 +1,7 @@
-//! Random ids and passwords.
+//! Random ids.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use platform::{Random, RandomError};
-use secrecy::SecretString;
-use zeroize::Zeroizing;
 
 /// Prefix of every key id. Every encoded key then begins with `YXBta2V5`, which secret scanners
 /// can find.
@@ -22,17 +20,6 @@ pub(crate) fn api_key_id(random: Random, now_ms: i64) -> Result<String, RandomEr
         }
     }
     Ok(id)
-}
-
-/// A password that users can type: 20 characters without look-alikes, 100 random bits.
-pub(crate) fn password(random: Random) -> Result<SecretString, RandomError> {
-    const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyzACDEFGHKM";
-    let bytes = Zeroizing::new(random.bytes::<20>()?);
-    let mut password = Zeroizing::new(String::with_capacity(20));
-    for byte in *bytes {
-        password.push(char::from(ALPHABET[usize::from(byte & 31)]));
-    }
-    Ok(SecretString::from(password.as_str()))
 }
 
 /// A cluster's uuid: 22 URL-safe characters.

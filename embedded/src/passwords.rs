@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::{error::ApiError, generate};
+use crate::error::ApiError;
 
 /// Minimum length of a password, in characters.
 pub(crate) const PASSWORD_CHARACTERS_MIN: usize = 6;
@@ -85,7 +85,7 @@ impl Passwords {
         random: Random,
     ) -> Result<Self, HashError> {
         let hasher = hasher(hashing)?;
-        let decoy_hash = generate::password(random)?;
+        let decoy_hash = random.password()?;
         Ok(Self {
             decoy_hash: hash(&hasher, &decoy_hash, &random.bytes::<16>()?)?,
             hasher,

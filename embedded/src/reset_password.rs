@@ -6,7 +6,6 @@ use platform::Random;
 use secrecy::SecretString;
 
 use crate::{
-    generate,
     passwords::{PasswordHashing, hash, hasher},
     store::{self, users::set_password},
 };
@@ -42,7 +41,7 @@ pub async fn reset_password(
         .await
         .map_err(|error| database(error.to_string()))?;
     let random = Random;
-    let password = generate::password(random).map_err(|error| made(error.to_string()))?;
+    let password = random.password().map_err(|error| made(error.to_string()))?;
     let salt = random
         .bytes::<16>()
         .map_err(|error| made(error.to_string()))?;

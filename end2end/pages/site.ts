@@ -5,6 +5,7 @@ import { AuditPage } from './audit';
 import { CreatedDialog } from './created';
 import { IntegrationPage } from './integration';
 import { NewKeyForm } from './new-key';
+import { OwnPasswordPage } from './own-password';
 import { ReauthenticatePage } from './reauthenticate';
 import { RevokeDialog } from './revoke';
 import { RevokeManyDialog } from './revoke-many';
@@ -102,6 +103,10 @@ export class Site extends Tab {
 
   get users(): UsersPage {
     return new UsersPage(this);
+  }
+
+  get ownPassword(): OwnPasswordPage {
+    return new OwnPasswordPage(this);
   }
 
   get integration(): IntegrationPage {

@@ -6,8 +6,9 @@ import type { Tab } from './tab';
 export class UsersPage {
   constructor(private readonly tab: Tab) {}
 
-  async open(): Promise<void> {
-    await this.tab.visit('/settings/users');
+  /** Opens the list, by default with room for everybody whom other stories have created. */
+  async open(query = '?rows=100'): Promise<void> {
+    await this.tab.visit(`/settings/users${query}`);
     await expect(this.tab.heading('Users and roles')).toBeVisible();
   }
 
@@ -32,49 +33,82 @@ export class UsersPage {
   async create({ username, password }: Person, options: { agentKeyRole: boolean }): Promise<void> {
     const dialog = await this.startCreating();
     await dialog.getByLabel('Username').fill(username);
-    await dialog.getByLabel('Password', { exact: true }).fill(password);
+    await this.enterPassword(dialog, password);
     await dialog.getByRole('checkbox', { name: /apm_agent_key_role/ }).setChecked(options.agentKeyRole);
     await dialog.getByRole('button', { name: 'Create user' }).click();
     await expect(dialog).toBeHidden();
     await this.tab.ready();
   }
 
-  /** The switch that gives the role to a user, and takes it away. */
-  roleOf(username: string): Locator {
-    return this.row(username).getByRole('switch', { name: `Agent key role for ${username}` });
+  /** Chooses to enter the password, which is generated otherwise. */
+  async enterPassword(dialog: Locator, password: string): Promise<void> {
+    await dialog.getByRole('radio', { name: 'Enter a password' }).check();
+    await dialog.getByLabel('Password', { exact: true }).fill(password);
   }
 
-  async toggleRole(username: string): Promise<void> {
-    const before = await this.roleOf(username).getAttribute('aria-checked');
-    await this.roleOf(username).click();
-    await expect(this.roleOf(username)).toHaveAttribute('aria-checked', before === 'true' ? 'false' : 'true');
-    await this.tab.ready();
+  /** The button that opens the menu of a user. */
+  actions(username: string): Locator {
+    return this.row(username).getByRole('button', { name: `Actions for ${username}` });
   }
 
-  /** One of the things that can be done to a user, by its button in the row. */
+  /** Opens the menu of a user. */
+  async menu(username: string): Promise<Locator> {
+    await this.actions(username).click();
+    const menu = this.row(username).getByRole('list');
+    await expect(menu).toBeVisible();
+    return menu;
+  }
+
+  /** Does what a button in the menu of a user offers. */
   async act(username: string, action: string): Promise<void> {
-    await this.row(username).getByRole('button', { name: new RegExp(`^${action}`) }).click();
+    const menu = await this.menu(username);
+    await menu.getByRole('button', { name: action }).click();
+    await expect(menu).toBeHidden();
     await this.tab.ready();
   }
 
-  async resetPassword(username: string, password: string): Promise<void> {
-    await this.row(username).getByRole('link', { name: /^Reset password/ }).click();
-    const dialog = this.tab.page.getByRole('dialog', { name: `New password for ${username}` });
+  /** Opens a dialog from the menu of a user. */
+  async startTo(username: string, action: string, title: string): Promise<Locator> {
+    const menu = await this.menu(username);
+    await menu.getByRole('link', { name: action }).click();
+    const dialog = this.tab.page.getByRole('dialog', { name: title }).or(this.tab.page.getByRole('alertdialog', { name: title }));
     await expect(dialog).toBeVisible();
     await this.tab.ready();
-    await dialog.getByLabel('Password', { exact: true }).fill(password);
-    await dialog.getByRole('button', { name: 'Set password' }).click();
-    await expect(dialog).toBeHidden();
-    await this.tab.ready();
+    return dialog;
+  }
+
+  async disable(username: string): Promise<void> {
+    await this.confirm(await this.startTo(username, 'Disable', `Disable ${username}?`), 'Disable user');
   }
 
   async delete(username: string): Promise<void> {
-    await this.row(username).getByRole('link', { name: /^Delete/ }).click();
-    const dialog = this.tab.page.getByRole('alertdialog', { name: `Delete ${username}?` });
-    await expect(dialog).toBeVisible();
-    await this.tab.ready();
-    await dialog.getByRole('button', { name: /^Delete/ }).click();
+    await this.confirm(await this.startTo(username, 'Delete', `Delete ${username}?`), 'Delete user');
+  }
+
+  async resetPassword(username: string, password: string): Promise<void> {
+    const dialog = await this.startTo(username, 'Change password', `New password for ${username}`);
+    await this.enterPassword(dialog, password);
+    await this.confirm(dialog, 'Set password');
+  }
+
+  private async confirm(dialog: Locator, button: string): Promise<void> {
+    await dialog.getByRole('button', { name: button }).click();
     await expect(dialog).toBeHidden();
     await this.tab.ready();
+  }
+
+  /** The message of the last change, in the panel of the list. */
+  get notice(): Locator {
+    return this.tab.page.getByRole('region', { name: 'Users', exact: true }).first().getByRole('status').filter({ hasText: '.' });
+  }
+
+  /** The dialog that shows a generated password, this one time. */
+  generated(title: string): Locator {
+    return this.tab.page.getByRole('dialog', { name: title });
+  }
+
+  /** The generated password in its dialog. */
+  async generatedPassword(dialog: Locator): Promise<string> {
+    return (await dialog.getByRole('status', { name: 'Password' }).innerText()).trim();
   }
 }

@@ -31,4 +31,15 @@ impl Random {
         let bytes = Zeroizing::new(self.bytes::<32>()?);
         Ok(SecretString::from(URL_SAFE_NO_PAD.encode(*bytes)))
     }
+
+    /// A password that users can type: 20 letters without look-alikes, 100 random bits.
+    pub fn password(self) -> Result<SecretString, RandomError> {
+        const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyzACDEFGHKM";
+        let bytes = Zeroizing::new(self.bytes::<20>()?);
+        let mut password = Zeroizing::new(String::with_capacity(20));
+        for byte in *bytes {
+            password.push(char::from(ALPHABET[usize::from(byte & 31)]));
+        }
+        Ok(SecretString::from(password.as_str()))
+    }
 }

@@ -66,11 +66,18 @@ pub struct Identity {
     pub username: String,
     /// The realm that checked the password.
     pub realm: String,
+    /// Kind of that realm, for example `native` or `ldap`.
+    pub realm_kind: String,
     /// The name for people, as it was when they signed in.
     pub full_name: Option<String>,
 }
 
 impl Identity {
+    /// Returns true if Elasticsearch keeps the user's password and can change it.
+    pub fn has_stored_password(&self) -> bool {
+        matches!(self.realm_kind.as_str(), "native" | "reserved")
+    }
+
     /// Returns the mark by which forms name this user: the same in all sessions, and no secret.
     pub fn mark(&self) -> String {
         let digest = Sha256::new()
@@ -125,6 +132,7 @@ pub async fn identify(connection: &Connection) -> Result<VerifiedPassword, Error
     Ok(VerifiedPassword(Identity {
         username: answer.username,
         realm: answer.authentication_realm.name,
+        realm_kind: answer.authentication_realm.kind,
         full_name: answer.full_name.filter(|name| !name.is_empty()),
     }))
 }
@@ -165,6 +173,8 @@ permissions! {
     ManageSecurity(manage_security) => [
         RoleUpdate, UserRolesChange, UserCreate, UserEnable, UserDisable, UserDelete, UserPasswordChange
     ];
+    /// Change the user's own password.
+    ChangeOwnPassword(own_password) => [UserPasswordChange];
     /// Change the settings of the APM integration.
     SaveApmSettings(save_settings) => [];
     /// See and export the audit log.
@@ -213,9 +223,13 @@ impl Permissions {
             answer = connection.has_privileges(&question).await;
         }
         let answer = answer?;
+        let mut access = evaluate(&answer, kibana_feature, &resources);
+        if identity.has_stored_password() {
+            access.own_password = Permit::Granted;
+        }
         Ok(Self {
             identity: Arc::new(identity),
-            access: Arc::new(evaluate(&answer, kibana_feature, &resources)),
+            access: Arc::new(access),
         })
     }
 
@@ -342,6 +356,8 @@ fn evaluate(
                 .into_iter()
                 .chain(may_change),
         ),
+        // No privilege decides, but the user's realm.
+        own_password: Permit::Missing(Vec::new()),
     }
 }
 

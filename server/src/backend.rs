@@ -19,13 +19,14 @@ use app::{
         new_agent_key::CreatedAgentKey,
         new_agent_key::{NewAgentKey, OperationId},
         notice::Notice,
-        problem::Problem,
+        problem::{Problem, ProblemKind},
         revocation::{FoundAgentKeys, KeyRevocation, KeySelection, MatchingKeys, MatchingRequest},
         role::AgentKeyRole,
         secret::Secret,
         session::{EndedSession, SessionId, SessionList},
         timestamp::Timestamp,
-        user::{Credentials, NewPassword, NewUser, UserList, Username},
+        user::{Credentials, NewPassword, NewUser, OwnPasswordForm, Username},
+        user_list::{UserList, UserQuery},
         viewer::{LoginInfo, Viewer},
     },
 };
@@ -165,8 +166,8 @@ impl Backend for RequestContext {
         self.answer(role::put(self)).await
     }
 
-    async fn list_users(&self, search: SearchText) -> Result<UserList, Problem> {
-        self.answer(users::list(self, search)).await
+    async fn list_users(&self, query: UserQuery) -> Result<UserList, Problem> {
+        self.answer(users::list(self, query)).await
     }
 
     async fn create_user(&self, new: NewUser) -> Result<(), Problem> {
@@ -198,6 +199,18 @@ impl Backend for RequestContext {
     ) -> Result<(), Problem> {
         self.answer(users::reset_password(self, username, password))
             .await
+    }
+
+    async fn change_own_password(&self, form: OwnPasswordForm) -> Result<(), Problem> {
+        self.answer(users::change_own_password(self, form)).await
+    }
+
+    fn generate_password(&self) -> Result<Secret, Problem> {
+        users::generate_password(self).map_err(|error| {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "no password could be generated");
+            ProblemKind::Internal.into()
+        })
     }
 
     async fn apm_integration(&self) -> Result<ApmIntegration, Problem> {

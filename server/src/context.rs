@@ -372,6 +372,11 @@ impl RequestContext {
         notice
     }
 
+    /// Returns true if the response leaves a message for the next page.
+    pub fn leaves_notice(&self) -> bool {
+        self.with_response(|response| matches!(response.notice, Some(NoticeChange::Set(_))))
+    }
+
     /// Takes the change of the message's cookie, when the response is ready.
     pub fn take_notice_change(&self) -> Option<NoticeChange> {
         self.with_response(|response| response.notice.take())

@@ -7,7 +7,7 @@ use app::model::{
     problem::{ElasticsearchFault, ProblemKind},
     revocation::SelectionError,
     session::SessionEnd,
-    user::NewUserErrors,
+    user::{NewUserErrors, OwnPasswordErrors},
 };
 use platform::RandomError;
 
@@ -56,6 +56,9 @@ pub enum Error {
     /// Elasticsearch keeps this user for itself.
     #[error("this user is reserved by Elasticsearch")]
     ReservedUser,
+    /// The form for the user's own password is not valid.
+    #[error("the form for the own password is not valid")]
+    OwnPassword(OwnPasswordErrors),
     /// There is a user of this name.
     #[error("the user name is taken")]
     UsernameTaken,
@@ -138,6 +141,7 @@ pub fn problem_kind(error: &Error) -> ProblemKind {
         Error::ChangedMeanwhile => ProblemKind::ChangedMeanwhile,
         Error::OwnAccount => ProblemKind::OwnAccount,
         Error::ReservedUser => ProblemKind::ReservedUser,
+        Error::OwnPassword(errors) => ProblemKind::OwnPassword(errors.clone()),
         Error::UsernameTaken => ProblemKind::NewUser(NewUserErrors {
             username_taken: true,
             ..NewUserErrors::default()

@@ -10,94 +10,30 @@ use crate::{
     context::RequestContext,
     elasticsearch::{
         Connection,
-        capabilities::Capability,
         users::{StoredUser, UserBody},
     },
     error::Error,
-    keys, ledger,
+    ledger,
 };
 use app::model::{
-    audit_query::SearchText,
     role::AGENT_KEY_ROLE,
-    timestamp::Timestamp,
-    user::{NewPassword, NewUser, USERS_MAX, User, UserList, Username},
+    secret::Secret,
+    user::{NewPassword, NewUser, Username},
 };
+use platform::RandomError;
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
-/// The users that match the search, by name, each with the number of their keys that work now. Elasticsearch answers
-/// with all of them at once; no more than [`USERS_MAX`] are passed on.
-#[tracing::instrument(name = "users.page.list", skip_all)]
-pub async fn list(ctx: &RequestContext, search: SearchText) -> Result<UserList, Error> {
-    ctx.grant::<ManageSecurity>().await?;
-    let connection = ctx.elasticsearch()?;
-    let (users, counts) = tokio::join!(
-        connection.get_users(),
-        count_keys(connection, ctx.state.now())
-    );
-    let users = users?;
-    let total = users.len();
-    let needle = search.as_str().to_lowercase();
-    let matching: Vec<_> = users
-        .into_values()
-        .filter(|user| matches(user, &needle))
-        .collect();
-    let matching_count = matching.len();
-    let users = matching
-        .into_iter()
-        .take(USERS_MAX)
-        .map(|user| User {
-            reserved: user.is_reserved(),
-            active_keys: counts
-                .as_ref()
-                .map(|counts| counts.get(&user.username).copied().unwrap_or(0)),
-            username: user.username,
-            full_name: user.full_name.filter(|name| !name.is_empty()),
-            email: user.email.filter(|email| !email.is_empty()),
-            roles: user.roles,
-            enabled: user.enabled,
-        })
-        .collect();
-    Ok(UserList {
-        users,
-        matching: matching_count,
-        total,
-        notice: ctx.notice(),
-    })
-}
+mod list;
+mod own_password;
 
-fn matches(user: &StoredUser, needle: &str) -> bool {
-    let texts = [
-        Some(&user.username),
-        user.full_name.as_ref(),
-        user.email.as_ref(),
-    ];
-    texts
-        .into_iter()
-        .flatten()
-        .any(|text| text.to_lowercase().contains(needle))
-}
+pub use list::list;
+pub use own_password::change_own_password;
 
-/// The keys that work now, by owner. `None` where they cannot be counted, as before Elasticsearch 8.13: the users are
-/// still worth showing.
-async fn count_keys(connection: &Connection, now: Timestamp) -> Option<BTreeMap<String, u64>> {
-    if connection.lacks(Capability::Aggregations) {
-        return None;
-    }
-    let query = keys::active_keys_by_owner(now);
-    let counted = match connection.query_api_keys(&query).await {
-        Ok(counted) => counted,
-        Err(error) => {
-            if !connection.lacks_by(&error, Capability::Aggregations) {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "the keys of the users could not be counted");
-            }
-            return None;
-        }
-    };
-    let owners = keys::facet(&counted.aggregations, "owners");
-    let counts = owners.into_iter().map(|owner| (owner.value, owner.count));
-    Some(counts.collect())
+/// Returns a random password.
+pub fn generate_password(ctx: &RequestContext) -> Result<Secret, RandomError> {
+    let password = ctx.state.random.password()?;
+    Ok(Secret::new(password.expose_secret().to_owned()))
 }
 
 /// Creates a user. Elasticsearch would replace one of the same name, so it is asked first whether there is one.

@@ -109,6 +109,16 @@ fn table(key: &str, session: &str) -> Vec<Row> {
             [401, 403, 403, 200],
         ),
         row("/api/delete_user", &[bystander], [401, 403, 403, 200]),
+        // The fields are checked first; what they need is the user's own.
+        row(
+            "/api/change_own_password",
+            &[
+                ("current_password", ""),
+                ("new_password", ""),
+                ("repeated_password", ""),
+            ],
+            [401, 422, 422, 422],
+        ),
         row("/api/read_apm_integration", &[], [401, 200, 200, 200]),
         row(
             "/api/save_apm_settings",

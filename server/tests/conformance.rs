@@ -9,7 +9,7 @@ use app::model::{
     key_list::KeyListPage,
     new_agent_key::CreatedAgentKey,
     role::AgentKeyRole,
-    user::UserList,
+    user_list::UserList,
 };
 use http::{Method, StatusCode};
 use platform::Clock;
@@ -188,7 +188,9 @@ async fn story(run: Run) {
     let path = format!("/_security/user/{name}");
     let (status, body) = run.ask(None, Method::PUT, &path, Some(user)).await;
     held("the user is given the role", status == 200, body);
-    let answer = admin.post("list_users", &[("search", name)]).await;
+    let answer = admin
+        .post("list_users", &[("list", &format!("q={name}"))])
+        .await;
     let users: UserList = answer.value();
     let is_listed = users.users.iter().any(|user| user.username == name);
     held("the user is in the list of users", is_listed, &users);

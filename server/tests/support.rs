@@ -303,6 +303,7 @@ pub(crate) fn mark(username: &str) -> String {
     let identity = Identity {
         username: username.to_owned(),
         realm: realm.to_owned(),
+        realm_kind: "native".to_owned(),
         full_name: None,
     };
     identity.mark()

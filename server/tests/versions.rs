@@ -10,7 +10,7 @@ use app::model::{
     problem::{ElasticsearchFault, ProblemKind},
     revocation::KeyRevocation,
     role::{AgentKeyRole, RoleState},
-    user::UserList,
+    user_list::UserList,
 };
 use embedded::Version;
 use http::{Method, StatusCode};

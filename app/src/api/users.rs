@@ -4,25 +4,30 @@ use super::form_post::FormPost;
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
 use crate::model::{
-    audit_query::SearchText, problem::Problem, role::AgentKeyRole, secret::Secret, user::UserList,
+    problem::Problem,
+    role::AgentKeyRole,
+    secret::Secret,
+    user::{GeneratedPassword, PasswordSource},
+    user_list::UserList,
 };
 #[cfg(feature = "server")]
 use crate::{
-    backend::backend,
+    backend::{Backend, backend},
     model::{
         notice::Notice,
         problem::ProblemKind,
-        user::{NewPassword, NewUser, NewUserErrors, Username},
+        user::{NewPassword, NewUser, NewUserErrors, OwnPasswordForm, Username},
     },
     urls,
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
 use serde::{Deserialize, Serialize};
 
-/// Returns users of the native realm whose user name, full name or e-mail address contains `search`.
+/// Returns one page of the users of the native realm. `list` is the query of the page's address.
 #[server(endpoint = "list_users", output = Postcard)]
-pub async fn list_users(#[server(default)] search: SearchText) -> Result<UserList, Problem> {
-    redirect_if_signed_out(backend()?.list_users(search).await)
+pub async fn list_users(#[server(default)] list: String) -> Result<UserList, Problem> {
+    let query = urls::user_query(&urls::parse(&list));
+    redirect_if_signed_out(backend()?.list_users(query).await)
 }
 
 /// The fields of the form for a new user, as typed.
@@ -30,6 +35,7 @@ pub async fn list_users(#[server(default)] search: SearchText) -> Result<UserLis
 #[serde(default)]
 pub struct NewUserForm {
     pub username: String,
+    pub password_source: PasswordSource,
     pub password: Secret,
     pub full_name: String,
     pub email: String,
@@ -37,72 +43,148 @@ pub struct NewUserForm {
     pub agent_key_role: Option<String>,
 }
 
-/// Creates a user and redirects to the list with its search, which announces it.
+/// Creates a user, and leaves a notice for the list. Returns a generated password, once; otherwise redirects to the list.
 #[server(endpoint = "create_user", input = FormPost, output = Postcard)]
 pub async fn create_user(
     form: NewUserForm,
-    #[server(default)] search: SearchText,
-) -> Result<(), Problem> {
-    let new = parse_new_user(form).map_err(ProblemKind::NewUser)?;
-    let username = new.username.clone();
+    #[server(default)] list: String,
+) -> Result<Option<GeneratedPassword>, Problem> {
     let backend = backend()?;
+    let source = form.password_source;
+    let password = new_password(&*backend, source, form.password.clone())?;
+    let new = parse_new_user(form, password).map_err(ProblemKind::NewUser)?;
+    let generated = GeneratedPassword {
+        username: new.username.to_string(),
+        password: new.password.secret().clone(),
+    };
     redirect_if_signed_out(backend.create_user(new).await)?;
-    backend.leave_notice(Notice::UserCreated(username.to_string()));
-    leptos_axum::redirect(&urls::users_matching(search.as_str()));
+    backend.leave_notice(Notice::UserCreated(generated.username.clone()));
+    Ok(show_or_return(source, generated, &list))
+}
+
+/// Gives the agent key role to a user or takes it away, and leaves a notice.
+#[server(endpoint = "assign_agent_key_role", input = FormPost, output = Postcard)]
+pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(), Problem> {
+    let backend = backend()?;
+    let assign = backend.assign_agent_key_role(known(&username)?, assigned);
+    redirect_if_signed_out(assign.await)?;
+    backend.leave_notice(if assigned {
+        Notice::RoleGiven(username)
+    } else {
+        Notice::RoleTaken(username)
+    });
     Ok(())
 }
 
-#[server(endpoint = "assign_agent_key_role", input = FormPost, output = Postcard)]
-pub async fn assign_agent_key_role(username: String, assigned: bool) -> Result<(), Problem> {
-    redirect_if_signed_out(
-        backend()?
-            .assign_agent_key_role(known(&username)?, assigned)
-            .await,
-    )
-}
-
-/// Enables or disables a user.
+/// Enables or disables a user, and leaves a notice. The dialog that disables closes: redirects to the list.
 #[server(endpoint = "set_user_enabled", input = FormPost, output = Postcard)]
-pub async fn set_user_enabled(username: String, enabled: bool) -> Result<(), Problem> {
-    redirect_if_signed_out(
-        backend()?
-            .set_user_enabled(known(&username)?, enabled)
-            .await,
-    )
+pub async fn set_user_enabled(
+    username: String,
+    enabled: bool,
+    #[server(default)] list: String,
+) -> Result<(), Problem> {
+    let backend = backend()?;
+    let set = backend.set_user_enabled(known(&username)?, enabled);
+    redirect_if_signed_out(set.await)?;
+    if enabled {
+        backend.leave_notice(Notice::UserEnabled(username));
+    } else {
+        backend.leave_notice(Notice::UserDisabled(username));
+        return_to(&list);
+    }
+    Ok(())
 }
 
-/// Deletes a user and redirects to the list with its search, which announces it.
+/// Deletes a user and redirects to the list, which announces it.
 #[server(endpoint = "delete_user", input = FormPost, output = Postcard)]
-pub async fn delete_user(
-    username: String,
-    #[server(default)] search: SearchText,
-) -> Result<(), Problem> {
+pub async fn delete_user(username: String, #[server(default)] list: String) -> Result<(), Problem> {
     let backend = backend()?;
     redirect_if_signed_out(backend.delete_user(known(&username)?).await)?;
     backend.leave_notice(Notice::UserDeleted(username));
-    leptos_axum::redirect(&urls::users_matching(search.as_str()));
+    return_to(&list);
     Ok(())
 }
 
-/// Resets a user's password and redirects to the list with its search, which announces it.
+/// Resets a user's password, and leaves a notice for the list. Returns a generated password, once; otherwise redirects
+/// to the list.
 #[server(endpoint = "reset_password", input = FormPost, output = Postcard)]
 pub async fn reset_password(
     username: String,
-    password: Secret,
-    #[server(default)] search: SearchText,
-) -> Result<(), Problem> {
-    let password = NewPassword::parse(password, &username).map_err(ProblemKind::NewPassword)?;
+    #[server(default)] password_source: PasswordSource,
+    #[server(default)] password: Secret,
+    #[server(default)] list: String,
+) -> Result<Option<GeneratedPassword>, Problem> {
     let backend = backend()?;
-    redirect_if_signed_out(backend.reset_password(known(&username)?, password).await)?;
-    backend.leave_notice(Notice::PasswordSet(username));
-    leptos_axum::redirect(&urls::users_matching(search.as_str()));
+    let password = new_password(&*backend, password_source, password)?;
+    let password = NewPassword::parse(password, &username).map_err(ProblemKind::NewPassword)?;
+    let generated = GeneratedPassword {
+        username,
+        password: password.secret().clone(),
+    };
+    let username = known(&generated.username)?;
+    redirect_if_signed_out(backend.reset_password(username, password).await)?;
+    backend.leave_notice(Notice::PasswordSet(generated.username.clone()));
+    Ok(show_or_return(password_source, generated, &list))
+}
+
+/// Changes the user's own password and redirects to the user's sessions, which announce it.
+#[server(endpoint = "change_own_password", input = FormPost, output = Postcard)]
+pub async fn change_own_password(
+    current_password: Secret,
+    new_password: Secret,
+    repeated_password: Secret,
+) -> Result<(), Problem> {
+    let form = OwnPasswordForm {
+        current: current_password,
+        new: new_password,
+        repeated: repeated_password,
+    };
+    let backend = backend()?;
+    redirect_if_signed_out(backend.change_own_password(form).await)?;
+    backend.leave_notice(Notice::OwnPasswordChanged);
+    leptos_axum::redirect(&urls::sessions());
     Ok(())
 }
 
 #[cfg(feature = "server")]
-fn parse_new_user(form: NewUserForm) -> Result<NewUser, NewUserErrors> {
+fn new_password(
+    backend: &dyn Backend,
+    source: PasswordSource,
+    typed: Secret,
+) -> Result<Secret, Problem> {
+    match source {
+        PasswordSource::Typed => Ok(typed),
+        PasswordSource::Generated => backend.generate_password(),
+    }
+}
+
+/// Returns a generated password for the dialog to show, or leaves the dialog.
+#[cfg(feature = "server")]
+fn show_or_return(
+    source: PasswordSource,
+    generated: GeneratedPassword,
+    list: &str,
+) -> Option<GeneratedPassword> {
+    match source {
+        PasswordSource::Generated => Some(generated),
+        PasswordSource::Typed => {
+            return_to(list);
+            None
+        }
+    }
+}
+
+/// Redirects to the list with this query.
+#[cfg(feature = "server")]
+fn return_to(list: &str) {
+    let query = urls::user_query(&urls::parse(list));
+    leptos_axum::redirect(&urls::user_list(&query));
+}
+
+#[cfg(feature = "server")]
+fn parse_new_user(form: NewUserForm, password: Secret) -> Result<NewUser, NewUserErrors> {
     let username = Username::parse(&form.username);
-    let password = NewPassword::parse(form.password, &form.username);
+    let password = NewPassword::parse(password, &form.username);
     let full_name = form.full_name.trim();
     let email = form.email.trim();
     let plain = |text: &str, characters_max: usize| {

@@ -183,3 +183,20 @@ pub fn DialogProblem(
     }
     .into_any()
 }
+
+/// Asks before the browser leaves a dialog with a secret by a reload, a link or closing, until the box `#stored` is ticked
+/// or the secret is copied.
+#[cfg(feature = "hydrate")]
+pub fn ask_before_leaving() {
+    let find = |selector| document().query_selector(selector).ok().flatten();
+    let on_unload = window_event_listener(ev::beforeunload, move |event| {
+        let is_kept = find("#stored:checked").or_else(|| find("dialog [data-state=done]"));
+        if is_kept.is_none() {
+            event.prevent_default();
+        }
+    });
+    on_cleanup(move || on_unload.remove());
+}
+
+#[cfg(not(feature = "hydrate"))]
+pub fn ask_before_leaving() {}

@@ -251,6 +251,15 @@ pub fn GetForm(#[prop(into)] action: String, children: Children) -> impl IntoVie
     .into_any()
 }
 
+/// Hidden fields of a form.
+pub fn hidden_fields(fields: Vec<(&'static str, String)>) -> AnyView {
+    fields
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> }.into_any())
+        .collect::<Vec<_>>()
+        .into_any()
+}
+
 /// Returns the fields that are filled in, URL-encoded.
 #[cfg(feature = "hydrate")]
 fn filled_in(event: &ev::SubmitEvent) -> String {

@@ -57,6 +57,7 @@ pub fn TopbarEnd(viewer: Viewer) -> impl IntoView {
         "Connected cluster"
     };
     let who = viewer.username.clone();
+    let may_change_password = viewer.access.own_password.is_granted();
     view! {
             <button type="button" class="cluster" data-tone=tone popovertarget="cluster-info">
                 <span class="dot"></span>
@@ -97,9 +98,19 @@ pub fn TopbarEnd(viewer: Viewer) -> impl IntoView {
                     </span>
                 </li>
                 <li><ThemeChoice /></li>
+                {may_change_password
+                    .then(|| {
+                        view! {
+                            <li>
+                                <a href=urls::own_password()>
+                                    <Icon name=IconName::Lock />
+                                    <span>"Change password"</span>
+                                </a>
+                            </li>
+                        }
+                    })}
                 <li>
-                    // Full navigation, because this menu would stay open over a page change by the script.
-                    <a href=urls::sessions() rel="external">
+                    <a href=urls::sessions()>
                         <Icon name=IconName::Clock />
                         <span>"Your sessions"</span>
                     </a>

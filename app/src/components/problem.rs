@@ -88,6 +88,7 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
         ProblemKind::NewAgentKey(_)
         | ProblemKind::NewUser(_)
         | ProblemKind::NewPassword(_)
+        | ProblemKind::OwnPassword(_)
         | ProblemKind::ApmSettings(_) => (
             "Something is not filled in right",
             "Nothing was changed. The fields below say what to correct.",

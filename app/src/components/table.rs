@@ -3,6 +3,7 @@
 //! `display: block` takes the meaning from table elements, so every element names its ARIA role.
 
 use super::icon::{Icon, IconName};
+use crate::model::key_list::SortOrder;
 use leptos::{ev, html, prelude::*};
 
 /// A table in a frame that scrolls.
@@ -69,6 +70,34 @@ pub fn Th(
     cell: Option<&'static str>,
 ) -> impl IntoView {
     view! { <th role="columnheader" scope="col" data-cell=cell>{text}</th> }.into_any()
+}
+
+/// Heading of a sortable column: a link that sorts by it or reverses the order.
+#[component]
+pub fn SortTh(
+    label: &'static str,
+    /// Name of the column for the style sheet.
+    column: &'static str,
+    /// Kind of cell, for example `number`.
+    #[prop(optional)]
+    cell: Option<&'static str>,
+    href: String,
+    /// Order of the list, if it is sorted by this column.
+    sorted: Option<SortOrder>,
+) -> impl IntoView {
+    let aria_sort = sorted.map(|order| match order {
+        SortOrder::Ascending => "ascending",
+        SortOrder::Descending => "descending",
+    });
+    view! {
+        <th role="columnheader" scope="col" data-col=column data-cell=cell aria-sort=aria_sort>
+            <a href=href>
+                {label}
+                <Icon name=IconName::Sort />
+            </a>
+        </th>
+    }
+    .into_any()
 }
 
 /// Heading of the column that holds each row's actions, for screen readers only.

@@ -17,7 +17,14 @@ pub enum Notice {
     },
     UserCreated(String),
     UserDeleted(String),
+    UserEnabled(String),
+    UserDisabled(String),
+    /// The agent key role was given to this user.
+    RoleGiven(String),
+    /// The agent key role was taken from this user.
+    RoleTaken(String),
     PasswordSet(String),
+    OwnPasswordChanged,
     /// Signing out was refused, because this user is signed in now.
     OtherUser(String),
     /// The password was entered for this export.

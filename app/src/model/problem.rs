@@ -1,8 +1,12 @@
 //! Problems as sent to the browser: a closed set, without internal error texts.
 
 use super::{
-    apm_settings::ApmSettingsErrors, new_agent_key::NewAgentKeyErrors, privilege::MissingPrivilege,
-    revocation::SelectionError, session::SessionEnd, user::NewUserErrors,
+    apm_settings::ApmSettingsErrors,
+    new_agent_key::NewAgentKeyErrors,
+    privilege::MissingPrivilege,
+    revocation::SelectionError,
+    session::SessionEnd,
+    user::{NewUserErrors, OwnPasswordErrors},
 };
 use crate::model::audit_query::PeriodError;
 use crate::model::user::PasswordError;
@@ -66,6 +70,8 @@ pub enum ProblemKind {
     NewUser(NewUserErrors),
     /// 422: invalid new password.
     NewPassword(PasswordError),
+    /// 422: invalid form for the user's own password.
+    OwnPassword(OwnPasswordErrors),
     /// 422: invalid settings of the APM integration.
     ApmSettings(ApmSettingsErrors),
     /// 422: invalid period of the audit log.
@@ -159,6 +165,7 @@ impl ProblemKind {
             | Self::NewAgentKey(_)
             | Self::NewUser(_)
             | Self::NewPassword(_)
+            | Self::OwnPassword(_)
             | Self::ApmSettings(_)
             | Self::AuditPeriod(_)
             | Self::KeySelection(_)

@@ -1,6 +1,6 @@
 //! Sessions as their owner sees them.
 
-use super::timestamp::Timestamp;
+use super::{notice::Notice, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
@@ -48,6 +48,8 @@ pub struct SessionList {
     pub more: bool,
     /// Time of the server's clock.
     pub now: Timestamp,
+    /// Message of what was just done.
+    pub notice: Option<Notice>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

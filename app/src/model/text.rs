@@ -71,6 +71,12 @@ pub fn keys(count: u64) -> String {
     format!("{} {noun}", grouped(count))
 }
 
+/// Formats a number of users, for example `1 user` or `1,234 users`.
+pub fn users(count: usize) -> String {
+    let noun = if count == 1 { "user" } else { "users" };
+    format!("{} {noun}", grouped(count as u64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +122,7 @@ mod tests {
         assert_eq!(grouped(12_345_678), "12,345,678");
         assert_eq!(keys(1), "1 key");
         assert_eq!(keys(1_234), "1,234 keys");
+        assert_eq!(users(1), "1 user");
+        assert_eq!(users(5_000), "5,000 users");
     }
 }

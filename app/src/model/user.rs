@@ -1,14 +1,11 @@
 //! Users of the native realm, and the rules for new passwords.
 
-use super::{notice::Notice, role::AGENT_KEY_ROLE, secret::Secret};
+use super::{role::AGENT_KEY_ROLE, secret::Secret};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt};
 
 /// Maximum length of a user name, in characters.
 pub const USERNAME_CHARACTERS_MAX: usize = 507;
-
-/// Maximum number of users in one list.
-pub const USERS_MAX: usize = 100;
 
 /// A user name: 1 to [`USERNAME_CHARACTERS_MAX`] printable ASCII characters, no white space at either end, no `:`.
 ///
@@ -94,6 +91,23 @@ impl User {
     }
 }
 
+/// Returns what a reserved user is for and may do, in one sentence.
+pub fn reserved_user_purpose(username: &str) -> &'static str {
+    match username {
+        "elastic" => "Superuser: may do everything in this cluster.",
+        "kibana" | "kibana_system" => {
+            "Kibana’s own connection: may manage Kibana’s data and every API key."
+        }
+        "logstash_system" => "Logstash’s own connection: may store monitoring data.",
+        "beats_system" => "Beats’ own connection: may store monitoring data.",
+        "apm_system" => "APM Server’s own connection: may store monitoring data.",
+        "remote_monitoring_user" => {
+            "Metricbeat’s own connection: may collect and store monitoring data."
+        }
+        _ => "Built into Elasticsearch. Its roles say what it may do.",
+    }
+}
+
 /// A validated request for a new user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewUser {
@@ -118,17 +132,47 @@ pub struct NewUserErrors {
     pub email: bool,
 }
 
-/// Users of the native realm that match a search.
+/// Origin of a new password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordSource {
+    /// The password in the form.
+    #[default]
+    Typed,
+    /// A random password, which the response shows once.
+    Generated,
+}
+
+/// A generated password. One response carries it to the browser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserList {
-    /// Sorted by user name, at most [`USERS_MAX`].
-    pub users: Vec<User>,
-    /// Number of users that match the search.
-    pub matching: usize,
-    /// Number of all users.
-    pub total: usize,
-    /// Message of what was just done.
-    pub notice: Option<Notice>,
+pub struct GeneratedPassword {
+    pub username: String,
+    pub password: Secret,
+}
+
+/// The form with which users change their own password, as typed.
+#[derive(Clone, Debug, Default)]
+pub struct OwnPasswordForm {
+    pub current: Secret,
+    pub new: Secret,
+    pub repeated: Secret,
+}
+
+/// Validation errors of that form, by field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnPasswordErrors {
+    pub current: Option<CurrentPasswordError>,
+    pub new: Option<PasswordError>,
+    /// True if the new password and its repetition differ.
+    pub repeated: bool,
+}
+
+/// Reason for rejecting the current password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CurrentPasswordError {
+    Empty,
+    /// Wrong, or paused after too many attempts. The response does not reveal which.
+    Rejected,
 }
 
 /// Minimum length of a new password, in characters.
@@ -285,6 +329,17 @@ fn as_letter(character: char) -> char {
 fn are_neighbours(one: char, other: char) -> bool {
     u32::from(one).abs_diff(u32::from(other)) <= 1
         || matches!((one, other), ('9', '0') | ('0', '9'))
+}
+
+impl fmt::Display for CurrentPasswordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "Enter your current password.",
+            Self::Rejected => {
+                "The password is wrong, or entering it is paused after too many attempts. Wait a moment and try again."
+            }
+        })
+    }
 }
 
 impl fmt::Display for PasswordError {

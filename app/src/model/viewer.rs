@@ -87,6 +87,8 @@ pub struct Access {
     pub can_delegate_config_agent_read: bool,
     pub manage_security: Permit,
     pub save_settings: Permit,
+    /// Change the user's own password. Only for users of the native realm and reserved users.
+    pub own_password: Permit,
 }
 
 impl Access {
@@ -103,6 +105,7 @@ impl Access {
             can_delegate_config_agent_read: false,
             manage_security: missing(),
             save_settings: missing(),
+            own_password: missing(),
         }
     }
 }

@@ -35,7 +35,7 @@ use badges::{InCache, or_dash};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{components::Outlet, hooks::use_location};
-use pagination::Pagination;
+use pagination::KeyPagination;
 use states::{ApiKeysDisabled, Denied, Empty, Failed, Loading, NothingFound};
 use summary::Summary;
 use table::KeyTable;
@@ -166,7 +166,7 @@ fn Keys(page: KeyListPage, query: Memo<KeyListQuery>) -> impl IntoView {
             } else {
                 view! { <KeyTable query page=page.clone() /> }.into_any()
             }}
-            <Pagination query page />
+            <KeyPagination query page />
         </section>
     }
     .into_any()
@@ -181,7 +181,7 @@ pub fn NoticeCallout(notice: Option<Notice>) -> impl IntoView {
         Notice::KeyRevoked { in_cache: true, .. } | Notice::OtherUser(_)
     );
     let (title, name, text, in_cache) = match notice {
-        Notice::KeyCreated { .. } | Notice::Export(_) => return None,
+        Notice::KeyCreated { .. } | Notice::Export(_) | Notice::OwnPasswordChanged => return None,
         Notice::KeyRevoked { id, name, in_cache } => (
             "Revoked ",
             name,
@@ -193,6 +193,25 @@ pub fn NoticeCallout(notice: Option<Notice>) -> impl IntoView {
             "Deleted ",
             name,
             "Their keys keep working until they are revoked.",
+            None,
+        ),
+        Notice::UserEnabled(name) => ("Enabled ", name, "This user can sign in again.", None),
+        Notice::UserDisabled(name) => (
+            "Disabled ",
+            name,
+            "Sign-in and sessions have ended. Their keys keep working until they are revoked.",
+            None,
+        ),
+        Notice::RoleGiven(name) => (
+            "Gave the agent key role to ",
+            name,
+            "It applies at the user’s next request.",
+            None,
+        ),
+        Notice::RoleTaken(name) => (
+            "Took the agent key role from ",
+            name,
+            "It applies at the user’s next request. Their keys keep working until they are revoked.",
             None,
         ),
         Notice::PasswordSet(name) => (

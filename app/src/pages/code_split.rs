@@ -14,8 +14,9 @@ use super::{
 use crate::hydration::is_hydrating;
 use crate::pages::{
     agent_keys::bulk_revoke_matching::RevokeKeysPage,
+    own_password::OwnPasswordPage,
     sign_in::{LoginPage, ReauthenticatePage},
-    users::dialogs::{CreateUserPage, DeleteUserPage, ResetPasswordPage},
+    users::dialogs::{CreateUserPage, DeleteUserPage, DisableUserPage, ResetPasswordPage},
 };
 use leptos::prelude::*;
 use leptos_router::{ChooseView, hooks::use_url};
@@ -32,6 +33,7 @@ pub enum SplitPage {
     ApmIntegration,
     Audit,
     Sessions,
+    OwnPassword,
     Users(UserPage),
 }
 
@@ -54,6 +56,7 @@ pub enum KeyPage {
 pub enum UserPage {
     Table,
     Create,
+    Disable,
     Delete,
     ResetPassword,
 }
@@ -67,6 +70,7 @@ impl ChooseView for SplitPage {
             Self::ApmIntegration => load_apm_integration().await,
             Self::Audit => load_audit().await,
             Self::Sessions => load_sessions().await,
+            Self::OwnPassword => load_own_password().await,
             Self::Users(_) => load_users().await,
         };
         if loaded.is_err() {
@@ -86,6 +90,7 @@ impl ChooseView for SplitPage {
             Self::ApmIntegration => apm_integration().await,
             Self::Audit => audit().await,
             Self::Sessions => sessions().await,
+            Self::OwnPassword => own_password().await,
             Self::Users(page) => users(page).await,
         };
         // Loaded in `preload`, so this cannot fail.
@@ -126,11 +131,17 @@ fn sessions() -> Drawn {
     Ok(view! { <SessionsPage /> }.into_any())
 }
 
+#[wasm_split(own_password, fallible, preload(load_own_password))]
+fn own_password() -> Drawn {
+    Ok(view! { <OwnPasswordPage /> }.into_any())
+}
+
 #[wasm_split(users, fallible, preload(load_users))]
 fn users(page: UserPage) -> Drawn {
     Ok(match page {
         UserPage::Table => view! { <UsersPage /> }.into_any(),
         UserPage::Create => view! { <CreateUserPage /> }.into_any(),
+        UserPage::Disable => view! { <DisableUserPage /> }.into_any(),
         UserPage::Delete => view! { <DeleteUserPage /> }.into_any(),
         UserPage::ResetPassword => view! { <ResetPasswordPage /> }.into_any(),
     })

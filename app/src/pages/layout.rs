@@ -121,6 +121,8 @@ fn title(path: &str) -> &'static str {
         "Audit log"
     } else if path.starts_with("/settings/sessions") {
         "Your sessions"
+    } else if path.starts_with("/settings/password") {
+        "Change password"
     } else if path.starts_with("/settings/apm-integration") {
         "APM integration"
     } else {

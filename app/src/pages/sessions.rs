@@ -15,6 +15,7 @@ use crate::{
     },
     model::{
         audit_query::SearchText,
+        notice::Notice,
         session::{LiveSession, SessionList},
         timestamp::Timestamp,
     },
@@ -64,9 +65,7 @@ pub fn SessionsPage() -> impl IntoView {
             <header class="page-header">
                 <div data-part="title">
                     <h1>"Your sessions"</h1>
-                    <p>
-                        "Where you are signed in. End what you do not recognise, and change your password in Elasticsearch."
-                    </p>
+                    <p>"Where you are signed in. End what you do not recognise, and change your password."</p>
                 </div>
             </header>
             <LastResult actions />
@@ -74,7 +73,7 @@ pub fn SessionsPage() -> impl IntoView {
                 {move || Suspend::new(async move {
                     let (own, others) = (own.await, others.await);
                     let own = match own {
-                        Ok(list) => view! { <Own list actions /> }.into_any(),
+                        Ok(list) => view! { <PasswordChanged notice=list.notice.clone() /> <Own list actions /> }.into_any(),
                         Err(problem) => view! { <ProblemPrompt problem retry=urls::sessions() /> }.into_any(),
                     };
                     let others = match others {
@@ -107,6 +106,15 @@ fn LastResult(actions: SessionActions) -> impl IntoView {
             .or_else(|| several.map(|result| result.map(count)))
             .map(|result| view! { <ResultNotice result /> })
     }
+}
+
+/// Says that the user has just changed the password.
+#[component]
+fn PasswordChanged(notice: Option<Notice>) -> impl IntoView {
+    (notice == Some(Notice::OwnPasswordChanged)).then(|| {
+        let text = "Changed your password. Your other sessions have ended.".to_owned();
+        view! { <ResultNotice result=Ok(text) /> }
+    })
 }
 
 /// The user's own sessions, and the button that ends all others.

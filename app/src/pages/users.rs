@@ -1,7 +1,9 @@
 //! Users and roles: the agent key role, and the users of the native realm.
 
 pub mod dialogs;
+mod password;
 mod role;
+mod row_menu;
 mod table;
 
 use super::layout::{use_dialogs, use_viewer, viewer_with_access};
@@ -19,17 +21,16 @@ use crate::{
         icon::{Icon, IconName},
         problem::{ProblemPrompt, ResultNotice},
     },
-    model::{problem::Problem, role::AgentKeyRole, viewer::Viewer},
-    pages::agent_keys::NoticeCallout,
+    model::{role::AgentKeyRole, user_list::UserQuery, viewer::Viewer},
     urls,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Outlet;
 use role::RolePanel;
-use table::UserTable;
+use table::UserPanel;
 
-/// Actions of the page. The result of each is shown on the page.
+/// Actions of the page. The list announces a success of `assign` and `set_enabled`.
 #[derive(Clone, Copy)]
 struct UserActions {
     put_role: ServerAction<PutAgentKeyRole>,
@@ -48,6 +49,17 @@ pub fn UsersPage() -> impl IntoView {
         assign: use_form(),
         set_enabled: use_form(),
     };
+    // A problem is shown until the next change.
+    Effect::new(move || {
+        if actions.assign.pending().get() {
+            actions.set_enabled.value().set(None);
+        }
+    });
+    Effect::new(move || {
+        if actions.set_enabled.pending().get() {
+            actions.assign.value().set(None);
+        }
+    });
     let version = move || {
         let versions = (
             actions.put_role.version().get(),
@@ -57,11 +69,12 @@ pub fn UsersPage() -> impl IntoView {
         (versions, dialogs.get().1)
     };
     let role = page_resource(version, |_| read_agent_key_role());
-    let search = Memo::new(move |_| parameters.read().get("q").unwrap_or_default());
+    let query = Memo::new(move |_| urls::user_query(&parameters.read()));
     let users = page_resource(
-        move || (search.get(), version()),
-        |(search, _)| list_users(search.into()),
+        move || (query.get(), version()),
+        |(query, _)| list_users(list_field(&query)),
     );
+    let retry = move || urls::user_list(&query.get_untracked());
     view! {
         <Title text="Users and roles · Agent Keys" />
         <main id="main" class="page" inert=move || dialogs.get().0>
@@ -71,21 +84,21 @@ pub fn UsersPage() -> impl IntoView {
                         (Ok(viewer), Ok(role)) if viewer.access.manage_security.is_granted() => {
                             let users = users.await;
                             view! {
-                                <Header can_create=true search />
-                                <LastResult actions />
+                                <Header create=Some(query) />
+                                <LastResult put_role=actions.put_role />
                                 <RolePanel role action=actions.put_role may_put=true />
                                 {match users {
-                                    Ok(users) => view! { <NoticeCallout notice=users.notice.clone() /> <UserTable users viewer actions /> }.into_any(),
-                                    Err(problem) => view! { <ProblemPrompt problem retry=urls::users_matching(&search.get_untracked()) /> }.into_any(),
+                                    Ok(list) => view! { <UserPanel query list viewer actions /> }.into_any(),
+                                    Err(problem) => view! { <ProblemPrompt problem retry=retry() /> }.into_any(),
                                 }}
                             }
                             .into_any()
                         }
                         (Ok(viewer), Ok(role)) => {
-                            view! { <Header can_create=false search /> <ForSomebodyElse viewer role actions /> }.into_any()
+                            view! { <Header create=None /> <ForSomebodyElse viewer role actions /> }.into_any()
                         }
                         (_, Err(problem)) | (Err(problem), _) => {
-                            view! { <Header can_create=false search /> <ProblemPrompt problem retry=urls::users_matching(&search.get_untracked()) /> }.into_any()
+                            view! { <Header create=None /> <ProblemPrompt problem retry=retry() /> }.into_any()
                         }
                     }
                 })}
@@ -96,60 +109,51 @@ pub fn UsersPage() -> impl IntoView {
     .into_any()
 }
 
-/// Returns the search of the list, also behind a dialog.
-fn user_search() -> String {
-    let parameters = urls::use_parameters();
-    parameters.read_untracked().get("q").unwrap_or_default()
+/// Returns the query of the list, also behind a dialog.
+fn query_behind() -> UserQuery {
+    urls::user_query(&urls::use_parameters().read_untracked())
+}
+
+/// Returns the query as forms and `list_users` send it.
+fn list_field(query: &UserQuery) -> String {
+    urls::with_parameters("", &query.parameters())
 }
 
 #[component]
-fn Header(can_create: bool, search: Memo<String>) -> impl IntoView {
+fn Header(
+    /// Query of the list behind the form for a new user; `None` for a user who may not create one.
+    create: Option<Memo<UserQuery>>,
+) -> impl IntoView {
+    let create = create.map(|query| {
+        let href = move || urls::user_dialog("new", None, &query.read());
+        view! {
+            <a class="button" data-variant="primary" href=href>
+                <Icon name=IconName::Plus />
+                "Create user"
+            </a>
+        }
+    });
     view! {
         <header class="page-header">
             <div data-part="title">
                 <h1>"Users and roles"</h1>
                 <p>"Who may create agent keys. Changes are made in Elasticsearch."</p>
             </div>
-            <div data-part="actions">
-                {can_create
-                    .then(|| {
-                        view! {
-                            <a class="button" data-variant="primary" href=move || urls::new_user(&search.read())>
-                                <Icon name=IconName::Plus />
-                                "Create user"
-                            </a>
-                        }
-                    })}
-            </div>
+            <div data-part="actions">{create}</div>
         </header>
     }
     .into_any()
 }
 
+/// Result of creating or repairing the role.
 #[component]
-fn LastResult(actions: UserActions) -> impl IntoView {
-    let in_place = move || {
-        let value = |result: Option<Result<(), Problem>>, text: &'static str| {
-            result.map(|result| result.map(|()| text.to_owned()))
-        };
-        value(
-            actions.put_role.value().get(),
-            "Saved apm_agent_key_role. It applies at each user’s next request.",
-        )
-        .or_else(|| {
-            value(
-                actions.assign.value().get(),
-                "Changed the agent key role. It applies at the user’s next request.",
-            )
-        })
-        .or_else(|| {
-            value(
-                actions.set_enabled.value().get(),
-                "Changed whether the user may sign in.",
-            )
-        })
-    };
-    move || in_place().map(|result| view! { <ResultNotice result /> })
+fn LastResult(put_role: ServerAction<PutAgentKeyRole>) -> impl IntoView {
+    move || {
+        let result = put_role.value().get()?;
+        let saved = "Saved apm_agent_key_role. It applies at each user’s next request.";
+        let result = result.map(|()| saved.to_owned());
+        Some(view! { <ResultNotice result /> })
+    }
 }
 
 /// For a user without `manage_security`: the request to hand to an administrator.

@@ -219,6 +219,7 @@ mod tests {
         Identity {
             username: "ada".to_owned(),
             realm: "native1".to_owned(),
+            realm_kind: "native".to_owned(),
             full_name: None,
         }
     }

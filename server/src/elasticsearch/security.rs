@@ -22,6 +22,9 @@ pub struct Authenticated {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Realm {
     pub name: String,
+    /// Kind of realm, for example `native` or `ldap`.
+    #[serde(rename = "type", default)]
+    pub kind: String,
 }
 
 fn enabled() -> bool {

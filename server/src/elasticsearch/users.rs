@@ -130,6 +130,15 @@ impl Connection {
         response.await?.success()
     }
 
+    /// `POST /_security/user/_password`: changes the password of the caller.
+    #[tracing::instrument(name = "elasticsearch.user.set_own_password", skip_all)]
+    pub async fn set_own_password(&self, password: &Secret) -> Result<(), Error> {
+        let path = ["_security", "user", "_password"];
+        let body = NewPassword { password };
+        let response = self.send(CallKind::Write, Method::POST, &path, &[], Some(&body));
+        response.await?.success()
+    }
+
     /// `GET /_security/role/{name}`: the role descriptor; `None` if there is no such role.
     #[tracing::instrument(name = "elasticsearch.role.get", skip_all)]
     pub async fn get_role(&self, name: &str) -> Result<Option<Value>, Error> {

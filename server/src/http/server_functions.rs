@@ -119,7 +119,10 @@ async fn respond(web: &Web, post: Post, answered: Answered) -> Response {
         Backend::leave_notice(&ctx, Notice::OtherUser(username.clone()));
         return Redirect::to(&web.base_path.join(AGENT_KEYS)).into_response();
     }
-    if let Some(to) = &answered.redirect {
+    // A form that leaves a message for the next page, names no page and has nothing else to show goes back to its own.
+    let goes_back = answered.problem.is_none() && answered.body.is_empty() && ctx.leaves_notice();
+    let back = goes_back.then(|| web.base_path.join(&page.to_string()));
+    if let Some(to) = answered.redirect.as_ref().or(back.as_ref()) {
         let export = web.base_path.strip(to);
         let export = export.filter(|to| path == Reauthenticate::PATH && is_export(to));
         if export.is_some() {

@@ -36,7 +36,10 @@ pub async fn own(ctx: &RequestContext) -> Result<SessionList, Error> {
         .store
         .own_sessions(&session.identity, active_at(now))
         .await?;
-    Ok(list(&session.id, found, now))
+    Ok(SessionList {
+        notice: ctx.notice(),
+        ..list(&session.id, found, now)
+    })
 }
 
 /// Lists the sessions of other users whose user name contains `name`.
@@ -178,5 +181,6 @@ fn list(this: &SessionId, found: Vec<ListedSession>, now: Timestamp) -> SessionL
         sessions: sessions.collect(),
         more,
         now,
+        notice: None,
     }
 }

@@ -56,6 +56,7 @@ impl Token {
 struct Sealed<'a> {
     username: &'a str,
     realm: &'a str,
+    realm_kind: &'a str,
     full_name: Option<&'a str>,
     sign_in_name: &'a str,
     password: &'a str,
@@ -66,6 +67,9 @@ struct Sealed<'a> {
 struct Opened {
     username: String,
     realm: String,
+    /// Missing in a session of an earlier version.
+    #[serde(default)]
+    realm_kind: String,
     full_name: Option<String>,
     sign_in_name: String,
     password: Secret,
@@ -82,6 +86,7 @@ pub(super) fn seal(
     let content = Sealed {
         username: &identity.username,
         realm: &identity.realm,
+        realm_kind: &identity.realm_kind,
         full_name: identity.full_name.as_deref(),
         sign_in_name: credential.username(),
         password: credential.password().expose_secret(),
@@ -121,6 +126,7 @@ pub(super) fn open(key: &ServerKey, token: &Token, sealed: &str) -> Option<(Iden
     let identity = Identity {
         username: opened.username,
         realm: opened.realm,
+        realm_kind: opened.realm_kind,
         full_name: opened.full_name,
     };
     let credential = Credential::basic(&opened.sign_in_name, opened.password.expose())?;

@@ -69,13 +69,24 @@ pub async fn sign_in(ctx: &RequestContext, credentials: &Credentials) -> Result<
 ///
 /// A password that was changed elsewhere meanwhile replaces the stored one.
 pub async fn reauthenticate(ctx: &RequestContext, password: Secret) -> Result<(), Error> {
-    let (state, event_context, session) = (&ctx.state, &ctx.event_context(), ctx.session()?);
+    let verified = verify_again(ctx, password).await?;
+    renew(ctx, verified).await
+}
+
+/// Verifies the password of the signed-in user once more.
+pub async fn verify_again(ctx: &RequestContext, password: Secret) -> Result<Verified, Error> {
+    let session = ctx.session()?;
     let credentials = Credentials {
         username: session.credential.username().to_owned(),
         password,
     };
     let purpose = PasswordCheck::Reauthenticate(&session.identity);
-    let verified = verify(ctx, &credentials, purpose, event_context).await?;
+    verify(ctx, &credentials, purpose, &ctx.event_context()).await
+}
+
+/// Gives the session another token and seals this credential with it. The token before opens nothing any more.
+pub async fn renew(ctx: &RequestContext, verified: Verified) -> Result<(), Error> {
+    let (state, event_context, session) = (&ctx.state, &ctx.event_context(), ctx.session()?);
     let token = Token::new(state.random)?;
     let sealed = seal::seal(
         &state.server_key,
@@ -111,10 +122,12 @@ enum PasswordCheck<'a> {
     Reauthenticate(&'a Identity),
 }
 
-struct Verified {
-    proof: VerifiedPassword,
-    credential: Credential,
-    device: DeviceToken,
+/// A verified password, with what a session needs.
+#[derive(Debug)]
+pub struct Verified {
+    pub proof: VerifiedPassword,
+    pub credential: Credential,
+    pub device: DeviceToken,
 }
 
 /// Reason why the password was not verified. The caller cannot tell `Rejected` from `Paused`.

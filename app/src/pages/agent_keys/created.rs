@@ -12,7 +12,7 @@ use crate::{
         badge::{Time, TimeFormat, Tone},
         callout::{Announce, Callout},
         code::{CopyButton, SnippetBlock},
-        dialog::{Dialog, DialogShape},
+        dialog::{Dialog, DialogShape, ask_before_leaving},
         form::{FormUser, PAGE_FIELD, is_posted},
         icon::{Icon, IconName},
     },
@@ -101,22 +101,6 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
     }
     .into_any()
 }
-
-/// Asks before the browser leaves the page by a reload, a link or closing, until the key is stored or copied.
-#[cfg(feature = "hydrate")]
-fn ask_before_leaving() {
-    let find = |selector| document().query_selector(selector).ok().flatten();
-    let on_unload = window_event_listener(leptos::ev::beforeunload, move |event| {
-        let is_kept = find("#stored:checked").or_else(|| find("dialog [data-state=done]"));
-        if is_kept.is_none() {
-            event.prevent_default();
-        }
-    });
-    on_cleanup(move || on_unload.remove());
-}
-
-#[cfg(not(feature = "hydrate"))]
-fn ask_before_leaving() {}
 
 /// Formats of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

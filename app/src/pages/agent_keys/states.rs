@@ -12,6 +12,7 @@ use crate::{
         privilege::MissingPrivilege,
         problem::Problem,
         role::{AGENT_KEY_ROLE, FirstSteps},
+        user_list::UserQuery,
         viewer::{Permit, Viewer},
     },
     urls,
@@ -148,7 +149,7 @@ pub(super) fn Empty(create: Permit, summary: KeySummary) -> impl IntoView {
             </header>
             <ol data-part="body" class="checks">
                 <Step done=role title="Create the role" href=urls::users() link="Users and roles" />
-                <Step done=user title="Create a user with the role" href=urls::new_user("") link="Create user" />
+                <Step done=user title="Create a user with the role" href=urls::user_dialog("new", None, &UserQuery::default()) link="Create user" />
                 <Step
                     done=server
                     title="Turn on API keys in APM Server"

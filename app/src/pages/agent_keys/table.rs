@@ -10,7 +10,7 @@ use crate::{
         badge::{Badge, Time, TimeFormat, Tone},
         form::GetForm,
         icon::{Icon, IconName},
-        table::{ActionsTh, Table},
+        table::{ActionsTh, SortTh, Table},
     },
     hydration::is_hydrating,
     model::{
@@ -119,7 +119,6 @@ fn order_words(query: &KeyListQuery) -> &'static str {
     }
 }
 
-/// Heading of a sortable column: a link that sorts by it or reverses the order.
 #[component]
 fn SortHeader(
     field: SortField,
@@ -133,24 +132,13 @@ fn SortHeader(
     } else {
         field.natural_order()
     };
-    let aria_sort = sorted.then_some(match current.order {
-        SortOrder::Ascending => "ascending",
-        SortOrder::Descending => "descending",
-    });
+    let sorted = sorted.then_some(current.order);
     let href = list_href(&KeyListQuery {
         sort: field,
         order,
         ..current.first_page()
     });
-    view! {
-        <th role="columnheader" scope="col" data-col=column aria-sort=aria_sort>
-            <a href=href>
-                {label}
-                <Icon name=IconName::Sort />
-            </a>
-        </th>
-    }
-    .into_any()
+    view! { <SortTh label column href sorted /> }.into_any()
 }
 
 #[component]

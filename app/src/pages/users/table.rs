@@ -1,244 +1,317 @@
-//! Table of users.
+//! Panel with the list of users: search, table and pagination.
 
-use super::{UserActions, user_search};
+use super::{UserActions, row_menu::RowMenu};
 use crate::{
     components::{
         badge::{Badge, Tone},
         field::SearchBox,
-        form::{ActionForm, GetForm},
+        form::{GetForm, hidden_fields, submit_form},
         icon::{Icon, IconName},
         navigation::initials,
-        table::{ActionsTh, Table, Th},
+        pagination::Pagination,
+        problem::ProblemCallout,
+        table::{ActionsTh, SortTh, Table, Th},
     },
     model::{
+        key_list::SortOrder,
+        problem::Problem,
         role::AGENT_KEY_ROLE,
-        user::{User, UserList},
+        text::{grouped, users, visible},
+        user::{User, reserved_user_purpose},
+        user_list::{UserList, UserQuery, UserSort},
         viewer::Viewer,
     },
+    pages::agent_keys::NoticeCallout,
     urls,
 };
 use leptos::prelude::*;
 
 #[component]
-pub(super) fn UserTable(users: UserList, viewer: Viewer, actions: UserActions) -> impl IntoView {
-    let search = user_search();
-    let UserList {
-        users,
-        matching,
-        total,
-        ..
-    } = users;
-    let more = matching.saturating_sub(users.len());
+pub(super) fn UserPanel(
+    query: Memo<UserQuery>,
+    list: UserList,
+    viewer: Viewer,
+    actions: UserActions,
+) -> impl IntoView {
+    let current = query.get_untracked();
     let me = viewer.username;
-    let rows: Vec<_> = users
-        .into_iter()
-        .map(|user| {
-            let is_me = user.username == me;
-            view! { <UserRow user is_me actions search=search.clone() /> }.into_any()
-        })
-        .collect();
-    let table = if rows.is_empty() {
-        view! { <NothingFound /> }.into_any()
+    let notice = list.notice.clone();
+    let message = if notice.is_some() {
+        view! { <NoticeCallout notice /> }.into_any()
     } else {
-        let head = view! {
-            <Th text="User" />
-            <Th text="Roles" />
-            <Th text="Active keys" cell="number" />
-            <Th text="Agent key role" />
-            <ActionsTh />
-        };
-        view! {
-            <Table
-                label="Users"
-                caption="Users of the native realm"
-                class="table user-list"
-                head=head.into_any()
-                rows=rows.into_any()
-            />
-        }
-        .into_any()
+        view! { <LastProblem actions /> }.into_any()
+    };
+    let content = if list.users.is_empty() {
+        view! { <NothingFound query=current.clone() hidden=list.hidden /> }.into_any()
+    } else {
+        let (query, list) = (current.clone(), list.clone());
+        view! { <UserTable query list me actions /> }.into_any()
     };
     view! {
-        <section class="panel">
+        <section class="panel" aria-labelledby="users-h">
             <header>
                 <div>
-                    <h2>"Users"</h2>
+                    <h2 id="users-h">"Users"</h2>
                     <p>
                         "Users of the native realm. People who sign in through SSO or LDAP get the role through a role mapping in Elasticsearch."
                     </p>
                 </div>
             </header>
-            <search>
-                <GetForm action=urls::users()>
-                    <div class="toolbar">
-                        <SearchBox
-                            name="q"
-                            label="Search users"
-                            placeholder="Search by user, name or email"
-                            value=search
-                        />
-                        <span class="small muted" role="status">{matching} " of " {total} " users"</span>
-                    </div>
-                </GetForm>
-            </search>
-            {table}
-            {(more > 0)
-                .then(|| {
-                    view! {
-                        <p data-part="body" class="small muted">
-                            {more} " more are not shown. Search by user, name or email to find them."
-                        </p>
-                    }
-                })}
+            <div data-part="notice">{message}</div>
+            <Toolbar query=current.clone() />
+            {content}
+            <UserPagination query=current list />
         </section>
     }
     .into_any()
 }
 
-/// No user matches.
+/// The problem of the last change that was made in the list.
 #[component]
-fn NothingFound() -> impl IntoView {
+fn LastProblem(actions: UserActions) -> impl IntoView {
+    let problem = |result: Option<Result<(), Problem>>| result.and_then(Result::err);
+    let last = move || {
+        problem(actions.assign.value().get()).or_else(|| problem(actions.set_enabled.value().get()))
+    };
+    move || last().map(|problem| view! { <ProblemCallout problem /> })
+}
+
+/// Search, and the switch for reserved users.
+#[component]
+fn Toolbar(query: UserQuery) -> impl IntoView {
+    let mut kept = query.parameters();
+    kept.retain(|(name, _)| matches!(*name, "sort" | "order" | "rows"));
+    let reserved = query.reserved;
     view! {
-        <div class="prompt">
+        <search>
+            <GetForm action=urls::users()>
+                <div class="toolbar">
+                    {hidden_fields(kept)}
+                    <SearchBox
+                        name="q"
+                        label="Search users"
+                        placeholder="Search by user, name or email"
+                        value=query.search.into()
+                    />
+                    <label class="switch">
+                        <input
+                            type="checkbox"
+                            role="switch"
+                            name="reserved"
+                            value="true"
+                            checked=reserved
+                            prop:checked=reserved
+                            on:change=submit_form
+                        />
+                        <span>"Show reserved users"</span>
+                    </label>
+                    <button class="button" data-size="sm" data-needs-no-script type="submit">"Apply"</button>
+                </div>
+            </GetForm>
+        </search>
+    }
+    .into_any()
+}
+
+#[component]
+fn UserTable(
+    query: UserQuery,
+    list: UserList,
+    /// Name of the signed-in user.
+    me: String,
+    actions: UserActions,
+) -> impl IntoView {
+    let order = order_words(&query);
+    let matching = grouped(list.matching as u64);
+    let rows: Vec<_> = list
+        .users
+        .into_iter()
+        .enumerate()
+        .map(|(row, user)| {
+            let is_me = user.username == me;
+            let list = query.clone();
+            view! { <UserRow user is_me row actions list /> }.into_any()
+        })
+        .collect();
+    let sort = |sort: UserSort, label, column| {
+        let href = urls::user_list(&query.sorted_by(sort));
+        let sorted = (query.sort == sort).then_some(query.order);
+        view! { <SortTh label column href sorted /> }.into_any()
+    };
+    let head = view! {
+        {sort(UserSort::Name, "User", "user")}
+        <Th text="Roles" />
+        {sort(UserSort::Keys, "Active keys", "keys")}
+        {sort(UserSort::Status, "Status", "status")}
+        <ActionsTh />
+    };
+    view! {
+        <div class="result-bar" role="status">
+            <span><strong>{matching}</strong> " of " {users(list.total)} ", " {order}</span>
+        </div>
+        <Table
+            label="Users"
+            caption=format!("Users of the native realm, {order}")
+            class="table user-list"
+            head=head.into_any()
+            rows=rows.into_any()
+        />
+    }
+    .into_any()
+}
+
+fn order_words(query: &UserQuery) -> &'static str {
+    use SortOrder as O;
+    use UserSort as S;
+    match (query.sort, query.order) {
+        (S::Name, O::Ascending) => "by name, A to Z",
+        (S::Name, O::Descending) => "by name, Z to A",
+        (S::Keys, O::Descending) => "most active keys first",
+        (S::Keys, O::Ascending) => "fewest active keys first",
+        (S::Status, O::Ascending) => "disabled first",
+        (S::Status, O::Descending) => "enabled first",
+    }
+}
+
+#[component]
+fn UserRow(
+    user: User,
+    /// True for the signed-in user.
+    is_me: bool,
+    /// Number of the row.
+    row: usize,
+    actions: UserActions,
+    list: UserQuery,
+) -> impl IntoView {
+    let name = visible(&user.username);
+    let about = if user.reserved {
+        reserved_user_purpose(&user.username).to_owned()
+    } else {
+        let about = [&user.full_name, &user.email];
+        let about: Vec<_> = about
+            .into_iter()
+            .flatten()
+            .map(|text| visible(text))
+            .collect();
+        about.join(", ")
+    };
+    let roles: Vec<_> = user
+        .roles
+        .iter()
+        .map(|role| {
+            let text = visible(role);
+            if role == AGENT_KEY_ROLE {
+                view! { <Badge tone=Tone::Accent text /> }.into_any()
+            } else {
+                view! { <Badge text variant="outline" /> }.into_any()
+            }
+        })
+        .collect();
+    let keys = urls::active_keys_of(&user.username);
+    let keys = match user.active_keys {
+        Some(count) => view! {
+            <a href=keys aria-label=format!("{count} active keys of {name}")>{grouped(count)}</a>
+        }
+        .into_any(),
+        None => view! { <a href=keys>"Not counted"</a> }.into_any(),
+    };
+    let status = if user.enabled {
+        view! { <Badge tone=Tone::Success text="Enabled" variant="dot" /> }.into_any()
+    } else {
+        let keys_work = user.active_keys.is_some_and(|count| count > 0);
+        view! {
+            <Badge tone=Tone::Warning text="Disabled" />
+            {keys_work.then(|| view! { <div data-part="secondary">"The keys still work"</div> })}
+        }
+        .into_any()
+    };
+    view! {
+        <tr role="row">
+            <th role="rowheader" scope="row">
+                <div class="row" data-gap="md">
+                    <span class="avatar" data-tone=user.reserved.then_some("neutral") aria-hidden="true">{initials(&user.username)}</span>
+                    <div>
+                        <span data-part="primary"><bdi>{name.clone()}</bdi></span>
+                        {is_me.then(|| view! { " " <Badge text="You" /> })}
+                        {user.reserved.then(|| view! { " " <Badge text="Reserved" /> })}
+                        <div data-part="secondary"><bdi>{about}</bdi></div>
+                    </div>
+                </div>
+            </th>
+            <td role="cell" data-label="Roles"><div data-part="badges">{roles}</div></td>
+            <td role="cell" data-label="Active keys"><div>{keys}</div></td>
+            <td role="cell" data-label="Status"><div>{status}</div></td>
+            <td role="cell" data-cell="actions"><div><RowMenu user is_me row actions list /></div></td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// No user matches, or there is none yet.
+#[component]
+fn NothingFound(
+    query: UserQuery,
+    /// Number of reserved users that match.
+    hidden: usize,
+) -> impl IntoView {
+    let (title, text) = if query.search.is_empty() {
+        (
+            "No users yet",
+            "Reserved users of Elasticsearch are not shown.",
+        )
+    } else {
+        (
+            "No user matches",
+            "Search looks at user names, names and email addresses.",
+        )
+    };
+    let show_all = (!query.search.is_empty()).then(|| {
+        view! { <a class="button" href=urls::users()>"Show all users"</a> }
+    });
+    let show_reserved = (hidden > 0).then(|| {
+        let with_reserved = UserQuery {
+            reserved: true,
+            ..query.at(1)
+        };
+        view! {
+            <a class="button" href=urls::user_list(&with_reserved)>
+                "Show reserved users (" {hidden} ")"
+            </a>
+        }
+    });
+    view! {
+        <div class="prompt" role="status">
             <Icon name=IconName::Search />
-            <h2>"No user matches"</h2>
-            <p>"Search looks at user names, names and email addresses."</p>
-            <div class="button-row"><a class="button" href=urls::users()>"Show all users"</a></div>
+            <h2>{title}</h2>
+            <p>{text}</p>
+            <div class="button-row">{show_all} {show_reserved}</div>
         </div>
     }
     .into_any()
 }
 
 #[component]
-fn UserRow(user: User, is_me: bool, actions: UserActions, search: String) -> impl IntoView {
-    let name = user.username.clone();
-    let about: Vec<_> = [user.full_name.clone(), user.email.clone()]
-        .into_iter()
-        .flatten()
-        .collect();
-    let roles: Vec<_> = user
-        .roles
-        .iter()
-        .map(|role| {
-            if role == AGENT_KEY_ROLE {
-                view! { <Badge tone=Tone::Accent text=role.clone() /> }
-            } else {
-                view! { <Badge text=role.clone() variant="outline" /> }
-            }
-        })
-        .collect();
-    let keys = urls::active_keys_of(&name);
-    let disabled_with_keys = !user.enabled && user.active_keys.is_some_and(|count| count > 0);
+fn UserPagination(query: UserQuery, list: UserList) -> impl IntoView {
+    let page = list.page;
+    let before = u64::from(page - 1) * u64::from(query.rows);
+    let shown = list.users.len() as u64;
+    let at = |page| urls::user_list(&query.at(page));
+    let previous = (page > 1).then(|| at(page - 1));
+    let next = (before + shown < list.matching as u64).then(|| at(page + 1));
+    let mut kept = query.at(1).parameters();
+    kept.retain(|(name, _)| *name != "rows");
+    let total = users(list.matching);
     view! {
-        <tr role="row">
-            <th role="rowheader" scope="row">
-                <div class="row" data-gap="md">
-                    <span class="avatar" data-tone=user.reserved.then_some("neutral") aria-hidden="true">{initials(&name)}</span>
-                    <div>
-                        <span data-part="primary"><bdi>{name.clone()}</bdi></span>
-                        {is_me.then(|| view! { " " <Badge text="You" /> })}
-                        {user.reserved.then(|| view! { " " <Badge text="Reserved" /> })}
-                        {(!user.enabled).then(|| view! { " " <Badge tone=Tone::Warning text="Disabled" /> })}
-                        <div data-part="secondary"><bdi>{about.join(", ")}</bdi></div>
-                    </div>
-                </div>
-            </th>
-            <td role="cell" data-label="Roles"><div data-part="badges">{roles}</div></td>
-            <td role="cell" data-label="Active keys" data-cell="number">
-                {match user.active_keys {
-                    Some(count) => view! {
-                        <a href=keys aria-label=format!("{count} active keys of {name}")>{count}</a>
-                    }
-                    .into_any(),
-                    None => view! { <a href=keys>"Not counted"</a> }.into_any(),
-                }}
-            </td>
-            <td role="cell" data-label="Agent key role">
-                <div>
-                    <RoleSwitch user=user.clone() actions />
-                    {disabled_with_keys
-                        .then(|| view! { <div data-part="secondary">"Disabled, but the keys still work"</div> })}
-                </div>
-            </td>
-            <td role="cell" data-cell="actions"><div><RowActions user is_me actions search /></div></td>
-        </tr>
-    }
-    .into_any()
-}
-
-/// A switch as a form, so that it works without script.
-#[component]
-fn RoleSwitch(user: User, actions: UserActions) -> impl IntoView {
-    let on = user.has_agent_key_role();
-    let assign = actions.assign;
-    view! {
-        <ActionForm action=assign>
-            <input type="hidden" name="username" value=user.username.clone() />
-            <input type="hidden" name="assigned" value=(!on).to_string() />
-            <button
-                type="submit"
-                role="switch"
-                class="switch"
-                aria-checked=on.to_string()
-                aria-label=format!("Agent key role for {}", user.username)
-                disabled=move || user.reserved || assign.pending().get()
-            >
-                <span data-part="track"></span>
-                <span>{if on { "On" } else { "Off" }}</span>
-            </button>
-        </ActionForm>
-    }
-    .into_any()
-}
-
-#[component]
-fn RowActions(user: User, is_me: bool, actions: UserActions, search: String) -> impl IntoView {
-    let name = user.username;
-    // The page of sessions always shows the user's own.
-    let sessions = (!is_me).then(|| urls::sessions_of(&name));
-    let delete = urls::delete_user(&name, &search);
-    let reset = urls::reset_password(&name, &search);
-    let set_enabled = actions.set_enabled;
-    let changeable = !is_me && !user.reserved;
-    let of_user = format!(" {name}");
-    let sessions = sessions.map(|sessions| {
-        view! {
-            <a class="row-action" title="Sessions" href=sessions>
-                <Icon name=IconName::Clock />
-                <span>"Sessions" <span class="visually-hidden">" of" {of_user.clone()}</span></span>
-            </a>
-        }
-    });
-    let of_user_toggle = of_user.clone();
-    let toggle = changeable.then(|| {
-        let verb = if user.enabled { "Disable" } else { "Enable" };
-        view! {
-            <ActionForm action=set_enabled>
-                <input type="hidden" name="username" value=name.clone() />
-                <input type="hidden" name="enabled" value=(!user.enabled).to_string() />
-                <button type="submit" class="row-action" title=verb disabled=move || set_enabled.pending().get()>
-                    <Icon name=IconName::Off />
-                    <span>{verb} <span class="visually-hidden">{of_user_toggle}</span></span>
-                </button>
-            </ActionForm>
-        }
-    });
-    let delete = changeable.then(|| {
-        view! {
-            <a class="row-action" data-tone="danger" title="Delete" href=delete>
-                <Icon name=IconName::X />
-                <span>"Delete" <span class="visually-hidden">{of_user.clone()}</span></span>
-            </a>
-        }
-    });
-    view! {
-        {sessions}
-        <a class="row-action" title="Reset password" href=reset>
-            <Icon name=IconName::Lock />
-            <span>"Reset password" <span class="visually-hidden">" of" {of_user.clone()}</span></span>
-        </a>
-        {toggle}
-        {delete}
+        <Pagination
+            list=urls::users()
+            kept
+            rows=query.rows
+            before
+            shown
+            total
+            previous
+            next
+        />
     }
     .into_any()
 }
