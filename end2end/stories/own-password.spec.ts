@@ -4,7 +4,7 @@ import { expect, test } from '../fixtures/story';
 
 const NEXT = 'another horse battery';
 
-test('a user changes the own password and stays signed in here alone', async ({ app, site }) => {
+test('a user changes the own password and stays signed in here alone', { tag: '@no-script' }, async ({ app, site }) => {
   const person = await operator(app);
   const other = await site.otherBrowser();
   await other.signIn(person);
@@ -25,7 +25,7 @@ test('a user changes the own password and stays signed in here alone', async ({ 
   expect(await status(person.password)).toBe(401);
 });
 
-test('errors of the own password are at their fields', async ({ app, site }) => {
+test('errors of the own password are at their fields', { tag: '@no-script' }, async ({ app, site }) => {
   await site.signIn(await operator(app));
   await site.ownPassword.openFromMenu();
   await site.ownPassword.submit('not this one', NEXT);

@@ -50,7 +50,7 @@ test('the role is given and taken, and nothing else of the user changes', { tag:
   expect(await stored(app, username)).toMatchObject(before);
 });
 
-test('a user is disabled after a question, and enabled', async ({ app, site }) => {
+test('a user is disabled after a question, and enabled', { tag: '@no-script' }, async ({ app, site }) => {
   const person = await operator(app);
   const status = async () =>
     (await app.engine.call('GET', '/_security/_authenticate', undefined, basic(person.username, person.password))).status;
@@ -81,7 +81,7 @@ test('a password is reset', { tag: '@firefox' }, async ({ app, site }) => {
   expect(await status(person.password)).toBe(401);
 });
 
-test('a generated password is shown once, and Escape does not lose it', async ({ app, site, javaScript }) => {
+test('a generated password is shown once, and Escape does not lose it', { tag: '@no-script' }, async ({ app, site, javaScript }) => {
   const username = `generated.${process.pid}.${javaScript}`;
   await site.users.open();
   const form = await site.users.startCreating();
@@ -114,7 +114,7 @@ test('a generated password is shown once, and Escape does not lose it', async ({
   expect(await status(app, username, password)).toBe(401);
 });
 
-test('a generated password is copied @script', async ({ site }) => {
+test('a generated password is copied', async ({ site }) => {
   await site.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await site.users.open();
   const form = await site.users.startCreating();
@@ -128,7 +128,7 @@ test('a generated password is copied @script', async ({ site }) => {
   expect(copied).toBe(await site.users.generatedPassword(created));
 });
 
-test('the menu of a user works by keyboard, and the focus stays in its row @script', async ({ app, site }) => {
+test('the menu of a user works by keyboard, and the focus stays in its row', async ({ app, site }) => {
   const person = await operator(app);
   await site.users.open();
   const actions = site.users.actions(person.username);
@@ -149,7 +149,7 @@ test('the menu of a user works by keyboard, and the focus stays in its row @scri
   await expect(actions).toBeFocused();
 });
 
-test('reserved users are behind a switch, and the search keeps it', async ({ site, javaScript }) => {
+test('reserved users are behind a switch, and the search keeps it', { tag: '@no-script' }, async ({ site, javaScript }) => {
   await site.users.open('?q=kibana_system');
   await expect(site.page.getByRole('heading', { name: 'No user matches' })).toBeVisible();
   const reserved = site.page.getByRole('switch', { name: 'Show reserved users' });

@@ -96,7 +96,7 @@ pub fn reserved_user_purpose(username: &str) -> &'static str {
     match username {
         "elastic" => "Superuser: may do everything in this cluster.",
         "kibana" | "kibana_system" => {
-            "Kibana’s own connection: may manage Kibana’s data and every API key."
+            "Kibana’s own connection: may manage Kibana’s data and create API keys for its users."
         }
         "logstash_system" => "Logstash’s own connection: may store monitoring data.",
         "beats_system" => "Beats’ own connection: may store monitoring data.",

@@ -200,6 +200,7 @@ impl Store {
             let owner = Identity {
                 username: row.try_get("username")?,
                 realm: row.try_get("realm")?,
+                realm_kind: String::new(),
                 full_name: None,
             };
             let event = Event::new(action)

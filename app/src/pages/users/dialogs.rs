@@ -144,12 +144,14 @@ fn CreateFlyout(
                 />
                 <fieldset class="field">
                     <legend>"What may this user do?"</legend>
-                    <label class="choice">
-                        <input type="checkbox" name="form[agent_key_role]" checked=ticked />
-                        <span data-part="title">"Create and revoke own agent keys"</span>
-                        <code data-part="meta">{AGENT_KEY_ROLE}</code>
-                        <span data-part="help">"Enough for most people."</span>
-                    </label>
+                    <div class="stack">
+                        <label class="choice">
+                            <input type="checkbox" name="form[agent_key_role]" checked=ticked />
+                            <span data-part="title">"Create and revoke own agent keys"</span>
+                            <code data-part="meta">{AGENT_KEY_ROLE}</code>
+                            <span data-part="help">"Enough for most people."</span>
+                        </label>
+                    </div>
                 </fieldset>
             </DialogForm>
         </Dialog>
