@@ -28,7 +28,7 @@ test('Copy copies the secret in the form that is chosen, and says so', { tag: '@
   await expect.poll(clipboard).toBe(Buffer.from(encoded, 'base64').toString('utf8'));
 });
 
-test('a snippet is masked on the screen and real on the clipboard', { tag: '@firefox' }, async ({ site }) => {
+test('a snippet is masked on the screen and real on the clipboard', async ({ site }) => {
   await site.newKey.create({ name: 'snippet', service: 'checkout' });
   const created = site.created('snippet');
   await created.chooseAgent('Node.js');

@@ -21,7 +21,7 @@ test('a dialog opens on its first field and closes to what opened it, each time'
   }
 });
 
-test('a refused form moves to its first invalid field', { tag: '@firefox' }, async ({ site }) => {
+test('a refused form moves to its first invalid field', async ({ site }) => {
   await site.newKey.open();
   await expect(site.newKey.name).toBeFocused();
   await site.page.keyboard.type('_not allowed');

@@ -16,7 +16,7 @@ async function works(app: App, key: CreatedKey): Promise<boolean> {
   return who.status === 200;
 }
 
-test('several keys are revoked together, each by its name', { tag: ['@firefox', '@no-script'] }, async ({ app, javaScript, site }) => {
+test('several keys are revoked together, each by its name', { tag: '@no-script' }, async ({ app, javaScript, site }) => {
   const person = await operator(app);
   const [first, second, third] = await keysOf(app, person, 3);
   await site.signInByRequest(person);

@@ -1,7 +1,7 @@
 import { operator } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
 
-test('a wrong password says so, keeps the name and not the password', { tag: '@firefox' }, async ({ app, site }) => {
+test('a wrong password says so, keeps the name and not the password', async ({ app, site }) => {
   const person = await operator(app);
   await site.visit('/login');
   await site.signInPage.submit({ ...person, password: 'not this one' });
@@ -14,7 +14,7 @@ test('a wrong password says so, keeps the name and not the password', { tag: '@f
   await expect(site.page).toHaveURL(/\/settings\/agent-keys/);
 });
 
-test('after signing in a person is where they wanted to go', { tag: ['@firefox', '@base-path'] }, async ({ app, site }) => {
+test('after signing in a person is where they wanted to go', { tag: '@base-path' }, async ({ app, site }) => {
   const person = await operator(app);
   await site.visit('/settings/apm-integration');
   await expect(site.page).toHaveURL(/\/login/);

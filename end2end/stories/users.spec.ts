@@ -71,7 +71,7 @@ test('a user is disabled after a question, and enabled', { tag: '@no-script' }, 
   expect(await status()).toBe(200);
 });
 
-test('a password is reset', { tag: '@firefox' }, async ({ app, site }) => {
+test('a password is reset', async ({ app, site }) => {
   const person = await operator(app);
   const status = async (password: string) =>
     (await app.engine.call('GET', '/_security/_authenticate', undefined, basic(person.username, password))).status;

@@ -181,46 +181,89 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
     if let Some(firefox) = firefox {
         stories.env("FIREFOX", firefox);
     }
-    let stamp_file = workspace.target("agents.stamp");
-    let word = agents_word(workspace)?;
-    if up_to_date::is(&stamp_file, &word) {
-        println!(
-            "agents and clients passed with what they depend on now; to run them again, remove {}",
-            stamp_file.display()
-        );
-        stories.env("AGENT_KEYS_AGENTS_UNCHANGED", "1");
+    let words = PARTS
+        .iter()
+        .map(|part| part.word(workspace))
+        .collect::<Result<Vec<_>>>()?;
+    let mut unchanged = Vec::new();
+    for (part, word) in PARTS.iter().zip(&words) {
+        let stamp_file = part.stamp_file(workspace);
+        if up_to_date::is(&stamp_file, word) {
+            println!(
+                "{} passed with what they depend on now; to run them again, remove {}",
+                part.tests,
+                stamp_file.display()
+            );
+            unchanged.push(part.name);
+        }
     }
+    stories.env("AGENT_KEYS_UNCHANGED", unchanged.join(","));
     let stories = command::run(&mut stories);
     if stories.is_ok() {
-        up_to_date::mark(&stamp_file, &word)?;
+        for (part, word) in PARTS.iter().zip(&words) {
+            up_to_date::mark(&part.stamp_file(workspace), word)?;
+        }
     }
     first_load.and(stories)
 }
 
-/// What agents, clients and the stand-in for APM Server depend on, besides what every stamp begins with. The server's part
-/// is the key that it creates, of which `server/tests/create.rs` proves that APM Server accepts it.
-const AGENTS_INPUTS: [&str; 13] = [
-    "app",
-    "embedded",
-    "platform",
-    "end2end/.go",
-    "end2end/.java",
-    "end2end/agents",
-    "end2end/clients",
-    "end2end/fake-apm-server",
-    "end2end/fixtures",
-    "end2end/package-lock.json",
-    "end2end/pages",
-    "end2end/playwright.config.ts",
-    "end2end/stories/real-agents.spec.ts",
+/// A part of the stories that is not run again while what it depends on is unchanged. Stories in Chromium and the tests of
+/// the server show what a change of the server does.
+struct Part {
+    name: &'static str,
+    tests: &'static str,
+    /// Besides what every stamp begins with.
+    inputs: &'static [&'static str],
+}
+
+const PARTS: [Part; 2] = [
+    Part {
+        name: "agents",
+        tests: "agents and clients",
+        inputs: &[
+            "app",
+            "embedded",
+            "platform",
+            "end2end/.go",
+            "end2end/.java",
+            "end2end/agents",
+            "end2end/clients",
+            "end2end/fake-apm-server",
+            "end2end/fixtures",
+            "end2end/package-lock.json",
+            "end2end/pages",
+            "end2end/playwright.config.ts",
+            "end2end/stories/real-agents.spec.ts",
+        ],
+    },
+    Part {
+        name: "pages",
+        tests: "the looks of pages, and stories in Firefox and WebKitGTK,",
+        inputs: &[
+            "app",
+            "style",
+            "end2end/fixtures",
+            "end2end/package-lock.json",
+            "end2end/pages",
+            "end2end/playwright.config.ts",
+            "end2end/stories",
+            "end2end/webkit",
+        ],
+    },
 ];
 
-fn agents_word(workspace: &Workspace) -> Result<String> {
-    let mut inputs = Inputs::new(workspace)?;
-    for input in AGENTS_INPUTS {
-        inputs.look(&workspace.path(input))?;
+impl Part {
+    fn word(&self, workspace: &Workspace) -> Result<String> {
+        let mut inputs = Inputs::new(workspace)?;
+        for input in self.inputs {
+            inputs.look(&workspace.path(input))?;
+        }
+        Ok(inputs.word())
     }
-    Ok(inputs.word())
+
+    fn stamp_file(&self, workspace: &Workspace) -> PathBuf {
+        workspace.target(&format!("{}.stamp", self.name))
+    }
 }
 
 /// `cargo xtask setup` in a process of its own, with the lowest priority.
@@ -387,6 +430,16 @@ mod tests {
             error.to_string(),
             "there is no stage `e2e`; the stages are check, rust, end2end"
         );
+    }
+
+    /// A path that does not exist would count as unchanged.
+    #[test]
+    fn inputs_of_parts_exist() {
+        let workspace = Workspace::find().unwrap();
+        for input in PARTS.iter().flat_map(|part| part.inputs) {
+            let is_installed = input.starts_with("end2end/.");
+            assert!(is_installed || workspace.path(input).exists(), "{input}");
+        }
     }
 
     #[test]
