@@ -53,7 +53,8 @@ test('who manages security ends the session of somebody else', async ({ app, sit
   // By the row of the user, where there are many others.
   await site.signInByRequest(elastic(app));
   await site.users.open();
-  await site.users.row(person.username).getByRole('link', { name: /^Sessions/ }).click();
+  const menu = await site.users.menu(person.username);
+  await menu.getByRole('link', { name: 'Sessions' }).click();
   await site.sessions.isShown();
   await site.ready();
   await expect(site.page.getByRole('heading', { name: 'Other people' })).toBeVisible();
