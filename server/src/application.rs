@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     http::{
         self, Web,
-        listener::{ListenError, Listener, Tls, TlsError},
+        listener::{ListenError, Listener, Port, Tls, TlsError},
     },
     made_elsewhere::MadeElsewhereCache,
     maintenance,
@@ -104,6 +104,16 @@ impl Application {
             source,
         })?;
         let lock = DataLock::acquire(&config)?;
+        // What can fail goes first: a first password that was made and not printed would be lost.
+        let port = Port::open("AGENT_KEYS_LISTEN", config.listen)?;
+        let metrics_port = config.metrics_listen;
+        let metrics_port =
+            metrics_port.map(|address| Port::open("AGENT_KEYS_METRICS_LISTEN", address));
+        let metrics_port = metrics_port.transpose()?;
+        let web_tls = match &config.tls {
+            Some(files) => Some(Tls::load(files).await?),
+            None => None,
+        };
         let random = Random;
         let kibana_feature = KibanaFeatureCheck::new(&config.access);
         let engine_file = config.engine_file();
@@ -124,7 +134,6 @@ impl Application {
             tls: engine_tls.as_ref().map(Tls::config),
         };
         let (store, server_key) = database::open(&config).await?;
-        // Afterwards, so that a refused start makes no engine, whose first password would be lost.
         let (engine, elasticsearch) = connect(config.elasticsearch, engine_setup).await?;
         let state = Arc::new(AppState {
             store,
@@ -140,11 +149,7 @@ impl Application {
             readiness: Readiness::default(),
             made_elsewhere: MadeElsewhereCache::default(),
         });
-        let tls_in_use = match &config.tls {
-            Some(files) => Some(Tls::load(files).await?),
-            None => None,
-        };
-        let tls = tls_in_use.is_some();
+        let tls = web_tls.is_some();
         let web = Web {
             state: state.clone(),
             tls,
@@ -157,21 +162,13 @@ impl Application {
             limits: config.limits,
         };
         let router = http::router(web);
-        let listener = http::listener::listen(
-            "AGENT_KEYS_LISTEN",
-            config.listen,
-            tls_in_use,
-            &config.limits,
-            router,
-        )
-        .await?;
-        let metrics = match config.metrics_listen {
-            Some(address) => {
+        let listener = http::listener::listen(port, web_tls, &config.limits, router).await?;
+        let metrics = match metrics_port {
+            Some(port) => {
                 let forwarding = forwarder.as_ref().map(Forwarder::forwarding);
                 let connections = listener.connections().clone();
                 let router = http::monitoring::router(state.clone(), connections, forwarding);
-                let setting = "AGENT_KEYS_METRICS_LISTEN";
-                Some(http::listener::listen(setting, address, None, &config.limits, router).await?)
+                Some(http::listener::listen(port, None, &config.limits, router).await?)
             }
             None => None,
         };

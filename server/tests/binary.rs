@@ -315,6 +315,21 @@ fn invalid_settings_end_the_process_with_a_message() {
 }
 
 #[test]
+fn failed_first_start_does_not_lose_the_first_password() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for setting in ["AGENT_KEYS_LISTEN", "AGENT_KEYS_METRICS_LISTEN"] {
+        let error = fails(command(&data_dir).env(setting, &address));
+        assert!(error.contains(setting), "{error}");
+    }
+    let running = Running::start(&mut command(&data_dir));
+    assert!(running.first_password.is_some());
+    running.stop();
+}
+
+#[test]
 fn empty_password_file_stops_the_first_start() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("data");

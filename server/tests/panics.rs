@@ -55,7 +55,8 @@ async fn panic_affects_only_its_own_request() {
     };
     let address = "127.0.0.1:0".parse().unwrap();
     let router = with_middleware(router, web);
-    let listener = listener::listen("a test", address, None, &limits, router);
+    let port = listener::Port::open("a test", address).unwrap();
+    let listener = listener::listen(port, None, &limits, router);
     let listener = listener.await.unwrap();
     let browser = Browser {
         url: format!("http://{}", listener.address()),

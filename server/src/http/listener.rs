@@ -124,21 +124,48 @@ impl Drop for Tls {
     }
 }
 
-/// Starts to accept connections at `address`, which `setting` names. When this returns, the port is open.
-pub async fn listen(
+/// An open port at which no connection is accepted yet.
+#[derive(Debug)]
+pub struct Port {
     setting: &'static str,
     address: SocketAddr,
+    listener: TcpListener,
+}
+
+impl Port {
+    /// Opens the port at `address`, which `setting` names.
+    pub fn open(setting: &'static str, address: SocketAddr) -> Result<Self, ListenError> {
+        let failed = |source| ListenError::Bind {
+            setting,
+            address,
+            source,
+        };
+        let listener = bind(address).map_err(failed)?;
+        Ok(Self {
+            setting,
+            address: listener.local_addr().map_err(failed)?,
+            listener,
+        })
+    }
+}
+
+/// Starts to accept connections.
+pub async fn listen(
+    port: Port,
     tls: Option<Tls>,
     limits: &Limits,
     router: Router,
 ) -> Result<Listener, ListenError> {
+    let Port {
+        setting,
+        address,
+        listener,
+    } = port;
     let failed = |source| ListenError::Bind {
         setting,
         address,
         source,
     };
-    let listener = bind(address).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
     let handle = Handle::new();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let connections = ConnectionLimiter::new(limits);
