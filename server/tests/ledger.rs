@@ -2,6 +2,7 @@
 
 use crate::support::{
     App, Browser, PASSWORD, Setup,
+    attacker::Attacker,
     engine::Engine,
     eventually, key_form,
     process::Process,
@@ -142,6 +143,29 @@ async fn operation_reused_for_another_request_is_refused() {
         assert_eq!(answer.problem(), ProblemKind::AlreadyDone);
     }
     assert_eq!(app.engine.keys().await.len(), rounds);
+}
+
+#[tokio::test]
+async fn edited_operation_revokes_no_delivered_key() {
+    let app = App::start().await;
+    let ada = app.with_key_user("ada").await;
+    ada.create_as("op-1", "delivered").await;
+    ada.post("acknowledge_agent_key", &[("operation", "op-1")])
+        .await;
+    let mut attacker = Attacker::of(&app).await;
+    attacker
+        .run("UPDATE operations SET state = 'unknown'")
+        .await;
+    for _ in 0..2 {
+        keys_of(&ada).await;
+        maintenance::run_once(app.application.state(), None).await;
+    }
+    assert_eq!(app.engine.keys().await[0]["invalidated"], false);
+    let told = actions(&app).await;
+    assert!(
+        !told.contains(&"agent_key_never_delivered failure".to_owned()),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]

@@ -538,7 +538,11 @@ async fn drift_is_recorded_once_for_each_key(app: &App) {
             .await;
         noted.unwrap();
     }
-    assert_eq!(app.events().await.len(), 2);
+    let events = app.events().await;
+    assert_eq!(events.len(), 2);
+    // The user who looked did not act.
+    assert_eq!(events[0].actor, None);
+    assert!(events[0].details.contains(r#""seen_by":"elastic""#));
 }
 
 async fn concurrent_events_are_numbered_without_a_gap(app: &App) {

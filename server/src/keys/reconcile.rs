@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     access::ListAgentKeys,
-    audit::{Action, Target},
+    audit::{Action, Outcome, Target},
     context::RequestContext,
     elasticsearch::keys::StoredKey,
     error::Error,
@@ -137,6 +137,14 @@ async fn creation(
         let reason = "no key was found within a day";
         return give_up(ctx, operation, reason).await;
     };
+    if is_recorded(ctx, operation).await? {
+        tracing::error!(
+            operation = operation.id,
+            "the creation of a key is recorded in the audit log and open in the database: the database was edited, and \
+             the key is not revoked"
+        );
+        return Ok(false);
+    }
     let outcome = OperationOutcome {
         action: Action::AgentKeyNeverDelivered,
         target: Target {
@@ -150,6 +158,17 @@ async fn creation(
         revoke_lost(ctx, &key.id).await;
     }
     Ok(true)
+}
+
+/// Returns true if the audit log holds the success of a creation. Its secret has left, so the key is never revoked here.
+async fn is_recorded(ctx: &RequestContext, operation: &OpenOperation) -> Result<bool, Error> {
+    let events = ctx.state.store.audit_events_of(&[&operation.id]).await?;
+    Ok(events.iter().any(|event| {
+        event.action == Action::AgentKeyCreate.name()
+            && event.outcome == Outcome::Success.name()
+            && event.actor.as_ref() == Some(&operation.owner.username)
+            && event.actor_realm.as_ref() == Some(&operation.owner.realm)
+    }))
 }
 
 /// Revokes a key whose secret was lost. A key that cannot be revoked now is marked in the list.

@@ -179,13 +179,13 @@ impl Store {
             if inserted.rows_affected() == 0 {
                 continue;
             }
+            // The user who lists the keys did not cause it.
             let event = Event::new(Action::AgentKeyDrift)
-                .by(grant.identity())
                 .on(Target {
                     id: Some(key.as_str().to_owned()),
                     name: None,
                 })
-                .details(json!({ "kind": kind }));
+                .details(json!({ "kind": kind, "seen_by": grant.identity().username }));
             super::audit::append(&mut write, &event, event_context).await?;
         }
         write.commit().await?;
