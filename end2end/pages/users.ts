@@ -99,7 +99,7 @@ export class UsersPage {
 
   /** The message of the last change, in the panel of the list. */
   get notice(): Locator {
-    return this.tab.page.getByRole('region', { name: 'Users', exact: true }).first().getByRole('status').filter({ hasText: '.' });
+    return this.tab.page.locator('[data-part="notice"]').getByRole('status');
   }
 
   /** The dialog that shows a generated password, this one time. */

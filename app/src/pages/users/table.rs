@@ -48,10 +48,10 @@ pub(super) fn UserPanel(
         view! { <UserTable query list me actions /> }.into_any()
     };
     view! {
-        <section class="panel" aria-labelledby="users-h">
+        <section class="panel">
             <header>
                 <div>
-                    <h2 id="users-h">"Users"</h2>
+                    <h2>"Users"</h2>
                     <p>
                         "Users of the native realm. People who sign in through SSO or LDAP get the role through a role mapping in Elasticsearch."
                     </p>
