@@ -1,5 +1,6 @@
 import { operator } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
+import { AS_SEEN } from '../pages/created';
 import type { Site } from '../pages/site';
 
 /** Both halves of what must not be seen again. */
@@ -143,4 +144,69 @@ test('the form that a reload shows names the key whose secret is gone', async ({
   await expect(site.newKey.name).toHaveValue('gone');
   await site.newKey.dialog.getByRole('link', { name: 'Revoke this key' }).click();
   await expect(site.revoke('gone').dialog).toBeVisible();
+});
+
+/** Answers the questions of the browser one after the other, and returns their kinds. */
+function answerQuestions(site: Site, answers: ('stay' | 'leave')[]): string[] {
+  const kinds: string[] = [];
+  site.page.on('dialog', async (dialog) => {
+    const answer = answers[kinds.length];
+    kinds.push(dialog.type());
+    await (answer === 'leave' ? dialog.accept() : dialog.dismiss());
+  });
+  return kinds;
+}
+
+async function openFromList(site: Site, name: string): Promise<void> {
+  await site.agentKeys.open('?sort=name');
+  await site.agentKeys.create.click();
+  await site.newKey.fill({ name });
+  await site.newKey.submit.click();
+  await expect(site.created(name).dialog).toBeVisible();
+}
+
+const back = (site: Site) => site.page.evaluate(() => history.back());
+
+test('going back before the key is stored asks first @script', async ({ site }) => {
+  const questions = answerQuestions(site, ['stay', 'stay', 'leave']);
+  await openFromList(site, 'kept by Back');
+  const created = site.created('kept by Back');
+  const encoded = await created.secret();
+  for (const count of [1, 2]) {
+    await back(site);
+    await expect.poll(() => questions).toHaveLength(count);
+    await expect(created.shown).toContainText(encoded, AS_SEEN);
+  }
+  await back(site);
+  await expect(created.dialog).toBeHidden();
+  await expect(site.page).toHaveURL(/agent-keys\?sort=name$/);
+  await expect(site.agentKeys.create).toBeVisible();
+  expect(questions).toEqual(['confirm', 'confirm', 'confirm']);
+  expect(await traces(site)).not.toContain(encoded);
+  await site.page.goForward();
+  await expect(site.newKey.name).toHaveValue('');
+  expect(await traces(site)).not.toContain(encoded);
+});
+
+test('going back after the key is copied leads to the list at once @script', async ({ site }) => {
+  const questions = answerQuestions(site, []);
+  await openFromList(site, 'copied');
+  await site.page.context().grantPermissions(['clipboard-write']);
+  await site.created('copied').copy.click();
+  await expect(site.created('copied').copied).toBeVisible();
+  await back(site);
+  await expect(site.page).toHaveURL(/agent-keys\?sort=name$/);
+  await expect(site.created('copied').dialog).toBeHidden();
+  expect(questions).toEqual([]);
+});
+
+test('Done leaves one page of the form in the history @script', async ({ site }) => {
+  await openFromList(site, 'one entry');
+  await site.created('one entry').finish();
+  await expect(site.page).toHaveURL(/agent-keys$/);
+  await site.goBack();
+  await expect(site.newKey.dialog).toBeVisible();
+  await site.goBack();
+  await expect(site.page).toHaveURL(/agent-keys\?sort=name$/);
+  await expect(site.newKey.dialog).toBeHidden();
 });

@@ -184,19 +184,58 @@ pub fn DialogProblem(
     .into_any()
 }
 
-/// Asks before the browser leaves a dialog with a secret by a reload, a link or closing, until the box `#stored` is ticked
-/// or the secret is copied.
+/// Asks before the browser leaves a dialog with a secret, until the box `#stored` is ticked or the secret is copied. Returns
+/// the handler of the form that leads to `next`.
+///
+/// Within the application, the browser cannot be kept from going back. So the dialog adds a second history entry of its
+/// page: the first Back leads from one to the other, and the page stays while it asks. The form replaces that entry.
 #[cfg(feature = "hydrate")]
-pub fn ask_before_leaving() {
-    let find = |selector| document().query_selector(selector).ok().flatten();
+pub fn ask_before_leaving(next: String) -> impl Fn(ev::SubmitEvent) {
+    use leptos::web_sys::History;
+    const ADDED: &str = "secret";
+    const QUESTION: &str =
+        "You have not stored this secret, and it cannot be shown again. Leave this page?";
+    let is_kept = || {
+        let find = |selector| document().query_selector(selector).ok().flatten();
+        find("#stored:checked")
+            .or_else(|| find("dialog [data-state=done]"))
+            .is_some()
+    };
+    let is_leaving = StoredValue::new(false);
     let on_unload = window_event_listener(ev::beforeunload, move |event| {
-        let is_kept = find("#stored:checked").or_else(|| find("dialog [data-state=done]"));
-        if is_kept.is_none() {
+        if !is_kept() && !is_leaving.get_value() {
             event.prevent_default();
         }
     });
-    on_cleanup(move || on_unload.remove());
+    // Without the entry, Back does not ask.
+    let _ = window()
+        .history()
+        .and_then(|history| history.push_state_with_url(&ADDED.into(), "", None));
+    let on_back = window_event_listener(ev::popstate, move |event| {
+        let came_forward = event.state() == ADDED;
+        if came_forward || is_leaving.get_value() {
+            return;
+        }
+        let may_leave = is_kept() || window().confirm_with_message(QUESTION).unwrap_or(true);
+        is_leaving.set_value(may_leave);
+        let step = if may_leave {
+            History::back
+        } else {
+            History::forward
+        };
+        let _ = window().history().map(|history| step(&history));
+    });
+    on_cleanup(move || {
+        on_unload.remove();
+        on_back.remove();
+    });
+    move |event| {
+        event.prevent_default();
+        let _ = window().location().replace(&next);
+    }
 }
 
 #[cfg(not(feature = "hydrate"))]
-pub fn ask_before_leaving() {}
+pub fn ask_before_leaving(_next: String) -> impl Fn(ev::SubmitEvent) {
+    |_| ()
+}

@@ -38,7 +38,7 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
             let _ = acknowledge_agent_key(operation, false).await;
         });
     });
-    ask_before_leaving();
+    let leave = ask_before_leaving(urls::agent_keys());
     // Without script, the form confirms the display.
     let (method, action, words) = if is_posted() {
         let fields = view! {
@@ -87,7 +87,7 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
                     <AgentSnippets created />
                 </div>
             </div>
-            <form method=method action=action class="foot">
+            <form method=method action=action class="foot" on:submit=leave>
                 {words}
                 <div data-part="foot">
                     <label class="check">

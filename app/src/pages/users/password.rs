@@ -106,7 +106,7 @@ fn GeneratedDialog(
     generated: GeneratedPassword,
     list: UserQuery,
 ) -> impl IntoView {
-    ask_before_leaving();
+    let leave = ask_before_leaving(urls::with_parameters(&urls::users(), &list.parameters()));
     let GeneratedPassword { username, password } = generated;
     let shown = password.expose().to_owned();
     view! {
@@ -134,7 +134,7 @@ fn GeneratedDialog(
                     </div>
                 </div>
             </div>
-            <form method="get" action=urls::users() class="foot">
+            <form method="get" action=urls::users() class="foot" on:submit=leave>
                 {hidden_fields(list.parameters())}
                 <div data-part="foot">
                     <label class="check">
