@@ -69,6 +69,17 @@ addEventListener("input", draw);
 setInterval(draw, 3e4);
 draw();
 
+// The fields of a search follow the address, after Back too. One that is being typed into stays.
+let typed;
+addEventListener("input", ({ target }) => (typed = target), true);
+for (const end of ["click", "popstate", "submit"]) addEventListener(end, () => (typed = undefined), true);
+new MutationObserver((changes) => {
+  for (const { target } of typed ? [] : changes) {
+    if (target.matches("search option")) target.selected = target.defaultSelected;
+    if (target.matches("search [type=search], search [type=date]")) target.value = target.defaultValue;
+  }
+}).observe(document.body, { subtree: true, attributeFilter: ["value", "selected"] });
+
 // Copying. Over plain HTTP from another machine there is no navigator.clipboard: then the text is revealed, selected, and
 // copied by the command that browsers had before.
 window.copyText = async (text, button) => {

@@ -36,6 +36,23 @@ test('what a person did is found, read and taken along by who manages security',
   expect(records[0]?.mac).toMatch(/^[0-9a-f]{64}$/);
 });
 
+test('Back shows the filters of the page that it leads to @script', async ({ app, site }) => {
+  await site.signInByRequest(elastic(app));
+  await site.audit.open();
+  await site.audit.filter({ person: 'ada', action: 'Create agent key' });
+  await expect(site.page).toHaveURL(/person=ada&action=agent_key_create$/);
+  await site.audit.filter({ person: 'ben', action: 'Sign in' });
+  await expect(site.page).toHaveURL(/person=ben&action=user_login$/);
+  await site.page.goBack();
+  const person = site.page.getByLabel('Person', { exact: true });
+  const action = site.page.getByLabel('Action', { exact: true });
+  await expect(person).toHaveValue('ada');
+  await expect(action).toHaveValue('agent_key_create');
+  await site.page.goBack();
+  await expect(person).toHaveValue('');
+  await expect(action).toHaveValue('');
+});
+
 test('days that are no period are named, and the form stays', async ({ app, site }) => {
   await site.signInByRequest(elastic(app));
   await site.audit.open('?from=2026-12-15&to=2026-12-14&person=ada');

@@ -43,6 +43,25 @@ test.describe('a list of many keys', () => {
     await expect(site.page.getByRole('searchbox', { name: 'Search keys' })).toHaveValue('bulk-02');
   });
 
+  test('shows the search of the page that Back leads to @script', async ({ site }) => {
+    const field = site.page.getByRole('searchbox', { name: 'Search keys' });
+    await site.agentKeys.open();
+    await site.agentKeys.search('bulk-01');
+    await expect(site.agentKeys.range).toContainText('of 100 ');
+    await site.agentKeys.search('bulk-029');
+    await expect(site.agentKeys.range).toContainText('of 10 ');
+    await site.page.goBack();
+    await expect(site.agentKeys.range).toContainText('of 100 ');
+    await expect(field).toHaveValue('bulk-01');
+    await site.page.goBack();
+    await expect(site.agentKeys.range).toContainText('of 300 ');
+    await expect(field).toHaveValue('');
+    await site.page.goForward();
+    await expect(field).toHaveValue('bulk-01');
+    await site.page.getByRole('link', { name: 'Clear all' }).click();
+    await expect(field).toHaveValue('');
+  });
+
   test('is sorted, both ways, and the address keeps the order', { tag: '@firefox' }, async ({ site }) => {
     await site.agentKeys.open();
     await site.agentKeys.sortBy('Name', 'ascending');
