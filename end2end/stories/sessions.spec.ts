@@ -66,6 +66,34 @@ test('who manages security ends the session of somebody else', async ({ app, sit
   await other.close();
 });
 
+test('who does not manage security sees nobody else', async ({ app, site }) => {
+  await site.signInByRequest(await operator(app));
+  await site.sessions.open();
+  await expect(site.sessions.own).toHaveCount(1);
+  await expect(site.page.getByRole('heading', { name: 'Other people' })).toHaveCount(0);
+});
+
+test('a failure replaces the success that was shown before @script', async ({ app, site }) => {
+  const person = await operator(app);
+  await site.signInByRequest(person);
+  const others = [await site.otherBrowser(), await site.otherBrowser(), await site.otherBrowser()];
+  for (const other of others) await other.signInByRequest(person);
+  await site.sessions.open();
+  const rest = site.sessions.own.filter({ hasNotText: 'This session' });
+  await site.sessions.end(rest.first());
+  await expect(rest).toHaveCount(2);
+  const endAll = site.page.getByRole('button', { name: 'End all others' });
+  const problem = site.page.getByRole('main').getByRole('alert');
+  await site.page.route('**/api/end_other_sessions', (route) => route.abort());
+  await endAll.click();
+  await expect(problem).toBeVisible();
+  await expect(site.sessions.outcome).toHaveCount(0);
+  await site.page.unroute('**/api/end_other_sessions');
+  await site.sessions.endAllOthers();
+  await expect(problem).toHaveCount(0);
+  for (const other of others) await other.close();
+});
+
 test('entering the password again leads back to where one was', { tag: '@base-path' }, async ({ app, site }) => {
   const person = await operator(app);
   await site.signInByRequest(person);

@@ -38,6 +38,17 @@ pub fn SessionsPage() -> impl IntoView {
         end: use_form(),
         end_others: use_form(),
     };
+    // Only the latest result is shown.
+    Effect::watch(
+        move || actions.end.version().get(),
+        move |_, _, _| actions.end_others.value().set(None),
+        false,
+    );
+    Effect::watch(
+        move || actions.end_others.version().get(),
+        move |_, _, _| actions.end.value().set(None),
+        false,
+    );
     let version = move || {
         (
             actions.end.version().get(),
