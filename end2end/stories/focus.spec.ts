@@ -51,6 +51,28 @@ test('cancelling a revocation returns to its row and keeps the list', async ({ s
   expect(site.page.url()).toContain('sort=name');
 });
 
+test('cancelling a revocation on the page of a key returns to its link @script', async ({ site }) => {
+  await site.agentKeys.open();
+  await site.agentKeys.table.getByRole('rowheader').getByRole('link').first().press('Enter');
+  await expect(site.heading(/^focus /)).toBeFocused();
+  const revoke = site.page.getByRole('main').getByRole('link', { name: 'Revoke' });
+  for (let time = 0; time < 2; time += 1) {
+    await revoke.press('Enter');
+    await expect(site.page.getByRole('alertdialog').getByRole('link', { name: 'Cancel' })).toBeFocused();
+    await site.page.keyboard.press('Escape');
+    await expect(site.page.getByRole('alertdialog')).toBeHidden();
+    await expect(revoke).toBeFocused();
+  }
+});
+
+test('going back from the page of a key moves to the heading of the list @script', async ({ site }) => {
+  await site.agentKeys.open();
+  await site.agentKeys.table.getByRole('rowheader').getByRole('link').first().press('Enter');
+  await expect(site.heading(/^focus /)).toBeFocused();
+  await site.page.goBack();
+  await expect(site.heading('Agent keys')).toBeFocused();
+});
+
 test('behind a dialog nothing takes the focus, the skip link neither', async ({ site }) => {
   await site.newKey.open();
   await expect(site.newKey.name).toBeFocused();

@@ -160,3 +160,35 @@ test('all keys that match are revoked, on every page, after their number was typ
   await expect(site.page).toHaveURL(/q=old(-|%2D)/);
   await expect(site.agentKeys.row(keys[29]!.name)).toContainText('Revoked');
 });
+
+/** The body of a refusal because the password was not entered within five minutes. */
+const PASSWORD_NEEDED = Buffer.from([7, 0, 0]);
+
+test('a revocation under way asks for the password in its dialog, and goes on @script', async ({ app, site }) => {
+  const person = await operator(app);
+  const names = Array.from({ length: 1_001 }, (_, index) => `lapse-${index}`);
+  await app.engine.createAgentKeys(names, basic(person.username, person.password));
+  await site.signInByRequest(person);
+  await site.page.goto(`${site.url}/settings/agent-keys/revoke?all=true&q=lapse-`);
+  await site.ready();
+  let calls = 0;
+  await site.page.route('**/api/revoke_matching_keys', (route) => {
+    calls += 1;
+    return calls === 2 ? route.fulfill({ status: 403, body: PASSWORD_NEEDED }) : route.continue();
+  });
+  await site.revokeMany.number.fill('1001');
+  await site.revokeMany.confirm();
+  const { dialog } = site.revokeMany;
+  await expect(dialog.getByRole('alert')).toContainText('Enter it again to continue', { timeout: 30_000 });
+  await expect(dialog).toContainText('1,000 of 1,001 keys done');
+  const password = dialog.getByLabel('Password', { exact: true });
+  await expect(password).toBeFocused();
+  await password.fill('wrong');
+  await password.press('Enter');
+  await expect(dialog).toContainText('Wrong password');
+  await password.fill(person.password);
+  await password.press('Enter');
+  await site.revokeMany.ended('1,001 of 1,001 keys done');
+  await expect(dialog).toContainText('1,001 revoked.');
+  expect(calls).toBe(3);
+});

@@ -186,7 +186,7 @@ async fn form_of_an_unknown_page_is_rendered_on_the_list() {
 }
 
 /// The value of a hidden field on a page.
-fn hidden(page: &str, name: &str) -> String {
+pub fn hidden(page: &str, name: &str) -> String {
     let start = format!(r#"name="{name}" value=""#);
     let (_, rest) = page
         .split_once(&start)

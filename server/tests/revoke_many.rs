@@ -6,13 +6,10 @@ use crate::support::{
 };
 use app::model::{
     agent_key::Delivery,
-    key_list::{KeyListPage, KeyListQuery},
+    key_list::KeyListPage,
     new_agent_key::CreatedAgentKey,
     problem::{ElasticsearchFault, ProblemKind},
-    revocation::{
-        FoundAgentKeys, KeyRevocation, MatchingBatch, MatchingKeys, RevocationEnding,
-        SelectionError,
-    },
+    revocation::{FoundAgentKeys, KeyRevocation, RevocationEnding, SelectionError},
 };
 use http::{Method, StatusCode};
 use serde_json::Value;
@@ -20,10 +17,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 const REVOKE: &str = "DELETE /_security/api_key";
 const QUERY: &str = "POST /_security/_query/api_key";
-const LIST: &str = "/settings/agent-keys";
+pub const LIST: &str = "/settings/agent-keys";
 
 /// Keys of this person, made as Kibana makes them: their ids by their names.
-async fn keys(app: &App, owner: &str, count: usize) -> BTreeMap<String, String> {
+pub async fn keys(app: &App, owner: &str, count: usize) -> BTreeMap<String, String> {
     let mut keys = BTreeMap::new();
     for number in 0..count {
         let name = format!("{owner}-{number:03}");
@@ -42,7 +39,7 @@ fn form<'a>(
 }
 
 /// Revokes as the script does.
-async fn revoke<'a>(
+pub async fn revoke<'a>(
     browser: &Browser,
     ids: impl IntoIterator<Item = &'a String>,
     typed: &'a str,
@@ -58,7 +55,7 @@ async fn find(browser: &Browser, ids: &[&str]) -> Answer {
 }
 
 /// The names that ended in this way.
-fn names(told: &[KeyRevocation], ending: RevocationEnding) -> Vec<&str> {
+pub fn names(told: &[KeyRevocation], ending: RevocationEnding) -> Vec<&str> {
     let ended = told.iter().filter(|key| key.ending == ending);
     ended.map(|key| key.name.as_deref().unwrap_or("")).collect()
 }
@@ -67,14 +64,14 @@ fn endings(told: &[KeyRevocation]) -> Vec<RevocationEnding> {
     told.iter().map(|key| key.ending).collect()
 }
 
-async fn invalidated(app: &App) -> usize {
+pub async fn invalidated(app: &App) -> usize {
     let keys = app.engine.keys().await;
     let revoked = keys.iter().filter(|key| key["invalidated"] == true);
     revoked.count()
 }
 
 /// Outcomes and reasons of the revocations that were written down, by key id, in order.
-async fn written(app: &App) -> BTreeMap<String, Vec<(String, Value)>> {
+pub async fn written(app: &App) -> BTreeMap<String, Vec<(String, Value)>> {
     let mut written: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for event in app.events().await {
         if event.action == "agent_key_invalidate" {
@@ -552,137 +549,6 @@ async fn list_has_a_checkbox_for_each_revocable_key() {
     assert_eq!(page.keys.len(), 3);
     let list = ada.get(LIST).await.text();
     assert!(list.contains("ada-001") && !list.contains(r#"name="id""#));
-}
-
-async fn find_matching(browser: &Browser, search: &str) -> Answer {
-    let query = KeyListQuery {
-        search: search.to_owned(),
-        ..KeyListQuery::default()
-    };
-    let question = app::api::agent_keys::FindMatchingKeys { query };
-    let body = postcard::to_allocvec(&question).unwrap();
-    browser.post_bytes("find_matching_keys", body).await
-}
-
-fn matching_form<'a>(
-    query: &'a str,
-    typed: &'a str,
-    read_at: &'a str,
-) -> [(&'static str, &'a str); 3] {
-    [
-        ("form[query]", query),
-        ("form[typed]", typed),
-        ("form[read_at]", read_at),
-    ]
-}
-
-#[tokio::test]
-async fn all_matching_keys_are_revoked_after_their_number_is_typed() {
-    let app = App::start().await;
-    let ada = app.with_key_user("ada").await;
-    let old = keys(&app, "ada", 30).await;
-    app.engine.kibana_key("ada", "other").await;
-    let gone = &old["ada-007"];
-    revoke(&ada, [gone], "").await;
-    let found: MatchingKeys = find_matching(&ada, "ada-").await.value();
-    assert_eq!((found.count, found.sample.len()), (29, 15));
-    assert!(!found.password_needed);
-    assert!(found.sample.iter().all(|key| key.revocable));
-    app.clock.advance(Duration::from_secs(1));
-    // It matches, and was created after the count.
-    app.engine.kibana_key("ada", "ada-late").await;
-    let read_at = found.read_at.0.to_string();
-    for typed in ["", "30", "28", "all"] {
-        let form = matching_form("?q=ada-", typed, &read_at);
-        let refused = ada.post("revoke_matching_keys", &form).await.problem();
-        let expected = ProblemKind::KeySelection(SelectionError::NotConfirmed);
-        assert_eq!(refused, expected, "{typed}");
-    }
-    assert_eq!(invalidated(&app).await, 1);
-    let form = matching_form("?q=ada-", "29", &read_at);
-    let batch: MatchingBatch = ada.post("revoke_matching_keys", &form).await.value();
-    assert_eq!((batch.done, batch.total, batch.next), (29, 29, None));
-    assert_eq!(names(&batch.results, RevocationEnding::Revoked).len(), 29);
-    assert_eq!(invalidated(&app).await, 30);
-    let left = find_matching(&ada, "").await.value::<MatchingKeys>();
-    let left: Vec<_> = left.sample.iter().map(|key| key.name.as_str()).collect();
-    assert_eq!(left, ["other", "ada-late"]);
-    // Each is written down, as for chosen keys.
-    let written = written(&app).await;
-    let bulk = written
-        .values()
-        .flatten()
-        .filter(|(_, reason)| reason == "bulk");
-    assert!(bulk.count() >= 29);
-}
-
-#[tokio::test]
-async fn matching_keys_are_revoked_in_batches_of_a_thousand() {
-    let app = App::start().await;
-    let ada = app.with_key_user("ada").await;
-    keys(&app, "ada", 1_001).await;
-    app.clock.advance(Duration::from_secs(1));
-    let found: MatchingKeys = find_matching(&ada, "").await.value();
-    assert_eq!(found.count, 1_001);
-    let read_at = found.read_at.0.to_string();
-    let form = matching_form("", "1001", &read_at);
-    let first: MatchingBatch = ada.post("revoke_matching_keys", &form).await.value();
-    assert_eq!((first.done, first.results.len()), (1_000, 1_000));
-    let next = first.next.unwrap();
-    // Without script, the page has a form for the next batch, and the results so far as a file.
-    let done = next.done.to_string();
-    let mut form = matching_form("", &next.typed, &next.read_at).to_vec();
-    form.extend([("form[after]", next.after.as_str()), ("form[done]", &done)]);
-    let page = format!("{LIST}/revoke?all=true");
-    let answer = ada.submit(&page, "revoke_matching_keys", &form).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    let text = answer.text();
-    assert!(text.contains("1,001 of 1,001 keys done"), "{text}");
-    assert!(text.contains("data:text/csv"), "{text}");
-    assert_eq!(invalidated(&app).await, 1_001);
-}
-
-#[tokio::test]
-async fn matching_keys_of_other_owners_are_not_counted_for_an_owner() {
-    let app = App::start().await;
-    let ada = app.with_key_user("ada").await;
-    app.with_user("ben", &["apm_agent_key_role"]).await;
-    keys(&app, "ada", 2).await;
-    keys(&app, "ben", 3).await;
-    assert_eq!(
-        find_matching(&ada, "").await.value::<MatchingKeys>().count,
-        2
-    );
-    let admin = app.as_admin().await;
-    assert_eq!(
-        find_matching(&admin, "")
-            .await
-            .value::<MatchingKeys>()
-            .count,
-        5
-    );
-    assert_eq!(
-        find_matching(&admin, "ben")
-            .await
-            .value::<MatchingKeys>()
-            .count,
-        3
-    );
-}
-
-#[tokio::test]
-async fn revoking_many_matching_keys_needs_a_recent_password() {
-    let app = App::start().await;
-    let ada = app.with_key_user("ada").await;
-    keys(&app, "ada", 21).await;
-    app.clock.advance(Duration::from_secs(6 * 60));
-    let found: MatchingKeys = find_matching(&ada, "").await.value();
-    assert!(found.password_needed);
-    let read_at = found.read_at.0.to_string();
-    let form = matching_form("", "21", &read_at);
-    let answer = ada.post("revoke_matching_keys", &form).await;
-    assert_eq!(answer.problem(), ProblemKind::ReauthRequired);
-    assert_eq!(invalidated(&app).await, 0);
 }
 
 #[tokio::test]

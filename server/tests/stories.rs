@@ -47,6 +47,7 @@ mod request_limits;
 mod reverse_proxies;
 mod revoke;
 mod revoke_many;
+mod revoke_matching;
 mod secrets;
 mod server_key;
 mod session_encryption;

@@ -72,12 +72,15 @@ pub async fn sign_in(
     Ok(())
 }
 
-/// Verifies the password again and redirects to `next`, if that is a page of this application.
+/// Verifies the password again and redirects to `next`, if that is a page of this application. Without `next`, the page
+/// stays.
 #[server(endpoint = "reauthenticate", input = FormPost, output = Postcard)]
 pub async fn reauthenticate(password: Secret, next: Option<String>) -> Result<(), Problem> {
     filled_in(false, password.expose().is_empty())?;
     super::redirect_if_signed_out(backend()?.reauthenticate(password).await)?;
-    leptos_axum::redirect(&urls::page_or_list(next.as_deref()));
+    if next.is_some() {
+        leptos_axum::redirect(&urls::page_or_list(next.as_deref()));
+    }
     Ok(())
 }
 

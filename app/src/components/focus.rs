@@ -13,10 +13,17 @@ use leptos::{
     wasm_bindgen::JsCast,
     web_sys::{Element, HtmlElement},
 };
+#[cfg(feature = "hydrate")]
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Number of the last change of the page. The steps of an earlier one move the focus no more.
+#[cfg(feature = "hydrate")]
+static CHANGE: AtomicU32 = AtomicU32::new(0);
 
 /// Moves the focus into a dialog that has just opened.
 #[cfg(feature = "hydrate")]
 pub fn enter_dialog(dialog: leptos::web_sys::HtmlDialogElement) {
+    CHANGE.fetch_add(1, Ordering::Relaxed);
     each_frame(
         FRAMES_MAX,
         Box::new(move || {
@@ -51,9 +58,13 @@ pub fn enter_page(dialog: Option<String>) {
     }
     let before = find(HEADING);
     let mut entered = dialog.is_some();
+    let change = CHANGE.fetch_add(1, Ordering::Relaxed) + 1;
     each_frame(
         FRAMES_MAX,
         Box::new(move || {
+            if CHANGE.load(Ordering::Relaxed) != change {
+                return true;
+            }
             let heading = find(HEADING);
             if !entered {
                 // The page before may still be there.
@@ -76,6 +87,13 @@ pub fn enter_page(dialog: Option<String>) {
             false
         }),
     );
+}
+
+/// Moves the focus into a part of the page that has just appeared.
+#[cfg(feature = "hydrate")]
+pub fn enter_part(part: &Element) {
+    let first = part.query_selector("[autofocus]");
+    let _ = first.ok().flatten().is_some_and(focus);
 }
 
 /// Moves the focus in a form that was refused.
@@ -132,6 +150,9 @@ fn focus_heading(heading: Element) -> bool {
 
 #[cfg(not(feature = "hydrate"))]
 pub fn enter_dialog<T>(_dialog: T) {}
+
+#[cfg(not(feature = "hydrate"))]
+pub fn enter_part<T>(_part: &T) {}
 
 #[cfg(not(feature = "hydrate"))]
 pub fn enter_page(_dialog: Option<String>) {}

@@ -133,7 +133,13 @@ pub fn SubmitButton(
 ///
 /// Replaces the `ActionForm` of Leptos, which does not support a base path.
 #[component]
-pub fn ActionForm<F>(action: ServerAction<F>, children: Children) -> impl IntoView
+pub fn ActionForm<F>(
+    action: ServerAction<F>,
+    /// True if the page with the form asks for a password that is needed, instead of leaving for the sign-in page.
+    #[prop(optional)]
+    asks_for_password: bool,
+    children: Children,
+) -> impl IntoView
 where
     F: ServerFn<Error = Problem, Protocol = Http<FormPost, Postcard>>
         + DeserializeOwned
@@ -149,7 +155,7 @@ where
     let sent = StoredValue::new(false);
     Effect::new(move || {
         let refusal = action.value().with(|value| match value {
-            Some(Err(problem)) => Some(Refusal::of(&problem.kind)),
+            Some(Err(problem)) => Some(Refusal::of(&problem.kind, asks_for_password)),
             _ => None,
         });
         if let (Some(refusal), Some(form), true) =
@@ -190,8 +196,9 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn of(kind: &ProblemKind) -> Self {
-        if kind.end_of_session().is_some() || *kind == ProblemKind::ReauthRequired {
+    fn of(kind: &ProblemKind, asks_for_password: bool) -> Self {
+        let needs_password = *kind == ProblemKind::ReauthRequired;
+        if kind.end_of_session().is_some() || (needs_password && !asks_for_password) {
             Self::SendToSignIn
         } else {
             Self::Correct

@@ -148,6 +148,17 @@ impl MatchingForm {
             after: (!self.after.is_empty()).then(|| Cursor(self.after.clone())),
         })
     }
+
+    /// Returns the state in which this form was sent and refused, or `None` for the first batch.
+    pub fn refused(self) -> Option<MatchingBatch> {
+        let request = self.parse().ok()?;
+        request.after.is_some().then(|| MatchingBatch {
+            results: Vec::new(),
+            done: self.done,
+            total: request.confirmed,
+            next: Some(self),
+        })
+    }
 }
 
 /// Result of the revocation of one key.
@@ -202,6 +213,25 @@ mod tests {
         }
         let twice = KeySelection::parse(&["a", "b", "a"]).unwrap();
         assert_eq!(twice.ids().len(), 2);
+    }
+
+    #[test]
+    fn refused_batch_can_be_sent_again_unless_it_was_the_first() {
+        let form = MatchingForm {
+            typed: "1001".to_owned(),
+            read_at: "1".to_owned(),
+            after: "cursor".to_owned(),
+            done: 1_000,
+            ..MatchingForm::default()
+        };
+        let batch = form.clone().refused().unwrap();
+        assert_eq!((batch.done, batch.total), (1_000, 1_001));
+        assert_eq!(batch.next, Some(form.clone()));
+        let first = MatchingForm {
+            after: String::new(),
+            ..form
+        };
+        assert_eq!(first.refused(), None);
     }
 
     #[test]

@@ -11,12 +11,14 @@ use crate::{
     api::{
         agent_keys::{RevokeMatchingKeys, find_matching_keys},
         page_resource,
+        sessions::Reauthenticate,
     },
     components::{
         badge::{Time, TimeFormat, Tone},
         callout::{Announce, Callout},
         dialog::{Dialog, DialogForm, DialogHead, DialogProblem, DialogShape},
-        field::TextField,
+        field::{FieldKind, TextField},
+        focus::enter_part,
         form::{ActionForm, SubmitButton, use_form, use_problem},
         icon::IconName,
         problem::ProblemCallout,
@@ -56,8 +58,9 @@ fn RevokeMatching(query: KeyListQuery) -> impl IntoView {
         results.update(|results: &mut Vec<KeyRevocation>| results.extend(batch.results.clone()));
         last.set(Some(batch));
     };
-    // The answer to a post without script.
-    if let Some(batch) = untrack(answered) {
+    // The answer to a post without script. A refused batch can be sent again.
+    let refused = || revoke.input().get()?.form.refused();
+    if let Some(batch) = untrack(|| answered().or_else(refused)) {
         add(batch);
     }
     Effect::watch(
@@ -213,9 +216,14 @@ fn Progress(
         return ().into_any();
     };
     let (done, total) = (batch.done, batch.total);
-    let failed = move || matches!(revoke.value().get(), Some(Err(_)));
+    let problem = use_problem(revoke);
+    let is_password_needed = move || {
+        problem
+            .get()
+            .is_some_and(|problem| problem.kind == ProblemKind::ReauthRequired)
+    };
+    let button = NodeRef::<html::Button>::new();
     let more = batch.next.map(|form| {
-        let button = NodeRef::<html::Button>::new();
         // Submits the form as a click does.
         Effect::new(move || {
             if let Some(button) = button.get() {
@@ -223,7 +231,7 @@ fn Progress(
             }
         });
         view! {
-            <ActionForm action=revoke>
+            <ActionForm action=revoke asks_for_password=true>
                 <input type="hidden" name="form[typed]" value=form.typed.clone() />
                 <Hidden form />
                 <button
@@ -231,16 +239,20 @@ fn Progress(
                     class="button"
                     data-variant="danger"
                     type="submit"
-                    data-needs-no-script=move || (!failed()).then_some("")
+                    hidden=is_password_needed
+                    data-needs-no-script=move || problem.get().is_none().then_some("")
                 >
                     "Continue"
                 </button>
             </ActionForm>
         }
     });
-    let problem = move || {
-        let problem = revoke.value().get()?.err()?;
-        Some(view! { <ProblemCallout problem /> })
+    let refusal = move || {
+        let problem = problem.get()?;
+        Some(match problem.kind {
+            ProblemKind::ReauthRequired => view! { <PasswordAgain next=button /> }.into_any(),
+            _ => view! { <ProblemCallout problem /> }.into_any(),
+        })
     };
     let is_done = more.is_none();
     let title = if is_done {
@@ -249,7 +261,7 @@ fn Progress(
         format!("Revoking: {} of {} done", grouped(done), keys(total))
     };
     let told = results.get_untracked();
-    let sentence = counts_sentence(&told);
+    let sentence = (!told.is_empty()).then(|| counts_sentence(&told));
     let note = if is_done {
         "Elasticsearch refuses the revoked keys from now on. APM Server may accept them for up to a minute."
     } else {
@@ -257,9 +269,9 @@ fn Progress(
     };
     let tone = if is_done { Tone::Success } else { Tone::Accent };
     view! {
-        <DialogHead id=TITLE title help=Some(sentence) close=close.clone() />
+        <DialogHead id=TITLE title help=sentence close=close.clone() />
         <div data-part="body" class="stack">
-            {problem}
+            {refusal}
             <progress max=total.max(1) value=done aria-label="Keys done"></progress>
             <Callout tone announce=Announce::Status small=true>
                 <p>{note}</p>
@@ -267,11 +279,72 @@ fn Progress(
             {is_done.then(|| view! { <ResultTable told=told.clone() /> })}
         </div>
         <div data-part="foot">
-            <ResultFile told />
+            {(!told.is_empty()).then(|| view! { <ResultFile told /> })}
             <span class="push-end"></span>
             <a class="button" href=close>{if is_done { "Close" } else { "Stop" }}</a>
             {more}
         </div>
+    }
+    .into_any()
+}
+
+/// Asks for the password between two batches, because five minutes have passed since it was entered. The dialog stays, with
+/// all results so far.
+#[component]
+fn PasswordAgain(
+    /// Button that starts the next batch.
+    next: NodeRef<html::Button>,
+) -> impl IntoView {
+    let enter = ServerAction::<Reauthenticate>::new();
+    let step = NodeRef::<html::Div>::new();
+    Effect::new(move || {
+        if let Some(step) = step.get() {
+            enter_part(&step);
+        }
+    });
+    Effect::new(move || {
+        if let (Some(Ok(())), Some(next)) = (enter.value().get(), next.get_untracked()) {
+            next.click();
+        }
+    });
+    let problem = use_problem(enter);
+    let errors = Signal::derive(move || {
+        let sentence = match problem.get()?.kind {
+            ProblemKind::SignInIncomplete { .. } => "Enter your password.",
+            ProblemKind::SignInRejected => {
+                "Wrong password, or too many attempts. Wait a moment and try again."
+            }
+            _ => return None,
+        };
+        Some(sentence.to_owned())
+    });
+    let errors = Signal::derive(move || errors.get().into_iter().collect::<Vec<_>>());
+    let other = move || {
+        let problem = problem.get().filter(|_| errors.read().is_empty())?;
+        Some(view! { <ProblemCallout problem /> })
+    };
+    view! {
+        {other}
+        <ActionForm action=enter>
+            <div node_ref=step class="stack">
+                <Callout tone=Tone::Warning announce=Announce::Alert icon=IconName::Lock small=true>
+                    <p>"Five minutes have passed since you entered your password. Enter it again to continue."</p>
+                </Callout>
+                <TextField
+                    id="password"
+                    name="password"
+                    label="Password"
+                    kind=FieldKind::Password
+                    errors
+                    required=true
+                    autofocus=true
+                    autocomplete="current-password"
+                />
+                <div class="button-row">
+                    <SubmitButton label="Continue" pending=enter.pending() />
+                </div>
+            </div>
+        </ActionForm>
     }
     .into_any()
 }
