@@ -222,6 +222,22 @@ async fn hostile_names_are_rendered_as_text() {
 }
 
 #[tokio::test]
+async fn invisible_characters_are_rendered_as_code_points() {
+    let app = App::start().await;
+    let id = app.engine.kibana_key("elastic", "check\u{202E}tuo").await;
+    let admin = app.as_admin().await;
+    let revoked = admin.post("revoke_agent_key", &[("id", &id)]).await;
+    assert_eq!(revoked.status, StatusCode::OK);
+    for page in ["/settings/agent-keys", "/settings/audit"] {
+        let html = admin.get(page).await.text();
+        assert!(html.contains("check⟨U+202E⟩tuo"), "{page}");
+        let (_, body) = html.split_once("<body").unwrap();
+        let (body, _) = body.split_once("<script").unwrap();
+        assert!(!body.contains('\u{202E}'), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn cookie_is_secure_with_tls() {
     let directory = tempfile::tempdir().unwrap();
     let files = crate::support::self_signed(directory.path());

@@ -371,6 +371,14 @@ async fn new_user_errors_are_at_their_fields() {
     assert_eq!(bad.username, Some(UsernameError::Colon));
     assert_eq!(bad.password, Some(PasswordError::TooShort));
     assert!(bad.email && bad.full_name);
+    let invisible = errors(&[
+        ("form[username]", "dana"),
+        ("form[password]", PASSWORD),
+        ("form[email]", "dana\u{200B}@example.com"),
+        ("form[full_name]", "Dana \u{202E}W."),
+    ])
+    .await;
+    assert!(invisible.email && invisible.full_name);
     app.engine.put_user("taken", &["viewer"]).await;
     for taken in ["taken", "elastic"] {
         let fields = [

@@ -16,6 +16,7 @@ use crate::{
     model::{
         notice::Notice,
         problem::ProblemKind,
+        text::has_invisible,
         user::{NewPassword, NewUser, NewUserErrors, OwnPasswordForm, Username},
     },
     urls,
@@ -188,7 +189,7 @@ fn parse_new_user(form: NewUserForm, password: Secret) -> Result<NewUser, NewUse
     let full_name = form.full_name.trim();
     let email = form.email.trim();
     let plain = |text: &str, characters_max: usize| {
-        text.chars().count() <= characters_max && !text.chars().any(char::is_control)
+        text.chars().count() <= characters_max && !has_invisible(text)
     };
     let full_name_ok = plain(full_name, 200);
     let email_ok = email.is_empty() || (plain(email, 320) && email.contains('@'));

@@ -21,6 +21,23 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// Returns a JSON text with each character that cannot be seen escaped, for example `\u202e`. Line breaks between its parts
+/// stay.
+pub fn visible_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for (before, c, after) in neighbours(json) {
+        if c != '\n' && is_invisible(before, c, after) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing into a string cannot fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// Each character with those around it.
 fn neighbours(text: &str) -> impl Iterator<Item = (Option<char>, char, Option<char>)> {
     let mut characters = text.chars().peekable();
@@ -97,6 +114,19 @@ mod tests {
             assert!(has_invisible(text), "{shown}");
             assert_eq!(visible(text), shown);
         }
+    }
+
+    #[test]
+    fn invisible_character_in_json_is_escaped_without_changing_its_value() {
+        let json = "{\n  \"name\": \"check\u{202E}tuo \u{E0041}\"\n}";
+        let shown = visible_json(json);
+        assert_eq!(
+            shown,
+            "{\n  \"name\": \"check\\u202etuo \\udb40\\udc41\"\n}"
+        );
+        let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&shown), value(json));
+        assert!(!has_invisible(&shown.replace('\n', "")));
     }
 
     #[test]

@@ -126,9 +126,9 @@ pub struct NewUserErrors {
     /// True if a user of this name exists.
     pub username_taken: bool,
     pub password: Option<PasswordError>,
-    /// True if the full name has more than 200 characters or control characters.
+    /// True if the full name has more than 200 characters or invisible ones.
     pub full_name: bool,
-    /// True if the e-mail address has more than 320 characters, no `@`, or control characters.
+    /// True if the e-mail address has more than 320 characters, no `@`, or invisible ones.
     pub email: bool,
 }
 

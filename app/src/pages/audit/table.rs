@@ -10,7 +10,9 @@ use crate::{
     model::{
         audit::{Actor, AuditEvent, AuditRow, Outcome},
         audit_query::{AuditPage, AuditPlace, AuditQuery},
+        text::{visible, visible_json},
     },
+    pages::agent_keys::badges::or_dash,
     urls::{self, with_parameters},
 };
 use leptos::prelude::*;
@@ -114,11 +116,10 @@ fn Row(row: AuditRow) -> impl IntoView {
         outcome.label()
     };
     let person = match actor {
-        Actor::User(name) => view! { <bdi>{name}</bdi> }.into_any(),
+        Actor::User(name) => view! { <bdi>{visible(&name)}</bdi> }.into_any(),
         Actor::UnknownUser => view! { <span class="muted">"Unknown user"</span> }.into_any(),
         Actor::Application => view! { <span class="muted">"Agent Keys"</span> }.into_any(),
     };
-    let dash = || "—".to_owned();
     let events: Vec<_> = events
         .into_iter()
         .map(|event| view! { <Event event /> })
@@ -141,8 +142,8 @@ fn Row(row: AuditRow) -> impl IntoView {
             <td role="cell" data-label="Outcome"><div><Badge tone icon text=outcome /></div></td>
             <td role="cell" data-label="Target">
                 <div>
-                    <bdi data-part="primary">{target_name.unwrap_or_else(dash)}</bdi>
-                    <div data-part="secondary"><bdi class="mono">{target_id}</bdi></div>
+                    <bdi data-part="primary">{or_dash(&target_name.unwrap_or_default())}</bdi>
+                    <div data-part="secondary"><bdi class="mono">{target_id.as_deref().map(visible)}</bdi></div>
                 </div>
             </td>
         </tr>
@@ -177,7 +178,7 @@ fn Event(event: AuditEvent) -> impl IntoView {
                 " · " {action} ": " {outcome.label()} " · Request "
                 <span class="mono">{request_id}</span>
             </p>
-            <CodeBlock title=format!("Event {sequence}") text=record />
+            <CodeBlock title=format!("Event {sequence}") text=visible_json(&record) />
             <p class="small muted">"Chained as " <span class="mono">{mac}</span></p>
         </div>
     }
