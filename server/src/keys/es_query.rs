@@ -19,15 +19,6 @@ const LABELS: [&str; 3] = [
     "metadata.agent_keys.team",
 ];
 
-/// Search of the text in labels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LabelSearch {
-    /// Anywhere in the label, without regard to case.
-    Anywhere,
-    /// At the label's start. Elasticsearch refuses wildcards inside metadata, in 9.5 still.
-    AtStart,
-}
-
 /// Matches agent keys: keys with the mark that Kibana sets, except those that Kibana made for itself.
 fn agent_keys(more: Vec<Value>) -> Value {
     let mut filter = vec![json!({ "term": { "metadata.application": "apm" } })];
@@ -102,7 +93,6 @@ pub(super) fn count_matching(
 pub(super) struct Matching<'a> {
     /// Text to search for; empty for every key.
     pub(super) text: &'a str,
-    pub(super) labels: LabelSearch,
     /// These keys made elsewhere, instead of the marked ones.
     pub(super) elsewhere: Option<&'a [KeyId]>,
     /// Further conditions.
@@ -113,7 +103,6 @@ impl Matching<'_> {
     /// Every marked key.
     pub(super) const ALL: Matching<'static> = Matching {
         text: "",
-        labels: LabelSearch::Anywhere,
         elsewhere: None,
         only: &[],
     };
@@ -122,7 +111,7 @@ impl Matching<'_> {
         filters.extend_from_slice(self.only);
         let text = self.text.trim();
         if !text.is_empty() {
-            filters.push(search(text, self.labels));
+            filters.push(search(text));
         }
         match self.elsewhere {
             Some(ids) => of_ids(ids, filters),
@@ -265,16 +254,17 @@ fn status(filter: StatusFilter, now: Timestamp) -> Value {
     }
 }
 
-fn search(text: &str, labels: LabelSearch) -> Value {
+/// Keys with this text anywhere in the name, at the start of a label, or as the id. Elasticsearch refuses wildcards inside
+/// metadata, in 9.5 still.
+fn search(text: &str) -> Value {
     let anywhere = format!("*{}*", escape_wildcards(text));
-    let contains = |field: &str| json!({ "wildcard": { field: { "value": anywhere, "case_insensitive": true } } });
-    let mut any = vec![contains("name")];
-    any.extend(LABELS.into_iter().map(|field| match labels {
-        LabelSearch::Anywhere => contains(field),
-        LabelSearch::AtStart => {
-            json!({ "prefix": { field: { "value": text, "case_insensitive": true } } })
-        }
-    }));
+    let mut any =
+        vec![json!({ "wildcard": { "name": { "value": anywhere, "case_insensitive": true } } })];
+    any.extend(
+        LABELS.map(
+            |field| json!({ "prefix": { field: { "value": text, "case_insensitive": true } } }),
+        ),
+    );
     if let Some(id) = KeyId::parse(text) {
         any.push(json!({ "ids": { "values": [id.as_str()] } }));
     }

@@ -2,7 +2,7 @@
 
 use super::{
     delivery, elsewhere,
-    es_query::{self, Ends, LabelSearch, Matching, Slice, sort_fields},
+    es_query::{self, Ends, Matching, Slice, sort_fields},
     from_es::{Ownership, agent_key, filter_counts},
     reconcile::reconcile,
 };
@@ -241,32 +241,16 @@ async fn read_slice(
     list: &KeyListQuery,
     slice: Slice<'_>,
 ) -> Result<FoundKeys, Error> {
-    let body = |matching: &Matching<'_>| es_query::page(list, matching, slice, asked.now);
-    Ok(search(asked, &list.search, body).await?)
+    let body = es_query::page(list, &matching(asked, &list.search), slice, asked.now);
+    Ok(asked.connection.query_api_keys(&body).await?)
 }
 
-/// Queries keys that match this text. Clusters that refuse to search inside labels search their beginning.
-async fn search(
-    asked: &Asked<'_>,
-    text: &str,
-    body: impl Fn(&Matching<'_>) -> Value,
-) -> Result<FoundKeys, elasticsearch::Error> {
-    let connection = asked.connection;
-    let anywhere = Matching {
+/// Keys that match this text.
+fn matching<'a>(asked: &Asked<'a>, text: &'a str) -> Matching<'a> {
+    Matching {
         text,
-        labels: LabelSearch::Anywhere,
         elsewhere: asked.elsewhere,
         only: asked.only,
-    };
-    match connection.query_api_keys(&body(&anywhere)).await {
-        Err(elasticsearch::Error::Invalid { .. }) if !text.trim().is_empty() => {
-            let at_start = Matching {
-                labels: LabelSearch::AtStart,
-                ..anywhere
-            };
-            connection.query_api_keys(&body(&at_start)).await
-        }
-        found => found,
     }
 }
 
@@ -275,16 +259,16 @@ async fn search(
 async fn count_filters(asked: &Asked<'_>, text: &str) -> Result<FilterCounts, Error> {
     let connection = asked.connection;
     if !connection.lacks(Capability::Aggregations) {
-        let body = |matching: &Matching<'_>| es_query::filter_counts(matching, asked.now);
-        match search(asked, text, body).await {
+        let body = es_query::filter_counts(&matching(asked, text), asked.now);
+        match connection.query_api_keys(&body).await {
             Ok(counted) => return Ok(filter_counts(&counted)),
             Err(error) if connection.lacks_by(&error, Capability::Aggregations) => {}
             Err(error) => return Err(error.into()),
         }
     }
     let count = async |status| {
-        let body = |matching: &Matching<'_>| es_query::count_matching(matching, status, asked.now);
-        Ok::<_, Error>(search(asked, text, body).await?.total)
+        let body = es_query::count_matching(&matching(asked, text), status, asked.now);
+        Ok::<_, Error>(connection.query_api_keys(&body).await?.total)
     };
     let (active, expires_soon, expired, revoked) = tokio::try_join!(
         count(StatusFilter::Active),
