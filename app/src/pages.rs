@@ -108,8 +108,8 @@ pub fn NotFoundPage() -> impl IntoView {
         <div class="login">
             <main>
                 <section class="panel prompt">
-                    <h1>"There is no such page"</h1>
-                    <p>"The address may be old or mistyped."</p>
+                    <h1>"Page not found"</h1>
+                    <p>"The link may be outdated or mistyped."</p>
                     <div class="button-row">
                         <a class="button" data-variant="primary" href=urls::agent_keys()>"Go to agent keys"</a>
                     </div>

@@ -82,7 +82,7 @@ impl Setting {
     pub fn renamed_service(&self) -> Option<String> {
         let labelled = self.labelled.as_ref()?;
         Some(format!(
-            "Agents accept letters without accents, digits, spaces, “_” and “-” in a service name, so “{labelled}” is “{}” in these files.",
+            "Agents accept letters without accents, digits, spaces, “_” and “-” in a service name, so “{labelled}” becomes “{}” in these files.",
             self.service
         ))
     }

@@ -25,7 +25,7 @@ export class AuditPage {
 
   async filter(choices: { person?: string; target?: string; action?: string; outcome?: string }): Promise<void> {
     const { page } = this.tab;
-    if (choices.person !== undefined) await page.getByLabel('Person', { exact: true }).fill(choices.person);
+    if (choices.person !== undefined) await page.getByLabel('User', { exact: true }).fill(choices.person);
     if (choices.target !== undefined) await page.getByLabel('Target', { exact: true }).fill(choices.target);
     if (choices.action !== undefined) await page.getByLabel('Action', { exact: true }).selectOption(choices.action);
     if (choices.outcome !== undefined) await page.getByLabel('Outcome', { exact: true }).selectOption(choices.outcome);

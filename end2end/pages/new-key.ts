@@ -45,7 +45,7 @@ export class NewKeyForm {
 
   /** What the second of two equal requests is told. */
   get createdAlready(): Locator {
-    return this.complaint.filter({ hasText: 'This key was created already' });
+    return this.complaint.filter({ hasText: 'This key was already created' });
   }
 
   get submit(): Locator {

@@ -35,7 +35,7 @@ export class SessionsPage {
   /** Those of somebody else. */
   of(username: string): Locator {
     const name = this.tab.page.getByText(username, { exact: true });
-    return this.rowsOf('Sessions of other people').filter({ has: name });
+    return this.rowsOf('Sessions of other users').filter({ has: name });
   }
 
   get outcome(): Locator {
@@ -49,7 +49,7 @@ export class SessionsPage {
   }
 
   async endAllOthers(): Promise<void> {
-    await this.tab.page.getByRole('button', { name: 'End all others' }).click();
+    await this.tab.page.getByRole('button', { name: 'End all other sessions' }).click();
     await expect(this.outcome).toContainText(/Ended \d+ session/);
     await this.tab.ready();
   }

@@ -1,7 +1,7 @@
 import { elastic } from '../fixtures/people';
 import { expect, test } from '../fixtures/story';
 
-test('settings are kept, feed the fragment, and warn of plain text', { tag: ['@firefox', '@no-script', '@base-path'] }, async ({ app, site }) => {
+test('settings are kept, feed the fragment, and warn of unencrypted', { tag: ['@firefox', '@no-script', '@base-path'] }, async ({ app, site }) => {
   await site.signInByRequest(elastic(app));
   await site.integration.open();
   await site.integration.serverUrl.fill('http://apm.example.com:8200');
@@ -16,7 +16,7 @@ test('settings are kept, feed the fragment, and warn of plain text', { tag: ['@f
   await expect(site.integration.fragment).toContainText('limit: 170');
   // In embedded mode APM Server has to be told where keys are checked.
   await expect(site.integration.fragment).toContainText(app.engineUrl);
-  await expect(site.page.getByRole('main')).toContainText('plain text');
+  await expect(site.page.getByRole('main')).toContainText('unencrypted');
 });
 
 test('an address that cannot be used is answered at the field and kept', async ({ app, site }) => {

@@ -44,7 +44,7 @@ test('Back shows the filters of the page that it leads to @script', async ({ app
   await site.audit.filter({ person: 'ben', action: 'Sign in' });
   await expect(site.page).toHaveURL(/person=ben&action=user_login$/);
   await site.page.goBack();
-  const person = site.page.getByLabel('Person', { exact: true });
+  const person = site.page.getByLabel('User', { exact: true });
   const action = site.page.getByLabel('Action', { exact: true });
   await expect(person).toHaveValue('ada');
   await expect(action).toHaveValue('agent_key_create');
@@ -56,6 +56,6 @@ test('Back shows the filters of the page that it leads to @script', async ({ app
 test('days that are no period are named, and the form stays', async ({ app, site }) => {
   await site.signInByRequest(elastic(app));
   await site.audit.open('?from=2026-12-15&to=2026-12-14&person=ada');
-  await expect(site.page.getByRole('alert')).toContainText('The first day is after the last');
-  await expect(site.page.getByLabel('Person', { exact: true })).toHaveValue('ada');
+  await expect(site.page.getByRole('alert')).toContainText('The start date is after the end date');
+  await expect(site.page.getByLabel('User', { exact: true })).toHaveValue('ada');
 });

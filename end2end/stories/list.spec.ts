@@ -90,7 +90,7 @@ test.describe('a list of many keys', () => {
   test('says so when nothing fits, and shows the way back', async ({ site }) => {
     await site.agentKeys.open();
     await site.agentKeys.search('no-key-has-this-name');
-    await expect(site.page.getByRole('main')).toContainText('No key matches');
+    await expect(site.page.getByRole('main')).toContainText('No keys match');
     await site.page.getByRole('link', { name: 'Show all keys' }).click();
     await expect(site.agentKeys.range).toContainText('of 300 keys');
   });
@@ -110,7 +110,7 @@ test('a filter applies as soon as it is ticked, and the address has no empty par
   await expect(site.page).toHaveURL(/\/settings\/agent-keys\?status=revoked$/);
   await expect(site.agentKeys.range).toContainText('1–1 of 1 key');
   await site.agentKeys.search('alpha');
-  await expect(site.page.getByRole('main')).toContainText('No key matches');
+  await expect(site.page.getByRole('main')).toContainText('No keys match');
   // The counts follow the search.
   await site.page.getByRole('button', { name: /^Status/ }).click();
   await expect(site.page.getByRole('group', { name: 'Status' }).getByText('Active').locator('..')).toContainText('1');

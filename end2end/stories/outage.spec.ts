@@ -17,7 +17,7 @@ test('while Elasticsearch is down, pages name the cause, and sessions and sign-o
   // 502: a request under way when the connection breaks. 503: every later one.
   watch.pardon(/50[23]/);
   await cutConnection(site, outage.line);
-  await expect(site.page.getByRole('banner')).toContainText('Not answering');
+  await expect(site.page.getByRole('banner')).toContainText('Not responding');
   await expect(site.agentKeys.table).toHaveCount(0);
   await expect(site.agentKeys.create).toHaveCount(0);
   await expectAccessible();
@@ -56,7 +56,7 @@ test('a retry shows the list once Elasticsearch answers', async ({ app, outage, 
   await site.ready();
   await expect(site.outage).toHaveCount(0);
   await expect(site.agentKeys.create).toBeVisible();
-  await expect(site.page.getByRole('banner')).not.toContainText('Not answering');
+  await expect(site.page.getByRole('banner')).not.toContainText('Not responding');
 
   await outage.line.cut();
   await site.agentKeys.search('checkout');

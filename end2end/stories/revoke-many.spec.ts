@@ -117,7 +117,7 @@ test('more than twenty keys are revoked only after their number was typed', asyn
   await site.revokeMany.isAsked(21);
   await site.revokeMany.number.fill('20');
   await site.revokeMany.confirm();
-  await expect(site.revokeMany.dialog).toContainText('Type 21, or cancel.');
+  await expect(site.revokeMany.dialog).toContainText('Type 21 to confirm, or cancel.');
   await expect(site.revokeMany.number).toHaveAttribute('aria-invalid', 'true');
   expect(await works(app, keys[20]!)).toBe(true);
   await site.revokeMany.number.fill('21');
@@ -137,10 +137,10 @@ test('all keys that match are revoked, on every page, after their number was typ
   await site.agentKeys.box(keys[29]!.name).check();
   await site.agentKeys.selection.getByRole('link', { name: 'Revoke all that match' }).click();
   await site.revokeMany.isAsked(30);
-  await expect(site.revokeMany.dialog).toContainText('And 15 keys more.');
+  await expect(site.revokeMany.dialog).toContainText('And 15 more keys.');
   await site.revokeMany.number.fill('29');
   await site.revokeMany.confirm();
-  await expect(site.revokeMany.dialog).toContainText('Type 30, or cancel.');
+  await expect(site.revokeMany.dialog).toContainText('Type 30 to confirm, or cancel.');
   await site.revokeMany.number.fill('30');
   await site.revokeMany.confirm();
   await site.revokeMany.ended('30 of 30 keys done');
@@ -185,7 +185,7 @@ test('a revocation under way asks for the password in its dialog, and goes on @s
   await expect(password).toBeFocused();
   await password.fill('wrong');
   await password.press('Enter');
-  await expect(dialog).toContainText('Wrong password');
+  await expect(dialog).toContainText('The password is wrong');
   await password.fill(person.password);
   await password.press('Enter');
   await site.revokeMany.ended('1,001 of 1,001 keys done');

@@ -9,7 +9,7 @@ test('a session that is ended from another place says so at its next click', { t
 
   await site.sessions.openFromMenu();
   await expect(site.sessions.own).toHaveCount(2);
-  await expect(site.page.getByRole('heading', { name: 'Other people' })).toHaveCount(0);
+  await expect(site.page.getByRole('heading', { name: 'Other users' })).toHaveCount(0);
   await expect(site.sessions.thisOne).toHaveCount(1);
   await expect(site.sessions.thisOne).toContainText('127.0.0.1');
   await expect(site.sessions.thisOne).toContainText('Chrome on');
@@ -20,7 +20,7 @@ test('a session that is ended from another place says so at its next click', { t
   const menu = other.page.getByRole('navigation', { name: 'Main' });
   await menu.getByRole('link', { name: 'APM integration' }).click();
   await expect(other.page).toHaveURL(/\/login\?reason=elsewhere/);
-  await expect(other.page.getByText('This session was ended from another place')).toBeVisible();
+  await expect(other.page.getByText('You ended this session from another browser')).toBeVisible();
   // The control: whoever ended it goes on.
   await site.sessions.open();
   await expect(site.sessions.own).toHaveCount(1);
@@ -37,7 +37,7 @@ test('all other sessions are ended at once', async ({ app, site }) => {
   await expect(site.sessions.own).toHaveCount(3);
   await site.sessions.endAllOthers();
   await expect(site.sessions.own).toHaveCount(1);
-  await expect(site.page.getByRole('button', { name: 'End all others' })).toHaveCount(0);
+  await expect(site.page.getByRole('button', { name: 'End all other sessions' })).toHaveCount(0);
   for (const other of others) {
     await other.page.reload();
     await expect(other.page).toHaveURL(/\/login/);
@@ -57,7 +57,7 @@ test('who manages security ends the session of somebody else', async ({ app, sit
   await menu.getByRole('link', { name: 'Sessions' }).click();
   await site.sessions.isShown();
   await site.ready();
-  await expect(site.page.getByRole('heading', { name: 'Other people' })).toBeVisible();
+  await expect(site.page.getByRole('heading', { name: 'Other users' })).toBeVisible();
   await expect(site.sessions.of(person.username)).toHaveCount(1);
   await site.sessions.end(site.sessions.of(person.username));
   await expect(site.sessions.of(person.username)).toHaveCount(0);
@@ -70,7 +70,7 @@ test('who does not manage security sees nobody else', async ({ app, site }) => {
   await site.signInByRequest(await operator(app));
   await site.sessions.open();
   await expect(site.sessions.own).toHaveCount(1);
-  await expect(site.page.getByRole('heading', { name: 'Other people' })).toHaveCount(0);
+  await expect(site.page.getByRole('heading', { name: 'Other users' })).toHaveCount(0);
 });
 
 test('a failure replaces the success that was shown before @script', async ({ app, site }) => {
@@ -82,7 +82,7 @@ test('a failure replaces the success that was shown before @script', async ({ ap
   const rest = site.sessions.own.filter({ hasNotText: 'This session' });
   await site.sessions.end(rest.first());
   await expect(rest).toHaveCount(2);
-  const endAll = site.page.getByRole('button', { name: 'End all others' });
+  const endAll = site.page.getByRole('button', { name: 'End all other sessions' });
   const problem = site.page.getByRole('main').getByRole('alert');
   await site.page.route('**/api/end_other_sessions', (route) => route.abort());
   await endAll.click();

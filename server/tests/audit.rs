@@ -378,7 +378,7 @@ async fn audit_filters_and_pages_are_in_the_address() {
     let (_, text) = get("target=k-7").await;
     assert!(text.contains("k-7") && !text.contains("k-8"));
     let (_, text) = get("from=2027-01-01").await;
-    assert!(text.contains("No event matches"));
+    assert!(text.contains("No events match"));
     let (_, text) = get("").await;
     assert!(text.contains("href=\"/settings/audit?before=2\""));
 
@@ -398,10 +398,10 @@ async fn audit_filters_and_pages_are_in_the_address() {
     for (days, sentence) in [
         (
             "from=2026-12-15&to=2026-12-14",
-            "The first day is after the last",
+            "The start date is after the end date",
         ),
-        ("from=0000-00-00", "This is not a day of the calendar"),
-        ("to=10000-01-01", "This is not a day of the calendar"),
+        ("from=0000-00-00", "This date does not exist"),
+        ("to=10000-01-01", "This date does not exist"),
     ] {
         let (status, text) = get(days).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{days}");
@@ -494,7 +494,7 @@ async fn intent_without_outcome_is_under_way_and_then_not_known() {
             .get("/settings/audit")
             .await
             .text()
-            .contains("Under way")
+            .contains("In progress")
     );
     app.clock.advance(std::time::Duration::from_secs(61));
     let row = newest().await;

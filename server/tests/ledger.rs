@@ -114,7 +114,7 @@ async fn undisplayed_secret_is_recorded_once() {
     app.clock.advance(Duration::from_secs(10 * 60 + 1));
     assert_eq!(keys_of(&ada).await[0].delivery, Delivery::Unconfirmed);
     let list = ada.get("/settings/agent-keys").await.text();
-    assert!(list.contains("Secret may never have been seen"));
+    assert!(list.contains("Secret not confirmed"));
     for _ in 0..2 {
         maintenance::run_once(app.application.state(), None).await;
     }

@@ -118,7 +118,7 @@ async fn unmarked_keys_are_listed_by_the_filter_and_count_for_the_limit() {
         .get("/settings/agent-keys?source=elsewhere")
         .await
         .text();
-    assert!(page.contains("Kibana or API, not marked") && page.contains("any application"));
+    assert!(page.contains("Kibana or API, unmarked") && page.contains("any application"));
 
     // Time ends one, and with it its part of the limit.
     app.clock.advance(Duration::from_mins(2));
@@ -244,7 +244,7 @@ async fn failed_count_of_keys_made_elsewhere_is_shown_as_such() {
         let text = shown(&admin.get("/settings/agent-keys").await.text());
         assert!(text.contains("At least 1 of 100"), "{text}");
         assert!(text.contains("Keys made elsewhere could not be counted."));
-        assert!(!text.contains("does not tell what they grant"));
+        assert!(!text.contains("does not report their privileges"));
     }
     // The control: once they can be counted, they are.
     proxy.heal();
@@ -268,13 +268,13 @@ async fn key_without_descriptors_is_a_finding_and_every_descriptor_field_is_kept
         (
             "none",
             json!({}),
-            Some("Everything its owner could do"),
+            Some("All privileges of its owner"),
             vec![],
         ),
         (
             "absent",
             Value::Null,
-            Some("Everything its owner could do"),
+            Some("All privileges of its owner"),
             vec![],
         ),
         (
@@ -533,5 +533,5 @@ async fn ten_thousand_unmarked_keys_are_read_and_more_are_reported() {
             .text(),
     );
     assert!(text.contains("At least 10,000 of 100"), "{text}");
-    assert!(text.contains("There are too many keys to look at all of them."));
+    assert!(text.contains("There are too many keys to count all of them."));
 }

@@ -139,7 +139,7 @@ async fn pages_name_the_cause_and_offer_a_retry_while_elasticsearch_is_down() {
         let text = answer.text();
         for part in [
             "Elasticsearch cannot be reached",
-            "Not answering",
+            "Not responding",
             "Try again",
             &format!("href=\"{page}"),
             // The ways out: navigation, the user's own sessions, sign-out.
@@ -182,7 +182,7 @@ async fn own_sessions_and_sign_out_work_while_elasticsearch_is_down() {
 
     let page = ada.get(SESSIONS).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text().contains("Your sessions") && page.text().contains("Not answering"));
+    assert!(page.text().contains("Your sessions") && page.text().contains("Not responding"));
     let list: SessionList = ada.post("list_own_sessions", &[]).await.value();
     assert_eq!(list.sessions.len(), 2);
     let ended: u64 = ada.post("end_other_sessions", &[]).await.value();

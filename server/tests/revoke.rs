@@ -176,7 +176,7 @@ async fn revoked_key_in_node_caches_is_marked() {
             let what_to_do = format!("POST /_security/api_key/{id}/_clear_cache");
             assert!(text.contains(&what_to_do), "{text}");
             assert!(text.contains("up to 15 minutes"));
-            assert!(!text.contains("refuses it from now on"));
+            assert!(!text.contains("now rejects it"));
         }
     }
     let outcomes: Vec<_> = app
@@ -269,12 +269,12 @@ async fn revocation_is_announced_once_where_its_dialog_was_opened() {
         assert_eq!(answer.header("location"), Some(next));
         let page = ada.get_after(&answer, next).await;
         let text = shown(&page.text());
-        let said = text.contains("Revoked") && text.contains("refuses it from now on");
+        let said = text.contains("Revoked") && text.contains("now rejects it");
         assert!(said && text.contains(name), "{text}");
         assert!(page.header("set-cookie").unwrap().contains("Max-Age=0"));
         // A reload says nothing.
         let again = ada.get(next).await.text();
-        assert!(!again.contains("refuses it from now on"));
+        assert!(!again.contains("now rejects it"));
     }
     let hostile = [("id", key.as_str()), ("next", "//evil.example")];
     let answer = ada.post("revoke_agent_key", &hostile).await;
@@ -293,23 +293,18 @@ async fn link_cannot_claim_what_was_done() {
         "/settings/users?deleted=ada&created=ada&password=ada".to_owned(),
     ] {
         let text = admin.get(&link).await.text();
-        for claim in [
-            "refuses it from now on",
-            "_clear_cache",
-            "Deleted",
-            "Created ada",
-        ] {
+        for claim in ["now rejects it", "_clear_cache", "Deleted", "Created ada"] {
             assert!(!text.contains(claim), "{link}: {claim}");
         }
     }
     // Nor can the message of another session.
     let other = app.as_admin().await;
     let page = other.get_after(&answer, "/settings/agent-keys").await;
-    assert!(!page.text().contains("refuses it from now on"));
+    assert!(!page.text().contains("now rejects it"));
     assert!(page.header("set-cookie").unwrap().contains("Max-Age=0"));
     // The control: in its own, it is shown.
     let page = admin.get_after(&answer, "/settings/agent-keys").await;
-    assert!(page.text().contains("refuses it from now on"));
+    assert!(page.text().contains("now rejects it"));
 }
 
 #[tokio::test]

@@ -343,9 +343,9 @@ async fn confirmation_page_changes_nothing() {
     }
     for (query, told) in [
         ("", "No key is selected"),
-        ("?id=", "not the id of a key"),
-        ("?id=*", "not the id of a key"),
-        ("?id=a,b", "not the id of a key"),
+        ("?id=", "A selected key id is not valid"),
+        ("?id=*", "A selected key id is not valid"),
+        ("?id=a,b", "A selected key id is not valid"),
     ] {
         let page = ada.get(&format!("{LIST}/revoke{query}")).await;
         assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
@@ -371,7 +371,7 @@ async fn bulk_revocation_without_script_requires_the_typed_number() {
     let answer = ada.submit(&page, "revoke_agent_keys", &fields).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let text = answer.text();
-    assert!(text.contains("This is not the number of keys. Type 21, or cancel."));
+    assert!(text.contains("Type 21 to confirm, or cancel."));
     assert!(
         text.contains("Revoke 21 keys?"),
         "the question is asked again"
@@ -484,7 +484,7 @@ async fn bulk_result_marks_keys_in_node_caches() {
     assert!(dialog.contains("2 of 3 keys revoked"), "{dialog}");
     assert!(dialog.contains("2 revoked, 1 was already revoked."));
     assert!(dialog.contains("Some keys are still cached.") && dialog.contains("up to 15 minutes"));
-    assert!(dialog.contains("/_clear_cache") && !dialog.contains("from now on"));
+    assert!(dialog.contains("/_clear_cache") && !dialog.contains("Elasticsearch now rejects"));
     assert!(!dialog.contains("failed"), "nothing is left to try again");
     let rows: Vec<_> = dialog.split("<tr").collect();
     for (id, cached) in [(ids[1], false), (ids[2], true), (ids[3], true)] {
@@ -502,7 +502,7 @@ async fn bulk_result_marks_keys_in_node_caches() {
         .submit(&page, "revoke_agent_keys", &form([ids[4]], ""))
         .await;
     let text = answer.text();
-    assert!(text.contains("1 key revoked") && text.contains("from now on"));
+    assert!(text.contains("1 key revoked") && text.contains("Elasticsearch now rejects"));
     assert!(!text.contains("cached"));
 }
 

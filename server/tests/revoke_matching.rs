@@ -3,7 +3,7 @@
 use crate::{
     forms::hidden,
     revoke_many::{LIST, invalidated, keys, names, revoke, written},
-    support::{Answer, App, Browser, PASSWORD, mark},
+    support::{Answer, App, Browser, PASSWORD},
 };
 use app::model::{
     key_list::KeyListQuery,
@@ -184,7 +184,7 @@ async fn interrupted_revocation_goes_on_at_its_batch() {
     let mut ada = app.nobody();
     let shown = ada.submit("/login", "sign_in", &fields).await;
     ada.cookie = shown.cookie();
-    ada.user = Some(mark("ada"));
+    ada.user = Some("ada".to_owned());
     let text = shown.text();
     assert!(
         text.contains("Revoking: 1,000 of 1,001 keys done"),

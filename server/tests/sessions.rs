@@ -110,7 +110,7 @@ async fn ended_session_shows_the_reason_at_the_next_request() {
     let form = there
         .submit("/settings/users", "put_agent_key_role", &[])
         .await;
-    let said = "This session was ended from another place.";
+    let said = "You ended this session from another browser.";
     assert_eq!(form.status, StatusCode::UNAUTHORIZED);
     assert!(form.text().contains(said));
     assert!(there.get(login).await.text().contains(said));
@@ -338,12 +338,12 @@ async fn sessions_page_works_without_script() {
         "Firefox on Linux",
         "This session",
         "127.0.0.1",
-        "End all others",
+        "End all other sessions",
     ] {
         assert!(text.contains(part), "{part}");
     }
     assert!(
-        !text.contains("Other people"),
+        !text.contains("Other users"),
         "only for who manages security"
     );
     let id = this(&there).await.id;
@@ -352,9 +352,9 @@ async fn sessions_page_works_without_script() {
     let ended = here.submit(page, "end_session", &fields).await;
     assert_eq!(ended.status, StatusCode::OK);
     let text = ended.text();
-    assert!(text.contains("Ended the session.") && !text.contains("End all others"));
+    assert!(text.contains("Ended the session.") && !text.contains("End all other sessions"));
     assert!(!lives(&there).await);
     let admin = app.as_admin().await;
     let text = admin.get(page).await.text();
-    assert!(text.contains("Other people") && text.contains("ada"));
+    assert!(text.contains("Other users") && text.contains("ada"));
 }

@@ -118,12 +118,12 @@ async fn incomplete_count_says_at_least_on_every_page() {
     for judged in [
         "During a rotation every key counts twice",
         " of 50",
-        "is worked out",
+        "is calculated",
     ] {
         assert!(!text.contains(judged), "{judged}: {text}");
         assert!(control.contains(judged), "{judged}: {control}");
     }
-    assert!(text.contains("You may not see any keys, so none are counted."));
+    assert!(text.contains("You do not have permission to see keys, so none are counted."));
 }
 
 #[tokio::test]
@@ -150,15 +150,18 @@ async fn limit_from_an_incomplete_count_is_advised_as_at_least() {
         let text = shown(&ada.get("/settings/apm-integration").await.text());
         assert!(text.contains(incomplete), "{text}");
         assert!(!text.contains(exact), "{text}");
-        assert!(!text.contains("is worked out"), "{text}");
+        assert!(!text.contains("is calculated"), "{text}");
         let text = shown(&admin.get("/settings/apm-integration").await.text());
         assert!(text.contains(exact), "{text}");
-        assert!(text.contains("How 100 is worked out"), "{text}");
+        assert!(text.contains("How 100 is calculated"), "{text}");
     }
     // Both pages show that only own keys are counted, and judge no more than these allow.
     for (limit, note) in [
-        ("3", "Too few to rotate these keys: each counts twice."),
-        ("100", "This page cannot tell if the limit is enough."),
+        (
+            "3",
+            "Too low to rotate these keys, because each counts twice.",
+        ),
+        ("100", "It is unknown if the limit is high enough."),
     ] {
         let form = [("form[server_url]", ""), ("form[api_key_limit]", limit)];
         admin.post("save_apm_settings", &form).await;
@@ -166,7 +169,10 @@ async fn limit_from_an_incomplete_count_is_advised_as_at_least() {
             let text = shown(&ada.get(page).await.text());
             let note = format!("Only your own keys are counted. {note}");
             assert!(text.contains(&note), "{page}: {text}");
-            assert!(!text.contains("Room to rotate"), "{page}: {text}");
+            assert!(
+                !text.contains("Enough to rotate every key"),
+                "{page}: {text}"
+            );
         }
     }
 }

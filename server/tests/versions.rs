@@ -284,7 +284,7 @@ async fn serverless_manages_users_in_elastic_cloud_and_keys_work() {
     assert_eq!(answer.problem(), ProblemKind::Elasticsearch(fault));
     let text = users().await;
     assert!(
-        text.contains("people are managed in the Elastic Cloud console"),
+        text.contains("Manage users in the Elastic Cloud console"),
         "{text}"
     );
     assert!(text.contains("exists but is not available when running in serverless mode"));
@@ -292,7 +292,7 @@ async fn serverless_manages_users_in_elastic_cloud_and_keys_work() {
         !text.contains("Nothing was changed"),
         "the page was only read"
     );
-    assert!(text.contains("As documented"), "roles work there");
+    assert!(text.contains("As documented"), "roles work here");
 
     let created = admin.create("on-serverless").await;
     assert_eq!(created.status, StatusCode::OK, "{}", created.text());
@@ -338,7 +338,7 @@ async fn opensearch_is_refused_by_name() {
         let page = app.nobody().submit("/login", "sign_in", &fields).await;
         let text = shown(&page.text());
         assert!(
-            text.contains("The address configured as Elasticsearch is OpenSearch"),
+            text.contains("The configured address is an OpenSearch cluster"),
             "{text}"
         );
     }
@@ -378,7 +378,7 @@ async fn key_without_descriptors_is_a_finding() {
     ));
     let html = admin.get("/settings/agent-keys").await.text();
     assert!(
-        html.contains("Everything its owner could do") && html.contains("More than an agent needs")
+        html.contains("All privileges of its owner") && html.contains("More than an agent needs")
     );
     let id = page
         .keys

@@ -62,11 +62,11 @@ pub fn KeyLimitMeter(
 /// Returns the meaning of the tone, and why there may be more keys.
 fn limit_note(keys: KeysInUse, limit: u32) -> String {
     let note = match (limit_tone(keys, limit), keys.uncounted) {
-        (Tone::Danger, _) => "Over the limit: APM Server will refuse some agents.",
+        (Tone::Danger, _) => "Over the limit. APM Server will reject some agents.",
         (Tone::Warning, None) => "Enough for now. During a rotation every key counts twice.",
-        (Tone::Warning, Some(_)) => "Too few to rotate these keys: each counts twice.",
-        (_, None) => "Room to rotate every key.",
-        (_, Some(_)) => "This page cannot tell if the limit is enough.",
+        (Tone::Warning, Some(_)) => "Too low to rotate these keys, because each counts twice.",
+        (_, None) => "Enough to rotate every key.",
+        (_, Some(_)) => "It is unknown if the limit is high enough.",
     };
     match keys.uncounted {
         Some(why) => format!("{why} {note}"),
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(limit_tone(own(3), 100), Tone::Neutral);
         assert_eq!(
             limit_note(own(3), 100),
-            "Only your own keys are counted. This page cannot tell if the limit is enough."
+            "Only your own keys are counted. It is unknown if the limit is high enough."
         );
         // More keys cannot make it better.
         assert_eq!(limit_tone(own(51), 100), Tone::Warning);
@@ -112,6 +112,6 @@ mod tests {
             uncounted: None,
         };
         assert_eq!(limit_tone(all, 100), Tone::Success);
-        assert_eq!(limit_note(all, 100), "Room to rotate every key.");
+        assert_eq!(limit_note(all, 100), "Enough to rotate every key.");
     }
 }

@@ -47,12 +47,12 @@ pub fn TopbarEnd(viewer: Viewer) -> impl IntoView {
     let is_down = viewer.cluster.is_down;
     let tone = if is_down { "warning" } else { "success" };
     let cluster_state = match &viewer.cluster.about {
-        _ if is_down => Some("Not answering".to_owned()),
+        _ if is_down => Some("Not responding".to_owned()),
         Some(about) => Some(format!("Elasticsearch {}", about.version)),
         None => None,
     };
     let cluster_title = if is_down {
-        "Cluster that does not answer"
+        "Cluster not responding"
     } else {
         "Connected cluster"
     };

@@ -26,15 +26,15 @@ pub struct ProblemText {
 
 pub fn problem_text(kind: &ProblemKind) -> ProblemText {
     let (title, text) = match kind {
-        ProblemKind::SignedOut => ("You are signed out", "Sign in to go on."),
+        ProblemKind::SignedOut => ("You are signed out", "Sign in to continue."),
         ProblemKind::SessionEnded(end) => (end.sentence(), "Nothing was changed."),
         ProblemKind::SignInEnded => (
             "Elasticsearch no longer accepts your sign-in",
             "Your password may have changed, or your user may be disabled. Nothing was changed. Sign in again.",
         ),
         ProblemKind::SignInRejected => (
-            "That did not work",
-            "Username or password is wrong, the user is disabled, or sign-in is paused after too many attempts. Wait a moment and try again.",
+            "Sign-in failed",
+            "The username or password is wrong, the user is disabled, or there were too many attempts. Wait a moment and try again.",
         ),
         ProblemKind::SignInIncomplete { .. } => (
             "Enter your username and password",
@@ -42,11 +42,11 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
         ),
         ProblemKind::SignedInAgain => (
             "You are signed in again",
-            "Nothing was changed. Check what you entered before you send it again.",
+            "Nothing was changed. Check the form before you submit it again.",
         ),
         ProblemKind::Forbidden(missing) => return forbidden(missing),
         ProblemKind::ReauthRequired => (
-            "Enter your password again for this",
+            "Enter your password again",
             "It was last entered more than five minutes ago. Nothing was changed.",
         ),
         ProblemKind::CrossOrigin => (
@@ -57,7 +57,7 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
             return ProblemText {
                 title: format!("You are now signed in as {username}"),
                 text: format!(
-                    "Another user signed in after this page was opened. Nothing was changed. Check what you entered before you send it as {username}."
+                    "Another user signed in after this page was opened. Nothing was changed. Check the form before you submit it as {username}."
                 ),
             };
         }
@@ -66,23 +66,23 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
             "It does not exist, or it belongs to another user.",
         ),
         ProblemKind::InProgress => (
-            "This is already in progress",
-            "The form was sent twice, and the first request is not finished. Wait a moment, then check the list.",
+            "Already in progress",
+            "The form was submitted twice, and the first request is still running. Wait a moment, then check the list.",
         ),
         ProblemKind::AlreadyDone => (
-            "This key was created already",
-            "The form was sent twice, and one key was made. Its secret was shown once, to the first answer. If the secret is lost, revoke the key and create another.",
+            "This key was already created",
+            "The form was submitted twice, and one key was created. Its secret was shown once, in the first response. If you do not have it, revoke the key and create another.",
         ),
         ProblemKind::ChangedMeanwhile => (
             "Changed in the meantime",
-            "Another administrator changed this at the same time. Check what it is now, and repeat your change if it is missing.",
+            "Another administrator made a change at the same time. Check the current state, and repeat your change if it is missing.",
         ),
         ProblemKind::OwnAccount => (
             "This is your own user",
             "You cannot disable or delete yourself. Ask another administrator.",
         ),
         ProblemKind::ReservedUser => (
-            "Elasticsearch keeps this user for itself",
+            "This user is reserved by Elasticsearch",
             "Only its password can be changed.",
         ),
         ProblemKind::NewAgentKey(_)
@@ -90,42 +90,42 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
         | ProblemKind::NewPassword(_)
         | ProblemKind::OwnPassword(_)
         | ProblemKind::ApmSettings(_) => (
-            "Something is not filled in right",
-            "Nothing was changed. The fields below say what to correct.",
+            "Some fields are not valid",
+            "Nothing was changed. Correct the marked fields.",
         ),
         ProblemKind::AuditPeriod(PeriodError::Backwards) => (
-            "The first day is after the last",
+            "The start date is after the end date",
             "Swap “From” and “To”, or leave one of them empty.",
         ),
         ProblemKind::AuditPeriod(PeriodError::From | PeriodError::To) => (
-            "This is not a day of the calendar",
-            "Write days as 2026-12-14, or leave them empty.",
+            "This date does not exist",
+            "Enter dates as 2026-12-14, or leave them empty.",
         ),
         ProblemKind::KeySelection(error) => return selection(*error),
         ProblemKind::BadForm => (
-            "This form cannot be read",
-            "Nothing was changed. Open the page again and repeat.",
+            "The form could not be read",
+            "Nothing was changed. Reload the page and try again.",
         ),
         ProblemKind::Refused => (
-            "Elasticsearch refused this",
-            "Nothing was changed. The details show what Elasticsearch said.",
+            "Elasticsearch refused the request",
+            "Nothing was changed. The details show the reason that Elasticsearch gave.",
         ),
         ProblemKind::Elasticsearch(fault) => return elasticsearch_text(*fault),
         ProblemKind::Unconfirmed => (
-            "We could not confirm whether this was done",
-            "Elasticsearch got the request and sent no usable answer. Nothing was shown to anyone. Look at the list before you repeat it. A new key whose secret was lost this way is found and revoked by itself.",
+            "The result is not confirmed",
+            "Elasticsearch received the request but sent no usable response. Check the list before you try again. If a key was created, it is revoked automatically, because its secret is lost.",
         ),
         ProblemKind::Storage => (
-            "This application’s own storage is not available",
-            "Nothing was changed. Try again; if it stays like this, the log tells why.",
+            "The database of Agent Keys is not available",
+            "Nothing was changed. Try again in a moment. If this persists, check the server log.",
         ),
         ProblemKind::Offline => (
-            "This application cannot be reached",
+            "Agent Keys cannot be reached",
             "Check your connection and try again.",
         ),
         ProblemKind::Internal => (
-            "Something went wrong here",
-            "That is our mistake. The log of this application tells more.",
+            "Something went wrong",
+            "This is an error in Agent Keys. The server log has the details.",
         ),
     };
     ProblemText {
@@ -138,19 +138,19 @@ fn selection(error: SelectionError) -> ProblemText {
     let (title, text) = match error {
         SelectionError::Empty => (
             "No key is selected".to_owned(),
-            "Nothing was changed. Tick the keys in the list first.",
+            "Nothing was changed. Select keys in the list first.",
         ),
         SelectionError::TooMany => (
             format!("More than {KEYS_MAX} keys are selected"),
             "Nothing was changed. Revoke them in several steps.",
         ),
         SelectionError::NotAnId => (
-            "One of these is not the id of a key".to_owned(),
-            "Nothing was changed. Keys are revoked by their exact ids; patterns and lists inside one id are refused.",
+            "A selected key id is not valid".to_owned(),
+            "Nothing was changed. Keys are revoked by their exact ids, not by patterns or lists.",
         ),
         SelectionError::NotConfirmed => (
             "The number of keys is not confirmed".to_owned(),
-            "Nothing was changed. Type how many keys are to be revoked.",
+            "Nothing was changed. Type the number of keys to revoke.",
         ),
     };
     ProblemText {
@@ -201,33 +201,31 @@ fn elasticsearch_text(fault: ElasticsearchFault) -> ProblemText {
     let (title, text) = match fault {
         F::Unreachable => (
             "Elasticsearch cannot be reached".to_owned(),
-            "Nothing was changed, and you stay signed in. Try again in a moment.",
+            "Nothing was changed, and you are still signed in. Try again in a moment.",
         ),
         F::TimedOut => (
             "Elasticsearch took too long to answer".to_owned(),
-            "You stay signed in. Try again in a moment.",
+            "You are still signed in. Try again in a moment.",
         ),
         F::Busy => (
             "Elasticsearch is busy".to_owned(),
-            "Nothing was changed, and you stay signed in. Try again in a few seconds.",
+            "Nothing was changed, and you are still signed in. Try again in a few seconds.",
         ),
         F::Gateway(status) => (
-            format!(
-                "Something between this application and Elasticsearch answered (HTTP {status})"
-            ),
-            "A proxy or load balancer may be in the way. You stay signed in. Try again, or ask whoever runs it.",
+            format!("A proxy answered instead of Elasticsearch (HTTP {status})"),
+            "You are still signed in. Try again in a moment, or ask the administrator of the proxy or load balancer.",
         ),
         F::Tls => (
             "The identity of Elasticsearch could not be verified".to_owned(),
             "Nothing was sent. An administrator must check its certificate.",
         ),
         F::WrongProduct => (
-            "The address configured as Elasticsearch is not Elasticsearch".to_owned(),
+            "The configured address is not an Elasticsearch cluster".to_owned(),
             "An administrator must check the address.",
         ),
         F::BadAnswer => (
-            "Elasticsearch answered something that cannot be read".to_owned(),
-            "You stay signed in. Try again in a moment.",
+            "Elasticsearch sent an invalid response".to_owned(),
+            "You are still signed in. Try again in a moment.",
         ),
         F::ApiKeysDisabled => (
             "API keys are turned off in Elasticsearch".to_owned(),
@@ -235,50 +233,50 @@ fn elasticsearch_text(fault: ElasticsearchFault) -> ProblemText {
         ),
         F::SecurityDisabled => (
             "Security is turned off in Elasticsearch".to_owned(),
-            "Without it there are no users and no API keys. An administrator can turn it on with xpack.security.enabled.",
+            "Users and API keys require it. An administrator can turn it on with xpack.security.enabled.",
         ),
         F::TooOld { major, minor } => (
             format!("Elasticsearch {major}.{minor} is too old"),
             "Agent Keys needs Elasticsearch 8.0 or later. An administrator can upgrade the cluster, or set another address.",
         ),
         F::OpenSearch => (
-            "The address configured as Elasticsearch is OpenSearch".to_owned(),
-            "OpenSearch has another security API, without API keys for APM agents. An administrator must set the address of an Elasticsearch, or leave it out to use the embedded engine.",
+            "The configured address is an OpenSearch cluster".to_owned(),
+            "OpenSearch has no API keys for APM agents. An administrator must set the address of an Elasticsearch cluster, or remove it to use the embedded engine.",
         ),
         F::LicenseExpired => (
             "The Elasticsearch licence has expired".to_owned(),
-            "Nothing was changed. An administrator must renew it, or go back to the free Basic licence.",
+            "Nothing was changed. An administrator must renew it, or switch to the free Basic licence.",
         ),
         F::NotOnServerless => (
-            "Elasticsearch Serverless does not offer this".to_owned(),
-            "Keys and roles work there; people are managed in the Elastic Cloud console.",
+            "Elasticsearch Serverless does not support this".to_owned(),
+            "Manage users in the Elastic Cloud console. Keys and roles work here.",
         ),
         F::NoMaster => (
             "The Elasticsearch cluster has no master node".to_owned(),
-            "You stay signed in. Try again in a moment; if it stays like this, an administrator must look at the cluster.",
+            "You are still signed in. Try again in a moment. If this persists, an administrator must check the cluster.",
         ),
         F::SecurityIndexUnavailable => (
-            "Elasticsearch cannot check users and keys at the moment".to_owned(),
-            "Its security index is not available, for example while the cluster starts. You stay signed in. Try again in a moment.",
+            "Elasticsearch cannot check users and keys right now".to_owned(),
+            "Its security index is not available, for example while the cluster starts. You are still signed in. Try again in a moment.",
         ),
         F::Blocked => (
-            "Elasticsearch refuses requests at the moment".to_owned(),
-            "The cluster is starting, or an administrator has blocked it. You stay signed in. Try again in a moment.",
+            "Elasticsearch is not accepting requests".to_owned(),
+            "The cluster is starting, or an administrator has blocked it. You are still signed in. Try again in a moment.",
         ),
         F::FloodStage => (
             "Elasticsearch is almost out of disk space".to_owned(),
-            "It can be read, and accepts no changes until an administrator frees space. Nothing was changed.",
+            "Nothing was changed. Changes are blocked until an administrator frees disk space.",
         ),
         F::OutOfMemory => (
             "Elasticsearch is short of memory".to_owned(),
-            "Nothing was changed, and you stay signed in. Try again in a moment.",
+            "Nothing was changed, and you are still signed in. Try again in a moment.",
         ),
         F::RequestTooLarge => (
             "The request is too large for Elasticsearch".to_owned(),
             "Nothing was changed. Select fewer keys at once, or shorten what you entered.",
         ),
         F::CacheNotCleared => (
-            "The change was made, but not every node knows yet".to_owned(),
+            "The change was made, but some nodes may not apply it yet".to_owned(),
             "Elasticsearch could not clear its key caches. Some nodes may accept a revoked key for up to 15 minutes, unless an administrator clears them: POST /_security/api_key/*/_clear_cache.",
         ),
         F::NotRevoked => (
@@ -287,7 +285,7 @@ fn elasticsearch_text(fault: ElasticsearchFault) -> ProblemText {
         ),
         F::Failed(status) => (
             format!("Elasticsearch answered with an error (HTTP {status})"),
-            "You stay signed in. Try again in a moment.",
+            "You are still signed in. Try again in a moment.",
         ),
     };
     ProblemText {
@@ -510,7 +508,7 @@ fn ProblemDetails(problem: Problem) -> impl IntoView {
                 {reason}
                 <p class="small">
                     "Request " <code>{id}</code> ", status " {problem.kind.status()}
-                    ". The log of this application has more under that request."
+                    ". Search the server log for this request."
                 </p>
             </details>
         }

@@ -105,7 +105,7 @@ impl KeyRights {
     /// Returns a short warning if the key grants more than an agent needs.
     pub fn finding(&self) -> Option<&'static str> {
         match self {
-            Self::OwnersAll => Some("Everything its owner could do"),
+            Self::OwnersAll => Some("All privileges of its owner"),
             Self::Described { more: true, .. } => Some("More than an agent needs"),
             Self::NotTold | Self::Described { more: false, .. } => None,
         }

@@ -108,8 +108,8 @@ impl fmt::Display for ServerUrlError {
         f.write_str(match self {
             Self::Scheme => "Begin with https:// or http://.",
             Self::Host => "Enter a host name, for example https://apm.example.com:8200.",
-            Self::Port => "The port is a number from 1 to 65535.",
-            Self::Extra => "Leave out user names, “?” and “#”.",
+            Self::Port => "Enter a port from 1 to 65535.",
+            Self::Extra => "Remove user names, “?” and “#”.",
             Self::TooLong => "Use at most 2,000 characters.",
         })
     }
@@ -293,13 +293,13 @@ impl fmt::Display for KeysInUse {
 impl fmt::Display for Uncounted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Hidden => "You may not see any keys, so none are counted.",
+            Self::Hidden => "You do not have permission to see keys, so none are counted.",
             Self::OtherOwners => "Only your own keys are counted.",
             Self::MadeElsewhere => {
-                "Keys made elsewhere are not counted: Elasticsearch does not tell what they grant."
+                "Keys made elsewhere are not counted: Elasticsearch does not report their privileges."
             }
             Self::Failed => "Keys made elsewhere could not be counted.",
-            Self::TooMany => "There are too many keys to look at all of them.",
+            Self::TooMany => "There are too many keys to count all of them.",
         })
     }
 }

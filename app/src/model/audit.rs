@@ -84,7 +84,7 @@ impl Action {
     pub fn label(self) -> &'static str {
         match self {
             Self::UserLogin => "Sign in",
-            Self::LoginThrottled => "Sign in too often",
+            Self::LoginThrottled => "Exceed sign-in limit",
             Self::Reauth => "Enter password again",
             Self::UserLogout => "Sign out",
             Self::SessionEnded => "End session",
@@ -95,7 +95,7 @@ impl Action {
             Self::AgentKeyDrift => "Find key without record",
             Self::AgentKeyInvalidate => "Revoke agent key",
             Self::AppRecovered => "Recover after a crash",
-            Self::RoleUpdate => "Write agent key role",
+            Self::RoleUpdate => "Update agent key role",
             Self::UserCreate => "Create user",
             Self::UserRolesChange => "Change roles of user",
             Self::UserEnable => "Enable user",
@@ -105,7 +105,7 @@ impl Action {
             Self::ApmSettingsChange => "Change APM settings",
             Self::AuditExport => "Export audit log",
             Self::AuditRetentionCut => "Remove old events",
-            Self::EsConnectionState => "Reach Elasticsearch",
+            Self::EsConnectionState => "Connect to Elasticsearch",
             Self::DatabaseRestore => "Restore from backup",
             Self::ServerKeyChange => "Replace server key",
         }
@@ -146,7 +146,7 @@ impl Outcome {
         match self {
             Self::Success => "Success",
             Self::Failure => "Failure",
-            Self::Unknown => "Not known",
+            Self::Unknown => "Unknown",
         }
     }
 }

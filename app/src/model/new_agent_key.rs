@@ -249,10 +249,10 @@ fn parse_date(text: &str) -> Option<time::Date> {
 impl fmt::Display for ExpirationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotADate => "Enter the date on which the key ends.",
+            Self::NotADate => "Enter an expiry date.",
             Self::NotInTheFuture => "Choose a date after today.",
             Self::TooFar => "Choose a date within the next ten years.",
-            Self::UnknownChoice => "Choose one of the offered times.",
+            Self::UnknownChoice => "Choose one of the options.",
         })
     }
 }

@@ -93,10 +93,10 @@ impl SessionEnd {
     /// Returns the text on the sign-in page.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::Elsewhere => "This session was ended from another place. Sign in again.",
+            Self::Elsewhere => "You ended this session from another browser. Sign in again.",
             Self::Administrator => "An administrator ended this session. Sign in again.",
             Self::TooMany => {
-                "This session ended because you signed in in more than five places. Sign in again."
+                "This session ended because you signed in with more than five browsers. Sign in again."
             }
         }
     }

@@ -58,7 +58,7 @@ impl fmt::Display for UsernameError {
             Self::Empty => "Enter a user name.",
             Self::TooLong => "Use at most 507 characters.",
             Self::NotPrintableAscii => "Use letters, digits and signs without accents.",
-            Self::Colon => "Leave out “:”. Nobody could sign in with it.",
+            Self::Colon => "Remove “:”. A user name with a colon cannot sign in.",
         })
     }
 }

@@ -88,7 +88,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
         KeyStatus::Revoked { at } => view! { "Revoked " {at.map(moment)} }.into_any(),
     };
     let source = match key.source {
-        KeySource::AgentKeys => "in this application",
+        KeySource::AgentKeys => "in Agent Keys",
         KeySource::Kibana => "in Kibana or through the API",
         KeySource::Elsewhere => "in Kibana or through the API, not marked as an agent key",
     };
@@ -135,7 +135,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
                 <div><dt>"Privileges"</dt><dd><div data-part="badges" class="row">{privileges}</div></dd></div>
                 <div>
                     <dt>"Last used"</dt>
-                    <dd>"Not known " <small>"Elasticsearch does not record it."</small></dd>
+                    <dd>"Unknown " <small>"Elasticsearch does not record when a key is used."</small></dd>
                 </div>
             </dl>
         </section>
@@ -144,7 +144,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
                 <header><h2>"Role descriptors"</h2></header>
                 <div data-part="body">
                     <details class="disclosure">
-                        <summary>"What Elasticsearch stores"</summary>
+                        <summary>"As stored in Elasticsearch"</summary>
                         <pre class="mono small">{text}</pre>
                     </details>
                 </div>
@@ -169,14 +169,13 @@ fn AllKeys() -> impl IntoView {
 fn RightsNotice(rights: KeyRights) -> impl IntoView {
     let (title, text) = match rights {
         KeyRights::OwnersAll => (
-            "This key can do everything its owner could do when it was made",
-            "It has no role descriptors. An agent needs event:write and config_agent:read only: create another key, \
-             give it to the agent, and revoke this one.",
+            "This key can do everything its owner could do when it was created",
+            "It has no role descriptors. An agent only needs event:write and config_agent:read. Create another key for \
+             the agent, then revoke this one.",
         ),
         KeyRights::Described { more: true, .. } => (
             "This key grants more than an agent needs",
-            "Its role descriptors are below. If only agents use it, create another key, give it to them, and revoke \
-             this one.",
+            "Its role descriptors are below. If only agents use it, create another key for them, then revoke this one.",
         ),
         KeyRights::NotTold | KeyRights::Described { more: false, .. } => return None,
     };
@@ -194,17 +193,18 @@ fn DeliveryNotice(delivery: Delivery) -> impl IntoView {
     let (title, text) = match delivery {
         Delivery::MadeElsewhere | Delivery::Confirmed | Delivery::Awaited => return None,
         Delivery::Unconfirmed => (
-            "The secret may never have been seen",
-            "It was sent, and the page never said that it had shown it. If no agent uses this key, revoke it and \
+            "The secret of this key may be lost",
+            "It was sent, but the browser did not confirm that it was shown. If no agent uses this key, revoke it and \
              create another.",
         ),
         Delivery::Never => (
-            "Nobody has the secret of this key",
-            "Elasticsearch made the key and its answer was lost on the way. Revoke the key: no agent can use it.",
+            "The secret of this key is lost",
+            "Elasticsearch created the key, but its response was lost. No agent can use this key. Revoke it.",
         ),
         Delivery::NotRecorded => (
-            "This application made the key and has no record of it",
-            "Its database is older than the key, as after a restored backup. If nobody knows this key, revoke it.",
+            "The creation of this key is not recorded",
+            "Agent Keys created it, but its database is older than the key, for example after a restored backup. If you \
+             do not recognise this key, revoke it.",
         ),
     };
     Some(view! {

@@ -185,7 +185,7 @@ pub fn NoticeCallout(notice: Option<Notice>) -> impl IntoView {
         Notice::KeyRevoked { id, name, in_cache } => (
             "Revoked ",
             name,
-            "Elasticsearch refuses it from now on. APM Server may accept it for up to a minute.",
+            "Elasticsearch now rejects it. APM Server may accept it for up to a minute.",
             in_cache.then_some(id),
         ),
         Notice::UserCreated(name) => ("Created ", name, "", None),
@@ -217,7 +217,7 @@ pub fn NoticeCallout(notice: Option<Notice>) -> impl IntoView {
         Notice::PasswordSet(name) => (
             "Set a new password for ",
             name,
-            "Sessions with the old one end at their next request.",
+            "Sessions that use the old password end at their next request.",
             None,
         ),
         Notice::OtherUser(name) => (

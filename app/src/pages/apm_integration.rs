@@ -43,7 +43,7 @@ pub fn ApmIntegrationPage() -> impl IntoView {
             <header class="page-header">
                 <div data-part="title">
                     <h1>"APM integration"</h1>
-                    <p>"How APM Server accepts agents. Set it here, then apply the YAML to your server."</p>
+                    <p>"Settings for API keys in APM Server. Save them here, then apply the YAML to your server."</p>
                 </div>
             </header>
             {move || {
@@ -51,13 +51,13 @@ pub fn ApmIntegrationPage() -> impl IntoView {
                     .then(|| {
                         view! {
                             <Callout tone=Tone::Success announce=Announce::Status small=true>
-                                <p><strong>"Saved."</strong> " Apply the fragment to APM Server and restart it."</p>
+                                <p><strong>"Saved."</strong> " Apply the YAML to APM Server and restart it."</p>
                             </Callout>
                         }
                     })
             }}
             {move || problem().map(|problem| view! { <ProblemCallout problem /> })}
-            <Transition fallback=|| view! { <p role="status">"Loading the settings"</p> }>
+            <Transition fallback=|| view! { <p role="status">"Loading settings"</p> }>
                 {move || Suspend::new(async move {
                     match (viewer_with_access(viewer).await, integration.await) {
                         (Ok(viewer), Ok(integration)) => {
@@ -158,7 +158,7 @@ fn Settings(
                                     label="APM Server URL"
                                     kind=FieldKind::Text
                                     value=typed.server_url
-                                    help="Where agents send their data. It goes into the set-up snippets. Include the port."
+                                    help="Where agents send their data, including the port. Used in the configuration snippets."
                                     errors=url_errors
                                     mono=true
                                 />
@@ -167,7 +167,7 @@ fn Settings(
                                         view! {
                                             <Callout tone=Tone::Warning small=true>
                                                 <p>
-                                                    "This address begins with http://. Keys travel in plain text, and whoever reads one on the way can use it. Prefer https://."
+                                                    "This URL uses http://. Agents send keys unencrypted, and they can be intercepted. Use https:// instead."
                                                 </p>
                                             </Callout>
                                         }
@@ -181,7 +181,7 @@ fn Settings(
                                     <div data-part="grid">
                                         <div data-part="about">
                                             <h3 id="enabled-label">"API key authorization"</h3>
-                                            <p>"Off means that no agent key works."</p>
+                                            <p>"When off, no agent key works."</p>
                                         </div>
                                         <div>
                                             <label class="switch">
@@ -202,7 +202,7 @@ fn Settings(
                                     <div data-part="grid">
                                         <div data-part="about">
                                             <label for="limit">"Limit on unique keys"</label>
-                                            <p>"How many different keys APM Server checks per minute. Keys above it are refused."</p>
+                                            <p>"How many different keys APM Server accepts per minute. It rejects any more."</p>
                                         </div>
                                         <div class="stack" data-gap="md">
                                             <div class="row" data-gap="md">
@@ -258,7 +258,7 @@ fn Settings(
                         <header><h2>"For APM Server"</h2></header>
                         <div data-part="body" class="stack" data-gap="md">
                             <SnippetBlock snippet=fragment />
-                            <p class="small muted">"As saved. The file holds no secret."</p>
+                            <p class="small muted">"From the saved settings. Contains no secrets."</p>
                         </div>
                     </section>
                     {integration
@@ -268,9 +268,9 @@ fn Settings(
                                 <Callout tone=Tone::Accent>
                                     <h3>"Keys are in the embedded engine"</h3>
                                     <p>
-                                        "APM Server must check them there, so the fragment names it under "
+                                        "APM Server must check keys there, so the YAML sets "
                                         <code>"api_key.elasticsearch"</code>
-                                        ". Where APM Server runs on another machine, make the engine listen on an address it can reach."
+                                        ". If APM Server runs on another machine, make the engine listen on an address it can reach."
                                     </p>
                                 </Callout>
                             }
@@ -278,7 +278,7 @@ fn Settings(
                     <Callout tone=Tone::Accent>
                         <h3>"After you apply it"</h3>
                         <p>
-                            "A server that runs from a file needs a restart. Where Fleet manages it, set the same two values in the APM integration policy."
+                            "Restart a standalone APM Server. If Fleet manages it, set the same two values in the APM integration policy."
                         </p>
                     </Callout>
                 </div>
@@ -300,7 +300,7 @@ fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
         view! {
             <Callout tone=Tone::Danger icon=IconName::Warn>
                 <h2><KeyCount keys /> " keys are active, APM Server accepts " {grouped(limit.into())} " per minute"</h2>
-                <p>"Agents beyond that are refused with 503. Set the limit to " <strong>{recommended.to_string()}</strong> "."</p>
+                <p>"Other agents are rejected with 503. Set the limit to " <strong>{recommended.to_string()}</strong> "."</p>
             </Callout>
         }
         .into_any()
@@ -328,10 +328,10 @@ fn LimitNotice(integration: ApmIntegration) -> impl IntoView {
 fn HowRecommended(keys: KeysInUse, recommended: RecommendedLimit) -> impl IntoView {
     view! {
         <details class="disclosure">
-            <summary>"How " {recommended.to_string()} " is worked out"</summary>
+            <summary>"How " {recommended.to_string()} " is calculated"</summary>
             <dl class="sum">
                 <div><dt>"Active keys"</dt><dd><KeyCount keys /></dd></div>
-                <div><dt>"Their successors during a rotation"</dt><dd>"+ " {grouped(keys.counted)}</dd></div>
+                <div><dt>"Their replacements during a rotation"</dt><dd>"+ " {grouped(keys.counted)}</dd></div>
                 <div data-part="total">
                     <dt>"Rounded up to tens, and at least 100"</dt>
                     <dd>{recommended.to_string()}</dd>

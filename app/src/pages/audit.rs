@@ -72,7 +72,7 @@ fn Header(
             <div data-part="title">
                 <h1>"Audit log"</h1>
                 <p>
-                    "Every sign-in and every change made through this app. Events are chained, so that a removed or edited one shows. Secrets are never recorded."
+                    "Every sign-in and every change made in Agent Keys. Events are chained, so a removed or edited event is detected. Secrets are never recorded."
                 </p>
             </div>
             <div data-part="actions">{links}</div>
@@ -158,7 +158,7 @@ fn Filters(current: AuditQuery) -> impl IntoView {
         <search>
             <GetForm action=urls::audit()>
                 <div class="audit-filters">
-                    <Field name="person" label="Person" kind="search" value=current.person.into() />
+                    <Field name="person" label="User" kind="search" value=current.person.into() />
                     <Field name="target" label="Target" kind="search" value=current.target.into() />
                     <Choice
                         name="action"

@@ -76,7 +76,9 @@ pub fn SessionsPage() -> impl IntoView {
             <header class="page-header">
                 <div data-part="title">
                     <h1>"Your sessions"</h1>
-                    <p>"Where you are signed in. End what you do not recognise, and change your password."</p>
+                    <p>
+                        "Browsers where you are signed in. If you do not recognise one, end its session and change your password."
+                    </p>
                 </div>
             </header>
             <LastResult actions />
@@ -90,7 +92,7 @@ pub fn SessionsPage() -> impl IntoView {
                     let others = match others {
                         Ok(Some(list)) => {
                             let name = name.get_untracked();
-                            view! { <OtherPeople list name actions /> }.into_any()
+                            view! { <OtherUsers list name actions /> }.into_any()
                         }
                         Ok(None) => ().into_any(),
                         Err(problem) => view! { <ProblemPrompt problem retry=urls::sessions() /> }.into_any(),
@@ -106,7 +108,7 @@ pub fn SessionsPage() -> impl IntoView {
 #[component]
 fn LastResult(actions: SessionActions) -> impl IntoView {
     let count = |ended: u64| match ended {
-        0 => "There was no other session.".to_owned(),
+        0 => "There were no other sessions.".to_owned(),
         1 => "Ended 1 session.".to_owned(),
         _ => format!("Ended {ended} sessions."),
     };
@@ -137,7 +139,7 @@ fn Own(list: SessionList, actions: SessionActions) -> impl IntoView {
         view! {
             <ActionForm action=end_others>
                 <button class="button" data-variant="danger-quiet" type="submit" disabled=move || end_others.pending().get()>
-                    "End all others"
+                    "End all other sessions"
                 </button>
             </ActionForm>
         }
@@ -146,8 +148,8 @@ fn Own(list: SessionList, actions: SessionActions) -> impl IntoView {
         <section class="panel">
             <header>
                 <div>
-                    <h2>"Signed in as you"</h2>
-                    <p>"A session ends after 30 minutes without use, and after 12 hours in any case."</p>
+                    <h2>"Active sessions"</h2>
+                    <p>"A session ends after 30 minutes of inactivity, and after 12 hours at the latest."</p>
                 </div>
                 <div class="button-row">{end_all}</div>
             </header>
@@ -159,28 +161,28 @@ fn Own(list: SessionList, actions: SessionActions) -> impl IntoView {
 
 /// Sessions of other users.
 #[component]
-fn OtherPeople(list: SessionList, name: SearchText, actions: SessionActions) -> impl IntoView {
+fn OtherUsers(list: SessionList, name: SearchText, actions: SessionActions) -> impl IntoView {
     let shown = list.sessions.len();
     let more = list.more.then(|| {
-        view! { <p class="small muted">"These are the " {shown} " that were used last. There are more."</p> }
+        view! { <p class="small muted">"Only the " {shown} " most recently used are shown."</p> }
     });
     let content = if list.sessions.is_empty() {
-        let nobody = if name.is_empty() {
-            "Nobody else is signed in."
+        let text = if name.is_empty() {
+            "No other users are signed in."
         } else {
-            "Nobody else of such a name is signed in."
+            "No other signed-in user matches."
         };
-        view! { <div data-part="body"><p class="muted">{nobody}</p></div> }.into_any()
+        view! { <div data-part="body"><p class="muted">{text}</p></div> }.into_any()
     } else {
-        view! { <SessionTable list actions whose=Whose::OtherPeople /> }.into_any()
+        view! { <SessionTable list actions whose=Whose::OtherUsers /> }.into_any()
     };
     view! {
         <section class="panel">
             <header>
                 <div>
-                    <h2>"Other people"</h2>
+                    <h2>"Other users"</h2>
                     <p>
-                        "You see this because you hold manage_security. Ending somebody’s session asks for your password, if you entered it more than five minutes ago."
+                        "Visible to users with manage_security. Ending a session asks for your password if you entered it more than five minutes ago."
                     </p>
                     {more}
                 </div>
@@ -190,7 +192,7 @@ fn OtherPeople(list: SessionList, name: SearchText, actions: SessionActions) -> 
                     <div class="toolbar">
                         <SearchBox
                             name="person"
-                            label="Search people"
+                            label="Search users"
                             placeholder="Search by user"
                             value=String::from(name)
                         />
@@ -208,14 +210,14 @@ fn OtherPeople(list: SessionList, name: SearchText, actions: SessionActions) -> 
 enum Whose {
     Own,
     /// Sessions of other users.
-    OtherPeople,
+    OtherUsers,
 }
 
 #[component]
 fn SessionTable(list: SessionList, actions: SessionActions, whose: Whose) -> impl IntoView {
     let name = match whose {
         Whose::Own => "Your sessions",
-        Whose::OtherPeople => "Sessions of other people",
+        Whose::OtherUsers => "Sessions of other users",
     };
     let now = list.now;
     let rows: Vec<_> = list
@@ -225,7 +227,7 @@ fn SessionTable(list: SessionList, actions: SessionActions, whose: Whose) -> imp
         .collect();
     let head = view! {
         <Th text="Device" />
-        {(whose == Whose::OtherPeople).then(|| view! { <Th text="Person" /> })}
+        {(whose == Whose::OtherUsers).then(|| view! { <Th text="User" /> })}
         <Th text="Address" />
         <Th text="Signed in" />
         <Th text="Last used" />
@@ -243,15 +245,15 @@ fn SessionRow(
 ) -> impl IntoView {
     let end = actions.end;
     let is_this = session.is_this;
-    let not_known = || "Not known".to_owned();
+    let not_known = || "Unknown".to_owned();
     let device = session.browser.unwrap_or_else(not_known);
     let of = match whose {
         Whose::Own => format!(" session: {device}"),
-        Whose::OtherPeople => format!(" session of {}: {device}", session.username),
+        Whose::OtherUsers => format!(" session of {}: {device}", session.username),
     };
-    let person = (whose == Whose::OtherPeople).then(|| {
+    let person = (whose == Whose::OtherUsers).then(|| {
         view! {
-            <td role="cell" data-label="Person">
+            <td role="cell" data-label="User">
                 <div>
                     <bdi>{session.username}</bdi>
                     <div data-part="secondary"><bdi>{session.realm}</bdi></div>

@@ -129,7 +129,7 @@ pub fn LoginPage() -> impl IntoView {
                 </Suspense>
             </main>
             <footer>
-                "Your password goes to Elasticsearch. This application keeps it sealed for the time of your session, under a key that only your browser holds; it never stores a key’s secret."
+                "Elasticsearch checks your password. Agent Keys stores it for the length of your session, encrypted with a key that only your browser holds. It never stores the secrets of agent keys."
             </footer>
         </div>
     }
@@ -166,7 +166,7 @@ fn Endpoint(
                 view! {
                     <Callout tone=Tone::Warning small=true>
                         <p>
-                            "This page came over plain HTTP. Your password and every key travel in plain text. Use https:// or a tunnel."
+                            "This page uses plain HTTP. Your password and keys are sent unencrypted. Use https:// or a tunnel."
                         </p>
                     </Callout>
                 }
@@ -180,11 +180,11 @@ fn Endpoint(
 fn FirstTime() -> impl IntoView {
     view! {
         <details class="disclosure" data-variant="panel">
-            <summary>"First time here, with the embedded engine?"</summary>
+            <summary>"First time with the embedded engine?"</summary>
             <div class="stack" data-gap="sm">
                 <p class="small">
                     "Sign in as " <code>"elastic"</code>
-                    ". The server printed its password once, on first start, in the line that begins with “First-run password”."
+                    ". The server printed the password at its first start, in the line that begins with “First-run password”."
                 </p>
                 <p class="small">
                     "Lost it? Run this on the server: " <code>"agent-keys reset-password elastic"</code>
@@ -267,7 +267,7 @@ pub fn ReauthenticatePage() -> impl IntoView {
                 </section>
             </main>
             <footer>
-                "This keeps somebody who finds your browser open from exporting the audit log, revoking many keys at once, or ending other people’s sessions."
+                "This protects your session on an unattended device: exporting the audit log, revoking many keys at once and ending sessions of other users require your password."
             </footer>
         </div>
     }
@@ -280,7 +280,7 @@ fn Who(username: String) -> impl IntoView {
     view! {
         <p>
             "You are signed in as " <strong><bdi>{username}</bdi></strong>
-            ". What you are about to do needs a password that was entered in the last five minutes. It goes on after this."
+            ". This action requires a password entered in the last five minutes. It continues after you confirm."
         </p>
     }
     .into_any()
@@ -294,9 +294,9 @@ fn Refused(problem: Problem) -> impl IntoView {
     }
     view! {
         <Callout tone=Tone::Danger announce=Announce::Alert small=true>
-            <strong>{problem_text(&problem.kind).title}</strong>
+            <strong>"Password not accepted"</strong>
             <p>
-                "The password is wrong, or entering it is paused after too many attempts. You stay signed in. Wait a moment and try again."
+                "The password is wrong, or there were too many attempts. You are still signed in. Wait a moment and try again."
             </p>
         </Callout>
     }

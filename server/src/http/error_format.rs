@@ -40,11 +40,11 @@ fn as_text(mut response: Response, id: &RequestId) -> Response {
             "This form did not come from a page of Agent Keys. Nothing was changed."
         }
         StatusCode::SERVICE_UNAVAILABLE => {
-            "Agent Keys cannot use its own storage. Nothing was changed. Try again in a moment."
+            "The database of Agent Keys is not available. Nothing was changed. Try again in a moment."
         }
-        StatusCode::PAYLOAD_TOO_LARGE => "That is more than a form may hold. Nothing was changed.",
+        StatusCode::PAYLOAD_TOO_LARGE => "The form is too large. Nothing was changed.",
         StatusCode::REQUEST_TIMEOUT => "The form took too long to arrive. Nothing was changed.",
-        _ => "Agent Keys cannot answer this.",
+        _ => "Agent Keys could not process this request.",
     };
     *response.body_mut() = Body::from(format!("{what}\nRequest {id}\n"));
     let headers = response.headers_mut();

@@ -53,7 +53,7 @@ fn forms_only(web: &Web) -> Html<String> {
     let list = web.base_path.join(AGENT_KEYS);
     Html(format!(
         "<!DOCTYPE html><html lang=\"en\"><title>Agent Keys</title>\
-         <p>This address takes forms. What it answered before is not kept. \
+         <p>This address only accepts forms. Earlier responses are not stored. \
          <a href=\"{list}\">Go to agent keys</a></p></html>"
     ))
 }

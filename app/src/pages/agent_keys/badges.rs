@@ -34,9 +34,9 @@ pub(crate) fn rights_badges(rights: &KeyRights) -> AnyView {
 pub(super) fn DeliveryBadge(delivery: Delivery) -> impl IntoView {
     let text = match delivery {
         Delivery::MadeElsewhere | Delivery::Confirmed | Delivery::Awaited => return None,
-        Delivery::Unconfirmed => "Secret may never have been seen",
-        Delivery::Never => "Nobody has the secret",
-        Delivery::NotRecorded => "Made here, not recorded",
+        Delivery::Unconfirmed => "Secret not confirmed",
+        Delivery::Never => "Secret lost",
+        Delivery::NotRecorded => "Creation not recorded",
     };
     Some(view! {
         <div data-part="secondary">
@@ -128,7 +128,7 @@ pub fn InCache(
     ids: String,
 ) -> impl IntoView {
     view! {
-        "Elasticsearch could not clear the key cache of every node. Some nodes may accept a revoked key for up to 15 minutes, and APM Server for a minute more. To have it refused at once, an administrator with manage_security sends "
+        "Elasticsearch could not clear the key cache of every node. Some nodes may accept a revoked key for up to 15 minutes, and APM Server for a minute more. To clear the caches now, an administrator with manage_security can send "
         <code>"POST /_security/api_key/" {ids} "/_clear_cache"</code>
         "."
     }

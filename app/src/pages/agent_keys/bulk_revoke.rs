@@ -113,7 +113,7 @@ fn Question(
         problem
             .get()
             .filter(is_not_typed)
-            .map(|_| format!("This is not the number of keys. Type {count}, or cancel."))
+            .map(|_| format!("Type {count} to confirm, or cancel."))
             .into_iter()
             .collect()
     });
@@ -131,7 +131,7 @@ fn Question(
                     name="typed"
                     label="Number of keys"
                     help=format!(
-                        "Type {count} to confirm. Asked because these are more than {KEYS_UNCONFIRMED_MAX} keys at once.",
+                        "Type {count} to confirm. Required for more than {KEYS_UNCONFIRMED_MAX} keys at once.",
                     )
                     errors=typing_errors
                     required=true
@@ -180,7 +180,7 @@ pub(super) fn Consequences() -> impl IntoView {
         <Callout tone=Tone::Danger icon=IconName::Warn>
             <h3>"Agents that use these keys lose access"</h3>
             <p>
-                "Elasticsearch refuses them at once. APM Server may accept them for up to a minute. Revoked keys cannot be restored."
+                "Elasticsearch rejects them immediately. APM Server may accept them for up to a minute. Revoked keys cannot be restored."
             </p>
         </Callout>
     }
@@ -191,10 +191,10 @@ pub(super) fn Consequences() -> impl IntoView {
 fn note(gone: usize, out_of_reach: usize) -> Option<String> {
     let were = |count| if count == 1 { "was" } else { "were" };
     let are = |count| if count == 1 { "is" } else { "are" };
-    let gone = (gone > 0).then(|| format!("{} {} revoked before.", keys(gone as u64), were(gone)));
+    let gone = (gone > 0).then(|| format!("{} {} already revoked.", keys(gone as u64), were(gone)));
     let out_of_reach = (out_of_reach > 0).then(|| {
         let (number, verb) = (keys(out_of_reach as u64), are(out_of_reach));
-        format!("{number} {verb} not there, or not yours to revoke.")
+        format!("{number} {verb} not available: not found, or owned by another user.")
     });
     let sentences: Vec<_> = gone.into_iter().chain(out_of_reach).collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
@@ -207,7 +207,7 @@ pub(super) fn PasswordFirst() -> impl IntoView {
         <Callout tone=Tone::Warning icon=IconName::Lock small=true>
             <p>
                 "Revoking more than " {KEYS_UNCONFIRMED_MAX}
-                " keys at once needs a password that was entered in the last five minutes."
+                " keys at once requires a password entered in the last five minutes."
             </p>
         </Callout>
     }

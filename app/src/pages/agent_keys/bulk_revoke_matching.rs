@@ -119,13 +119,13 @@ fn Question(
     let typing_errors = Signal::derive(move || {
         let wrong = problem.get().filter(is_not_typed);
         wrong
-            .map(|_| format!("This is not the number of keys. Type {count}, or cancel."))
+            .map(|_| format!("Type {count} to confirm, or cancel."))
             .into_iter()
             .collect()
     });
     let problem = Signal::derive(move || problem.get().filter(|problem| !is_not_typed(problem)));
     let more = count.saturating_sub(found.sample.len() as u64);
-    let more = (more > 0).then(|| view! { <p>"And " {keys(more)} " more."</p> });
+    let more = (more > 0).then(|| view! { <p>"And " {grouped(more)} {if more == 1 { " more key." } else { " more keys." }}</p> });
     let form = MatchingForm {
         query: urls::with_parameters("", &query.first_page().parameters()),
         read_at: found.read_at.0.to_string(),
@@ -180,8 +180,8 @@ fn Question(
         >
             {(count > 0).then(|| view! { <Consequences /> })}
             <p>
-                "Every key that matches the search and filters of the list and that you may revoke, on all pages. Keys created after "
-                <Time at=found.read_at format=TimeFormat::TimeOfDay /> " are left out."
+                "All keys, on all pages, that match the search and filters and that you can revoke. Keys created after "
+                <Time at=found.read_at format=TimeFormat::TimeOfDay /> " are not included."
             </p>
             {(count > 0)
                 .then(|| view! { <KeyTable keys=found.sample missing=Vec::new() now=found.read_at /> })}
@@ -263,9 +263,9 @@ fn Progress(
     let told = results.get_untracked();
     let sentence = (!told.is_empty()).then(|| counts_sentence(&told));
     let note = if is_done {
-        "Elasticsearch refuses the revoked keys from now on. APM Server may accept them for up to a minute."
+        "Elasticsearch now rejects the revoked keys. APM Server may accept them for up to a minute."
     } else {
-        "Closing this dialog stops after the keys of this step."
+        "Closing this dialog stops the revocation after the current step."
     };
     let tone = if is_done { Tone::Success } else { Tone::Accent };
     view! {
@@ -312,7 +312,7 @@ fn PasswordAgain(
         let sentence = match problem.get()?.kind {
             ProblemKind::SignInIncomplete { .. } => "Enter your password.",
             ProblemKind::SignInRejected => {
-                "Wrong password, or too many attempts. Wait a moment and try again."
+                "The password is wrong, or there were too many attempts. Wait a moment and try again."
             }
             _ => return None,
         };

@@ -97,7 +97,7 @@ pub(super) fn ResultTable(mut told: Vec<KeyRevocation>) -> impl IntoView {
                 rows=rows.into_any()
             />
         </div>
-        {(more > 0).then(|| view! { <p class="small muted">"The file has " {keys(more as u64)} " more."</p> })}
+        {(more > 0).then(|| view! { <p class="small muted">"The file also lists the other " {keys(more as u64)} "."</p> })}
     }
     .into_any()
 }
@@ -128,15 +128,15 @@ fn Consequences(counts: Counts) -> impl IntoView {
     let soon = if counts.in_cache > 0 {
         "The revoked keys cannot be restored."
     } else {
-        "Elasticsearch refuses the revoked keys from now on. APM Server may accept them for up to a minute."
+        "Elasticsearch now rejects the revoked keys. APM Server may accept them for up to a minute."
     };
-    let again = "Those that are not revoked can be tried again; trying twice does no harm.";
+    let again = "You can safely try the other keys again.";
     let (tone, announce, title, text) = match (counts.revoked, counts.to_retry()) {
         (0, 0) => (
             Tone::Accent,
             Announce::Status,
             "Nothing was changed.",
-            "None of these keys was left to revoke.".to_owned(),
+            "None of these keys could be revoked.".to_owned(),
         ),
         (0, _) => (
             Tone::Danger,
@@ -235,7 +235,7 @@ fn words(ending: RevocationEnding) -> (Tone, IconName, &'static str, &'static st
             Tone::Warning,
             IconName::Warn,
             "Not confirmed",
-            "Elasticsearch sent no usable answer. The key may still be active.",
+            "Elasticsearch sent no usable response. The key may still be active.",
         ),
         RevocationEnding::NotFound => (
             Tone::Neutral,

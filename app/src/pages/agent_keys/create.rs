@@ -75,7 +75,7 @@ fn CreateFlyout(create: ServerAction<CreateAgentKey>, close: String) -> impl Int
                 action=create
                 id="create-title"
                 title="Create APM agent key"
-                help="The key can do at most what you can do."
+                help="A key cannot have more privileges than you."
                 close
                 gap="lg"
                 submit=submit.into_any()
@@ -132,7 +132,7 @@ fn Fields(
         let text = errors
             .read()
             .no_privilege
-            .then(|| "Tick at least one. A key without any cannot be used.".to_owned());
+            .then(|| "Select at least one privilege.".to_owned());
         text.into_iter().collect()
     });
     // An operation that has made its key makes no other.
@@ -159,7 +159,7 @@ fn Fields(
             name="form[name]"
             label="Name"
             value=typed.name.clone()
-            help="What will use this key? A service and an environment make a good name."
+            help="For example, the service and environment that will use the key."
             errors=name_errors
             required=true
             autofocus=true
@@ -180,7 +180,7 @@ fn Fields(
                     privilege=AgentPrivilege::ConfigAgentRead
                     name="form[config_agent_read]"
                     title="Read agent configuration"
-                    help="Lets the agent pick up sampling rate and other settings that you change centrally."
+                    help="Lets the agent apply central configuration, such as the sampling rate."
                     ticked=is_first || typed.config_agent_read.is_some()
                     held=viewer.access.can_delegate_config_agent_read
                     errors=privilege_errors
@@ -251,7 +251,7 @@ fn Before(
                 (!refused.get()).then(|| {
                     view! {
                         <Callout tone=Tone::Success small=true>
-                            <p><strong>"Ready."</strong> " You hold every privilege this key needs."</p>
+                            <p><strong>"Ready."</strong> " You have every privilege this key needs."</p>
                         </Callout>
                     }
                 })
@@ -261,9 +261,9 @@ fn Before(
             view! {
                 <Callout tone=Tone::Warning icon=IconName::Lock>
                     <p>
-                        "You do not hold everything this key may need. Ask an administrator for the role "
-                        <code>"apm_agent_key_role"</code> "; the page "
-                        <a href=urls::users()>"Users and roles"</a> " shows the request."
+                        "You are missing privileges that this key may need. Ask an administrator for the role "
+                        <code>"apm_agent_key_role"</code> ", or see "
+                        <a href=urls::users()>"Users and roles"</a> "."
                     </p>
                 </Callout>
             }
@@ -275,7 +275,7 @@ fn Before(
                     <Callout tone=Tone::Warning>
                         <p>
                             <strong><KeyCount keys=after /> " keys will be active, the limit is " {limit} "."</strong>
-                            " APM Server accepts " {limit} " unique keys per minute and refuses agents beyond that. "
+                            " APM Server accepts " {limit} " unique keys per minute and rejects agents above that. "
                             <a href=urls::apm_integration()>"Raise the limit"</a> " first. "
                             {after.uncounted.map(|why| why.to_string())}
                         </p>
@@ -319,7 +319,7 @@ fn PrivilegeChoice(
             <code data-part="meta">{privilege.name()}</code>
             <span data-part="help">
                 {help}
-                {(!held).then(|| view! { <strong>" You do not hold this privilege."</strong> })}
+                {(!held).then(|| view! { <strong>" You do not have this privilege."</strong> })}
             </span>
         </label>
     }
@@ -391,11 +391,11 @@ fn Expires(
             </p>
             <FieldErrors id="expires-error" errors=messages />
             <p data-part="help" data-reveal="date">
-                "The list marks the key 14 days before it expires. After that, agents that use it are refused."
+                "The list flags the key 14 days before it expires. Agents cannot use an expired key."
             </p>
             <div data-reveal="never">
                 <Callout tone=Tone::Warning small=true>
-                    <p>"The key works until someone revokes it, even if it leaks. Prefer a date."</p>
+                    <p>"The key stays valid until it is revoked, even if it leaks. An expiry date is safer."</p>
                 </Callout>
             </div>
         </fieldset>
@@ -410,7 +410,7 @@ fn LabelFields(typed: NewAgentKeyForm, errors: Memo<NewAgentKeyErrors>) -> impl 
         let errors = errors.read();
         let bad = errors.service || errors.environment || errors.team;
         bad.then(|| {
-            "Use at most 100 characters, without line breaks and invisible characters.".to_owned()
+            "Use at most 100 characters, without line breaks or invisible characters.".to_owned()
         })
         .into_iter()
         .collect()
@@ -436,7 +436,7 @@ fn LabelFields(typed: NewAgentKeyForm, errors: Memo<NewAgentKeyErrors>) -> impl 
                 </div>
             </div>
             <FieldErrors id="labels-error" errors=messages />
-            <p data-part="help">"Stored with the key. Used for search and to fill in the set-up snippets."</p>
+            <p data-part="help">"Stored with the key. Used for search and in the configuration snippets."</p>
         </fieldset>
     }
     .into_any()

@@ -71,16 +71,16 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
                     <Callout tone=Tone::Warning announce=Announce::Alert small=true>
                         <p>
                             <strong>"Store the key now."</strong>
-                            " It is shown only this once: nobody, this application included, can show it again."
+                            " It is shown only once and cannot be recovered."
                         </p>
                     </Callout>
                     <SecretField created=created.clone() />
                 </div>
                 <div class="stack" data-gap="md" data-part="agents">
                     <div>
-                        <h3>"Set it in your agent"</h3>
+                        <h3>"Configure your agent"</h3>
                         <p class="small muted">
-                            "The key is masked here until you choose “Show”. “Copy” copies the real one."
+                            "The key is masked until you choose “Show”. “Copy” always copies the full key."
                         </p>
                     </div>
                     <ServerNotice url />
@@ -195,7 +195,7 @@ fn ServerNotice(url: Option<String>) -> impl IntoView {
         None => view! {
             <Callout tone=Tone::Warning small=true>
                 <p>
-                    "The address of APM Server is not set, so the files below hold an example. Set it in "
+                    "The APM Server URL is not set, so the files below contain a placeholder. Set it in "
                     <a href=urls::apm_integration() target="_blank">"APM integration"</a> "."
                 </p>
             </Callout>
@@ -204,7 +204,7 @@ fn ServerNotice(url: Option<String>) -> impl IntoView {
         Some(url) if url.starts_with("http://") => view! {
             <Callout tone=Tone::Warning small=true>
                 <p>
-                    "The address of APM Server begins with http://. Agents will send this key in plain text, and whoever reads it on the way can use it."
+                    "The APM Server URL uses http://. Agents send this key unencrypted, and it can be intercepted."
                 </p>
             </Callout>
         }

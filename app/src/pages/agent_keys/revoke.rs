@@ -79,7 +79,7 @@ fn Question(key: AgentKey, revoke: ServerAction<RevokeAgentKey>, close: String) 
             {if ended {
                 view! {
                     <Callout tone=Tone::Accent>
-                        <p>"This key was revoked before. Nothing is left to do."</p>
+                        <p>"This key is already revoked."</p>
                     </Callout>
                 }
                     .into_any()
@@ -88,7 +88,7 @@ fn Question(key: AgentKey, revoke: ServerAction<RevokeAgentKey>, close: String) 
                     <Callout tone=Tone::Danger icon=IconName::Warn>
                         <h3>"Agents that use this key lose access"</h3>
                         <p>
-                            "Elasticsearch refuses it at once. APM Server may accept it for up to a minute. A revoked key cannot be restored."
+                            "Elasticsearch rejects it immediately. APM Server may accept it for up to a minute. A revoked key cannot be restored."
                         </p>
                     </Callout>
                 }
@@ -103,7 +103,7 @@ fn Question(key: AgentKey, revoke: ServerAction<RevokeAgentKey>, close: String) 
                 <div><dt>"Created"</dt><dd><Time at=key.created format=TimeFormat::Minute /></dd></div>
                 <div>
                     <dt>"Last used"</dt>
-                    <dd>"Not known " <small>"Elasticsearch does not record when a key is used."</small></dd>
+                    <dd>"Unknown " <small>"Elasticsearch does not record when a key is used."</small></dd>
                 </div>
             </dl>
             <input type="hidden" name="id" value=key.id.to_string() />

@@ -69,17 +69,17 @@ pub(super) fn Denied(viewer: Viewer, missing: Vec<MissingPrivilege>) -> impl Int
                         </li>
                         <li>
                             <div>
-                                <h3>"Give it to " {who}</h3>
+                                <h3>"Assign it to " {who}</h3>
                                 <p>
                                     "Add " <code>{AGENT_KEY_ROLE}</code>
-                                    " to the user’s roles. An administrator does both steps on the page “Users and roles”, which leaves the rest of the user as it is."
+                                    " to the user’s roles. An administrator can do both steps on the page “Users and roles”."
                                 </p>
                             </div>
                         </li>
                         <li>
                             <div>
                                 <h3>"Choose “Check again”"</h3>
-                                <p>"No need to sign out: Elasticsearch applies roles at the next request."</p>
+                                <p>"You do not need to sign out. Elasticsearch applies roles at the next request."</p>
                             </div>
                         </li>
                     </ol>
@@ -99,7 +99,7 @@ pub(super) fn ApiKeysDisabled() -> impl IntoView {
             <Icon name=IconName::Off />
             <h2>"API keys are turned off in Elasticsearch"</h2>
             <p>
-                "Agent keys are Elasticsearch API keys. This cluster refuses to create or list them until someone with access to its configuration turns them on."
+                "Agent keys are Elasticsearch API keys. This cluster cannot create or list them until an administrator turns them on."
             </p>
             <CheckAgain href=urls::agent_keys() />
         </section>
@@ -116,13 +116,13 @@ pub(super) fn ApiKeysDisabled() -> impl IntoView {
                     <li>
                         <div>
                             <h3>"Restart the nodes one at a time"</h3>
-                            <p>"The setting is read at start. A rolling restart keeps the cluster available."</p>
+                            <p>"The setting takes effect at startup. A rolling restart keeps the cluster available."</p>
                         </div>
                     </li>
                     <li>
                         <div>
                             <h3>"Choose “Check again”"</h3>
-                            <p>"Your keys come back as they were: turning the feature off does not delete them."</p>
+                            <p>"Existing keys work again. Turning the feature off did not delete them."</p>
                         </div>
                     </li>
                 </ol>
@@ -143,7 +143,7 @@ pub(super) fn Empty(create: Permit, summary: KeySummary) -> impl IntoView {
                 <div>
                     <h2>"Create your first agent key"</h2>
                     <p>
-                        "An agent key proves to APM Server that an agent may send data. Give each service its own key, so that you can revoke one without touching the others."
+                        "An agent key lets an APM agent send data to APM Server. Give each service its own key, so that you can revoke one without affecting the others."
                     </p>
                 </div>
             </header>
@@ -208,8 +208,8 @@ pub(super) fn NothingFound() -> impl IntoView {
     view! {
         <div class="prompt" role="status">
             <Icon name=IconName::Search />
-            <h2>"No key matches"</h2>
-            <p>"Search looks at names, labels and whole key ids."</p>
+            <h2>"No keys match"</h2>
+            <p>"Search finds parts of names, the start of labels, and complete key ids."</p>
             <div class="button-row"><a class="button" href=urls::agent_keys()>"Show all keys"</a></div>
         </div>
     }

@@ -168,7 +168,7 @@ fn KeyRow(
     let ended = !matches!(key.status, KeyStatus::Active { .. });
     let privileges = rights_badges(&key.rights);
     let source = match key.source {
-        KeySource::AgentKeys => "This app",
+        KeySource::AgentKeys => "Agent Keys",
         KeySource::Kibana | KeySource::Elsewhere => "Kibana or API",
     };
     let state = if is_new {

@@ -37,7 +37,7 @@ pub(super) fn Toolbar(query: Memo<KeyListQuery>, page: KeyListPage) -> impl Into
     let source = (elsewhere > 0 || current.elsewhere).then(|| {
         let choice = Choice {
             value: ELSEWHERE.to_owned(),
-            label: "Kibana or API, not marked".to_owned(),
+            label: "Kibana or API, unmarked".to_owned(),
             count: elsewhere,
             chosen: current.elsewhere,
         };

@@ -27,7 +27,7 @@ pub(super) fn EventTable(current: AuditQuery, page: AuditPage) -> impl IntoView 
         read_at,
     } = page;
     let order = if rows.is_empty() {
-        "No event matches"
+        "No events match"
     } else {
         "Newest first"
     };
@@ -35,8 +35,8 @@ pub(super) fn EventTable(current: AuditQuery, page: AuditPage) -> impl IntoView 
         view! {
             <div class="prompt">
                 <Icon name=IconName::Search />
-                <h2>"Nothing found"</h2>
-                <p>"No event matches these filters."</p>
+                <h2>"No events found"</h2>
+                <p>"No events match these filters."</p>
             </div>
         }
         .into_any()
@@ -72,7 +72,7 @@ fn Rows(rows: Vec<AuditRow>) -> impl IntoView {
         .collect_view();
     let head = view! {
         <Th text="Time" />
-        <Th text="Person" />
+        <Th text="User" />
         <Th text="Action" />
         <Th text="Outcome" />
         <Th text="Target" />
@@ -111,7 +111,7 @@ fn Row(row: AuditRow) -> impl IntoView {
         Outcome::Unknown => (Tone::Neutral, IconName::Clock),
     };
     let outcome = if under_way {
-        "Under way"
+        "In progress"
     } else {
         outcome.label()
     };
@@ -132,7 +132,7 @@ fn Row(row: AuditRow) -> impl IntoView {
                     <div data-part="secondary">"Event " {sequence}</div>
                 </div>
             </th>
-            <td role="cell" data-label="Person">
+            <td role="cell" data-label="User">
                 <div>
                     {person}
                     <div data-part="secondary"><bdi>{realm}</bdi></div>
@@ -179,7 +179,7 @@ fn Event(event: AuditEvent) -> impl IntoView {
                 <span class="mono">{request_id}</span>
             </p>
             <CodeBlock title=format!("Event {sequence}") text=visible_json(&record) />
-            <p class="small muted">"Chained as " <span class="mono">{mac}</span></p>
+            <p class="small muted">"Chain code " <span class="mono">{mac}</span></p>
         </div>
     }
     .into_any()
