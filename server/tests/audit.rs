@@ -4,8 +4,8 @@
 use crate::support::{
     Answer, App, Browser, PASSWORD, Setup,
     attacker::Attacker,
-    events::{event_context, intent},
-    eventually, on_each_database,
+    events::{event_context, intent, one_of_every_action, secrets_are_sent},
+    on_each_database,
 };
 use app::model::{
     audit::{Action, Actor, AuditRow, Outcome},
@@ -30,77 +30,6 @@ async fn page(browser: &Browser, change: impl FnOnce(&mut AuditQuery)) -> Answer
 
 async fn export(browser: &Browser, path: &str) -> Answer {
     Answer::of(browser.request(Method::GET, &format!("/settings/audit/export.{path}"))).await
-}
-
-/// Everything that can happen, once.
-pub(crate) async fn one_of_every_action(app: &App) {
-    let admin = app.as_admin().await;
-    let ok = |answer: Answer| assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    let wrong = app.nobody().sign_in("elastic", "wrong").await;
-    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
-    ok(admin.post("put_agent_key_role", &[]).await);
-    let newcomer = [
-        ("form[username]", "newcomer"),
-        ("form[password]", PASSWORD),
-        ("form[agent_key_role]", "on"),
-    ];
-    ok(admin.post("create_user", &newcomer).await);
-    let ada = app.as_user("newcomer").await;
-    let created: CreatedAgentKey = ada.create("checkout").await.value();
-    secrets_are_sent(app).await;
-    let operation = [("operation", created.operation.as_str())];
-    ok(ada.post("acknowledge_agent_key", &operation).await);
-    ok(ada
-        .post("revoke_agent_key", &[("id", created.id.as_str())])
-        .await);
-    let user = ("username", "newcomer");
-    ok(admin
-        .post("assign_agent_key_role", &[user, ("assigned", "false")])
-        .await);
-    let refused = ada.create("too late").await;
-    assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    ok(admin
-        .post(
-            "reset_password",
-            &[user, ("password", "another good one here")],
-        )
-        .await);
-    // The old password is worth nothing any more, and the session with it.
-    assert_eq!(ada.list(|_| {}).await.status, StatusCode::UNAUTHORIZED);
-    ok(admin
-        .post("set_user_enabled", &[user, ("enabled", "false")])
-        .await);
-    ok(admin
-        .post("set_user_enabled", &[user, ("enabled", "true")])
-        .await);
-    ok(admin.post("delete_user", &[user]).await);
-    let settings = [("form[server_url]", ""), ("form[api_key_limit]", "100")];
-    ok(admin.post("save_apm_settings", &settings).await);
-    ok(export(&admin, "jsonl").await);
-    let again = admin
-        .post("reauthenticate", &[("password", PASSWORD)])
-        .await;
-    let admin = Browser {
-        cookie: again.cookie(),
-        ..admin
-    };
-    ok(again);
-    ok(admin.post("sign_out", &[]).await);
-}
-
-/// Waits for what is written down after the answer: that each new key's secret was sent.
-pub(crate) async fn secrets_are_sent(app: &App) {
-    eventually("the secrets are sent", async || {
-        let events = app.events().await;
-        let count = |action: &str| {
-            let happened = events
-                .iter()
-                .filter(|event| event.action == action && event.outcome == "success");
-            happened.count()
-        };
-        count("agent_key_create") == count("agent_key_secret_sent")
-    })
-    .await;
 }
 
 #[tokio::test]

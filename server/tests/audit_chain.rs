@@ -1,15 +1,12 @@
 //! The audit log's chain: that it is whole, however many write, and that it shows whatever was done to it.
 
-use crate::{
-    audit::{one_of_every_action, secrets_are_sent},
-    support::{
-        App, NOW,
-        attacker::Attacker,
-        events::{event_context, intent},
-        on_each_database,
-        postgres::Postgres,
-        trail,
-    },
+use crate::support::{
+    App, NOW,
+    attacker::Attacker,
+    events::{event_context, intent, one_of_every_action, secrets_are_sent},
+    on_each_database,
+    postgres::Postgres,
+    trail,
 };
 use app::model::audit::Action;
 use http::StatusCode;

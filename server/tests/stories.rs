@@ -56,6 +56,7 @@ mod settings;
 mod sign_in;
 mod snippets;
 mod store;
+mod store_sessions;
 mod support;
 mod transport;
 mod transport_tls;

@@ -164,7 +164,7 @@ fn ForSomebodyElse(viewer: Viewer, role: AgentKeyRole, actions: UserActions) -> 
             <h2>"Only people with manage_security can change users and roles"</h2>
             <p>
                 "You are signed in as " <strong>{viewer.username}</strong>
-                ". Hand the request below to an administrator, and ask to be given the role."
+                ". Send the request below to an administrator, and ask for the role."
             </p>
         </Callout>
         <RolePanel role action=actions.put_role may_put=false />

@@ -123,7 +123,7 @@ fn GeneratedDialog(
                 <Callout tone=Tone::Warning announce=Announce::Alert small=true>
                     <p>
                         <strong>"Store the password now."</strong>
-                        " It is shown only this once. Hand it over on a safe way, and ask the user to change it after signing in."
+                        " It is not shown again. Send it through a secure channel, and ask the user to change it after signing in."
                     </p>
                 </Callout>
                 <div class="field">
