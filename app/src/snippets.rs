@@ -208,7 +208,7 @@ mod tests {
         let from_name = Setting::new(&Labels::default(), "büro/1", None);
         assert_eq!(from_name.service, "b-ro-1");
         let renamed = from_name.renamed_service().unwrap();
-        assert!(renamed.contains("“büro/1” is “b-ro-1”"), "{renamed}");
+        assert!(renamed.contains("“büro/1” becomes “b-ro-1”"), "{renamed}");
         let unchanged = Setting::new(&Labels::default(), "check out_1-a", None);
         assert_eq!(unchanged.renamed_service(), None);
         assert_eq!(from_name.server_url, SERVER_URL_EXAMPLE);
