@@ -17,7 +17,7 @@ pub enum UserSort {
     Name,
     /// Number of active keys. Users whose keys cannot be counted come as if they had none.
     Keys,
-    /// Whether the user may sign in: disabled users before enabled ones.
+    /// State of the user: disabled ones before enabled ones.
     Status,
 }
 
