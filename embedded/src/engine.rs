@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     future::ready,
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -12,10 +12,12 @@ use std::{
 
 use axum_server::{
     Handle, Server,
-    accept::NoDelayAcceptor,
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
-use platform::{Clock, Random};
+use platform::{
+    Clock, Random,
+    connection_limit::{ConnectionLimiter, ConnectionLimits},
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     sync::watch,
@@ -43,6 +45,12 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// Default of [`Config::body_bytes_max`].
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Default of [`Config::connections`].
+const CONNECTION_LIMITS: ConnectionLimits = ConnectionLimits {
+    connections_max: 256,
+    connections_per_address_max: 128,
+    idle_timeout: Duration::from_secs(75),
+};
 
 /// Configuration of an engine. The engine reads no environment variables and no files.
 #[derive(Clone, Debug)]
@@ -62,6 +70,9 @@ pub struct Config {
     /// Maximum size of a request body after decompression, in bytes. Larger ones get 413. 16 MiB
     /// by default, which ten thousand keys or roles in one request do not reach.
     pub body_bytes_max: usize,
+    /// Limits of the connections of [`Engine::address`]. Those of [`Engine::local_address`] are
+    /// counted apart.
+    pub connections: ConnectionLimits,
     /// Cost of password hashes. Only tests change it.
     #[doc(hidden)]
     pub password_hashing: PasswordHashing,
@@ -82,6 +93,7 @@ impl Config {
             clock: Clock::system(),
             token_service: false,
             body_bytes_max: BODY_BYTES_MAX,
+            connections: CONNECTION_LIMITS,
             password_hashing: PasswordHashing::Standard,
             version: Version::CURRENT,
         }
@@ -179,25 +191,30 @@ impl Engine {
         };
         let make_service =
             service_fn(move |_connection: SocketAddr| ready(Ok::<_, Infallible>(service.clone())));
-        let plain = |listener| {
-            let server = server(listener, &handle)?;
-            let server = server.acceptor(NoDelayAcceptor::new());
+        let plain = |listener, connections| {
+            let server = server(listener, &handle)?.acceptor(connections);
             Ok(tokio::spawn(server.serve(make_service.clone())))
         };
         let listen_failed = |cause| StartError::Listen { address, cause };
-        let (local_address, servers) = match config.tls {
-            None => (address, vec![plain(listener).map_err(listen_failed)?]),
+        let limiter = |listener, is_exempt: fn(IpAddr) -> bool| {
+            ConnectionLimiter::new(listener, config.connections, is_exempt)
+        };
+        // A listener of its own: other clients cannot take the application's connections, and the
+        // certificate has another name than this machine's own address.
+        let local = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let local_address = local.local_addr().map_err(listen_failed)?;
+        let local = plain(local, limiter("engine, for the application", |_| true));
+        let local = local.map_err(listen_failed)?;
+        let connections = limiter("AGENT_KEYS_EMBEDDED_LISTEN", |_| false);
+        let public = match config.tls {
+            None => plain(listener, connections).map_err(listen_failed)?,
             Some(tls) => {
-                // The certificate has another name than this machine's own address.
-                let local = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-                let local_address = local.local_addr().map_err(listen_failed)?;
-                let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+                let acceptor = RustlsAcceptor::new(tls).acceptor(connections);
                 let server = server(listener, &handle).map_err(listen_failed)?;
-                let server = server.acceptor(acceptor).serve(make_service.clone());
-                let servers = vec![tokio::spawn(server), plain(local).map_err(listen_failed)?];
-                (local_address, servers)
+                tokio::spawn(server.acceptor(acceptor).serve(make_service.clone()))
             }
         };
+        let servers = vec![public, local];
         let (stopping, stop) = watch::channel(false);
         Ok(Engine {
             address,
@@ -217,7 +234,7 @@ impl Engine {
         self.address
     }
 
-    /// Address for this process, in plain HTTP and on loopback where the listener serves TLS.
+    /// Address for this process: another port on loopback, in plain HTTP.
     #[must_use]
     pub fn local_address(&self) -> SocketAddr {
         self.local_address

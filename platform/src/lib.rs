@@ -1,6 +1,7 @@
 //! Code that the server and the embedded engine share. Pages and browser do not use it.
 
 mod clock;
+pub mod connection_limit;
 pub mod private_files;
 pub mod sql;
 

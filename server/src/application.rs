@@ -154,7 +154,7 @@ impl Application {
             state: state.clone(),
             tls,
             plain_http: !tls && !config.listen.ip().is_loopback(),
-            trusted_proxies: config.trusted_proxies,
+            trusted_proxies: config.trusted_proxies.clone(),
             base_path: config.base_path.clone(),
             public_origin: config
                 .public_url
@@ -162,13 +162,29 @@ impl Application {
             limits: config.limits,
         };
         let router = http::router(web);
-        let listener = http::listener::listen(port, web_tls, &config.limits, router).await?;
+        let listener = http::listener::listen(
+            port,
+            web_tls,
+            &config.limits,
+            &config.trusted_proxies,
+            router,
+        )
+        .await?;
         let metrics = match metrics_port {
             Some(port) => {
                 let forwarding = forwarder.as_ref().map(Forwarder::forwarding);
                 let connections = listener.connections().clone();
                 let router = http::monitoring::router(state.clone(), connections, forwarding);
-                Some(http::listener::listen(port, None, &config.limits, router).await?)
+                Some(
+                    http::listener::listen(
+                        port,
+                        None,
+                        &config.limits,
+                        &config.trusted_proxies,
+                        router,
+                    )
+                    .await?,
+                )
             }
             None => None,
         };

@@ -2,7 +2,6 @@
 
 mod audit_download;
 mod client_addr;
-pub mod connection_limit;
 mod csrf;
 mod error_format;
 mod limits;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use platform::Clock;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret;
 use server::{
     application::Application,
@@ -143,6 +143,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
 
 async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
     disable_core_dumps();
+    raise_open_files();
     // Before anything is started, so that a signal in the first moments is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -206,6 +207,15 @@ fn disable_core_dumps() {
     };
     if let Err(error) = setrlimit(Resource::Core, none) {
         tracing::warn!(%error, "core dumps could not be switched off");
+    }
+}
+
+/// Raises the limit of open files to what the process may have: both ports together take more than the usual 1,024.
+fn raise_open_files() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current, maximum }) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
     }
 }
 

@@ -2,14 +2,15 @@
 
 use crate::support::{App, Setup, client, eventually, self_signed, soak};
 use http::{Method, StatusCode};
-use server::config::Limits;
+use platform::connection_limit::ConnectionLimits;
+use server::config::{Limits, TrustedProxies};
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
 
@@ -27,15 +28,22 @@ fn each() -> usize {
     soak(60, 500)
 }
 
+/// Room for the bad ones and the good ones.
+fn room(idle_timeout: Duration) -> ConnectionLimits {
+    ConnectionLimits {
+        connections_max: 4 * each() + 100,
+        connections_per_address_max: 4 * each() + 100,
+        idle_timeout,
+    }
+}
+
 fn quick() -> Limits {
     Limits {
         tls_handshake_timeout: limit(),
         first_request_timeout: limit(),
         header_timeout: limit(),
         body_timeout: limit(),
-        idle_timeout: limit() * 2,
-        // Room for the bad ones and the good ones.
-        connections_max: 4 * each() + 100,
+        connections: room(limit() * 2),
     }
 }
 
@@ -46,8 +54,7 @@ fn patient() -> Limits {
         first_request_timeout: hour,
         header_timeout: hour,
         body_timeout: hour,
-        idle_timeout: hour,
-        connections_max: 4 * each() + 100,
+        connections: room(hour),
     }
 }
 
@@ -62,28 +69,47 @@ async fn app(limits: Limits) -> App {
 /// What a bad caller sends first, and then again and again.
 #[derive(Clone, Copy, Debug)]
 struct Slow {
-    first: &'static str,
-    drop: &'static str,
+    first: &'static [u8],
+    drop: &'static [u8],
 }
 
 const SILENT: Slow = Slow {
-    first: "",
-    drop: "",
+    first: b"",
+    drop: b"",
 };
 const HEADERS: Slow = Slow {
-    first: "GET /login HTTP/1.1\r\nHost: x\r\n",
-    drop: "X-Drop: 1\r\n",
+    first: b"GET /login HTTP/1.1\r\nHost: x\r\n",
+    drop: b"X-Drop: 1\r\n",
 };
 const BODY: Slow = Slow {
-    first: "POST /api/sign_in HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\
+    first: b"POST /api/sign_in HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\
             Content-Type: application/x-www-form-urlencoded\r\n\r\n",
-    drop: "x",
+    drop: b"x",
 };
 
 /// The beginning of HTTP/2, with empty settings, and nothing after it.
 const SILENT_HTTP2: Slow = Slow {
-    first: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0",
-    drop: "",
+    first: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    drop: b"",
+};
+
+/// HTTP/2 that goes on with pings.
+const PINGS: Slow = Slow {
+    first: SILENT_HTTP2.first,
+    drop: b"\0\0\x08\x06\0\0\0\0\0pingpong",
+};
+
+/// The same after one request.
+const REQUEST_THEN_PINGS: Slow = Slow {
+    first: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\
+             \0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01x",
+    drop: PINGS.drop,
+};
+
+/// A request each time.
+const REQUESTS: Slow = Slow {
+    first: b"",
+    drop: b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n",
 };
 
 /// A bad caller: how long it was let in; `None` when it still is after `patience`.
@@ -93,13 +119,13 @@ async fn be_slow(address: SocketAddr, slow: Slow, patience: Duration) -> Option<
     };
     let began = Instant::now();
     let mut answer = [0; 1_024];
-    let _ = stream.write_all(slow.first.as_bytes()).await;
+    let _ = stream.write_all(slow.first).await;
     while began.elapsed() < patience {
         match timeout(Duration::from_millis(200), stream.read(&mut answer)).await {
             Ok(Ok(0) | Err(_)) => return Some(began.elapsed()),
             Ok(Ok(_)) => {}
             Err(_) => {
-                let _ = stream.write_all(slow.drop.as_bytes()).await;
+                let _ = stream.write_all(slow.drop).await;
             }
         }
     }
@@ -193,7 +219,10 @@ async fn is_live(stream: &mut TcpStream) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn excess_connections_are_closed_and_open_ones_kept() {
     let limits = Limits {
-        connections_max: 40,
+        connections: ConnectionLimits {
+            connections_max: 40,
+            ..room(Duration::from_secs(3_600))
+        },
         ..patient()
     };
     let app = app(limits).await;
@@ -253,14 +282,16 @@ async fn stalled_handshakes_and_idle_connections_are_closed() {
 async fn stalled_connection_is_closed_in_every_phase() {
     let idle_timeout = Duration::from_secs(3);
     let limits = Limits {
-        idle_timeout,
+        connections: room(idle_timeout),
         ..patient()
     };
     let app = app(limits).await;
     let address = app.application.address();
-    // The control: a client that sends a header now and then is not idle.
-    let moving = tokio::spawn(be_slow(address, HEADERS, PATIENCE));
-    let stalled = [SILENT, SILENT_HTTP2].map(|slow| be_slow(address, slow, PATIENCE));
+    // The control: a client that asks now and then is not idle.
+    let moving = tokio::spawn(be_slow(address, REQUESTS, PATIENCE));
+    // Bytes alone are not enough: neither headers without an end, nor the pings of HTTP/2.
+    let stalled = [SILENT, SILENT_HTTP2, HEADERS, PINGS, REQUEST_THEN_PINGS]
+        .map(|slow| be_slow(address, slow, PATIENCE));
     for let_in in futures::future::join_all(stalled).await {
         assert!(
             let_in.is_some_and(|let_in| let_in >= idle_timeout),
@@ -271,11 +302,65 @@ async fn stalled_connection_is_closed_in_every_phase() {
     moving.abort();
 }
 
+/// A connection from this address of the machine.
+async fn connect_from(from: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_address_gets_its_share_of_the_connections() {
+    const PROXY: &str = "127.0.0.9";
+    let limits = Limits {
+        connections: ConnectionLimits {
+            connections_max: 40,
+            connections_per_address_max: 10,
+            ..room(Duration::from_secs(3_600))
+        },
+        ..patient()
+    };
+    let setup = Setup {
+        limits: Some(limits),
+        trusted_proxies: TrustedProxies::parse(PROXY).unwrap(),
+        ..Setup::default()
+    };
+    let app = App::start_with(setup).await;
+    let address = app.application.address();
+    let mut held = Vec::new();
+    for _ in 0..10 {
+        let mut stream = connect_from("127.0.0.1", address).await;
+        assert!(is_live(&mut stream).await);
+        held.push(stream);
+    }
+    // HTTP/1 and HTTP/2 share the number.
+    for slow in [HEADERS, SILENT_HTTP2] {
+        assert!(be_slow(address, slow, PATIENCE).await.is_some());
+    }
+    assert_eq!(app.application.connections(), 10);
+    // Another address is served, and a proxy brings as many as there are places.
+    for (from, count) in [("127.0.0.2", 10), (PROXY, 20)] {
+        for _ in 0..count {
+            let mut stream = connect_from(from, address).await;
+            assert!(is_live(&mut stream).await, "{from}");
+            held.push(stream);
+        }
+    }
+    assert_eq!(app.application.connections(), 40);
+    // A connection that ends makes room for the next of its address.
+    held.truncate(9);
+    eventually("places are free again", async || {
+        app.application.connections() == 9
+    })
+    .await;
+    assert!(is_live(&mut connect_from("127.0.0.1", address).await).await);
+}
+
 /// Opens and resets streams at once. Returns true if the server ends the connection.
 async fn reset_rapidly(address: SocketAddr, streams: u32, patience: Duration) -> bool {
     const HEADERS: [u8; 6] = [0x82, 0x86, 0x84, 0x41, 0x01, b'x'];
     const CANCEL: [u8; 4] = [0, 0, 0, 8];
-    let mut bytes = SILENT_HTTP2.first.as_bytes().to_vec();
+    let mut bytes = SILENT_HTTP2.first.to_vec();
     for number in 0..streams {
         let stream = (2 * number + 1).to_be_bytes();
         bytes.extend([0, 0, 6, 1, 5]);

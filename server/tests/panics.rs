@@ -56,8 +56,9 @@ async fn panic_affects_only_its_own_request() {
     let address = "127.0.0.1:0".parse().unwrap();
     let router = with_middleware(router, web);
     let port = listener::Port::open("a test", address).unwrap();
-    let listener = listener::listen(port, None, &limits, router);
-    let listener = listener.await.unwrap();
+    let listener = listener::listen(port, None, &limits, &TrustedProxies::default(), router)
+        .await
+        .unwrap();
     let browser = Browser {
         url: format!("http://{}", listener.address()),
         cookie: None,

@@ -1,5 +1,16 @@
 //! Limits on the work of one request. Elasticsearch has few of them.
 
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    time::sleep,
+};
+
 use crate::support::*;
 
 const CHECK: &str = "/_security/user/_has_privileges";
@@ -180,4 +191,67 @@ async fn imported_hash_costs_at_least_as_much_as_ours() {
         let answer = elastic.put("/_security/user/ann", user(cost)).await;
         assert_eq!(answer.status, status, "{cost}");
     }
+}
+
+/// Sends a request; returns true if it is answered.
+async fn is_answered(stream: &mut TcpStream) -> bool {
+    let request = b"OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut answer = [0; 1_024];
+    stream.write_all(request).await.is_ok()
+        && stream.read(&mut answer).await.is_ok_and(|count| count > 0)
+}
+
+#[tokio::test]
+async fn one_address_gets_its_share_of_the_connections_and_the_application_its_own() {
+    let engine = TestEngine::start_with(|config| {
+        config.connections.connections_max = 12;
+        config.connections.connections_per_address_max = 8;
+    })
+    .await;
+    let connect = async |from: [u8; 4], to: SocketAddr| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        socket.connect(to).await.unwrap()
+    };
+    let mut held = Vec::new();
+    for (from, count, max) in [(1, 10, 8), (2, 6, 4)] {
+        for number in 0..count {
+            let mut stream = connect([127, 0, 0, from], engine.address()).await;
+            let expected = number < max;
+            assert_eq!(is_answered(&mut stream).await, expected, "{from} {number}");
+            if expected {
+                held.push(stream);
+            }
+        }
+    }
+    // All places are taken, and the application has places of its own.
+    let local = engine.engine().local_address();
+    for _ in 0..12 {
+        let mut stream = connect([127, 0, 0, 1], local).await;
+        assert!(is_answered(&mut stream).await);
+        held.push(stream);
+    }
+}
+
+#[tokio::test]
+async fn connection_without_a_request_ends_at_its_time_limit() {
+    let engine = TestEngine::start_with(|config| {
+        config.connections.idle_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let mut asking = TcpStream::connect(engine.address()).await.unwrap();
+    let mut silent = TcpStream::connect(engine.address()).await.unwrap();
+    let mut dripping = TcpStream::connect(engine.address()).await.unwrap();
+    assert!(is_answered(&mut dripping).await);
+    let began = Instant::now();
+    let mut headers = b"OPTIONS / HTTP/1.1\r\n".to_vec();
+    while dripping.write_all(&headers).await.is_ok() {
+        headers = b"X-Drip: 1\r\n".to_vec();
+        assert!(began.elapsed() < Duration::from_secs(20));
+        assert!(is_answered(&mut asking).await);
+        sleep(Duration::from_millis(100)).await;
+    }
+    let mut byte = [0];
+    assert!(matches!(silent.read(&mut byte).await, Ok(0) | Err(_)));
+    assert!(is_answered(&mut asking).await);
 }

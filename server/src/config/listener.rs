@@ -3,8 +3,12 @@
 use super::{Error, source::Values};
 use app::model::base_path::BasePath;
 use ipnet::IpNet;
+use platform::connection_limit::ConnectionLimits;
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 use url::Url;
+
+/// Connections of one address: ten browsers with six each. At most half of all.
+const CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
 
 /// Certificate chain and private key, both PEM.
 #[derive(Clone, Debug)]
@@ -18,8 +22,7 @@ pub struct TlsFiles {
 /// Limits of the listener: number of connections, and time for each part of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections that may be open at once. Further connections are closed at once.
-    pub connections_max: usize,
+    pub connections: ConnectionLimits,
     /// From the first byte to the end of the handshake.
     pub tls_handshake_timeout: Duration,
     /// From the end of the handshake to the end of the first request's headers.
@@ -28,20 +31,21 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// From the headers to the end of the body.
     pub body_timeout: Duration,
-    /// Without a byte in either direction.
-    pub idle_timeout: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // Half of the file descriptors of a process on most machines.
-            connections_max: 512,
+            connections: ConnectionLimits {
+                // Half of the file descriptors of a process on most machines.
+                connections_max: 512,
+                connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
+                idle_timeout: Duration::from_secs(75),
+            },
             tls_handshake_timeout: Duration::from_secs(10),
             first_request_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(75),
         }
     }
 }
@@ -164,7 +168,11 @@ pub(super) fn limits(values: &mut Values) -> Result<Limits, Error> {
         reason: "use a number from 16 to 100000",
     })?;
     Ok(Limits {
-        connections_max,
+        connections: ConnectionLimits {
+            connections_max,
+            connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX.min(connections_max / 2),
+            ..limits.connections
+        },
         ..limits
     })
 }

@@ -1,12 +1,12 @@
 //! Listener for HTTP and HTTPS, with timeouts, certificate reload and graceful shutdown.
 
-use super::connection_limit::ConnectionLimiter;
-use crate::config::{Limits, TlsFiles};
+use crate::config::{Limits, TlsFiles, TrustedProxies};
 use axum::Router;
 use axum_server::{
     Handle, Server,
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
+use platform::connection_limit::ConnectionLimiter;
 use rustls::ServerConfig;
 use std::{
     fs, io,
@@ -154,6 +154,7 @@ pub async fn listen(
     port: Port,
     tls: Option<Tls>,
     limits: &Limits,
+    trusted_proxies: &TrustedProxies,
     router: Router,
 ) -> Result<Listener, ListenError> {
     let Port {
@@ -168,7 +169,10 @@ pub async fn listen(
     };
     let handle = Handle::new();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let connections = ConnectionLimiter::new(limits);
+    let proxies = trusted_proxies.clone();
+    let connections = ConnectionLimiter::new(setting, limits.connections, move |address| {
+        proxies.contains(address)
+    });
     let serving = match &tls {
         Some(tls) => {
             let acceptor = RustlsAcceptor::new(tls.config())

@@ -1,7 +1,7 @@
 //! Health checks, for load balancers and orchestrators; and metrics in the Prometheus text format, on a listener of
 //! their own. Health checks reveal no versions and no names.
 
-use super::{Web, connection_limit::ConnectionLimiter};
+use super::Web;
 use crate::{
     audit::forward::Forwarding,
     context::AppState,
@@ -16,6 +16,7 @@ use axum::{
     routing::get,
 };
 use http::{StatusCode, header::CONTENT_TYPE};
+use platform::connection_limit::ConnectionLimiter;
 use prometheus_client::{
     encoding::text::encode,
     metrics::{
