@@ -3,20 +3,16 @@
 use crate::model::{
     agent_key::{FoundAgentKey, KeyId, RevokedAgentKey},
     apm_settings::{ApmIntegration, ApmSettings, KeysInUse},
-    audit_query::{AuditPage, AuditQuery, SearchText},
+    audit::{AuditPage, AuditQuery, SearchText},
     key_list::{Cursor, KeyListPage, KeyListQuery},
-    new_agent_key::CreatedAgentKey,
-    new_agent_key::{NewAgentKey, OperationId},
-    notice::Notice,
-    problem::Problem,
+    new_agent_key::{CreatedAgentKey, NewAgentKey, OperationId},
+    problem::{Notice, Problem},
     revocation::{FoundAgentKeys, KeyRevocation, KeySelection, MatchingKeys, MatchingRequest},
-    role::AgentKeyRole,
     secret::Secret,
-    session::{EndedSession, SessionId, SessionList},
+    session::{EndedSession, LoginInfo, SessionId, SessionList, Viewer},
     timestamp::Timestamp,
-    user::{Credentials, NewPassword, NewUser, OwnPasswordForm, Username},
+    user::{AgentKeyRole, Credentials, NewPassword, NewUser, OwnPasswordForm, Username},
     user_list::{UserList, UserQuery},
-    viewer::{LoginInfo, Viewer},
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

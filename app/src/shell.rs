@@ -2,7 +2,7 @@
 
 use crate::{
     api::form_post::page_user,
-    components::{form::is_posted, icon::Sprite, theme::current_theme},
+    components::{form::is_posted, icon::Sprite, navigation::current_theme},
     pages::App,
     urls,
 };

@@ -2,9 +2,8 @@
 //!
 //! A snippet is a list of parts, so that the page can mask the secret while the button copies it.
 
-pub mod apm_server;
 mod quote;
-mod templates;
+pub mod templates;
 
 use crate::model::agent_key::Labels;
 use quote::{kubernetes_name, otel_list};

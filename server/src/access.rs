@@ -32,11 +32,10 @@ use crate::elasticsearch::{
     security::{ApplicationPrivileges, GrantedPrivileges, PrivilegesRequest},
 };
 use app::model::{
-    agent_key::AgentPrivileges,
+    agent_key::{AgentPrivileges, MissingPrivilege},
     audit::Action,
-    privilege::MissingPrivilege,
     problem::ElasticsearchFault,
-    viewer::{Access, KeyScope, Permit},
+    session::{Access, KeyScope, Permit},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};

@@ -2,8 +2,8 @@
 
 use crate::{elasticsearch, sessions::SealError, store};
 use app::model::{
-    audit_query::PeriodError,
-    privilege::MissingPrivilege,
+    agent_key::MissingPrivilege,
+    audit::PeriodError,
     problem::{ElasticsearchFault, ProblemKind},
     revocation::SelectionError,
     session::SessionEnd,

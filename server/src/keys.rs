@@ -15,7 +15,7 @@ pub(crate) use es_query::active_keys_by_owner;
 pub(crate) use from_es::facet;
 
 use crate::{context::RequestContext, error::Error};
-use app::model::{apm_settings::KeysInUse, key_list::StatusFilter, viewer::KeyScope};
+use app::model::{apm_settings::KeysInUse, key_list::StatusFilter, session::KeyScope};
 use serde_json::Value;
 
 /// Counts the active keys that the user sees, those made elsewhere included.

@@ -1,6 +1,6 @@
 //! Cache of the keys made elsewhere, as each user last found them.
 
-use app::model::{agent_key::KeyId, timestamp::Timestamp, viewer::KeyScope};
+use app::model::{agent_key::KeyId, session::KeyScope, timestamp::Timestamp};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},

@@ -11,8 +11,8 @@ use crate::{
     ledger,
 };
 use app::model::{
-    privilege::MissingPrivilege,
-    role::{AGENT_KEY_ROLE, AgentKeyRole, DiffLine, DiffSide, FirstSteps, RoleState},
+    agent_key::MissingPrivilege,
+    user::{AGENT_KEY_ROLE, AgentKeyRole, DiffLine, DiffSide, FirstSteps, RoleState},
 };
 use grants::RoleGrants;
 use serde_json::{Map, Value, json};

@@ -16,9 +16,8 @@ use crate::{
     ledger,
 };
 use app::model::{
-    role::AGENT_KEY_ROLE,
     secret::Secret,
-    user::{NewPassword, NewUser, Username},
+    user::{AGENT_KEY_ROLE, NewPassword, NewUser, Username},
 };
 use platform::RandomError;
 use secrecy::ExposeSecret;

@@ -3,7 +3,7 @@
 use crate::{context::RequestContext, elasticsearch, error::Error, role};
 use app::model::{
     problem::ElasticsearchFault,
-    viewer::{Access, Cluster, ClusterAbout, LoginInfo, Viewer},
+    session::{Access, Cluster, ClusterAbout, LoginInfo, Viewer},
 };
 
 /// Returns the user and their permissions. While Elasticsearch is down the session alone answers, so that the frame,

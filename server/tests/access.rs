@@ -5,8 +5,10 @@ use crate::support::{Answer, App, Browser, mark};
 use app::{
     api::WITHOUT_USER,
     model::{
-        audit_query::AuditQuery, key_list::KeyListQuery, problem::ProblemKind,
-        session::SessionList, viewer::Viewer,
+        audit::AuditQuery,
+        key_list::KeyListQuery,
+        problem::ProblemKind,
+        session::{SessionList, Viewer},
     },
 };
 use http::{Method, StatusCode};
@@ -139,7 +141,7 @@ async fn call(browser: &Browser, row: &Row) -> StatusCode {
     };
     if function == "read_audit" {
         let query = AuditQuery::default();
-        let body = postcard::to_allocvec(&app::api::audit::ReadAudit { query }).unwrap();
+        let body = postcard::to_allocvec(&app::api::ReadAudit { query }).unwrap();
         return browser.post_bytes(function, body).await.status;
     }
     if function == "list_others_sessions" {

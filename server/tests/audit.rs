@@ -8,8 +8,7 @@ use crate::support::{
     on_each_database,
 };
 use app::model::{
-    audit::{Action, Actor, AuditRow, Outcome},
-    audit_query::{AuditPage, AuditPlace, AuditQuery, ROWS},
+    audit::{Action, Actor, AuditPage, AuditPlace, AuditQuery, AuditRow, Outcome, ROWS},
     new_agent_key::CreatedAgentKey,
     problem::ProblemKind,
 };
@@ -23,7 +22,7 @@ const HOSTILE: &str = "a\r\nb\u{1b}[31m\",\"outcome\":\"success";
 async fn page(browser: &Browser, change: impl FnOnce(&mut AuditQuery)) -> Answer {
     let mut query = AuditQuery::default();
     change(&mut query);
-    let question = app::api::audit::ReadAudit { query };
+    let question = app::api::ReadAudit { query };
     let body = postcard::to_allocvec(&question).unwrap();
     browser.post_bytes("read_audit", body).await
 }

@@ -8,7 +8,7 @@ use app::model::{
     agent_key::{FoundAgentKey, KeyRights, KeyStatus, RevokedAgentKey},
     key_list::KeyListPage,
     new_agent_key::CreatedAgentKey,
-    role::AgentKeyRole,
+    user::AgentKeyRole,
     user_list::UserList,
 };
 use http::{Method, StatusCode};

@@ -5,10 +5,8 @@ use crate::support::{
     proxy::{Fault, Gate},
 };
 use app::model::{
-    key_name::KeyNameError,
-    new_agent_key::CreatedAgentKey,
-    new_agent_key::{ExpirationError, NewAgentKeyErrors},
-    privilege::MissingPrivilege,
+    agent_key::MissingPrivilege,
+    new_agent_key::{CreatedAgentKey, ExpirationError, KeyNameError, NewAgentKeyErrors},
     problem::ProblemKind,
     timestamp::{DAY_MS, Timestamp},
 };

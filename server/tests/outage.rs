@@ -5,8 +5,7 @@ use app::model::{
     key_list::KeyListPage,
     new_agent_key::CreatedAgentKey,
     problem::{ElasticsearchFault, ProblemKind},
-    session::SessionList,
-    viewer::Viewer,
+    session::{SessionList, Viewer},
 };
 use http::StatusCode;
 use std::time::{Duration, Instant};

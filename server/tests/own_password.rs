@@ -3,9 +3,8 @@
 use crate::support::{Answer, App, Browser, PASSWORD, proxy::Fault, shown};
 use app::model::{
     problem::ProblemKind,
-    session::{SessionEnd, SessionList},
+    session::{SessionEnd, SessionList, Viewer},
     user::{CurrentPasswordError, OwnPasswordErrors, PasswordError},
-    viewer::Viewer,
 };
 use http::StatusCode;
 use std::time::Duration;

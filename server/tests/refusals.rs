@@ -2,10 +2,10 @@
 
 use crate::support::{Answer, App, Browser, PASSWORD, proxy::Fault, proxy::Proxy, shown};
 use app::model::{
-    audit_query::{AuditQuery, SearchText},
+    audit::{AuditQuery, SearchText},
     problem::{ElasticsearchFault, Problem, ProblemKind},
     revocation::{KeyRevocation, RevocationEnding},
-    role::{AgentKeyRole, RoleState},
+    user::{AgentKeyRole, RoleState},
 };
 use http::{Method, StatusCode};
 
@@ -241,7 +241,7 @@ impl Stage {
                 admin.post_bytes("list_others_sessions", postcard::to_allocvec(&question).unwrap()).await
             }
             ReadAudit => {
-                let question = app::api::audit::ReadAudit { query: AuditQuery::default() };
+                let question = app::api::ReadAudit { query: AuditQuery::default() };
                 admin.post_bytes("read_audit", postcard::to_allocvec(&question).unwrap()).await
             }
             ExportAudit => {

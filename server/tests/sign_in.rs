@@ -3,7 +3,7 @@
 use crate::support::{App, PASSWORD};
 use app::model::{
     problem::{ElasticsearchFault, ProblemKind},
-    viewer::LoginInfo,
+    session::LoginInfo,
 };
 use http::{Method, StatusCode};
 use std::time::Duration;

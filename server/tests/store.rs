@@ -11,7 +11,7 @@ use crate::{
 use app::model::{
     agent_key::KeyId,
     apm_settings::{ApmSettings, ServerUrl},
-    audit_query::{AuditPlace, AuditQuery},
+    audit::{AuditPlace, AuditQuery},
 };
 use serde_json::json;
 use server::{

@@ -5,8 +5,7 @@ use app::{
     components::problem::privilege_text,
     model::{
         problem::ProblemKind,
-        role::{AgentKeyRole, DiffSide, RoleState},
-        user::{PasswordError, UsernameError},
+        user::{AgentKeyRole, DiffSide, PasswordError, RoleState, UsernameError},
         user_list::UserList,
     },
 };

@@ -9,7 +9,7 @@ use app::model::{
     new_agent_key::CreatedAgentKey,
     problem::{ElasticsearchFault, ProblemKind},
     revocation::KeyRevocation,
-    role::{AgentKeyRole, RoleState},
+    user::{AgentKeyRole, RoleState},
     user_list::UserList,
 };
 use embedded::Version;

@@ -18,7 +18,9 @@ use crate::{
 use crate::{
     backend::backend,
     model::{
-        agent_key::KeyId, new_agent_key::OperationId, notice::Notice, problem::ProblemKind,
+        agent_key::KeyId,
+        new_agent_key::OperationId,
+        problem::{Notice, ProblemKind},
         revocation::KeySelection,
     },
     urls,

@@ -4,11 +4,10 @@ use super::form_post::FormPost;
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
 use crate::model::{
-    audit_query::SearchText,
+    audit::SearchText,
     problem::Problem,
     secret::Secret,
-    session::SessionList,
-    viewer::{LoginInfo, Viewer},
+    session::{LoginInfo, SessionList, Viewer},
 };
 #[cfg(feature = "server")]
 use crate::{

@@ -5,17 +5,15 @@ use super::form_post::FormPost;
 use super::redirect_if_signed_out;
 use crate::model::{
     problem::Problem,
-    role::AgentKeyRole,
     secret::Secret,
-    user::{GeneratedPassword, PasswordSource},
+    user::{AgentKeyRole, GeneratedPassword, PasswordSource},
     user_list::UserList,
 };
 #[cfg(feature = "server")]
 use crate::{
     backend::{Backend, backend},
     model::{
-        notice::Notice,
-        problem::ProblemKind,
+        problem::{Notice, ProblemKind},
         text::has_invisible,
         user::{NewPassword, NewUser, NewUserErrors, OwnPasswordForm, Username},
     },

@@ -1,17 +1,16 @@
 //! Texts of problems: what happened, what did not change, and what to do.
 
 use super::{
-    badge::Tone,
-    callout::{Announce, Callout},
     icon::{Icon, IconName},
+    status::{Announce, Callout, Tone},
 };
 use crate::api::form_post::{page_user, set_page_user};
 use crate::model::{
-    audit_query::PeriodError,
-    privilege::MissingPrivilege,
+    agent_key::MissingPrivilege,
+    audit::PeriodError,
     problem::{ElasticsearchFault, Problem, ProblemKind},
     revocation::{KEYS_MAX, SelectionError},
-    role::AGENT_KEY_ROLE,
+    user::AGENT_KEY_ROLE,
 };
 use crate::urls;
 use leptos::prelude::*;

@@ -1,11 +1,27 @@
+//! Privileges by Elasticsearch's names.
+//!
 //! Agent keys as Elasticsearch stores them: id, status, privileges, labels.
 
 use super::{
-    notice::Notice,
+    problem::Notice,
     text::has_invisible,
     timestamp::{DAY_MS, Timestamp},
 };
 use serde::{Deserialize, Serialize};
+
+/// A missing privilege, by Elasticsearch's names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum MissingPrivilege {
+    Cluster(String),
+    Application {
+        /// For example `apm`.
+        application: String,
+        /// For example `event:write`.
+        privilege: String,
+        /// For example `space:default`.
+        resource: String,
+    },
+}
 
 /// Remaining lifetime below which a key is shown as expiring soon.
 pub const EXPIRES_SOON_MS: i64 = 14 * DAY_MS;

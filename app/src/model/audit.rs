@@ -1,8 +1,11 @@
 //! Events of the audit log: action, outcome, and one event as the page shows it.
+//!
+//! Query of the audit log: filters, period and page, as they stand in the page's address.
 
-use super::timestamp::Timestamp;
+use super::timestamp::{DAY_MS, Timestamp};
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
+use time::{Date, Month};
 
 /// Kind of an event.
 #[derive(
@@ -196,6 +199,205 @@ pub struct AuditEvent {
     pub mac: String,
 }
 
+/// Rows per page.
+pub const ROWS: usize = 25;
+/// Maximum length of a search text, in characters.
+pub const TEXT_CHARACTERS_MAX: usize = 256;
+
+/// Search text of at most [`TEXT_CHARACTERS_MAX`] characters, without control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct SearchText(String);
+
+impl SearchText {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for SearchText {
+    fn from(text: &str) -> Self {
+        let printable = text.trim().chars().filter(|c| !c.is_control());
+        Self(printable.take(TEXT_CHARACTERS_MAX).collect())
+    }
+}
+
+impl From<String> for SearchText {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<SearchText> for String {
+    fn from(text: SearchText) -> Self {
+        text.0
+    }
+}
+
+/// Page of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AuditPlace {
+    #[default]
+    Newest,
+    /// Events before this number.
+    Before(i64),
+    /// Events after this number.
+    After(i64),
+}
+
+/// Filters and page of the log, as in the page's address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditQuery {
+    pub action: Option<Action>,
+    pub outcome: Option<Outcome>,
+    /// Part of the user name.
+    pub person: SearchText,
+    /// Part of the target's name, or its whole id.
+    pub target: SearchText,
+    /// First day, as typed: `2026-12-14`.
+    pub from: SearchText,
+    /// Last day, as typed.
+    pub to: SearchText,
+    pub place: AuditPlace,
+}
+
+/// Half-open interval of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// Inclusive start.
+    pub from: Timestamp,
+    /// Exclusive end.
+    pub until: Timestamp,
+}
+
+/// Reason for rejecting the days of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PeriodError {
+    /// The first day is not a date.
+    From,
+    /// The last day is not a date.
+    To,
+    /// The first day is after the last.
+    Backwards,
+}
+
+impl AuditQuery {
+    /// Parses the parameters of the address. Ignores unknown values.
+    pub fn from_parameters<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut query = Self::default();
+        let number = |value: &str| value.parse().ok().filter(|number: &i64| *number > 0);
+        for (name, value) in parameters {
+            match name {
+                "action" => query.action = value.parse().ok(),
+                "outcome" => query.outcome = value.parse().ok(),
+                "person" => query.person = value.into(),
+                "target" => query.target = value.into(),
+                "from" => query.from = value.into(),
+                "to" => query.to = value.into(),
+                "before" => query.place = number(value).map_or(query.place, AuditPlace::Before),
+                "after" => query.place = number(value).map_or(query.place, AuditPlace::After),
+                _ => {}
+            }
+        }
+        query
+    }
+
+    /// Returns the parameters of the address, without those that filter nothing.
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        let texts = [
+            ("person", &self.person),
+            ("target", &self.target),
+            ("from", &self.from),
+            ("to", &self.to),
+        ];
+        let words = [
+            ("action", self.action.map(Action::name)),
+            ("outcome", self.outcome.map(Outcome::name)),
+        ];
+        let place = match self.place {
+            AuditPlace::Newest => None,
+            AuditPlace::Before(number) => Some(("before", number.to_string())),
+            AuditPlace::After(number) => Some(("after", number.to_string())),
+        };
+        words
+            .into_iter()
+            .filter_map(|(name, word)| Some((name, word?.to_owned())))
+            .chain(
+                texts
+                    .into_iter()
+                    .filter(|(_, text)| !text.is_empty())
+                    .map(|(name, text)| (name, text.as_str().to_owned())),
+            )
+            .chain(place)
+            .collect()
+    }
+
+    /// Returns the same filters on another page.
+    pub fn at(&self, place: AuditPlace) -> Self {
+        Self {
+            place,
+            ..self.clone()
+        }
+    }
+
+    /// Returns true if any filter is set.
+    pub fn is_filtered(&self) -> bool {
+        !self.at(AuditPlace::Newest).parameters().is_empty()
+    }
+
+    /// Returns the period as whole days in UTC.
+    pub fn period(&self) -> Result<Period, PeriodError> {
+        let from = day(&self.from, Timestamp(i64::MIN)).ok_or(PeriodError::From)?;
+        let to = day(&self.to, Timestamp(i64::MAX)).ok_or(PeriodError::To)?;
+        if from > to {
+            return Err(PeriodError::Backwards);
+        }
+        Ok(Period {
+            from,
+            until: to.plus_ms(DAY_MS),
+        })
+    }
+}
+
+/// Returns the start of the day; `otherwise` for an empty text.
+fn day(text: &SearchText, otherwise: Timestamp) -> Option<Timestamp> {
+    let text = text.as_str();
+    if text.is_empty() {
+        return Some(otherwise);
+    }
+    let digits = |part: &str, count: usize| {
+        let plain = part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse::<u16>().ok().filter(|_| plain)
+    };
+    let mut parts = text.split('-');
+    let year = digits(parts.next()?, 4).filter(|year| *year >= 1970)?;
+    let month = u8::try_from(digits(parts.next()?, 2)?).ok()?;
+    let day = u8::try_from(digits(parts.next()?, 2)?).ok()?;
+    if parts.next().is_some() {
+        return None;
+    }
+    let month = Month::try_from(month).ok()?;
+    let date = Date::from_calendar_date(i32::from(year), month, day).ok()?;
+    Some(Timestamp(
+        date.midnight().assume_utc().unix_timestamp() * 1_000,
+    ))
+}
+
+/// One page of the log, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditPage {
+    pub rows: Vec<AuditRow>,
+    /// Page of older events; `None` on the last page.
+    pub older: Option<AuditPlace>,
+    /// Page of newer events; `None` on the first page.
+    pub newer: Option<AuditPlace>,
+    pub read_at: Timestamp,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,5 +437,76 @@ mod tests {
         );
         let outcomes: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
         assert_eq!(outcomes, ["success", "failure", "unknown"]);
+    }
+
+    #[test]
+    fn query_survives_the_round_trip_through_an_address() {
+        let query = AuditQuery {
+            action: Some(Action::UserRolesChange),
+            outcome: Some(Outcome::Failure),
+            person: "d.whitfield".into(),
+            target: "check out".into(),
+            from: "2026-12-01".into(),
+            to: "2026-12-14".into(),
+            place: AuditPlace::Before(41),
+        };
+        let parameters = query.parameters();
+        let pairs = parameters
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        assert_eq!(AuditQuery::from_parameters(pairs), query);
+        assert!(AuditQuery::default().parameters().is_empty());
+        for action in Action::ALL {
+            assert_eq!(action.name().parse(), Ok(*action));
+        }
+    }
+
+    #[test]
+    fn unknown_values_in_an_address_are_ignored() {
+        let query = AuditQuery::from_parameters([
+            ("action", "drop_table"),
+            ("outcome", "maybe"),
+            ("before", "-1"),
+            ("after", "99999999999999999999"),
+            ("after", "abc"),
+            ("person", "\u{0}\r\n"),
+        ]);
+        assert_eq!(query, AuditQuery::default());
+        let long: AuditQuery =
+            AuditQuery::from_parameters([("target", "x".repeat(9_999).as_str())]);
+        assert_eq!(long.target.as_str().len(), TEXT_CHARACTERS_MAX);
+    }
+
+    #[test]
+    fn period_is_whole_days_in_order() {
+        let period = |from: &str, to: &str| {
+            AuditQuery {
+                from: from.into(),
+                to: to.into(),
+                ..AuditQuery::default()
+            }
+            .period()
+        };
+        let one = period("2026-12-14", "2026-12-14").unwrap();
+        assert_eq!(one.from.iso(), "2026-12-14T00:00:00Z");
+        assert_eq!(one.until.0 - one.from.0, DAY_MS);
+        assert!(period("", "").is_ok() && period("2026-12-14", "").is_ok());
+        assert_eq!(
+            period("2026-12-15", "2026-12-14"),
+            Err(PeriodError::Backwards)
+        );
+        for none in [
+            "0000-01-01",
+            "10000-01-01",
+            "2026-02-30",
+            "2026-13-01",
+            "2026-1-1",
+            "yesterday",
+            "2026-12-14-1",
+            "+026-12-14",
+        ] {
+            assert_eq!(period(none, ""), Err(PeriodError::From), "{none}");
+            assert_eq!(period("", none), Err(PeriodError::To), "{none}");
+        }
     }
 }

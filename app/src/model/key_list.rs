@@ -3,9 +3,9 @@
 use super::{
     agent_key::AgentKey,
     apm_settings::{ApmSettings, KeysInUse, MadeElsewhere},
-    notice::Notice,
-    role::FirstSteps,
+    problem::Notice,
     timestamp::Timestamp,
+    user::FirstSteps,
 };
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};

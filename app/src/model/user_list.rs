@@ -1,9 +1,9 @@
 //! The list of users: the query, as it stands in the page's address, and the page of results.
 
 use super::{
-    audit_query::SearchText,
+    audit::SearchText,
     key_list::{ROWS_CHOICES, ROWS_DEFAULT, SortOrder},
-    notice::Notice,
+    problem::Notice,
     user::User,
 };
 use serde::{Deserialize, Serialize};

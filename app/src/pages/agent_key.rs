@@ -2,15 +2,14 @@
 
 use crate::pages::agent_keys::{
     NoticeCallout,
-    badges::{InCache, StatusBadge, or_dash, rights_badges},
+    table::{InCache, StatusBadge, or_dash, rights_badges},
 };
 use crate::{
     api::{agent_keys::find_agent_key, page_resource},
     components::{
-        badge::{Time, TimeFormat, Tone},
-        callout::Callout,
         icon::{Icon, IconName},
         problem::ProblemPrompt,
+        status::{Callout, Time, TimeFormat, Tone},
     },
     model::{
         agent_key::{Delivery, FoundAgentKey, KeyId, KeyRights, KeySource, KeyStatus},

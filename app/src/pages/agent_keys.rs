@@ -1,43 +1,36 @@
 //! The list of agent keys.
 
-pub mod badges;
-mod bulk_revoke;
 pub mod bulk_revoke_matching;
 mod bulk_revoke_result;
 pub mod create;
 mod created;
-mod pagination;
 pub mod revoke;
-mod selection;
 mod states;
-mod summary;
-mod table;
+pub mod table;
 mod toolbar;
 
 use super::layout::{is_elasticsearch_down, use_dialogs, use_viewer, viewer_with_access};
+use crate::pages::agent_keys::states::Summary;
+use crate::pages::agent_keys::table::KeyPagination;
+use crate::pages::agent_keys::table::{InCache, or_dash};
 use crate::{
     api::{agent_keys::list_agent_keys, page_resource},
     components::{
-        badge::Tone,
-        callout::{Announce, Callout},
         icon::{Icon, IconName},
         problem::AskFor,
+        status::{Announce, Callout, Tone},
     },
     model::{
         key_list::{KeyListPage, KeyListQuery},
-        notice::Notice,
-        problem::{ElasticsearchFault, Problem, ProblemKind},
-        viewer::{Permit, Viewer},
+        problem::{ElasticsearchFault, Notice, Problem, ProblemKind},
+        session::{Permit, Viewer},
     },
     urls,
 };
-use badges::{InCache, or_dash};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{components::Outlet, hooks::use_location};
-use pagination::KeyPagination;
 use states::{ApiKeysDisabled, Denied, Empty, Failed, Loading, NothingFound};
-use summary::Summary;
 use table::KeyTable;
 use toolbar::{Searched, Toolbar};
 

@@ -2,29 +2,23 @@
 
 use super::layout::{use_viewer, viewer_with_access};
 use crate::{
-    api::{
-        apm_settings::{ApmSettingsForm, SaveApmSettings, read_apm_integration},
-        page_resource,
-    },
+    api::{ApmSettingsForm, SaveApmSettings, page_resource, read_apm_integration},
     components::{
-        badge::{Badge, Tone},
-        callout::{Announce, Callout},
         code::SnippetBlock,
-        field::{FieldErrors, FieldKind, TextField},
-        form::{ActionForm, SubmitButton, use_form},
+        form::{ActionForm, FieldErrors, FieldKind, SubmitButton, TextField, use_form},
         icon::IconName,
-        meter::{KeyCount, KeyLimitMeter},
         problem::{AskFor, ProblemCallout, ProblemPrompt},
+        status::{Announce, Badge, Callout, KeyCount, KeyLimitMeter, Tone},
     },
     model::{
         apm_settings::{
             ApmIntegration, ApmSettingsErrors, KeysInUse, RecommendedLimit, Uncounted, parse_limit,
         },
         problem::{Problem, ProblemKind},
+        session::Permit,
         text::grouped,
-        viewer::Permit,
     },
-    snippets::apm_server,
+    snippets::templates,
     urls,
 };
 use leptos::prelude::*;
@@ -133,7 +127,7 @@ fn Settings(
     };
     let keys = integration.active_keys;
     let read_only = !permit.is_granted();
-    let fragment = apm_server::fragment(
+    let fragment = templates::fragment(
         &settings,
         integration
             .embedded

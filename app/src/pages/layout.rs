@@ -3,13 +3,13 @@
 use crate::{
     api::{PageResource, page_resource, sessions::read_viewer},
     components::{
-        focus::enter_page,
+        dialog::enter_page,
         navigation::{AccessSection, Sidenav, SignOutButton, TopbarEnd, TopbarStart},
         problem::UserChanges,
     },
     model::{
         problem::{ElasticsearchFault, Problem, ProblemKind},
-        viewer::Viewer,
+        session::Viewer,
     },
     urls,
 };

@@ -4,17 +4,15 @@ use super::layout::{use_viewer, viewer_with_access};
 use crate::{
     api::users::ChangeOwnPassword,
     components::{
-        badge::Tone,
-        callout::Callout,
-        field::{FieldKind, TextField},
-        form::{ActionForm, SubmitButton, use_form, use_problem},
+        form::{ActionForm, FieldKind, SubmitButton, TextField, use_form, use_problem},
         icon::IconName,
         problem::{ProblemCallout, ProblemPrompt},
+        status::{Callout, Tone},
     },
     model::{
         problem::{Problem, ProblemKind},
+        session::Viewer,
         user::OwnPasswordErrors,
-        viewer::Viewer,
     },
     urls,
 };

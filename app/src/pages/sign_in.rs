@@ -6,17 +6,14 @@ use crate::{
         sessions::{Reauthenticate, SignIn, read_login_info, read_viewer},
     },
     components::{
-        badge::{Badge, Tone},
-        callout::{Announce, Callout},
-        field::{FieldKind, TextField},
-        form::{InterruptedFields, PlainForm, use_posted},
+        form::{FieldKind, InterruptedFields, PlainForm, TextField, use_posted},
         icon::{Icon, IconName, Mark},
         problem::{ProblemCallout, ProblemText, problem_text},
+        status::{Announce, Badge, Callout, Tone},
     },
     model::{
         problem::{Problem, ProblemKind},
-        session::SessionEnd,
-        viewer::LoginInfo,
+        session::{LoginInfo, SessionEnd},
     },
     urls,
 };

@@ -7,7 +7,7 @@ use crate::{
         security::{ApplicationPrivileges, GrantedPrivileges},
     },
 };
-use app::model::privilege::MissingPrivilege;
+use app::model::agent_key::MissingPrivilege;
 
 /// The application whose privileges agents use.
 pub const APM: &str = "apm";

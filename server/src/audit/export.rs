@@ -8,7 +8,7 @@ use crate::{
     sessions::RecentPassword,
     store::{self, Store, StoredEvent},
 };
-use app::model::audit_query::{AuditPlace, AuditQuery, Period};
+use app::model::audit::{AuditPlace, AuditQuery, Period};
 use bytes::Bytes;
 use futures::{Stream, stream};
 use serde_json::json;

@@ -7,8 +7,9 @@ use crate::{
     store::{OperationState, StoredEvent},
 };
 use app::model::{
-    audit::{Action, Actor, AuditEvent, AuditRow, Outcome},
-    audit_query::{AuditPage, AuditPlace, AuditQuery, ROWS},
+    audit::{
+        Action, Actor, AuditEvent, AuditPage, AuditPlace, AuditQuery, AuditRow, Outcome, ROWS,
+    },
     timestamp::Timestamp,
 };
 use serde_json::Value;

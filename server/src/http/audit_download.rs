@@ -7,7 +7,7 @@ use super::{
 };
 use crate::audit::export::{Format, export};
 use app::{
-    model::{audit_query::AuditQuery, problem::ProblemKind},
+    model::{audit::AuditQuery, problem::ProblemKind},
     urls::AUDIT,
 };
 use axum::{

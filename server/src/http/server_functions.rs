@@ -23,8 +23,7 @@ use app::{
     },
     model::{
         base_path::BasePath,
-        notice::Notice,
-        problem::{Problem, ProblemKind},
+        problem::{Notice, Problem, ProblemKind},
     },
     urls::{AGENT_KEYS, AUDIT, page_of_export},
 };

@@ -12,8 +12,8 @@ use crate::{
 use app::model::{
     agent_key::{AgentKey, Delivery, KeyId, KeyRights, KeySource, KeyStatus, Labels},
     key_list::{FacetValue, FilterCounts, StatusFilter},
+    session::{Access, KeyScope},
     timestamp::Timestamp,
-    viewer::{Access, KeyScope},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;

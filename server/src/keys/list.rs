@@ -19,8 +19,8 @@ use app::model::{
         Cursor, FILTER_VALUES_MAX, FilterCounts, KeyListPage, KeyListQuery, KeySummary, PageAnchor,
         ROWS_CHOICES, SEARCH_CHARACTERS_MAX, SortField, SortOrder, StatusFilter,
     },
+    session::KeyScope,
     timestamp::Timestamp,
-    viewer::KeyScope,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     store::{OpenOperation, OperationOutcome, OperationState},
 };
-use app::model::{agent_key::KeyId, viewer::KeyScope};
+use app::model::{agent_key::KeyId, session::KeyScope};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use crate::{
 use app::model::{
     agent_key::{AgentKey, KeyId, KeySource, KeyStatus, RevokedAgentKey},
     problem::ElasticsearchFault,
-    viewer::KeyScope,
+    session::KeyScope,
 };
 use serde_json::json;
 use std::collections::{HashMap, HashSet};

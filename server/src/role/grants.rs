@@ -5,7 +5,7 @@
 //! there. An entry with a Lucene expression (`/…/`) counts for nothing: a repair then adds what may be granted already.
 
 use crate::elasticsearch::users::RegisteredPrivileges;
-use app::model::privilege::MissingPrivilege;
+use app::model::agent_key::MissingPrivilege;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

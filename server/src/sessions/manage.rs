@@ -9,7 +9,7 @@ use crate::{
     store::{ActiveWindow, ListedSession, SessionFilter},
 };
 use app::model::{
-    audit_query::SearchText,
+    audit::SearchText,
     session::{EndedSession, LiveSession, SessionId, SessionList},
     timestamp::Timestamp,
 };

@@ -3,8 +3,7 @@
 use super::{Database, Error, OperationState, Store, Write};
 use crate::audit::{Event, EventContext, chain::AuditKey, record::EventIndex};
 use app::model::{
-    audit::{Action, Outcome},
-    audit_query::{AuditPlace, AuditQuery, Period, ROWS},
+    audit::{Action, AuditPlace, AuditQuery, Outcome, Period, ROWS},
     timestamp::Timestamp,
 };
 use platform::sql::push_like_literal;

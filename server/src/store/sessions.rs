@@ -10,7 +10,7 @@ use crate::{
     audit::{Action, Event, EventContext, Target},
 };
 use app::model::{
-    audit_query::SearchText,
+    audit::SearchText,
     session::{SessionEnd, SessionId},
     timestamp::Timestamp,
 };

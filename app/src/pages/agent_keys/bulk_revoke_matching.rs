@@ -3,9 +3,9 @@
 //! With script, each batch starts the next one, and a bar shows the progress. Without it, a button does.
 
 use super::{
-    bulk_revoke::{Consequences, EnterPassword, KeyTable, PasswordFirst, RevokeAgentKeysPage},
-    bulk_revoke_result::{ResultFile, ResultTable, TITLE, counts_sentence},
-    selection::list_with,
+    bulk_revoke_result::{BULK_TITLE, ResultFile, ResultTable, counts_sentence},
+    revoke::{Consequences, EnterPassword, KeyTable, PasswordFirst, RevokeAgentKeysPage},
+    toolbar::list_with,
 };
 use crate::{
     api::{
@@ -14,14 +14,11 @@ use crate::{
         sessions::Reauthenticate,
     },
     components::{
-        badge::{Time, TimeFormat, Tone},
-        callout::{Announce, Callout},
-        dialog::{Dialog, DialogForm, DialogHead, DialogProblem, DialogShape},
-        field::{FieldKind, TextField},
-        focus::enter_part,
-        form::{ActionForm, SubmitButton, use_form, use_problem},
+        dialog::{Dialog, DialogForm, DialogHead, DialogProblem, DialogShape, enter_part},
+        form::{ActionForm, FieldKind, SubmitButton, TextField, use_form, use_problem},
         icon::IconName,
         problem::ProblemCallout,
+        status::{Announce, Callout, Time, TimeFormat, Tone},
     },
     model::{
         key_list::KeyListQuery,
@@ -74,7 +71,7 @@ fn RevokeMatching(query: KeyListQuery) -> impl IntoView {
     );
     view! {
         <Title text="Revoke matching keys · Agent Keys" />
-        <Dialog shape=DialogShape::Roomy labelled_by=TITLE alert=true close=close.clone()>
+        <Dialog shape=DialogShape::Roomy labelled_by=BULK_TITLE alert=true close=close.clone()>
             {move || {
                 let close = close.clone();
                 if last.read().is_some() {
@@ -89,7 +86,7 @@ fn RevokeMatching(query: KeyListQuery) -> impl IntoView {
                                     match found.await {
                                         Ok(found) => view! { <Question found query revoke close /> }.into_any(),
                                         Err(problem) => {
-                                            view! { <DialogProblem id=TITLE title="Revoke keys" close problem /> }
+                                            view! { <DialogProblem id=BULK_TITLE title="Revoke keys" close problem /> }
                                                 .into_any()
                                         }
                                     }
@@ -170,7 +167,7 @@ fn Question(
     view! {
         <DialogForm
             action=revoke
-            id=TITLE
+            id=BULK_TITLE
             title
             close
             question=true
@@ -269,7 +266,7 @@ fn Progress(
     };
     let tone = if is_done { Tone::Success } else { Tone::Accent };
     view! {
-        <DialogHead id=TITLE title help=sentence close=close.clone() />
+        <DialogHead id=BULK_TITLE title help=sentence close=close.clone() />
         <div data-part="body" class="stack">
             {refusal}
             <progress max=total.max(1) value=done aria-label="Keys done"></progress>

@@ -1,16 +1,15 @@
 //! Results of a bulk revocation.
 
-use super::selection::list_with;
-use crate::pages::agent_keys::badges::InCache;
+use super::toolbar::list_with;
+use crate::pages::agent_keys::table::InCache;
 use crate::{
     api::agent_keys::RevokeAgentKeys,
     components::{
-        badge::{Badge, Tone},
-        callout::{Announce, Callout},
         dialog::DialogHead,
         form::ActionForm,
         icon::{Icon, IconName},
         problem::ProblemCallout,
+        status::{Announce, Badge, Callout, Tone},
         table::{Table, Th},
     },
     model::{
@@ -23,7 +22,7 @@ use leptos::{html, prelude::*};
 use leptos_router::location::Url;
 
 /// Id of the dialog's heading.
-pub(super) const TITLE: &str = "revoke-many-title";
+pub(super) const BULK_TITLE: &str = "revoke-many-title";
 
 /// The results. Keys that were not revoked stay selected and can be tried again.
 #[component]
@@ -55,7 +54,7 @@ pub(super) fn Revoked(
         Some(view! { <ProblemCallout problem /> })
     };
     view! {
-        <DialogHead id=TITLE title=counts.title() help=Some(summary) close=close.clone() />
+        <DialogHead id=BULK_TITLE title=counts.title() help=Some(summary) close=close.clone() />
         <div data-part="body" class="stack">
             {problem}
             <Consequences counts />
@@ -203,7 +202,7 @@ fn Row(key: KeyRevocation) -> impl IntoView {
     let id = key.id.to_string();
     let named = match key.name {
         Some(name) => view! {
-            <span data-part="primary"><bdi>{super::badges::or_dash(&name)}</bdi></span>
+            <span data-part="primary"><bdi>{crate::pages::agent_keys::table::or_dash(&name)}</bdi></span>
             <div data-part="secondary"><span class="mono">{id}</span></div>
         }
         .into_any(),

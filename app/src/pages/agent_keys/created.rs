@@ -9,12 +9,11 @@
 use crate::{
     api::agent_keys::{AcknowledgeAgentKey, acknowledge_agent_key},
     components::{
-        badge::{Time, TimeFormat, Tone},
-        callout::{Announce, Callout},
         code::{CopyButton, SnippetBlock},
         dialog::{Dialog, DialogShape, ask_before_leaving},
         form::{FormUser, PAGE_FIELD, is_posted},
         icon::{Icon, IconName},
+        status::{Announce, Callout, Time, TimeFormat, Tone},
     },
     model::{new_agent_key::CreatedAgentKey, secret::Secret},
     snippets::{self, Setting},

@@ -1,16 +1,24 @@
 //! Search and filters: one form, which works without script.
+//!
+//! Selection of keys in the list, for a bulk revocation.
+//!
+//! One form around the table leads to the dialog, with the selected ids in the address, with or without script. The check
+//! boxes are the only state: the script counts them, and ticks or clears all. The address of the list may contain ids too;
+//! their boxes start ticked, so that cancelling the dialog keeps the selection.
+//!
+//! The script writes the count into the DOM directly. Every page loads this code first, and signals would be most of it.
 
 use crate::{
     components::{
-        field::SearchBox,
-        form::{GetForm, submit_form},
+        form::{GetForm, SearchBox, submit_form},
         icon::{Icon, IconName},
     },
     model::{
         key_list::{ELSEWHERE, FacetValue, KeyListPage, KeyListQuery, StatusFilter},
-        text::{grouped, visible},
+        text::{grouped, keys, visible},
     },
-    urls,
+    pages::agent_keys::list_href,
+    urls::{self, with_parameters},
 };
 use leptos::{html, prelude::*};
 
@@ -173,3 +181,187 @@ fn Filter(name: &'static str, label: &'static str, choices: Vec<Choice>) -> impl
     }
     .into_any()
 }
+
+/// Parameter of a selected key's id, in the address of the list and of the dialog.
+pub(super) const CHOSEN: &str = "id";
+
+/// Returns the ids in the address.
+pub(super) fn chosen_ids() -> Vec<String> {
+    let parameters = urls::use_parameters();
+    parameters
+        .read_untracked()
+        .get_all(CHOSEN)
+        .unwrap_or_default()
+}
+
+/// Returns the address of the list with this query and these keys selected.
+pub(super) fn list_with<'a>(
+    query: &KeyListQuery,
+    chosen: impl IntoIterator<Item = &'a str>,
+) -> String {
+    let mut parameters = query.parameters();
+    parameters.extend(chosen.into_iter().map(|id| (CHOSEN, id.to_owned())));
+    with_parameters(&urls::agent_keys(), &parameters)
+}
+
+/// Bar above the table, visible as soon as a box is ticked.
+#[component]
+pub(super) fn SelectionBar(
+    query: KeyListQuery,
+    /// Number of boxes that start ticked.
+    count: usize,
+    /// True if keys on other pages match too.
+    more: bool,
+) -> impl IntoView {
+    let kept: Vec<_> = query
+        .parameters()
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+        .collect();
+    view! {
+        <div class="selection-bar">
+            {kept}
+            <strong>
+                <span data-needs-script><span data-count role="status">{keys(count as u64)}</span> " selected"</span>
+                <span data-needs-no-script>"Keys selected"</span>
+            </strong>
+            <span>"on this page"</span>
+            <div class="row push-end">
+                <a class="button" data-variant="quiet" data-size="sm" href=list_href(&query) rel="external">
+                    "Clear"
+                </a>
+                {more
+                    .then(|| {
+                        view! {
+                            <a class="button" data-variant="danger-quiet" data-size="sm" href=urls::revoke_matching(&query)>
+                                "Revoke all that match"
+                            </a>
+                        }
+                    })}
+                <button class="button" data-variant="danger" data-size="sm" type="submit">
+                    <Icon name=IconName::Revoke />
+                    <span data-needs-script>"Revoke " <span data-count>{keys(count as u64)}</span></span>
+                    <span data-needs-no-script>"Revoke selected keys"</span>
+                </button>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// Heading of the check boxes, which ticks or clears all of them. Without script there is a link.
+#[component]
+pub(super) fn SelectAll() -> impl IntoView {
+    view! {
+        <th role="columnheader" scope="col" data-cell="select">
+            <label data-needs-script>
+                <input type="checkbox" autocomplete="off" />
+                <span>"Select all on this page"</span>
+            </label>
+            <span class="visually-hidden" data-needs-no-script>"Select"</span>
+        </th>
+    }
+    .into_any()
+}
+
+/// Link that selects all keys of the page without script.
+#[component]
+pub(super) fn SelectAllLink(query: KeyListQuery, ids: Vec<String>) -> impl IntoView {
+    let href = list_with(&query, ids.iter().map(String::as_str));
+    view! {
+        <a class="button" data-variant="quiet" data-size="sm" data-needs-no-script href=href>
+            "Select all on this page"
+        </a>
+    }
+    .into_any()
+}
+
+/// Cell of a check box; empty for a key that the user may not revoke.
+#[component]
+pub(super) fn SelectCell(
+    id: String,
+    name: String,
+    /// True if there is a check box.
+    revocable: bool,
+    /// True if the check box is ticked.
+    ticked: bool,
+) -> impl IntoView {
+    let label = format!("Select {name}");
+    let select = revocable.then(|| {
+        view! { <input type="checkbox" name=CHOSEN value=id checked=ticked aria-label=label /> }
+    });
+    view! { <td role="cell" data-cell="select">{select}</td> }.into_any()
+}
+
+/// Handles a change of a check box: of a row, or the one for all, which has no name.
+#[cfg(feature = "hydrate")]
+pub(super) fn changed(table: &web_sys::HtmlDivElement, event: &leptos::ev::Event) {
+    use wasm_bindgen::JsCast;
+    let target = event.target();
+    let changed: Option<web_sys::HtmlInputElement> =
+        target.and_then(|target| target.dyn_into().ok());
+    if let Some(all) = changed.filter(|input| input.name() != CHOSEN) {
+        for one in inputs(table) {
+            one.set_checked(all.checked());
+        }
+    }
+    recount(table);
+}
+
+/// Handles a rendered table. Leptos may reuse elements of another page of the list, so their boxes are reset. Boxes on a
+/// page that the server rendered stay as they are: the browser restored them, or the user ticked them before hydration.
+#[cfg(feature = "hydrate")]
+pub(super) fn drawn(table: &web_sys::HtmlDivElement, by_server: bool) {
+    if !by_server {
+        for one in inputs(table) {
+            one.set_checked(one.default_checked());
+        }
+    }
+    recount(table);
+}
+
+/// Updates the number of ticked boxes.
+#[cfg(feature = "hydrate")]
+fn recount(table: &web_sys::HtmlDivElement) {
+    let (mut boxes, mut ticked) = (0, 0);
+    let mut for_all = None;
+    for input in inputs(table) {
+        if input.name() == CHOSEN {
+            boxes += 1;
+            ticked += u64::from(input.checked());
+        } else {
+            for_all = Some(input);
+        }
+    }
+    if let Some(for_all) = for_all {
+        for_all.set_checked(ticked == boxes);
+        for_all.set_indeterminate(ticked > 0 && ticked < boxes);
+    }
+    let words = keys(ticked);
+    let Some(form) = table.parent_element() else {
+        return;
+    };
+    let spans = form.get_elements_by_tag_name("span");
+    for index in 0..spans.length() {
+        if let Some(span) = spans
+            .item(index)
+            .filter(|span| span.has_attribute("data-count"))
+        {
+            span.set_text_content(Some(&words));
+        }
+    }
+}
+
+#[cfg(feature = "hydrate")]
+fn inputs(table: &web_sys::HtmlDivElement) -> Vec<web_sys::HtmlInputElement> {
+    use wasm_bindgen::JsCast;
+    let inputs = table.get_elements_by_tag_name("input");
+    let input = |index| inputs.item(index)?.dyn_into().ok();
+    (0..inputs.length()).filter_map(input).collect()
+}
+
+#[cfg(not(feature = "hydrate"))]
+pub(super) fn changed<T>(_table: &T, _event: &leptos::ev::Event) {}
+
+#[cfg(not(feature = "hydrate"))]
+pub(super) fn drawn<T>(_table: &T, _by_server: bool) {}

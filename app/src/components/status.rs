@@ -1,11 +1,140 @@
+//! Badges and times.
+//!
+//! Callouts: messages in the page.
+//!
 //! Keys in use against APM Server's limit.
 
-use super::badge::Tone;
 use crate::{
-    model::{apm_settings::KeysInUse, text::grouped},
+    components::icon::{Icon, IconName},
+    model::{apm_settings::KeysInUse, text::grouped, timestamp::Timestamp},
     urls,
 };
 use leptos::prelude::*;
+
+/// Tone of a component. Colour is never the only sign: there is always a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Neutral,
+    Accent,
+    Success,
+    Warning,
+    /// Needs attention now, or is irreversible.
+    Danger,
+}
+
+impl Tone {
+    /// Returns the value of `data-tone` in the style sheet.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Neutral => "neutral",
+            Self::Accent => "accent",
+            Self::Success => "success",
+            Self::Warning => "warning",
+            Self::Danger => "danger",
+        }
+    }
+}
+
+#[component]
+pub fn Badge(
+    #[prop(default = Tone::Neutral)] tone: Tone,
+    #[prop(optional)] icon: Option<IconName>,
+    /// `code`, `outline` or `dot`.
+    #[prop(optional)]
+    variant: Option<&'static str>,
+    #[prop(into)] text: String,
+    /// A time after the text.
+    #[prop(optional)]
+    time: Option<AnyView>,
+) -> impl IntoView {
+    view! {
+        <span class="badge" data-tone=tone.word() data-variant=variant>
+            {icon.map(|name| view! { <Icon name /> })}
+            {text}
+            {time}
+        </span>
+    }
+    .into_any()
+}
+
+/// Format of a [`Time`]. The relative ones take the time of the server's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// For example `14 Dec 2026`.
+    Date,
+    /// For example `14 Dec 2026, 10:42`.
+    Minute,
+    /// For example `14 Dec 2026, 10:42:07`.
+    Second,
+    /// For example `10:42:07`.
+    TimeOfDay,
+    /// For example `12 minutes ago`.
+    Ago(Timestamp),
+    /// For example `6 days`.
+    Until(Timestamp),
+}
+
+/// A point in time. The server writes UTC; with script, `browser.js` writes the time zone of the browser, with both in the
+/// tooltip.
+#[component]
+pub fn Time(at: Timestamp, format: TimeFormat) -> impl IntoView {
+    let (word, text) = match format {
+        TimeFormat::Date => ("date", at.date()),
+        TimeFormat::Minute => ("minute", at.date_and_minute()),
+        TimeFormat::Second => ("second", at.date_and_second()),
+        TimeFormat::TimeOfDay => ("time", at.time_of_day()),
+        TimeFormat::Ago(now) => ("ago", at.ago(now)),
+        TimeFormat::Until(now) => ("until", at.until(now)),
+    };
+    view! { <time datetime=at.iso() data-as=word title=at.date_and_second()>{text}</time> }
+}
+
+/// Announcement of a message by a screen reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announce {
+    /// Not announced; read in its place.
+    No,
+    /// Announced in the next pause.
+    Status,
+    /// Announced at once.
+    Alert,
+}
+
+impl Announce {
+    fn role(self) -> Option<&'static str> {
+        match self {
+            Self::No => None,
+            Self::Status => Some("status"),
+            Self::Alert => Some("alert"),
+        }
+    }
+}
+
+#[component]
+pub fn Callout(
+    /// Also determines the default icon.
+    tone: Tone,
+    #[prop(default = Announce::No)] announce: Announce,
+    /// True for a compact message.
+    #[prop(optional)]
+    small: bool,
+    #[prop(optional)] icon: Option<IconName>,
+    children: Children,
+) -> impl IntoView {
+    let icon = icon.unwrap_or(match tone {
+        Tone::Neutral | Tone::Accent => IconName::Info,
+        Tone::Success => IconName::Pass,
+        Tone::Warning => IconName::Warn,
+        Tone::Danger => IconName::Fail,
+    });
+    view! {
+        <div class="callout" data-tone=tone.word() data-size=small.then_some("sm") role=announce.role()>
+            <Icon name=icon />
+            <div>{children()}</div>
+        </div>
+    }
+    .into_any()
+}
 
 /// Number of active keys, with “At least” if there may be more.
 #[component]
