@@ -3,4 +3,3 @@
 pub(crate) mod authenticate;
 pub(crate) mod authorization;
 pub(crate) mod credentials;
-pub(crate) mod secret_hash;

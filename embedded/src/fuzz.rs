@@ -16,7 +16,7 @@ use crate::{
     cpu::Deadline,
     date::{self, Round},
     http::filter_path::FilterPath,
-    query::{field::Documents, parse::QueryReader, sql::SqlContext, wildcard::Wildcard},
+    query::{field::Documents, names::Wildcard, parse::QueryReader, sql::SqlContext},
     roles::descriptor::{DescriptorKind, RoleDescriptor},
     time_value::TimeValue,
     version::Version,

@@ -2,7 +2,6 @@
 
 mod auth;
 mod cache;
-mod compatibility;
 mod cpu;
 mod date;
 mod engine;

@@ -2,19 +2,16 @@
 
 pub(crate) mod aggregation;
 pub(crate) mod aggregator;
-mod bucket_values;
 mod counts;
-pub(crate) mod document;
 pub(crate) mod field;
 pub(crate) mod names;
 pub(crate) mod parse;
 mod simple_query_string;
 pub(crate) mod sort;
 pub(crate) mod sql;
-pub(crate) mod wildcard;
 
+use crate::query::names::Wildcard;
 use field::Field;
-use wildcard::Wildcard;
 
 /// A condition on keys. Fields are allowed ones, and values have their field's type.
 #[derive(Clone, Debug, PartialEq)]

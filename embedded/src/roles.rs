@@ -1,6 +1,5 @@
 //! Roles: descriptors, the built-in ones, and the permissions that follow from them.
 
-pub(crate) mod application_permission;
 pub(crate) mod built_in;
 pub(crate) mod descriptor;
 pub(crate) mod has_privileges_cache;

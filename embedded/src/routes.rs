@@ -11,21 +11,22 @@ use crate::{
         api_key_query::query_api_keys,
         api_key_select::{get_api_keys, invalidate_api_keys},
         api_key_update::{bulk_update_api_keys, update_api_key},
-        application_privileges::{
-            delete_application_privileges, get_application_privileges, get_builtin_privileges,
-            put_application_privileges,
-        },
         cluster::{
             clear_cache, get_health, get_info, get_license, get_nodes_http, get_xpack_info,
             get_xpack_usage,
         },
         document_query::{query_roles, query_users},
         has_privileges::has_privileges,
-        role_mappings::{delete_role_mapping, get_role_mappings, put_role_mapping},
-        roles::{delete_role, get_roles, put_role},
-        self_service::{get_authentication, get_user_privileges},
+        roles::{
+            delete_application_privileges, delete_role, delete_role_mapping,
+            get_application_privileges, get_builtin_privileges, get_role_mappings, get_roles,
+            put_application_privileges, put_role, put_role_mapping,
+        },
         tokens::{create_token, invalidate_tokens},
-        users::{change_password, delete_user, get_users, put_user, set_user_enabled},
+        users::{
+            change_password, delete_user, get_authentication, get_user_privileges, get_users,
+            put_user, set_user_enabled,
+        },
     },
     http::{
         request::{ApiRequest, decode},

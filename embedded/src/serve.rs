@@ -8,7 +8,6 @@ use http_body_util::{BodyExt, Full};
 
 use crate::{
     auth::{authenticate::authenticate, authorization::Action},
-    compatibility,
     error::{ApiError, Challenges},
     http::{
         REQUEST_TIMEOUT, body, media_type,
@@ -17,6 +16,7 @@ use crate::{
     },
     routes,
     state::AppState,
+    version,
 };
 
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
@@ -108,9 +108,9 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
             "request [{method} {path}] does not support having a body"
         )));
     }
-    compatibility::check_request(&request, route, parts)?;
+    version::check_request(&request, route, parts)?;
     let mut response = (route.handler)(&request).await?;
-    compatibility::trim_response(state.version, route, &mut response);
+    version::trim_response(state.version, route, &mut response);
     if let Some(filter_path) = format.filter_path.take() {
         let filter = move |deadline| response.body.filtered(&filter_path, deadline);
         response = ApiResponse {

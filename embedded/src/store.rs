@@ -1,37 +1,30 @@
-//! SQLite database of the engine.
+//! SQLite database of the engine: its migrations, and SQL built from fixed texts and bound values.
 
-pub(crate) mod api_key_writes;
 pub(crate) mod api_keys;
 mod key_cache;
 pub(crate) mod metadata_values;
-mod migrations;
 mod roles;
-pub(crate) mod sql;
 pub(crate) mod tokens;
 pub(crate) mod users;
 
+use crate::{
+    error::ApiError, generate, privileges::application::Registered, roles::descriptor::RoleMap,
+    store::key_cache::KeyCache,
+};
+use platform::{
+    Random, private_files,
+    sql::{MigrationError, MigrationText, has_no_open_transaction, migrate, pool_options},
+};
+use sqlx::{
+    AssertSqlSafe, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    pool::PoolConnection,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
 use std::{
     path::Path,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
-};
-
-use platform::{
-    Random, private_files,
-    sql::{MigrationError, has_no_open_transaction, migrate, pool_options},
-};
-use sqlx::{
-    Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
-    pool::PoolConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-};
-
-use crate::{
-    error::ApiError,
-    generate,
-    privileges::application::Registered,
-    roles::descriptor::RoleMap,
-    store::{key_cache::KeyCache, migrations::MIGRATIONS},
 };
 
 /// Connections that look up what authentication needs.
@@ -186,14 +179,105 @@ fn replace<T>(lock: &RwLock<T>, value: T) {
     *lock.write().unwrap_or_else(PoisonError::into_inner) = value;
 }
 
+/// A fragment of SQL with its values.
+///
+/// Text is always `&'static str`, and data of a request always a bound value. So no request can
+/// change the meaning of a statement.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Sql {
+    text: String,
+    values: Vec<SqlValue>,
+}
+
+/// A bound value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum SqlValue {
+    Text(String),
+    Integer(i64),
+}
+
+impl Sql {
+    pub(crate) fn new(text: &'static str) -> Self {
+        Self {
+            text: text.to_owned(),
+            values: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, text: &'static str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    pub(crate) fn bind(&mut self, value: SqlValue) -> &mut Self {
+        self.text.push('?');
+        self.values.push(value);
+        self
+    }
+
+    pub(crate) fn text(&mut self, value: impl Into<String>) -> &mut Self {
+        self.bind(SqlValue::Text(value.into()))
+    }
+
+    pub(crate) fn integer(&mut self, value: i64) -> &mut Self {
+        self.bind(SqlValue::Integer(value))
+    }
+
+    /// A list of any length, bound as one value.
+    pub(crate) fn list(&mut self, values: &[String]) -> &mut Self {
+        self.push("(SELECT value FROM json_each(");
+        self.text(serde_json::Value::from(values).to_string());
+        self.push("))")
+    }
+
+    pub(crate) fn append(&mut self, other: &Sql) -> &mut Self {
+        self.text.push_str(&other.text);
+        self.values.extend_from_slice(&other.values);
+        self
+    }
+
+    /// The fragments with `separator` between them, or `empty` if there are none.
+    pub(crate) fn join(pieces: &[Sql], separator: &'static str, empty: &'static str) -> Sql {
+        if pieces.is_empty() {
+            return Sql::new(empty);
+        }
+        let mut joined = Sql::new("(");
+        for (index, piece) in pieces.iter().enumerate() {
+            if index > 0 {
+                joined.push(separator);
+            }
+            joined.append(piece);
+        }
+        joined.push(")");
+        joined
+    }
+
+    pub(crate) fn query(self) -> Query<'static, Sqlite, SqliteArguments> {
+        let mut query = sqlx::query(AssertSqlSafe(self.text));
+        for value in self.values {
+            query = match value {
+                SqlValue::Text(text) => query.bind(text),
+                SqlValue::Integer(integer) => query.bind(integer),
+            };
+        }
+        query
+    }
+}
+
+pub(super) const MIGRATIONS: [MigrationText; 1] =
+    [(1, "engine", include_str!("../migrations/0001_engine.sql"))];
+
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
-    use platform::Random;
-
-    use super::{SEARCHERS, Store};
+    use super::{MIGRATIONS, SEARCHERS, Store};
     use crate::error::ApiError;
+    use platform::Random;
+    use sha2::{Digest, Sha256};
+    use std::{
+        fs,
+        path::Path,
+        time::{Duration, Instant},
+    };
 
     async fn store() -> (tempfile::TempDir, Store) {
         let directory = tempfile::tempdir().unwrap();
@@ -232,5 +316,35 @@ mod tests {
             busy.push(store.searcher().await.unwrap());
         }
         assert!(store.user("elastic").await.unwrap().is_some());
+    }
+
+    #[test]
+    fn every_migration_file_is_listed() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut files: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|end| end == "sql"))
+            .collect();
+        files.sort();
+        assert_eq!(files.len(), MIGRATIONS.len());
+        for (file, (version, about, sql)) in files.iter().zip(MIGRATIONS) {
+            let name = format!("{version:04}_{}", about.replace(' ', "_"));
+            assert_eq!(file.file_stem().unwrap().to_str().unwrap(), name);
+            assert_eq!(fs::read_to_string(file).unwrap(), sql);
+        }
+    }
+
+    #[test]
+    fn migrations_are_unchanged() {
+        const DIGESTS: [&str; MIGRATIONS.len()] =
+            ["f2c6f5228ce3999b00d65c6f35fd0cc5d44717036936d09f50d0cf4edca7f791"];
+        for ((_, about, sql), digest) in MIGRATIONS.iter().zip(DIGESTS) {
+            let found = Sha256::digest(sql)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>();
+            assert_eq!(found, digest, "{about}");
+        }
     }
 }

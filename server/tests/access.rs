@@ -141,7 +141,7 @@ async fn call(browser: &Browser, row: &Row) -> StatusCode {
     };
     if function == "read_audit" {
         let query = AuditQuery::default();
-        let body = postcard::to_allocvec(&app::api::ReadAudit { query }).unwrap();
+        let body = postcard::to_allocvec(&app::api::audit::ReadAudit { query }).unwrap();
         return browser.post_bytes(function, body).await.status;
     }
     if function == "list_others_sessions" {

@@ -22,7 +22,7 @@ const HOSTILE: &str = "a\r\nb\u{1b}[31m\",\"outcome\":\"success";
 async fn page(browser: &Browser, change: impl FnOnce(&mut AuditQuery)) -> Answer {
     let mut query = AuditQuery::default();
     change(&mut query);
-    let question = app::api::ReadAudit { query };
+    let question = app::api::audit::ReadAudit { query };
     let body = postcard::to_allocvec(&question).unwrap();
     browser.post_bytes("read_audit", body).await
 }

@@ -241,7 +241,7 @@ impl Stage {
                 admin.post_bytes("list_others_sessions", postcard::to_allocvec(&question).unwrap()).await
             }
             ReadAudit => {
-                let question = app::api::ReadAudit { query: AuditQuery::default() };
+                let question = app::api::audit::ReadAudit { query: AuditQuery::default() };
                 admin.post_bytes("read_audit", postcard::to_allocvec(&question).unwrap()).await
             }
             ExportAudit => {

@@ -1,7 +1,7 @@
 //! Dialogs and flyouts. Each is a route of its own over its page, so that it works without JavaScript,
 //! survives a reload and closes with Back. The page under it is `inert`.
 //!
-//! Keyboard focus, the same on all pages.
+//! Here is also where the keyboard focus goes, the same on all pages:
 //!
 //! * A dialog opens on its first field.
 //! * A refused form moves to its first invalid field.

@@ -5,7 +5,7 @@
 //! of the form, rendered with a [`PostedForm`] in its context; [`use_form`] then starts the action
 //! with that outcome. So a page reads `action.value()` in both cases.
 //!
-//! Form fields: label, input, help, errors; and the search box.
+//! A field is its label, input, help and error.
 
 #[cfg(feature = "server")]
 use crate::api::form_post::UserForm;

@@ -1,6 +1,4 @@
-//! The top bar, and the navigation beside every page.
-//!
-//! Choice of the light or dark theme.
+//! The top bar with the choice of theme, and the navigation beside every page.
 
 use crate::{
     api::sessions::{SetTheme, SignOut},

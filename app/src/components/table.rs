@@ -1,8 +1,6 @@
-//! Tables whose rows the style sheet stacks on a narrow screen.
+//! Tables and their pagination. The style sheet stacks the rows on a narrow screen.
 //!
 //! `display: block` takes the meaning from table elements, so every element names its ARIA role.
-//!
-//! Pagination of a list.
 
 use crate::{
     components::{

@@ -1,5 +1,3 @@
-//! Privileges by Elasticsearch's names.
-//!
 //! Agent keys as Elasticsearch stores them: id, status, privileges, labels.
 
 use super::{

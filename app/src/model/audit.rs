@@ -1,6 +1,4 @@
-//! Events of the audit log: action, outcome, and one event as the page shows it.
-//!
-//! Query of the audit log: filters, period and page, as they stand in the page's address.
+//! Events of the audit log, and the query that selects them: filters, period and page, as in the page's address.
 
 use super::timestamp::{DAY_MS, Timestamp};
 use serde::{Deserialize, Serialize};

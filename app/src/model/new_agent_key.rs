@@ -1,6 +1,4 @@
-//! The name of an agent key, by Elasticsearch's rules.
-//!
-//! The form for a new key, and the request it parses into.
+//! The form for a new key, and the request it parses into. Names follow Elasticsearch's rules.
 
 use crate::model::{
     agent_key::{AgentPrivilege, AgentPrivileges, KeyId, Labels, parse_label},

@@ -1,6 +1,5 @@
 //! Problems as sent to the browser: a closed set, without internal error texts.
-//!
-//! Messages about what was just done.
+//! Beside them, notices of what was just done.
 
 use crate::model::{
     agent_key::MissingPrivilege,

@@ -1,6 +1,4 @@
-//! The signed-in user, their permissions, and the cluster.
-//!
-//! Sessions as their owner sees them.
+//! The signed-in user with their permissions and cluster, and sessions as their owner sees them.
 
 use super::{agent_key::MissingPrivilege, problem::Notice, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};

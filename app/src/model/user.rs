@@ -1,6 +1,4 @@
-//! Users of the native realm, and the rules for new passwords.
-//!
-//! `apm_agent_key_role`, which lets a user create agent keys.
+//! Users of the native realm, the rules for new passwords, and `apm_agent_key_role`, which lets a user create agent keys.
 
 use super::{agent_key::MissingPrivilege, secret::Secret};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,10 @@
 
 use super::layout::{use_viewer, viewer_with_access};
 use crate::{
-    api::{ApmSettingsForm, SaveApmSettings, page_resource, read_apm_integration},
+    api::{
+        apm_settings::{ApmSettingsForm, SaveApmSettings, read_apm_integration},
+        page_resource,
+    },
     components::{
         code::SnippetBlock,
         form::{ActionForm, FieldErrors, FieldKind, SubmitButton, TextField, use_form},

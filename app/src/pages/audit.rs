@@ -1,9 +1,7 @@
-//! The audit log: filters, events, export.
-//!
-//! Table of the log, newest first: a row for each operation, with its events.
+//! The audit log: filters, export, and a table, newest first, with a row for each operation and its events.
 
 use crate::{
-    api::{page_resource, read_audit},
+    api::{audit::read_audit, page_resource},
     components::{
         code::CodeBlock,
         form::GetForm,

@@ -1,6 +1,5 @@
-//! Users and roles: the agent key role, and the users of the native realm.
-//!
-//! Panel of the agent key role: its state, what it lacks or grants beyond the recipe, and the button that repairs it.
+//! Users and roles: the users of the native realm, and the agent key role with its state, what it lacks or grants
+//! beyond the recipe, and the button that repairs it.
 
 pub mod dialogs;
 mod table;

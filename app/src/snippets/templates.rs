@@ -1,6 +1,5 @@
-//! The templates of the agents' configuration, in the order in which the page offers them.
-//!
-//! The fragment of `apm-server.yml` that applies the settings.
+//! Templates: the agents' configuration, in the order in which the page offers it, and the fragment of `apm-server.yml`
+//! that applies the settings.
 
 use crate::{
     model::apm_settings::ApmSettings,

@@ -7,8 +7,7 @@ use secrecy::SecretString;
 
 use super::{
     authorization,
-    credentials::{Credentials, CredentialsError, credentials},
-    secret_hash,
+    credentials::{self, Credentials, CredentialsError, credentials},
 };
 use crate::{
     error::ApiError,
@@ -149,7 +148,7 @@ async fn check_api_key(
     if key.invalidated {
         return Ok(Err(format!("api key [{id}] has been invalidated")));
     }
-    if !secret_hash::matches(secret, &key.secret_hash) {
+    if !credentials::matches(secret, &key.secret_hash) {
         return Ok(Err(format!("invalid credentials for API key [{id}]")));
     }
     if key.kind != "rest" {

@@ -3,7 +3,7 @@
 use crate::{
     error::ApiError,
     identity::{Caller, Realm, Subject},
-    store::sql::Sql,
+    store::Sql,
 };
 
 /// An action as Elasticsearch authorizes it.

@@ -1,4 +1,4 @@
-//! Parses the `Authorization` header.
+//! Credentials of the `Authorization` header, and the salted SHA-256 hashes of API key secrets.
 
 use base64::{
     Engine as _,
@@ -6,7 +6,10 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use http::{HeaderMap, header::AUTHORIZATION};
-use secrecy::SecretString;
+use platform::{Random, RandomError};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// Base64 as Java decodes it: standard alphabet, optional padding.
@@ -92,4 +95,28 @@ pub(crate) fn pair(token: &str) -> Result<(String, SecretString), String> {
     let text = std::str::from_utf8(&decoded).map_err(|_| "invalid ApiKey value".to_owned())?;
     let (left, right) = text.split_once(':').ok_or("invalid ApiKey value")?;
     Ok((left.to_owned(), SecretString::from(right)))
+}
+
+const SALT_BYTES: usize = 16;
+
+/// Returns a random salt followed by SHA-256 over salt and secret.
+///
+/// The hash may be fast, because a secret has 256 random bits.
+pub(crate) fn hash(random: Random, secret: &SecretString) -> Result<Vec<u8>, RandomError> {
+    let salt = random.bytes::<SALT_BYTES>()?;
+    Ok([salt.as_slice(), digest(&salt, secret).as_slice()].concat())
+}
+
+pub(crate) fn matches(secret: &SecretString, stored: &[u8]) -> bool {
+    stored
+        .split_at_checked(SALT_BYTES)
+        .is_some_and(|(salt, expected)| digest(salt, secret).ct_eq(expected).into())
+}
+
+fn digest(salt: &[u8], secret: &SecretString) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(salt)
+        .chain_update(secret.expose_secret().as_bytes())
+        .finalize()
+        .into()
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::{Connection, Row};
 
-use super::page_request::PageRequest;
+use super::document_query::PageRequest;
 use crate::{
     auth::authorization::{KeyOperation, KeyScope, RequestedKeys, authorize_keys},
     error::ApiError,
@@ -18,7 +18,7 @@ use crate::{
         sort::{self, ReadStrategy},
         sql::SqlContext,
     },
-    store::{api_keys::Key, sql::Sql},
+    store::{Sql, api_keys::Key},
 };
 
 struct QueryRequest {

@@ -8,7 +8,7 @@ use crate::{
     fields::Fields,
     http::{request::ApiRequest, response::ApiResponse},
     identity::Caller,
-    store::sql::Sql,
+    store::Sql,
 };
 
 /// Maximum number of keys in one response. More require the query API.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::api_key_content::{
+use super::api_key_create::{
     check_content, content_problems, descriptors_json, owner, parse_descriptors, snapshot,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     fields::{ErrorStyle, Fields},
     http::{request::ApiRequest, response::ApiResponse},
     roles::descriptor::RoleDescriptor,
-    store::{api_key_writes::KeyChange, sql::Sql},
+    store::{Sql, api_keys::KeyChange},
     time_value::TimeValue,
     version::Version,
 };

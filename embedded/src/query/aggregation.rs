@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json};
 use super::{
     Query, Value,
     field::{Field, FieldKind},
+    names::Wildcard,
     parse::QueryReader,
-    wildcard::Wildcard,
 };
 use crate::{
     date::{self, Round},

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     date::DAY_MS,
-    store::{metadata_values::DIMENSIONS, sql::Sql},
+    store::{Sql, metadata_values::DIMENSIONS},
 };
 
 /// A `SELECT value, weight` over the keys that match `query`. The sum of weights by value counts

@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json};
 use super::{
     Bool, Bound, Query, Value,
     field::{Documents, Field, FieldKind, words},
+    names::Wildcard,
     simple_query_string,
-    wildcard::Wildcard,
 };
 use crate::{
     date::Round,

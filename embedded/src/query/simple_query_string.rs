@@ -3,7 +3,7 @@
 use super::{
     Query, Value,
     field::{Documents, Field},
-    wildcard::Wildcard,
+    names::Wildcard,
 };
 use crate::{error::ApiError, fields::Fields, pattern::matches};
 

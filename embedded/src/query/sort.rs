@@ -6,15 +6,14 @@ use serde_json::Value as Json;
 
 use super::{
     Query, Value,
-    document::{Document, order},
-    field::{Documents, Field, FieldKind},
+    field::{Document, Documents, Field, FieldKind, order},
     sql::{Column, SqlContext, bind},
 };
 use crate::{
     date::{Format, Round},
     error::ApiError,
     fields::{ErrorStyle, Fields},
-    store::{api_keys::Key, sql::Sql},
+    store::{Sql, api_keys::Key},
 };
 
 /// Maximum number of fields of one sort order.

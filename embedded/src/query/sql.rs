@@ -4,7 +4,7 @@ use super::{
     Bool, Bound, Query, Value,
     field::{Field, FieldKind},
 };
-use crate::store::{metadata_values::DIMENSIONS, sql::Sql};
+use crate::store::{Sql, metadata_values::DIMENSIONS};
 
 /// Facts about the stored keys that the SQL depends on.
 #[derive(Clone, Copy, Debug)]

@@ -2,20 +2,24 @@
 //!
 //! A name that changes with the content may be kept by browsers for ever, and a file whose
 //! name exists already need not be compressed again.
+//! The style sheet is every file that `main.css` imports, in one, without its white space.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use crate::{build, up_to_date::short_digest, workspace::Workspace};
+use anyhow::{Context, Result, anyhow};
+use flate2::{Compression, write::GzEncoder};
+use lightningcss::{
+    bundler::{Bundler, FileProvider},
+    printer::PrinterOptions,
+    stylesheet::{MinifyOptions, ParserOptions},
+    targets::{Browsers, Targets},
+};
 use serde::{Deserialize, Serialize};
-
-use super::browser;
-use crate::up_to_date::short_digest;
-use crate::workspace::Workspace;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 /// What the site consists of, as `site.json` says it; paths are relative to the site.
 #[derive(Debug, Deserialize, Serialize)]
@@ -62,9 +66,9 @@ pub(super) fn assemble(workspace: &Workspace, browser: &Path, stylesheet: &str) 
     let folder = add_folder(&mut package, browser)?;
     let manifest = Manifest {
         css: package.add("agent-keys.css", stylesheet.as_bytes())?,
-        js: format!("{folder}/{}", browser::JS),
-        wasm: format!("{folder}/{}", browser::WASM),
-        parts_js: format!("{folder}/{}", browser::PARTS_JS),
+        js: format!("{folder}/{}", build::JS),
+        wasm: format!("{folder}/{}", build::WASM),
+        parts_js: format!("{folder}/{}", build::PARTS_JS),
         assets: names,
     };
     package.sweep()?;
@@ -240,11 +244,56 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         .with_context(|| format!("{} cannot be written", path.display()))
 }
 
+/// The oldest browsers served: the first with `light-dark()`, which are newer than the first
+/// with nesting, so both stay as they are written.
+const BROWSERS: Browsers = Browsers {
+    android: None,
+    chrome: Some(version(125, 0)),
+    edge: Some(version(125, 0)),
+    firefox: Some(version(128, 0)),
+    ie: None,
+    ios_saf: Some(version(17, 5)),
+    opera: None,
+    safari: Some(version(17, 5)),
+    samsung: None,
+};
+
+const fn version(major: u32, minor: u32) -> u32 {
+    major << 16 | minor << 8
+}
+
+/// Bundles and minifies a style sheet.
+pub(super) fn bundle(entry: &Path) -> Result<String> {
+    let targets = Targets::from(BROWSERS);
+    let files = FileProvider::new();
+    let mut bundler = Bundler::new(&files, None, ParserOptions::default());
+    // The errors borrow the files, so they leave as text.
+    let mut stylesheet = bundler
+        .bundle(entry)
+        .map_err(|error| anyhow!("{error}"))
+        .with_context(|| format!("{} cannot be bundled", entry.display()))?;
+    stylesheet
+        .minify(MinifyOptions {
+            targets,
+            ..MinifyOptions::default()
+        })
+        .map_err(|error| anyhow!("{error}"))
+        .context("the style sheet cannot be minified")?;
+    let printed = stylesheet
+        .to_css(PrinterOptions {
+            minify: true,
+            targets,
+            ..PrinterOptions::default()
+        })
+        .map_err(|error| anyhow!("{error}"))
+        .context("the style sheet cannot be printed")?;
+    Ok(printed.code)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
+    use std::{fs, io::Read};
 
     #[test]
     fn a_name_changes_with_the_content() {
@@ -289,5 +338,38 @@ mod tests {
             ["css", "css.br", "css.gz"].map(|end| folder.join(format!("a.{digest}.{end}")))
         );
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn imports_become_layers_and_modern_css_stays() {
+        let folder = std::env::temp_dir().join(format!("xtask-css-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(
+            folder.join("main.css"),
+            "@layer base, pages;\n@import url(\"base.css\") layer(base);\n",
+        )
+        .unwrap();
+        fs::write(
+            folder.join("base.css"),
+            ".a { color: light-dark(black, white); &:hover { color: red } }\n",
+        )
+        .unwrap();
+
+        let css = bundle(&folder.join("main.css")).unwrap();
+        assert_eq!(
+            css,
+            "@layer base{.a{color:light-dark(#000,#fff);&:hover{color:red}}}@layer pages;"
+        );
+
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_fault_names_its_file() {
+        let error = bundle(Path::new("/nowhere/main.css")).unwrap_err();
+        assert!(
+            format!("{error:#}").contains("/nowhere/main.css"),
+            "{error:#}"
+        );
     }
 }

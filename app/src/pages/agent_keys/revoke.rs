@@ -1,6 +1,4 @@
-//! Dialog that revokes a key.
-//!
-//! Dialog that revokes several keys: confirmation, then the results.
+//! Dialogs that revoke one key, or the keys that are selected in the list.
 
 use crate::{
     api::{

@@ -1,6 +1,4 @@
-//! States in place of the list: loading, not permitted, API keys disabled, empty, nothing found.
-//!
-//! Summary above the list.
+//! The summary above the list, and states in its place: loading, not permitted, API keys disabled, empty, nothing found.
 
 use crate::{
     components::{

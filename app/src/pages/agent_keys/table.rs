@@ -1,8 +1,6 @@
-//! Table of keys.
+//! Table of keys, and what the dialogs and the page of a key share with it: status, privileges, labels.
 //!
-//! Components that the list, the dialogs and the page of a key share: status, privileges, labels.
-//!
-//! Pagination of the list of keys. Elasticsearch pages with `search_after`, so there are no page numbers.
+//! Elasticsearch pages with `search_after`, so there are no page numbers.
 
 use crate::{
     components::{

@@ -1,10 +1,8 @@
-//! Search and filters: one form, which works without script.
+//! Search and filters, in one form that works without script; and the selection of keys for a bulk revocation.
 //!
-//! Selection of keys in the list, for a bulk revocation.
-//!
-//! One form around the table leads to the dialog, with the selected ids in the address, with or without script. The check
-//! boxes are the only state: the script counts them, and ticks or clears all. The address of the list may contain ids too;
-//! their boxes start ticked, so that cancelling the dialog keeps the selection.
+//! For the selection, one form around the table leads to the dialog, with the selected ids in the address, with or
+//! without script. The check boxes are the only state: the script counts them, and ticks or clears all. The address of
+//! the list may contain ids too; their boxes start ticked, so that cancelling the dialog keeps the selection.
 //!
 //! The script writes the count into the DOM directly. Every page loads this code first, and signals would be most of it.
 

@@ -1,6 +1,5 @@
-//! Dialogs over the list of users: create, disable, delete, new password.
-//!
-//! New passwords of users: typed, or generated and shown once.
+//! Dialogs over the list of users: create, disable, delete, and new password. A password is typed, or generated and
+//! shown once.
 
 use crate::{
     api::users::{CreateUser, DeleteUser, ResetPassword, SetUserEnabled},

@@ -1,6 +1,4 @@
-//! Panel with the list of users: search, table and pagination.
-//!
-//! Menu of what can be done to a user.
+//! Panel with the list of users: search, table, the menu of each row, and pagination.
 
 use crate::{
     components::{
