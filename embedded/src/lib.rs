@@ -2,6 +2,7 @@
 
 mod auth;
 mod cache;
+mod compatibility;
 mod cpu;
 mod date;
 mod engine;

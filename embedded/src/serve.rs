@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full};
 
 use crate::{
     auth::{authenticate::authenticate, authorization::Action},
+    compatibility,
     error::{ApiError, Challenges},
     http::{
         REQUEST_TIMEOUT, body, media_type,
@@ -16,7 +17,6 @@ use crate::{
     },
     routes,
     state::AppState,
-    version,
 };
 
 const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
@@ -108,9 +108,9 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
             "request [{method} {path}] does not support having a body"
         )));
     }
-    version::check_request(&request, route, parts)?;
+    compatibility::check_request(&request, route, parts)?;
     let mut response = (route.handler)(&request).await?;
-    version::trim_response(state.version, route, &mut response);
+    compatibility::trim_response(state.version, route, &mut response);
     if let Some(filter_path) = format.filter_path.take() {
         let filter = move |deadline| response.body.filtered(&filter_path, deadline);
         response = ApiResponse {
