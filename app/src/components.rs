@@ -2,6 +2,7 @@
 
 pub mod code;
 pub mod dialog;
+pub mod focus;
 pub mod form;
 pub mod icon;
 pub mod navigation;

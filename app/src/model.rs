@@ -37,6 +37,7 @@ pub mod audit;
 pub mod base_path;
 pub mod key_list;
 pub mod new_agent_key;
+pub mod notice;
 pub mod problem;
 pub mod revocation;
 pub mod secret;

@@ -15,7 +15,7 @@ use crate::{
     },
     store::Store,
 };
-use app::model::{problem::Notice, session::SessionEnd, timestamp::Timestamp};
+use app::model::{notice::Notice, session::SessionEnd, timestamp::Timestamp};
 use futures::future::BoxFuture;
 use platform::{Clock, Random, RandomError};
 use std::{

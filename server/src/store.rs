@@ -8,6 +8,7 @@
 mod apm_settings;
 mod audit;
 mod open;
+mod operation_state;
 mod operations;
 mod secrets;
 mod server_key;
@@ -30,9 +31,8 @@ pub use audit::{AuditHead, ForwardingLock, RetentionMark, StoredEvent};
 #[doc(hidden)]
 pub use open::OpenError;
 pub(crate) use open::sqlite_file;
-pub use operations::{
-    BeginResult, Intent, OpenOperation, OperationOutcome, OperationOwner, OperationState,
-};
+pub use operation_state::OperationState;
+pub use operations::{BeginResult, Intent, OpenOperation, OperationOutcome, OperationOwner};
 pub use secrets::{Acknowledged, Creation};
 pub use server_key::{KeyMatch, Rekeyed};
 pub use session_ends::{ActiveWindow, SessionFilter, StoredEnd};

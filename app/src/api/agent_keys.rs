@@ -18,9 +18,7 @@ use crate::{
 use crate::{
     backend::backend,
     model::{
-        agent_key::KeyId,
-        new_agent_key::OperationId,
-        problem::{Notice, ProblemKind},
+        agent_key::KeyId, new_agent_key::OperationId, notice::Notice, problem::ProblemKind,
         revocation::KeySelection,
     },
     urls,

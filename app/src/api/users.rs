@@ -13,7 +13,8 @@ use crate::model::{
 use crate::{
     backend::{Backend, backend},
     model::{
-        problem::{Notice, ProblemKind},
+        notice::Notice,
+        problem::ProblemKind,
         text::has_invisible,
         user::{NewPassword, NewUser, NewUserErrors, OwnPasswordForm, Username},
     },

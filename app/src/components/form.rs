@@ -214,7 +214,7 @@ impl Refusal {
                 // On failure the problem is still shown.
                 let _ = form.submit();
             }
-            Self::Correct => crate::components::dialog::enter_refused(form),
+            Self::Correct => crate::components::focus::enter_refused(form),
         }
     }
 

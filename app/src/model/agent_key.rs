@@ -1,7 +1,7 @@
 //! Agent keys as Elasticsearch stores them: id, status, privileges, labels.
 
 use super::{
-    problem::Notice,
+    notice::Notice,
     text::has_invisible,
     timestamp::{DAY_MS, Timestamp},
 };

@@ -3,7 +3,7 @@
 use super::{
     agent_key::AgentKey,
     apm_settings::{ApmSettings, KeysInUse, MadeElsewhere},
-    problem::Notice,
+    notice::Notice,
     timestamp::Timestamp,
     user::FirstSteps,
 };

@@ -1,15 +1,15 @@
 //! Problems as sent to the browser: a closed set, without internal error texts.
-//! Beside them, notices of what was just done.
 
-use crate::model::{
+use super::{
     agent_key::MissingPrivilege,
     apm_settings::ApmSettingsErrors,
-    audit::PeriodError,
     new_agent_key::NewAgentKeyErrors,
     revocation::SelectionError,
     session::SessionEnd,
-    user::{NewUserErrors, OwnPasswordErrors, PasswordError},
+    user::{NewUserErrors, OwnPasswordErrors},
 };
+use crate::model::audit::PeriodError;
+use crate::model::user::PasswordError;
 use leptos::{
     prelude::FromServerFnError,
     server_fn::{codec::PostcardEncoding, error::ServerFnErrorErr},
@@ -252,33 +252,4 @@ impl FromServerFnError for Problem {
         }
         .into()
     }
-}
-
-/// Message for the next page, shown once. The server seals it into a cookie of the session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Notice {
-    KeyCreated {
-        id: String,
-        name: String,
-    },
-    KeyRevoked {
-        id: String,
-        name: String,
-        /// True if some nodes may still have the key in their cache.
-        in_cache: bool,
-    },
-    UserCreated(String),
-    UserDeleted(String),
-    UserEnabled(String),
-    UserDisabled(String),
-    /// The agent key role was given to this user.
-    RoleGiven(String),
-    /// The agent key role was taken from this user.
-    RoleTaken(String),
-    PasswordSet(String),
-    OwnPasswordChanged,
-    /// Signing out was refused, because this user is signed in now.
-    OtherUser(String),
-    /// The password was entered for this export.
-    Export(String),
 }

@@ -1,6 +1,6 @@
 //! The signed-in user with their permissions and cluster, and sessions as their owner sees them.
 
-use super::{agent_key::MissingPrivilege, problem::Notice, timestamp::Timestamp};
+use super::{agent_key::MissingPrivilege, notice::Notice, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 

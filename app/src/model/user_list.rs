@@ -3,7 +3,7 @@
 use super::{
     audit::SearchText,
     key_list::{ROWS_CHOICES, ROWS_DEFAULT, SortOrder},
-    problem::Notice,
+    notice::Notice,
     user::User,
 };
 use serde::{Deserialize, Serialize};

@@ -22,7 +22,8 @@ use crate::{
     },
     model::{
         key_list::{KeyListPage, KeyListQuery},
-        problem::{ElasticsearchFault, Notice, Problem, ProblemKind},
+        notice::Notice,
+        problem::{ElasticsearchFault, Problem, ProblemKind},
         session::{Permit, Viewer},
     },
     urls,

@@ -3,7 +3,7 @@
 use crate::{
     api::{PageResource, page_resource, sessions::read_viewer},
     components::{
-        dialog::enter_page,
+        focus::enter_page,
         navigation::{AccessSection, Sidenav, SignOutButton, TopbarEnd, TopbarStart},
         problem::UserChanges,
     },

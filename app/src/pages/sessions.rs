@@ -14,7 +14,7 @@ use crate::{
     },
     model::{
         audit::SearchText,
-        problem::Notice,
+        notice::Notice,
         session::{LiveSession, SessionList},
         timestamp::Timestamp,
     },

@@ -3,7 +3,6 @@
 //!
 //! A name that contains a text contains its trigrams too, in the case of the index. So the
 //! condition that is added here holds for every key that the pattern matches.
-//!
 //! Patterns of the wildcard query.
 
 use crate::{

@@ -4,7 +4,7 @@ use super::{Web, context_of, session_layer, static_files::Site};
 use app::{
     backend::Backend,
     components::form::PostedForm,
-    model::problem::Notice,
+    model::notice::Notice,
     shell::{SiteFiles, shell},
     urls::{self, AGENT_KEYS, AUDIT},
 };

@@ -23,7 +23,8 @@ use app::{
     },
     model::{
         base_path::BasePath,
-        problem::{Notice, Problem, ProblemKind},
+        notice::Notice,
+        problem::{Problem, ProblemKind},
     },
     urls::{AGENT_KEYS, AUDIT, page_of_export},
 };

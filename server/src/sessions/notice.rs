@@ -4,7 +4,7 @@
 //! goes to the user whom it concerns.
 
 use super::{SealError, ServerKey};
-use app::model::{problem::Notice, session::SessionId};
+use app::model::{notice::Notice, session::SessionId};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 const CODE_BYTES: usize = 32;

@@ -14,7 +14,8 @@ use crate::{
         sessions::Reauthenticate,
     },
     components::{
-        dialog::{Dialog, DialogForm, DialogHead, DialogProblem, DialogShape, enter_part},
+        dialog::{Dialog, DialogForm, DialogHead, DialogProblem, DialogShape},
+        focus::enter_part,
         form::{ActionForm, FieldKind, SubmitButton, TextField, use_form, use_problem},
         icon::IconName,
         problem::ProblemCallout,

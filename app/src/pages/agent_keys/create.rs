@@ -18,7 +18,8 @@ use crate::{
     model::{
         agent_key::{AgentPrivilege, KeyId},
         new_agent_key::{NewAgentKeyErrors, NewAgentKeyForm},
-        problem::{Notice, Problem, ProblemKind},
+        notice::Notice,
+        problem::{Problem, ProblemKind},
         session::{Access, Viewer},
         timestamp::{DAY_MS, Timestamp},
     },

@@ -13,7 +13,7 @@ use crate::{
     model::{
         agent_key::{AgentKey, Delivery, KeyRights, KeySource, KeyStatus, Labels},
         key_list::{KeyListPage, KeyListQuery, PageAnchor, SortField, SortOrder},
-        problem::Notice,
+        notice::Notice,
         text::{keys, visible},
         timestamp::Timestamp,
     },
