@@ -25,6 +25,7 @@ pub async fn read(ctx: &RequestContext) -> Result<ApmIntegration, Error> {
 #[tracing::instrument(name = "apm.settings.save", skip_all)]
 pub async fn save(ctx: &RequestContext, settings: ApmSettings) -> Result<(), Error> {
     let grant = ctx.grant::<SaveApmSettings>().await?;
+    ctx.require_recent_password()?;
     let event_context = ctx.event_context();
     ctx.state
         .store

@@ -59,6 +59,7 @@ pub async fn read(ctx: &RequestContext) -> Result<AgentKeyRole, Error> {
 #[tracing::instrument(name = "role.role.put", skip_all)]
 pub async fn put(ctx: &RequestContext) -> Result<(), Error> {
     let grant = ctx.grant::<ManageSecurity>().await?;
+    ctx.require_recent_password()?;
     let descriptor = match ctx.elasticsearch()?.get_role(AGENT_KEY_ROLE).await? {
         None => required_role_descriptor(ctx.state.kibana_feature.resource()),
         Some(mut stored) => {

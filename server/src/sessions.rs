@@ -92,7 +92,8 @@ pub const REAUTH_WINDOW: Duration = Duration::from_mins(5);
 /// Proof that the user entered the password at most [`REAUTH_WINDOW`] ago. Only this module makes one.
 ///
 /// Anyone who passes by can use an unattended browser. The most harmful actions therefore require the password again:
-/// exporting the audit log, revoking many keys at once, and ending the sessions of other users.
+/// changing users, the agent key role and the APM settings, exporting the audit log, revoking many keys at once, and
+/// ending the sessions of other users.
 #[derive(Debug)]
 pub struct RecentPassword(());
 

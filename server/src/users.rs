@@ -1,8 +1,7 @@
 //! Native users of Elasticsearch, and the change of one's own password.
 //!
 //! The agent key role, as it is documented, is the only role that can be given here: [`assign_role`] and [`create`] use
-//! no other, so that nothing here makes an administrator. Assigning any other role would need a
-//! [`RecentPassword`](crate::sessions::RecentPassword) as well.
+//! no other, so that nothing here makes an administrator. Every change requires a [`RecentPassword`].
 
 mod list;
 
@@ -17,7 +16,7 @@ use crate::{
     },
     error::Error,
     ledger,
-    sessions::{self, Verified},
+    sessions::{self, RecentPassword, Verified},
 };
 use app::model::{
     secret::Secret,
@@ -41,6 +40,7 @@ pub fn generate_password(ctx: &RequestContext) -> Result<Secret, RandomError> {
 #[tracing::instrument(name = "users.user.create", skip_all)]
 pub async fn create(ctx: &RequestContext, new: NewUser) -> Result<(), Error> {
     let grant = ctx.grant::<ManageSecurity>().await?;
+    let recent_password = ctx.require_recent_password()?;
     let name = new.username.as_str();
     if ctx.elasticsearch()?.get_user(name).await?.is_some() {
         return Err(Error::UsernameTaken);
@@ -75,7 +75,7 @@ pub async fn create(ctx: &RequestContext, new: NewUser) -> Result<(), Error> {
         Ok(json!({ "roles": roles }))
     };
     let action = Action::UserCreate;
-    change(ctx, grant, action, &username, create).await
+    change(ctx, (grant, recent_password), action, &username, create).await
 }
 
 /// Changes this one role and nothing else. Elasticsearch only knows how to replace a whole user, so everything is
@@ -87,6 +87,7 @@ pub async fn assign_role(
     assigned: bool,
 ) -> Result<(), Error> {
     let grant = ctx.grant::<ManageSecurity>().await?;
+    let recent_password = ctx.require_recent_password()?;
     let user = changeable(ctx.elasticsearch()?, &username).await?;
     if holds_role(&user) == assigned {
         return Ok(());
@@ -94,7 +95,7 @@ pub async fn assign_role(
     let action = Action::UserRolesChange;
     let name = username.clone();
     let replace = move |connection| replace_roles(connection, name, assigned);
-    change(ctx, grant, action, &username, replace).await
+    change(ctx, (grant, recent_password), action, &username, replace).await
 }
 
 fn holds_role(user: &StoredUser) -> bool {
@@ -150,6 +151,7 @@ pub async fn set_enabled(
     enabled: bool,
 ) -> Result<(), Error> {
     let grant = ctx.grant::<ManageSecurity>().await?;
+    let recent_password = ctx.require_recent_password()?;
     if !enabled {
         not_own_account(ctx, &username)?;
     }
@@ -167,10 +169,11 @@ pub async fn set_enabled(
     } else {
         Action::UserDisable
     };
-    change(ctx, grant, action, &username, set).await
+    change(ctx, (grant, recent_password), action, &username, set).await
 }
 
-/// Gives a user a new password. The one thing that can be changed about a reserved user, too.
+/// Gives a user a new password. The one thing that can be changed about a reserved user, too. Users change their own
+/// with [`change_own_password`].
 #[tracing::instrument(name = "users.user.reset_password", skip_all)]
 pub async fn reset_password(
     ctx: &RequestContext,
@@ -178,6 +181,11 @@ pub async fn reset_password(
     password: NewPassword,
 ) -> Result<(), Error> {
     let grant = ctx.grant::<ManageSecurity>().await?;
+    let recent_password = ctx.require_recent_password()?;
+    let me = &ctx.session()?.identity;
+    if me.has_stored_password() && me.username == username.as_str() {
+        return Err(Error::OwnAccount);
+    }
     let user = ctx.elasticsearch()?.get_user(username.as_str()).await?;
     if user.is_none() {
         return Err(Error::NotFound);
@@ -191,13 +199,14 @@ pub async fn reset_password(
         Ok(json!({}))
     };
     let action = Action::UserPasswordChange;
-    change(ctx, grant, action, &username, set).await
+    change(ctx, (grant, recent_password), action, &username, set).await
 }
 
 /// Deletes a user. Their keys keep working: a key does not need its owner. Users cannot delete themselves.
 #[tracing::instrument(name = "users.user.delete", skip_all)]
 pub async fn delete(ctx: &RequestContext, username: Username) -> Result<(), Error> {
     let grant = ctx.grant::<ManageSecurity>().await?;
+    let recent_password = ctx.require_recent_password()?;
     not_own_account(ctx, &username)?;
     changeable(ctx.elasticsearch()?, &username).await?;
     let name = username.clone();
@@ -212,7 +221,7 @@ pub async fn delete(ctx: &RequestContext, username: Username) -> Result<(), Erro
         Ok(json!({}))
     };
     let action = Action::UserDelete;
-    change(ctx, grant, action, &username, delete).await
+    change(ctx, (grant, recent_password), action, &username, delete).await
 }
 
 /// The user, who must exist and must not be one that Elasticsearch keeps for itself.
@@ -241,7 +250,7 @@ fn not_own_account(ctx: &RequestContext, username: &Username) -> Result<(), Erro
 /// after our write and before we have looked at it; between our last look and our write there is one request's time.
 async fn change<C, F>(
     ctx: &RequestContext,
-    grant: Grant<ManageSecurity>,
+    (grant, _): (Grant<ManageSecurity>, RecentPassword),
     action: Action,
     username: &Username,
     call: C,

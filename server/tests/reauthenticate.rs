@@ -81,6 +81,54 @@ async fn harmful_actions_require_a_recent_password() {
 }
 
 #[tokio::test]
+async fn changes_of_users_roles_and_settings_require_a_recent_password() {
+    let (app, proxy) = App::behind_proxy().await;
+    app.engine.put_user("dana", &[]).await;
+    let mut admin = app.as_admin().await;
+    app.clock.advance(FIVE_MINUTES + Duration::from_millis(1));
+    let dana = ("username", "dana");
+    let erin = [("form[username]", "erin"), ("form[password]", PASSWORD)];
+    let settings = [("form[server_url]", ""), ("form[api_key_limit]", "50")];
+    let changes: [(&str, &[(&str, &str)]); 7] = [
+        ("create_user", &erin),
+        ("assign_agent_key_role", &[dana, ("assigned", "true")]),
+        ("set_user_enabled", &[dana, ("enabled", "false")]),
+        ("reset_password", &[dana, ("password", "another long one")]),
+        ("put_agent_key_role", &[]),
+        ("save_apm_settings", &settings),
+        ("delete_user", &[dana]),
+    ];
+    let writes = || {
+        let methods = ["PUT /_security/", "DELETE /_security/"];
+        methods.map(|method| proxy.count(method))
+    };
+    let before = writes();
+    for (function, fields) in changes {
+        let refused = admin.post(function, fields).await;
+        assert_eq!(refused.problem(), ProblemKind::ReauthRequired, "{function}");
+    }
+    assert_eq!(writes(), before, "nothing was changed");
+    enter(&mut admin, PASSWORD).await;
+    for (function, fields) in changes {
+        let done = admin.post(function, fields).await;
+        assert_eq!(done.status, StatusCode::OK, "{function}: {}", done.text());
+    }
+    assert_ne!(writes(), before);
+}
+
+#[tokio::test]
+async fn administrators_change_their_own_password_only_with_the_current_one() {
+    let app = App::start().await;
+    app.engine.put_user("dana", &["superuser"]).await;
+    let dana = app.as_user("dana").await;
+    let reset = |username| [("username", username), ("password", "another long one")];
+    let own = dana.post("reset_password", &reset("dana")).await;
+    assert_eq!(own.problem(), ProblemKind::OwnAccount);
+    let of_another = dana.post("reset_password", &reset("elastic")).await;
+    assert_eq!(of_another.status, StatusCode::OK, "{}", of_another.text());
+}
+
+#[tokio::test]
 async fn wrong_password_is_not_accepted_as_recent() {
     let app = App::start().await;
     let mut admin = app.as_admin().await;

@@ -78,7 +78,7 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
         ),
         ProblemKind::OwnAccount => (
             "This is your own user",
-            "You cannot disable or delete yourself. Ask another administrator.",
+            "Another administrator can disable or delete you. To change your password, choose “Change password” in the menu with your name.",
         ),
         ProblemKind::ReservedUser => (
             "This user is reserved by Elasticsearch",

@@ -264,7 +264,7 @@ pub fn ReauthenticatePage() -> impl IntoView {
                 </section>
             </main>
             <footer>
-                "This protects your session on an unattended device: exporting the audit log, revoking many keys at once and ending sessions of other users require your password."
+                "This protects your session on an unattended device: changing users, roles and settings, exporting the audit log, revoking many keys at once and ending sessions of other users require your password."
             </footer>
         </div>
     }
