@@ -16,14 +16,22 @@ pub(crate) use from_es::facet;
 
 use crate::{context::RequestContext, error::Error};
 use app::model::{apm_settings::KeysInUse, key_list::StatusFilter, session::KeyScope};
-use serde_json::Value;
+use es_query::Matching;
 
 /// Counts the active keys that the user sees, those made elsewhere included.
 pub(crate) async fn count_active(ctx: &RequestContext) -> Result<KeysInUse, Error> {
     let reach = ctx.permissions().await?.access().list_scope;
-    let body: Value = es_query::count(StatusFilter::Active, ctx.state.now());
-    let marked = ctx.elasticsearch()?.query_api_keys(&body).await?.total;
-    let elsewhere = elsewhere::count(ctx).await?;
+    let now = ctx.state.now();
+    let found = elsewhere::find_if_possible(ctx).await?;
+    let matching = Matching {
+        text: "",
+        elsewhere: None,
+        changed: found.as_ref().map_or(&[], |found| &found.changed),
+        only: &[],
+    };
+    let body = es_query::count_matching(&matching, StatusFilter::Active, now);
+    let listed = ctx.elasticsearch()?.query_api_keys(&body).await?.total;
+    let elsewhere = elsewhere::count(found.as_ref(), now);
     let counts_everybody = reach == KeyScope::All;
-    Ok(KeysInUse::of(marked, elsewhere, counts_everybody))
+    Ok(KeysInUse::of(listed, elsewhere, counts_everybody))
 }

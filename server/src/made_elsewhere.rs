@@ -1,4 +1,4 @@
-//! Cache of the keys made elsewhere, as each user last found them.
+//! Cache of the keys made or changed elsewhere, as each user last found them.
 
 use app::model::{agent_key::KeyId, session::KeyScope, timestamp::Timestamp};
 use std::{
@@ -21,6 +21,8 @@ pub(crate) struct CacheKey {
 #[derive(Clone, Debug)]
 pub(crate) struct KeysMadeElsewhere {
     pub(crate) ids: Arc<[KeyId]>,
+    /// Keys that were created here and have lost the mark since. The list shows them with the marked ones.
+    pub(crate) changed: Arc<[KeyId]>,
     /// Expiration of each key that is not revoked.
     pub(crate) ends: Arc<[Option<Timestamp>]>,
     pub(crate) all_read: bool,

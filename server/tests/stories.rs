@@ -14,6 +14,7 @@ mod audit_retention;
 mod bad_responses;
 mod base_path;
 mod binary;
+mod changed_elsewhere;
 mod concurrent_edits;
 mod configuration;
 mod conformance;

@@ -73,6 +73,8 @@ pub enum KeySource {
     Kibana,
     /// A tool that does not mark its keys, such as `apm-server apikey create` or Stack Management.
     Elsewhere,
+    /// Created here. Another tool has removed this application's labels from its metadata since.
+    ChangedElsewhere,
 }
 
 /// Delivery of a key's secret to a browser, as recorded by this application.

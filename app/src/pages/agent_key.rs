@@ -90,7 +90,9 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
         KeySource::AgentKeys => "in Agent Keys",
         KeySource::Kibana => "in Kibana or through the API",
         KeySource::Elsewhere => "in Kibana or through the API, not marked as an agent key",
+        KeySource::ChangedElsewhere => "in Agent Keys",
     };
+    let changed = works && key.source == KeySource::ChangedElsewhere;
     let privileges = rights_badges(&key.rights);
     let labels: Vec<_> = [
         ("service", key.labels.service),
@@ -116,6 +118,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
             </div>
         </header>
         {in_cache}
+        {changed.then(|| view! { <ChangedNotice /> })}
         {works.then(|| view! { <DeliveryNotice delivery=key.delivery /> })}
         {works.then(|| view! { <RightsNotice rights=key.rights.clone() /> })}
         <section class="panel">
@@ -161,6 +164,20 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
 #[component]
 fn AllKeys() -> impl IntoView {
     view! { <a class="button" data-variant="quiet" href=urls::agent_keys()>"All agent keys"</a> }
+}
+
+/// Warning about a key whose metadata was replaced through Elasticsearch.
+#[component]
+fn ChangedNotice() -> impl IntoView {
+    view! {
+        <Callout tone=Tone::Warning>
+            <h2>"This key was changed outside Agent Keys"</h2>
+            <p>
+                "It was created here, and its labels were removed through Elasticsearch later. Only its owner can do that. The \
+                 key still works. If you do not know why it was changed, revoke it."
+            </p>
+        </Callout>
+    }
 }
 
 /// Warning about a key that grants more than an agent needs.

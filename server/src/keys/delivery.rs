@@ -7,7 +7,7 @@ use crate::{
     store::{Acknowledged, OperationState},
 };
 use app::model::{
-    agent_key::{AgentKey, Delivery, KeyId},
+    agent_key::{AgentKey, Delivery, KeyId, KeySource},
     new_agent_key::OperationId,
     timestamp::Timestamp,
 };
@@ -17,38 +17,33 @@ use std::{collections::HashMap, time::Duration};
 pub const ACKNOWLEDGE_MAX: Duration = Duration::from_mins(10);
 
 /// Puts into each key the delivery state of its secret. A key that carries an operation of this application and is
-/// missing from the database gets an audit event: the database is older than the key.
+/// missing from the database gets an audit event: the database is older than the key. A key that is in the database and
+/// carries no operation was changed elsewhere.
 pub(super) async fn recall(
     ctx: &RequestContext,
     keys: &mut [AgentKey],
     now: Timestamp,
 ) -> Result<(), Error> {
-    let ours: Vec<_> = keys
-        .iter()
-        .filter(|key| key.delivery != Delivery::MadeElsewhere)
-        .map(|key| key.id.clone())
-        .collect();
-    let creations = ctx.state.store.creations(&ours).await?;
+    let ids: Vec<_> = keys.iter().map(|key| key.id.clone()).collect();
+    let creations = ctx.state.store.creations(&ids).await?;
     let creations: HashMap<_, _> = creations
         .iter()
         .map(|creation| (creation.key_id.as_str(), creation))
         .collect();
     let mut unrecorded = Vec::new();
     for key in keys {
-        if key.delivery == Delivery::MadeElsewhere {
-            continue;
-        }
-        key.delivery = match creations.get(key.id.as_str()) {
-            Some(creation) => delivery(creation.state, creation.began_at, now),
-            None => {
-                unrecorded.push(key.id.clone());
-                Delivery::NotRecorded
+        if let Some(creation) = creations.get(key.id.as_str()) {
+            key.delivery = delivery(creation.state, creation.began_at, now);
+            if key.source != KeySource::AgentKeys {
+                key.source = KeySource::ChangedElsewhere;
             }
-        };
+        } else if key.source == KeySource::AgentKeys {
+            unrecorded.push(key.id.clone());
+        }
     }
     if !unrecorded.is_empty() {
         let grant = ctx.grant::<ListAgentKeys>().await?;
-        note_drift(ctx, &grant, &unrecorded).await;
+        note_drift(ctx, &grant, &unrecorded, "unrecorded_ours").await;
     }
     Ok(())
 }
@@ -62,12 +57,18 @@ fn delivery(state: OperationState, began_at: Timestamp, now: Timestamp) -> Deliv
     }
 }
 
-async fn note_drift(ctx: &RequestContext, grant: &Grant<ListAgentKeys>, keys: &[KeyId]) {
+/// Records, once for each key and kind, that Elasticsearch and the ledger contradict each other.
+pub(super) async fn note_drift(
+    ctx: &RequestContext,
+    grant: &Grant<ListAgentKeys>,
+    keys: &[KeyId],
+    kind: &str,
+) {
     let event_context = ctx.event_context();
     let noted = ctx
         .state
         .store
-        .note_drift(grant, keys, "unrecorded_ours", &event_context);
+        .note_drift(grant, keys, kind, &event_context);
     if let Err(error) = noted.await {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(error, "a contradiction could not be noted");

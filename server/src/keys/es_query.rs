@@ -19,14 +19,41 @@ const LABELS: [&str; 3] = [
     "metadata.agent_keys.team",
 ];
 
-/// Matches agent keys: keys with the mark that Kibana sets, except those that Kibana made for itself.
-fn agent_keys(more: Vec<Value>) -> Value {
+/// Matches agent keys: keys with the mark that Kibana sets, except those that Kibana made for itself; and these, which
+/// have lost the mark.
+fn agent_keys(changed: &[KeyId], more: Vec<Value>) -> Value {
+    if changed.is_empty() {
+        return marked(more);
+    }
+    let changed = json!({ "ids": { "values": changed } });
+    let mut filter = vec![json!({ "bool": {
+        "should": [marked(Vec::new()), changed],
+        "minimum_should_match": 1,
+    } })];
+    filter.extend(more);
+    json!({ "bool": { "filter": filter } })
+}
+
+/// Matches keys with the mark that Kibana sets, except those that Kibana made for itself.
+fn marked(more: Vec<Value>) -> Value {
     let mut filter = vec![json!({ "term": { "metadata.application": "apm" } })];
     filter.extend(more);
     json!({ "bool": {
         "filter": filter,
         "must_not": [made_for_itself()],
     } })
+}
+
+/// Keys of these ids without the mark.
+pub(super) fn no_longer_marked(ids: &[KeyId], rows: usize) -> Value {
+    json!({
+        "query": { "bool": {
+            "filter": [{ "ids": { "values": ids } }],
+            "must_not": [marked(Vec::new())],
+        } },
+        "size": rows,
+        "sort": [{ "creation": { "order": "desc" } }],
+    })
 }
 
 /// Query for one key by its id. The caller checks that it is an agent key.
@@ -36,7 +63,7 @@ pub(super) fn by_id(id: &KeyId) -> Value {
 
 /// The keys of these ids. Whether they are agent keys is judged from the answer.
 pub(super) fn by_ids(ids: &[KeyId]) -> Value {
-    json!({ "query": of_ids(ids, Vec::new()), "size": ids.len() })
+    json!({ "query": { "ids": { "values": ids } }, "size": ids.len() })
 }
 
 fn of_ids(ids: &[KeyId], more: Vec<Value>) -> Value {
@@ -71,12 +98,7 @@ pub(super) fn unmarked(rows: usize, after: Option<&[Value]>) -> Value {
 /// keys than operations.
 pub(super) fn by_operations(operations: Vec<&str>) -> Value {
     let made_by = json!({ "terms": { "metadata.agent_keys.operation": operations } });
-    json!({ "query": agent_keys(vec![made_by]), "size": WINDOW_MAX })
-}
-
-/// Builds the query for the number of keys with this status at `now`.
-pub(super) fn count(filter: StatusFilter, now: Timestamp) -> Value {
-    count_matching(&Matching::ALL, filter, now)
+    json!({ "query": agent_keys(&[], vec![made_by]), "size": WINDOW_MAX })
 }
 
 /// Counts the matching keys of this status.
@@ -95,18 +117,13 @@ pub(super) struct Matching<'a> {
     pub(super) text: &'a str,
     /// These keys made elsewhere, instead of the marked ones.
     pub(super) elsewhere: Option<&'a [KeyId]>,
+    /// Keys without the mark that are listed like marked ones.
+    pub(super) changed: &'a [KeyId],
     /// Further conditions.
     pub(super) only: &'a [Value],
 }
 
 impl Matching<'_> {
-    /// Every marked key.
-    pub(super) const ALL: Matching<'static> = Matching {
-        text: "",
-        elsewhere: None,
-        only: &[],
-    };
-
     fn query(&self, mut filters: Vec<Value>) -> Value {
         filters.extend_from_slice(self.only);
         let text = self.text.trim();
@@ -115,14 +132,14 @@ impl Matching<'_> {
         }
         match self.elsewhere {
             Some(ids) => of_ids(ids, filters),
-            None => agent_keys(filters),
+            None => agent_keys(self.changed, filters),
         }
     }
 }
 
 /// Builds the query for the number of active keys at `now`, by owner.
 pub(crate) fn active_keys_by_owner(now: Timestamp) -> Value {
-    let query = agent_keys(vec![status(StatusFilter::Active, now)]);
+    let query = marked(vec![status(StatusFilter::Active, now)]);
     let owners = json!({ "terms": { "field": "username", "size": OWNERS_MAX } });
     json!({ "query": query, "size": 0, "aggs": { "owners": owners } })
 }

@@ -67,8 +67,12 @@ pub(super) fn agent_key(
     })
 }
 
-/// Returns true if the key is an agent key: it has the mark, or grants application privileges of `apm`.
+/// Returns true if the key is an agent key: it has the mark, or grants application privileges of `apm`. Keys that Kibana
+/// made for itself are none.
 pub(super) fn is_agent_key(stored: &StoredKey) -> bool {
+    if stored.metadata.get("system") == Some(&Value::Bool(true)) {
+        return false;
+    }
     let descriptors = stored.role_descriptors.as_ref();
     is_marked(&stored.metadata)
         || descriptors.is_some_and(|descriptors| !privileges(descriptors).is_empty())

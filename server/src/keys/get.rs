@@ -4,7 +4,12 @@ use super::{
     delivery, es_query,
     from_es::{Ownership, agent_key, is_agent_key},
 };
-use crate::{access::ListAgentKeys, context::RequestContext, elasticsearch, error::Error};
+use crate::{
+    access::ListAgentKeys,
+    context::RequestContext,
+    elasticsearch::{self, keys::StoredKey},
+    error::Error,
+};
 use app::model::{
     agent_key::{AgentKey, FoundAgentKey, KeyId, KeyStatus},
     revocation::{CACHED_MS_MAX, FoundAgentKeys, KeySelection, is_many},
@@ -57,9 +62,9 @@ async fn find_stored(
         .elasticsearch()?
         .query_api_keys(&es_query::by_id(id))
         .await?;
-    let stored = found.api_keys.pop();
-    let stored = stored.filter(|key| key.id == id.as_str() && is_agent_key(key));
-    let stored = stored.ok_or(Error::NotFound)?;
+    found.api_keys.retain(|key| key.id == id.as_str());
+    let mut found = agent_keys_of(ctx, found.api_keys).await?;
+    let stored = found.pop().ok_or(Error::NotFound)?;
     let descriptors = stored.role_descriptors.clone();
     let ownership = Ownership::of(ctx, access, std::slice::from_ref(&stored)).await?;
     let now = ctx.state.now();
@@ -67,6 +72,22 @@ async fn find_stored(
     delivery::recall(ctx, std::slice::from_mut(&mut key), now).await?;
     let unknown_owner = ownership.failure(&key);
     Ok((key, descriptors, unknown_owner))
+}
+
+/// Returns those that are agent keys: by what Elasticsearch stores of them, or because they were created here.
+async fn agent_keys_of(
+    ctx: &RequestContext,
+    stored: Vec<StoredKey>,
+) -> Result<Vec<StoredKey>, Error> {
+    let (mut keys, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(is_agent_key);
+    let ids: Vec<_> = others
+        .iter()
+        .filter_map(|key| KeyId::parse(&key.id))
+        .collect();
+    let created = ctx.state.store.creations(&ids).await?;
+    let was_created = |key: &StoredKey| created.iter().any(|creation| creation.key_id == key.id);
+    keys.extend(others.into_iter().filter(was_created));
+    Ok(keys)
 }
 
 /// Returns the chosen keys that are agent keys and that the user may see.
@@ -101,9 +122,10 @@ pub(super) async fn get_many<'a>(
     let now = ctx.state.now();
     let query = es_query::by_ids(chosen.ids());
     let found = ctx.elasticsearch()?.query_api_keys(&query).await?;
-    let ownership = Ownership::of(ctx, access, &found.api_keys).await?;
-    let keys = found.api_keys.into_iter().filter(is_agent_key);
-    let mut keys = keys
+    let found = agent_keys_of(ctx, found.api_keys).await?;
+    let ownership = Ownership::of(ctx, access, &found).await?;
+    let mut keys = found
+        .into_iter()
         .map(|stored| agent_key(stored, &ownership, access, now))
         .collect::<Result<Vec<_>, _>>()?;
     delivery::recall(ctx, &mut keys, now).await?;

@@ -11,10 +11,10 @@ use crate::{
     context::RequestContext,
     elasticsearch::{self, Connection, capabilities::Capability, keys::FoundKeys},
     error::Error,
+    made_elsewhere::KeysMadeElsewhere,
     role,
 };
 use app::model::{
-    agent_key::KeyId,
     key_list::{
         Cursor, FILTER_VALUES_MAX, FilterCounts, KeyListPage, KeyListQuery, KeySummary, PageAnchor,
         ROWS_CHOICES, SEARCH_CHARACTERS_MAX, SortField, SortOrder, StatusFilter,
@@ -37,14 +37,11 @@ pub async fn list(ctx: &RequestContext, query: KeyListQuery) -> Result<KeyListPa
     reconcile(ctx).await;
     let access = ctx.permissions().await?.access();
     let now = ctx.state.now();
-    let elsewhere = if query.elsewhere {
-        Some(elsewhere::find(ctx).await?.ids)
-    } else {
-        None
-    };
+    let unmarked = elsewhere::find_for(ctx, query).await?;
     let asked = Asked {
         connection: ctx.elasticsearch()?,
-        elsewhere: elsewhere.as_deref(),
+        unmarked: unmarked.as_ref(),
+        elsewhere: query.elsewhere,
         only: &[],
         now,
     };
@@ -57,17 +54,17 @@ pub async fn list(ctx: &RequestContext, query: KeyListQuery) -> Result<KeyListPa
         }
     };
     let all = Asked {
-        elsewhere: None,
+        elsewhere: false,
         ..asked
     };
-    let (found, all, searched, unmarked, settings) = tokio::try_join!(
+    let (found, all, searched, settings) = tokio::try_join!(
         read_page(&asked, query),
         count_filters(&all, ""),
         searched,
-        elsewhere::count(ctx),
         async { Ok(ctx.state.store.read_apm_settings().await?) },
     )?;
-    let mut summary = KeySummary::of(&all, unmarked).with_settings(&settings);
+    let elsewhere = elsewhere::count(unmarked.as_ref(), now);
+    let mut summary = KeySummary::of(&all, elsewhere).with_settings(&settings);
     summary.counts_everybody = access.list_scope == KeyScope::All;
     if summary.is_empty() && !query.is_filtered() {
         // The checklist is a help: without an answer, its steps show no state.
@@ -123,7 +120,9 @@ fn check_limits(query: &KeyListQuery) -> Result<(), Error> {
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     connection: &'a Connection,
-    elsewhere: Option<&'a [KeyId]>,
+    unmarked: Option<&'a KeysMadeElsewhere>,
+    /// Only keys made elsewhere.
+    elsewhere: bool,
     /// Further conditions.
     only: &'a [Value],
     now: Timestamp,
@@ -142,14 +141,11 @@ pub(super) async fn read_revocable(
     ctx.grant::<ListAgentKeys>().await?;
     let own_only = ctx.permissions().await?.access().revoke_scope == KeyScope::Own;
     let owner = &ctx.session()?.identity;
-    let elsewhere = if list.elsewhere {
-        Some(elsewhere::find(ctx).await?.ids)
-    } else {
-        None
-    };
+    let unmarked = elsewhere::find_for(ctx, &list).await?;
     let asked = Asked {
         connection: ctx.elasticsearch()?,
-        elsewhere: elsewhere.as_deref(),
+        unmarked: unmarked.as_ref(),
+        elsewhere: list.elsewhere,
         only: &es_query::revocable(until, own_only.then_some(owner)),
         now: until,
     };
@@ -247,9 +243,13 @@ async fn read_slice(
 
 /// Keys that match this text.
 fn matching<'a>(asked: &Asked<'a>, text: &'a str) -> Matching<'a> {
+    let unmarked = asked.unmarked;
     Matching {
         text,
-        elsewhere: asked.elsewhere,
+        elsewhere: asked
+            .elsewhere
+            .then(|| unmarked.map_or(&[][..], |unmarked| &unmarked.ids)),
+        changed: unmarked.map_or(&[], |unmarked| &unmarked.changed),
         only: asked.only,
     }
 }

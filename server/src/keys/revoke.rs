@@ -114,7 +114,12 @@ pub(super) async fn revoke_and_record(
             .map(|result| result.map(changed))
             .collect()
     };
-    let any_made_elsewhere = keys.iter().any(|key| key.source == KeySource::Elsewhere);
+    let any_made_elsewhere = keys.iter().any(|key| {
+        matches!(
+            key.source,
+            KeySource::Elsewhere | KeySource::ChangedElsewhere
+        )
+    });
     let task = {
         let ctx = ctx.clone();
         async move {

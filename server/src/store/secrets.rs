@@ -5,7 +5,7 @@ use super::{
     operations::{state, target},
 };
 use crate::{
-    access::{CreateAgentKey, Grant, ListAgentKeys},
+    access::{CreateAgentKey, Grant, Identity, ListAgentKeys},
     audit::{Action, Event, EventContext, Outcome, Target},
 };
 use app::model::{agent_key::KeyId, timestamp::Timestamp};
@@ -154,6 +154,33 @@ impl Store {
         }
         write.commit().await?;
         Ok(rows.len())
+    }
+
+    /// Returns the keys that were created here and not revoked here, newest first: the owner's, or everybody's.
+    #[tracing::instrument(name = "store.operation.created_keys", skip_all)]
+    pub async fn created_keys(
+        &self,
+        owner: Option<&Identity>,
+        keys_max: usize,
+    ) -> Result<Vec<KeyId>, Error> {
+        let rows = sqlx::query(
+            "SELECT target_id FROM operations AS creation \
+             WHERE action = $1 AND target_id IS NOT NULL AND ($2 = '' OR (username = $2 AND realm = $3)) \
+             AND NOT EXISTS (SELECT 1 FROM operations AS revocation \
+                             WHERE revocation.target_id = creation.target_id AND revocation.state IN ($4, $5)) \
+             ORDER BY began_at DESC LIMIT $6",
+        )
+        .bind(Action::AgentKeyCreate.name())
+        .bind(owner.map_or("", |owner| owner.username.as_str()))
+        .bind(owner.map_or("", |owner| owner.realm.as_str()))
+        .bind(OperationState::Revoked.name())
+        .bind(OperationState::RevokedInCache.name())
+        .bind(i64::try_from(keys_max).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await?;
+        let ids = rows.iter().map(|row| row.try_get("target_id"));
+        let ids: Vec<String> = ids.collect::<Result<_, _>>()?;
+        Ok(ids.iter().filter_map(|id| KeyId::parse(id)).collect())
     }
 
     /// Records, once for each key and kind, that Elasticsearch and this database contradict each other.

@@ -171,6 +171,7 @@ fn KeyRow(
     let source = match key.source {
         KeySource::AgentKeys => "Agent Keys",
         KeySource::Kibana | KeySource::Elsewhere => "Kibana or API",
+        KeySource::ChangedElsewhere => "Agent Keys, changed elsewhere",
     };
     let state = if is_new {
         Some("new")
