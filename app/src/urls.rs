@@ -3,7 +3,10 @@
 //! All are below the base path, which is in the reactive context.
 
 use crate::model::{
-    agent_key::KeyId, base_path::BasePath, key_list::KeyListQuery, user_list::UserQuery,
+    agent_key::KeyId,
+    base_path::BasePath,
+    key_list::{KeyListQuery, StatusFilter},
+    user_list::UserQuery,
 };
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::{hooks::use_location, location::Url, params::ParamsMap};
@@ -66,6 +69,15 @@ pub fn active_keys_of(owner: &str) -> String {
         "{AGENT_KEYS}?owner={}&status=active",
         Url::escape(owner)
     ))
+}
+
+/// Returns the dialog that revokes all active keys of a user.
+pub fn revoke_active_keys_of(owner: &str) -> String {
+    revoke_matching(&KeyListQuery {
+        owner: vec![owner.to_owned()],
+        status: vec![StatusFilter::Active],
+        ..KeyListQuery::default()
+    })
 }
 
 pub fn new_agent_key() -> String {

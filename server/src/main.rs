@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 use platform::Clock;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
+};
 use secrecy::ExposeSecret;
 use server::{
     application::Application,
@@ -199,8 +201,12 @@ async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Disables core dumps, which would hold passwords and new keys.
+/// Disables core dumps, which would hold passwords and new keys. A dump that goes to a program, as on systems with
+/// `systemd-coredump`, ignores the limit, so the process is not dumpable either. Then only root may trace it.
 fn disable_core_dumps() {
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "the process could not be made undumpable");
+    }
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -291,4 +297,16 @@ fn begin_logging(config: &Config, log: LogWriter) -> Result<(), Box<dyn Error>> 
         LogFormat::Json => logs.json().init(),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn process_is_not_dumpable() {
+        disable_core_dumps();
+        let behavior = rustix::process::dumpable_behavior();
+        assert_eq!(behavior.ok(), Some(DumpableBehavior::NotDumpable));
+    }
 }

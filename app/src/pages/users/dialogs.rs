@@ -198,6 +198,7 @@ pub fn DeleteUserPage() -> impl IntoView {
     let close = urls::user_list(&list);
     let problem = use_problem(delete);
     let keys = urls::active_keys_of(&user);
+    let revoke = urls::revoke_active_keys_of(&user);
     view! {
         <Title text="Delete user · Agent Keys" />
         <Dialog shape=DialogShape::Centred labelled_by="delete-title" alert=true close=close.clone()>
@@ -213,8 +214,10 @@ pub fn DeleteUserPage() -> impl IntoView {
                 <Callout tone=Tone::Danger icon=IconName::Warn>
                     <h3>"This user can no longer sign in"</h3>
                     <p>
-                        "A deleted user cannot be restored. " <strong>"Their keys keep working"</strong> ": "
-                        <a href=keys>"look at them"</a> " first, and revoke those that nothing needs."
+                        "A deleted user cannot be restored. " <strong>"Their keys keep working"</strong>
+                        ", and a new user of the same name would own them. "
+                        <a href=keys>"Look at them"</a> " first, or "
+                        <a href=revoke>"revoke all of them"</a> "."
                     </p>
                 </Callout>
                 <input type="hidden" name="username" value=user />
