@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     future::ready,
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -28,7 +28,8 @@ use tower::service_fn;
 use crate::{
     cpu::Cpu,
     error::ApiError,
-    passwords::{PASSWORD_CHARACTERS_MIN, PasswordHashing, Passwords},
+    guard::{Guard, GuardedBy},
+    passwords::{Lane, PASSWORD_CHARACTERS_MIN, PasswordHashing, Passwords},
     roles::has_privileges_cache::HasPrivilegesCache,
     serve::serve,
     state::AppState,
@@ -53,7 +54,7 @@ const CONNECTION_LIMITS: ConnectionLimits = ConnectionLimits {
 };
 
 /// Configuration of an engine. The engine reads no environment variables and no files.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// Address of the listener. Port 0 picks a free port; see [`crate::Engine::address`].
     pub listen: SocketAddr,
@@ -73,6 +74,8 @@ pub struct Config {
     /// Limits of the connections of [`Engine::address`]. Those of [`Engine::local_address`] are
     /// counted apart.
     pub connections: ConnectionLimits,
+    /// Limits guessed passwords and records changes of the port's clients. None by default.
+    pub guard: Option<Arc<dyn Guard>>,
     /// Cost of password hashes. Only tests change it.
     #[doc(hidden)]
     pub password_hashing: PasswordHashing,
@@ -94,6 +97,7 @@ impl Config {
             token_service: false,
             body_bytes_max: BODY_BYTES_MAX,
             connections: CONNECTION_LIMITS,
+            guard: None,
             password_hashing: PasswordHashing::Standard,
             version: Version::CURRENT,
         }
@@ -164,6 +168,10 @@ impl Engine {
         let store = Store::open(&config.database_file, random)
             .await
             .map_err(|error| StartError::Database(error.to_string()))?;
+        let guard = config.guard.map(|guard| GuardedBy::new(guard, random));
+        let guard = guard
+            .transpose()
+            .map_err(|error| first_user(error.to_string()))?;
         let state = Arc::new(AppState {
             store,
             passwords,
@@ -171,6 +179,7 @@ impl Engine {
             cpu: Cpu::default(),
             clock: config.clock,
             random,
+            guard,
             token_service: config.token_service,
             body_bytes_max: config.body_bytes_max,
             address,
@@ -184,28 +193,37 @@ impl Engine {
         // One service for all paths, because `routes` matches them.
         let service = {
             let state = state.clone();
-            service_fn(move |request| {
-                let answering = serve(state.clone(), request);
-                async { Ok::<_, Infallible>(answering.await) }
-            })
+            move |peer: SocketAddr| {
+                let state = state.clone();
+                service_fn(move |request| {
+                    let answering = serve(state.clone(), peer.ip(), request);
+                    async { Ok::<_, Infallible>(answering.await) }
+                })
+            }
         };
         let make_service =
-            service_fn(move |_connection: SocketAddr| ready(Ok::<_, Infallible>(service.clone())));
+            service_fn(move |peer: SocketAddr| ready(Ok::<_, Infallible>(service(peer))));
         let plain = |listener, connections| {
             let server = server(listener, &handle)?.acceptor(connections);
             Ok(tokio::spawn(server.serve(make_service.clone())))
         };
         let listen_failed = |cause| StartError::Listen { address, cause };
-        let limiter = |listener, is_exempt: fn(IpAddr) -> bool| {
-            ConnectionLimiter::new(listener, config.connections, is_exempt)
-        };
         // A listener of its own: other clients cannot take the application's connections, and the
         // certificate has another name than this machine's own address.
         let local = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let local_address = local.local_addr().map_err(listen_failed)?;
-        let local = plain(local, limiter("engine, for the application", |_| true));
+        let local = plain(
+            local,
+            ConnectionLimiter::new("engine, for the application", config.connections, |_| true),
+        );
         let local = local.map_err(listen_failed)?;
-        let connections = limiter("AGENT_KEYS_EMBEDDED_LISTEN", |_| false);
+        let guarded = state.clone();
+        let is_proxy = move |address| {
+            let guard = guarded.guard.as_ref();
+            guard.is_some_and(|guarded_by| guarded_by.guard.is_proxy(address))
+        };
+        let connections =
+            ConnectionLimiter::new("AGENT_KEYS_EMBEDDED_LISTEN", config.connections, is_proxy);
         let public = match config.tls {
             None => plain(listener, connections).map_err(listen_failed)?,
             Some(tls) => {
@@ -238,6 +256,16 @@ impl Engine {
     #[must_use]
     pub fn local_address(&self) -> SocketAddr {
         self.local_address
+    }
+
+    /// Secret with which the application shows in [`crate::APPLICATION_TOKEN`] that a request is its
+    /// own. `None` without a guard.
+    #[must_use]
+    pub fn application_token(&self) -> Option<&SecretString> {
+        self.state
+            .guard
+            .as_ref()
+            .map(|guarded_by| &guarded_by.token)
     }
 
     /// The generated password of `elastic`, on the first start only.
@@ -303,7 +331,7 @@ async fn set_first_password(
         Some(password) => (password, false),
         None => (state.random.password()?, true),
     };
-    let hash = state.passwords.hash(&password).await?;
+    let hash = state.passwords.hash(Lane::Application, &password).await?;
     let first = state.store.set_first_password("elastic", &hash).await?;
     Ok((first && generated).then_some(password))
 }

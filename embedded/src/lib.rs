@@ -11,6 +11,7 @@ mod fields;
 #[cfg(test)]
 mod fuzz;
 mod generate;
+mod guard;
 mod handlers;
 mod http;
 mod identity;
@@ -28,6 +29,7 @@ mod time_value;
 mod version;
 
 pub use engine::{Config, Engine, StartError};
+pub use guard::{APPLICATION_TOKEN, Boxed, Change, Guard};
 pub use passwords::PasswordHashing;
 pub use reset_password::{ResetPasswordError, reset_password};
 pub use version::Version;

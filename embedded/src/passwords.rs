@@ -12,7 +12,7 @@ use argon2::{
 use platform::{Clock, Random, RandomError};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore};
 
 use crate::error::ApiError;
 
@@ -20,7 +20,9 @@ use crate::error::ApiError;
 pub(crate) const PASSWORD_CHARACTERS_MIN: usize = 6;
 /// Hashes computed concurrently. Each takes 46 MiB and a core.
 const CONCURRENT_MAX: usize = 2;
-/// Requests that may wait for a permit. More get 429.
+/// Of these, hashes for other clients than the application.
+const CONCURRENT_OTHERS_MAX: usize = 1;
+/// Requests that may wait for a permit, in each lane. More get 429.
 const WAITING_MAX: usize = 256;
 /// Lifetime of a verified password in the cache after its last use, in milliseconds: that of
 /// Elasticsearch's own cache.
@@ -38,12 +40,21 @@ pub enum PasswordHashing {
     FastForTests,
 }
 
+/// A queue for hashes. Strangers wait for each other, and the application never waits for more than
+/// one of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    Application,
+    Other,
+}
+
 pub(crate) struct Passwords {
     hasher: Argon2<'static>,
     clock: Clock,
     random: Random,
     permits: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+    queues: [Semaphore; 2],
     verified: VerifiedPasswords,
     /// A hash that no password matches, so that an unknown user takes as long as a known one.
     decoy_hash: String,
@@ -92,7 +103,8 @@ impl Passwords {
             clock,
             random,
             permits: Arc::new(Semaphore::new(CONCURRENT_MAX)),
-            queue: Arc::new(Semaphore::new(WAITING_MAX)),
+            others: Arc::new(Semaphore::new(CONCURRENT_OTHERS_MAX)),
+            queues: [Semaphore::new(WAITING_MAX), Semaphore::new(WAITING_MAX)],
             verified: VerifiedPasswords {
                 key: random.bytes::<32>()?,
                 until: Mutex::new(HashMap::new()),
@@ -101,11 +113,15 @@ impl Passwords {
     }
 
     /// Hashes a password into a PHC string.
-    pub(crate) async fn hash(&self, password: &SecretString) -> Result<String, ApiError> {
+    pub(crate) async fn hash(
+        &self,
+        lane: Lane,
+        password: &SecretString,
+    ) -> Result<String, ApiError> {
         let salt = self.random.bytes::<16>()?;
         let password = password.clone();
         let hasher = self.hasher.clone();
-        self.run_limited(move || hash(&hasher, &password, &salt))
+        self.run_limited(lane, move || hash(&hasher, &password, &salt))
             .await?
             .map_err(|error| ApiError::Internal(error.to_string()))
     }
@@ -127,10 +143,25 @@ impl Passwords {
         }) && !self.is_outdated(hash)
     }
 
+    /// Returns true if the password was verified lately, so that its check costs nothing.
+    pub(crate) fn remembers(
+        &self,
+        username: &str,
+        password: &SecretString,
+        stored: Option<&str>,
+    ) -> bool {
+        let now = self.clock.now_ms();
+        stored.is_some_and(|stored| {
+            let digest = self.verified.digest(username, password, stored);
+            self.verified.contains(&digest, now)
+        })
+    }
+
     /// Returns true if the password matches the stored hash. `None` is an unknown user, and takes
     /// as long as a known one.
     pub(crate) async fn verify(
         &self,
+        lane: Lane,
         username: &str,
         password: &SecretString,
         stored: Option<&str>,
@@ -145,7 +176,7 @@ impl Passwords {
         let secret = password.clone();
         let against = stored.unwrap_or(&self.decoy_hash).to_owned();
         let matches = self
-            .run_limited(move || {
+            .run_limited(lane, move || {
                 PasswordHash::new(&against).is_ok_and(|hash| {
                     hasher
                         .verify_password(secret.expose_secret().as_bytes(), &hash)
@@ -165,20 +196,34 @@ impl Passwords {
     /// Runs slow work on the blocking pool, once a permit is free.
     async fn run_limited<T: Send + 'static>(
         &self,
+        lane: Lane,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        let Ok(_waiting) = self.queue.clone().try_acquire_owned() else {
+        let [application, other] = &self.queues;
+        let queue = match lane {
+            Lane::Application => application,
+            Lane::Other => other,
+        };
+        let Ok(_waiting) = queue.try_acquire() else {
             return Err(ApiError::Busy);
+        };
+        let internal = |error: AcquireError| ApiError::Internal(error.to_string());
+        let turn = match lane {
+            Lane::Application => None,
+            Lane::Other => {
+                let others = self.others.clone();
+                Some(others.acquire_owned().await.map_err(internal)?)
+            }
         };
         let permit = self
             .permits
             .clone()
             .acquire_owned()
             .await
-            .map_err(|error| ApiError::Internal(error.to_string()))?;
-        // The work owns the permit, so that a disconnected client does not free it early.
+            .map_err(internal)?;
+        // The work owns the permits, so that a disconnected client does not free them early.
         tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let _permits = (turn, permit);
             work()
         })
         .await

@@ -340,6 +340,11 @@ pub(crate) fn methods(path: &str) -> Vec<&'static str> {
 }
 
 impl Route {
+    /// Returns true for the routes that change users, roles, role mappings, privileges, keys or tokens.
+    pub(crate) fn changes(&self) -> bool {
+        !self.methods.contains(&"GET") && !self.action.ends_with("/cache/clear")
+    }
+
     /// The variable segments of `path`, if it matches one of the route's paths. Slashes at its
     /// ends are ignored.
     fn segments<'p>(&self, path: &'p str) -> Option<Vec<&'p str>> {

@@ -1,6 +1,6 @@
 //! Serves one request, from its first byte to its last.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, request::Parts};
@@ -10,6 +10,7 @@ use crate::{
     auth::{authenticate::authenticate, authorization::Action},
     compatibility,
     error::{ApiError, Challenges},
+    guard::{Client, Recording},
     http::{
         REQUEST_TIMEOUT, body, media_type,
         request::{ApiRequest, Parameters},
@@ -24,6 +25,7 @@ const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
 /// Answers a request, with an error response if it fails or takes too long.
 pub(crate) async fn serve<B: BodyExt<Data = Bytes> + Unpin>(
     state: Arc<AppState>,
+    peer: IpAddr,
     request: Request<B>,
 ) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
@@ -39,9 +41,12 @@ pub(crate) async fn serve<B: BodyExt<Data = Bytes> + Unpin>(
         version: state.version,
     };
     let mut format = ResponseFormat::plain(&parts.method, &parts.headers, challenges);
-    let outcome = tokio::time::timeout(REQUEST_TIMEOUT, run(&state, &parts, body, &mut format))
-        .await
-        .unwrap_or(Err(ApiError::TimedOut));
+    let outcome = tokio::time::timeout(
+        REQUEST_TIMEOUT,
+        run(&state, peer, &parts, body, &mut format),
+    )
+    .await
+    .unwrap_or(Err(ApiError::TimedOut));
     let response = match outcome {
         Ok(response) => response::success(response, &format),
         Err(error) => response::error(&error, &format),
@@ -61,6 +66,7 @@ fn with_opaque_id(
 
 async fn run<B: BodyExt<Data = Bytes> + Unpin>(
     state: &AppState,
+    peer: IpAddr,
     parts: &Parts,
     body: B,
     format: &mut ResponseFormat,
@@ -80,7 +86,11 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
     if !state.version.checks_credentials_first() {
         routes::find_route(method, path, uri)?;
     }
-    let authenticated = authenticate(state, &parts.headers, uri).await?;
+    let guard = state.guard.as_ref();
+    let client = guard.map_or(Client::Application, |guard| {
+        guard.client(peer, &parts.headers)
+    });
+    let authenticated = authenticate(state, client, &parts.headers, uri).await?;
     let parameters = parameters?;
     let (route, segments) = routes::find_route(method, path, uri)?;
     readable?;
@@ -94,6 +104,7 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
     }
     let request = ApiRequest {
         state,
+        client,
         caller,
         segments,
         parameters,
@@ -109,7 +120,12 @@ async fn run<B: BodyExt<Data = Bytes> + Unpin>(
         )));
     }
     compatibility::check_request(&request, route, parts)?;
-    let mut response = (route.handler)(&request).await?;
+    let recording = Recording::begin(&request, route);
+    let result = (route.handler)(&request).await;
+    if let Some(recording) = recording {
+        recording.end(&result).await;
+    }
+    let mut response = result?;
     compatibility::trim_response(state.version, route, &mut response);
     if let Some(filter_path) = format.filter_path.take() {
         let filter = move |deadline| response.body.filtered(&filter_path, deadline);

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use platform::{Clock, Random};
 
 use crate::{
-    cpu::Cpu, passwords::Passwords, roles::has_privileges_cache::HasPrivilegesCache, store::Store,
-    version::Version,
+    cpu::Cpu, guard::GuardedBy, passwords::Passwords,
+    roles::has_privileges_cache::HasPrivilegesCache, store::Store, version::Version,
 };
 
 /// State that all requests share.
@@ -17,6 +17,8 @@ pub(crate) struct AppState {
     pub(crate) cpu: Cpu,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
+    /// `None` without an application that limits and records.
+    pub(crate) guard: Option<GuardedBy>,
     /// True if OAuth2 tokens are issued.
     pub(crate) token_service: bool,
     /// Maximum size of a request body after decompression, in bytes.

@@ -14,6 +14,7 @@ use crate::{
     error::Error,
     http::{
         self, Web,
+        engine_port::EnginePort,
         listener::{ListenError, Listener, Port, Tls, TlsError},
     },
     made_elsewhere::MadeElsewhereCache,
@@ -127,7 +128,9 @@ impl Application {
             }
             _ => None,
         };
+        let engine_port = Arc::new(EnginePort::new(config.trusted_proxies.clone()));
         let engine_setup = EngineSetup {
+            port: Arc::clone(&engine_port),
             file: engine_file,
             clock: clock.clone(),
             hashing,
@@ -149,6 +152,7 @@ impl Application {
             readiness: Readiness::default(),
             made_elsewhere: MadeElsewhereCache::default(),
         });
+        engine_port.begin(Arc::clone(&state));
         let tls = web_tls.is_some();
         let web = Web {
             state: state.clone(),
@@ -306,6 +310,7 @@ impl Application {
 }
 
 struct EngineSetup {
+    port: Arc<EnginePort>,
     file: PathBuf,
     clock: Clock,
     hashing: PasswordHashing,
@@ -328,12 +333,13 @@ async fn connect(
             config.clock = setup.clock;
             config.password_hashing = setup.hashing;
             config.tls = setup.tls;
+            config.guard = Some(setup.port);
             let engine = embedded::Engine::start(config)
                 .await
                 .map_err(|source| StartError::Engine { source })?;
             let url = Url::parse(&format!("http://{}/", reachable(engine.local_address())))?;
             let address = format!("{scheme}://{}", reachable(engine.address()));
-            let elasticsearch = Elasticsearch::embedded(url, &address)?;
+            let elasticsearch = Elasticsearch::embedded(url, &address, engine.application_token())?;
             Ok((Some(engine), elasticsearch))
         }
     }

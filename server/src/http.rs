@@ -3,6 +3,7 @@
 mod audit_download;
 mod client_addr;
 mod csrf;
+pub mod engine_port;
 mod error_format;
 mod limits;
 pub mod listener;

@@ -33,7 +33,7 @@ pub use lookup::{FoundSession, find, open};
 pub use manage::{EndReason, end};
 pub use seal::Token;
 pub use server_key::{KeySource, SealError, ServerKey, ServerKeyError};
-pub use sign_in::{Verified, reauthenticate, renew, sign_in, verify_again};
+pub use sign_in::{Verified, check_at_engine_port, reauthenticate, renew, sign_in, verify_again};
 
 /// Longest time without use.
 pub const IDLE_MAX: Duration = Duration::from_mins(30);

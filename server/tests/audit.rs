@@ -52,6 +52,13 @@ async fn every_action_is_recorded_with_the_common_fields() {
         // Of the command line, in the stories of the server key.
         Action::DatabaseRestore,
         Action::ServerKeyChange,
+        // Of the embedded engine's port, and of what is refused.
+        Action::EngineChange,
+        Action::RequestRefused,
+        // Of the process.
+        Action::AppStart,
+        Action::AppStop,
+        Action::TlsReload,
     ];
     let all: BTreeSet<_> = Action::ALL
         .iter()

@@ -24,6 +24,7 @@ mod create;
 mod domains;
 mod durability;
 mod engine_keys;
+mod engine_port;
 mod engine_tls;
 mod faults;
 mod forms;

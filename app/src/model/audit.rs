@@ -70,6 +70,16 @@ pub enum Action {
     DatabaseRestore,
     /// The database got another server key.
     ServerKeyChange,
+    /// A client of the embedded engine's port changed something.
+    EngineChange,
+    /// Requests were refused: a permission was missing, or they came from another site.
+    RequestRefused,
+    /// The application started.
+    AppStart,
+    /// The application stopped.
+    AppStop,
+    /// Certificate and key were read again.
+    TlsReload,
 }
 
 impl Action {
@@ -109,6 +119,11 @@ impl Action {
             Self::EsConnectionState => "Connect to Elasticsearch",
             Self::DatabaseRestore => "Restore from backup",
             Self::ServerKeyChange => "Replace server key",
+            Self::EngineChange => "Change through Elasticsearch port",
+            Self::RequestRefused => "Request without permission",
+            Self::AppStart => "Start Agent Keys",
+            Self::AppStop => "Stop Agent Keys",
+            Self::TlsReload => "Read certificate again",
         }
     }
 }
@@ -431,6 +446,11 @@ mod tests {
                 "es_connection_state",
                 "database_restore",
                 "server_key_change",
+                "engine_change",
+                "request_refused",
+                "app_start",
+                "app_stop",
+                "tls_reload",
             ]
         );
         let outcomes: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     error::ApiError,
+    guard::Client,
     identity::{Caller, CredentialKind, Subject},
     state::AppState,
 };
@@ -44,12 +45,13 @@ impl Authenticated {
 /// futures.
 pub(crate) async fn authenticate(
     state: &AppState,
+    client: Client,
     headers: &HeaderMap,
     uri: &str,
 ) -> Result<Authenticated, ApiError> {
     let subject = match credentials(headers) {
         Ok(Credentials::Basic { username, password }) => {
-            match Box::pin(check_password(state, &username, &password)).await? {
+            match Box::pin(check_password(state, client, &username, &password)).await? {
                 Some(subject) => subject,
                 None => return Err(failed(&username, uri)),
             }
@@ -90,14 +92,42 @@ pub(crate) async fn authenticate(
 /// Returns the user with this name and password, if the password matches and the user is enabled.
 pub(crate) async fn check_password(
     state: &AppState,
+    client: Client,
     username: &str,
     password: &SecretString,
 ) -> Result<Option<Arc<Subject>>, ApiError> {
     let user = state.store.user(username).await?;
     let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
-    let fits = state.passwords.verify(username, password, stored).await?;
+    let verify = || {
+        let lane = client.lane();
+        state.passwords.verify(lane, username, password, stored)
+    };
+    let fits = match (&state.guard, client) {
+        (Some(guarded_by), Client::Other(address))
+            if !state.passwords.remembers(username, password, stored) =>
+        {
+            let enabled = user.as_ref().is_some_and(|user| user.enabled);
+            let mut failed = ApiError::Busy;
+            let check = async {
+                match verify().await {
+                    Ok(fits) => Some(fits && enabled),
+                    Err(error) => {
+                        failed = error;
+                        None
+                    }
+                }
+            };
+            let guard = &guarded_by.guard;
+            let limited = guard.limit_guesses(username, address, Box::pin(check));
+            match limited.await {
+                Some(fits) => fits,
+                None => return Err(failed),
+            }
+        }
+        _ => verify().await?,
+    };
     if let Some(outdated) = stored.filter(|stored| fits && state.passwords.is_outdated(stored)) {
-        renew(state, username, password, outdated).await;
+        renew(state, client, username, password, outdated).await;
     }
     Ok(user
         .filter(|user| fits && user.enabled)
@@ -106,9 +136,15 @@ pub(crate) async fn check_password(
 
 /// Replaces an outdated hash, because the password is known only now. A failure is logged and does
 /// not fail the request: the next authentication tries again.
-async fn renew(state: &AppState, username: &str, password: &SecretString, outdated: &str) {
+async fn renew(
+    state: &AppState,
+    client: Client,
+    username: &str,
+    password: &SecretString,
+    outdated: &str,
+) {
     let renewed = async {
-        let hash = state.passwords.hash(password).await?;
+        let hash = state.passwords.hash(client.lane(), password).await?;
         state
             .store
             .replace_password_hash(username, outdated, &hash)

@@ -272,7 +272,7 @@ async fn authenticate_owner(
 ) -> Result<Arc<Subject>, ApiError> {
     let (subject, reason) = match grant {
         GrantCredentials::Password { username, password } => (
-            authenticate::check_password(request.state, username, password).await?,
+            authenticate::check_password(request.state, request.client, username, password).await?,
             format!(
                 "unable to authenticate user [{username}] for action [{}]",
                 request.action.name

@@ -109,7 +109,7 @@ async fn by_password(
             "username and password are required",
         ));
     };
-    check_password(request.state, username, password)
+    check_password(request.state, request.client, username, password)
         .await?
         .ok_or_else(|| ApiError::Unauthenticated {
             reason: format!(

@@ -61,7 +61,7 @@ pub(crate) async fn put_user(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
     let password_hash = match input.password {
         None => None,
         Some(NewPassword::Hash(hash)) => Some(hash),
-        Some(NewPassword::Plain(password)) => Some(request.state.passwords.hash(&password).await?),
+        Some(NewPassword::Plain(password)) => Some(request.hash(&password).await?),
     };
     let user = User {
         username: username.to_owned(),
@@ -259,7 +259,7 @@ pub(crate) async fn change_password(request: &ApiRequest<'_>) -> Result<ApiRespo
         return Err(ApiError::illegal(anonymous("modified via the API")));
     }
     let hash = match password {
-        NewPassword::Plain(password) => request.state.passwords.hash(&password).await?,
+        NewPassword::Plain(password) => request.hash(&password).await?,
         NewPassword::Hash(hash) => hash,
     };
     if !request

@@ -1,12 +1,14 @@
 //! Authenticated requests: path, query string, body.
 
 use bytes::Bytes;
+use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::{
     auth::authorization::{self, Action},
     error::ApiError,
     fields::{ErrorStyle, Fields},
+    guard::Client,
     http::json,
     identity::Caller,
     state::AppState,
@@ -14,6 +16,7 @@ use crate::{
 
 pub(crate) struct ApiRequest<'a> {
     pub(crate) state: &'a AppState,
+    pub(crate) client: Client,
     pub(crate) caller: Caller,
     /// Values of the path's `{}`.
     pub(crate) segments: Vec<String>,
@@ -42,6 +45,12 @@ impl ApiRequest<'_> {
     /// Checks that the caller may perform the action.
     pub(crate) fn authorize(&self) -> Result<(), ApiError> {
         authorization::authorize(&self.caller, self.action)
+    }
+
+    /// Hashes a new password, in the client's queue.
+    pub(crate) async fn hash(&self, password: &SecretString) -> Result<String, ApiError> {
+        let lane = self.client.lane();
+        self.state.passwords.hash(lane, password).await
     }
 
     /// The body's text. `?source=` replaces an empty body.

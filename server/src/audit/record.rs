@@ -196,7 +196,11 @@ fn schema(
         Action::AuditRetentionCut => (&["iam"], &["deletion"], key),
         Action::EsConnectionState => (&["network"], &["info"], key),
         Action::DatabaseRestore => (&["database"], &["change"], key),
-        Action::ServerKeyChange => (&["configuration"], &["change"], key),
+        Action::ServerKeyChange | Action::TlsReload => (&["configuration"], &["change"], key),
+        Action::EngineChange => (&["iam"], &["change"], key),
+        Action::RequestRefused => (&["web"], &["access", "denied"], key),
+        Action::AppStart => (&["process"], &["start"], key),
+        Action::AppStop => (&["process"], &["end"], key),
     }
 }
 

@@ -104,6 +104,9 @@ impl Connection {
                 .header(header::AUTHORIZATION, authorization.clone())
                 .header(header::ACCEPT, "application/json")
                 .header("x-opaque-id", self.request_id.as_str());
+            if let Some(token) = &self.elasticsearch.engine_token {
+                request = request.header(embedded::APPLICATION_TOKEN, token.clone());
+            }
             if let Some(body) = body {
                 request = request.json(body);
             }

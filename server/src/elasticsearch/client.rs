@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{config::Cluster, credential::Credential, identifier::RequestId, metrics::Calls};
 use http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -34,6 +35,8 @@ pub struct Elasticsearch {
     pub(super) transport: Transport,
     /// Address of the embedded engine for other programs; `None` for a cluster.
     engine_address: Option<Arc<str>>,
+    /// Shows the embedded engine that a call is the application's own.
+    pub(super) engine_token: Option<HeaderValue>,
     call_limit: Arc<CallLimit>,
     calls: Calls,
     breaker: Breaker,
@@ -55,10 +58,20 @@ pub struct Connection {
 
 impl Elasticsearch {
     /// The embedded engine, which is called at `url`. Other programs reach it at `address`.
-    pub fn embedded(url: Url, address: &str) -> Result<Self, ClientError> {
+    pub fn embedded(
+        url: Url,
+        address: &str,
+        token: Option<&SecretString>,
+    ) -> Result<Self, ClientError> {
         let engine_address = Some(address.into());
+        let token = token.and_then(|token| HeaderValue::from_str(token.expose_secret()).ok());
+        let engine_token = token.map(|mut token| {
+            token.set_sensitive(true);
+            token
+        });
         Ok(Self {
             engine_address,
+            engine_token,
             ..Self::new(url.into())?
         })
     }
@@ -67,6 +80,7 @@ impl Elasticsearch {
         Ok(Self {
             transport: Transport::new(cluster)?,
             engine_address: None,
+            engine_token: None,
             call_limit: Arc::default(),
             calls: Calls::default(),
             breaker: Breaker::default(),

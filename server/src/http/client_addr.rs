@@ -82,7 +82,11 @@ pub(super) async fn resolve(State(web): State<Web>, mut request: Request, next: 
 
 /// Returns the first address, counted from the peer, that is not a trusted proxy. A hop that is not an address ends the
 /// search.
-fn client_from_forwarded(trusted: &TrustedProxies, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+pub(super) fn client_from_forwarded(
+    trusted: &TrustedProxies,
+    peer: IpAddr,
+    headers: &HeaderMap,
+) -> IpAddr {
     let values = headers.get_all(FORWARDED_FOR).iter().rev();
     let mut hops = values.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
     let mut address = peer;

@@ -4,16 +4,17 @@ use super::{IssuedCookies, Token, known_device::DeviceToken, rate_limit, seal, u
 use crate::{
     access::{self, Identity, VerifiedPassword},
     audit::{Action, Event, EventContext, EventSource, Outcome, Target},
-    context::{CookieChange, RequestContext},
+    context::{AppState, CookieChange, RequestContext},
     credential::Credential,
     elasticsearch::{self, cannot_check},
     error::Error,
     identifier::identifier,
     metrics::SignIn,
-    store::{self, Attempt, NewSession, RenewedSession},
+    store::{self, Attempt, NewSession, RenewedSession, Store},
 };
 use app::model::{secret::Secret, user::Credentials};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 
 /// Maximum number of characters of a name that was tried, in the audit log.
 const TRIED_NAME_CHARACTERS_MAX: usize = 64;
@@ -120,6 +121,8 @@ enum PasswordCheck<'a> {
     SignIn,
     /// The signed-in user enters the password once more.
     Reauthenticate(&'a Identity),
+    /// A client of the embedded engine's port.
+    EnginePort,
 }
 
 /// A verified password, with what a session needs.
@@ -179,19 +182,22 @@ async fn try_to_verify(
     let _permit = state.sign_in_queue.wait(&keys).await;
     let attempt = state.store.attempt_sign_in(&keys, event_context.at).await?;
     if let Attempt::Paused { refusals } = attempt {
-        return Err(refuse_paused(ctx, purpose, username, event_context, refusals).await);
+        record_pause(&state.store, purpose, username, event_context, refusals).await?;
+        return Err(Refusal::Paused);
     }
     let Some(credential) = Credential::basic(username, credentials.password.expose()) else {
         let failed = state.store.count_failed_sign_in(&keys, event_context.at);
         failed.await?;
-        return Err(reject(ctx, purpose, username, event_context, "cannot be a user").await);
+        let (store, reason) = (&state.store, "cannot be a user");
+        record_rejection(store, purpose, username, event_context, reason).await?;
+        return Err(Refusal::Rejected);
     };
     let connection = state
         .elasticsearch
         .connect(credential.clone(), event_context.request_id.clone());
     let accepted = access::identify(&connection).await;
     let proof = match (accepted, purpose) {
-        (Ok(proof), PasswordCheck::SignIn) => proof,
+        (Ok(proof), PasswordCheck::SignIn | PasswordCheck::EnginePort) => proof,
         (Ok(proof), PasswordCheck::Reauthenticate(identity)) if proof.is_of(identity) => proof,
         // While credentials cannot be checked, a 401 is no wrong guess.
         (Err(elasticsearch::Error::Unauthorized), _)
@@ -205,7 +211,9 @@ async fn try_to_verify(
                 .store
                 .count_failed_sign_in(&keys, event_context.at)
                 .await?;
-            return Err(reject(ctx, purpose, username, event_context, "not accepted").await);
+            let (store, reason) = (&state.store, "not accepted");
+            record_rejection(store, purpose, username, event_context, reason).await?;
+            return Err(Refusal::Rejected);
         }
         (Err(error), _) => return Err(error.into()),
     };
@@ -217,73 +225,112 @@ async fn try_to_verify(
     })
 }
 
+/// Checks a password at the port of the embedded engine, within the limits of signing in, and counts and records a
+/// failure like one. Returns `None` if the check does, or if nothing can be counted.
+pub async fn check_at_engine_port(
+    state: &AppState,
+    username: &str,
+    address: IpAddr,
+    check: impl Future<Output = Option<bool>>,
+) -> Option<bool> {
+    let event_context = EventContext {
+        origin: EventSource {
+            address: Some(address),
+            session: None,
+        },
+        ..state.event_context().ok()?
+    };
+    let checked = try_at_engine_port(state, username, &event_context, check).await;
+    checked.unwrap_or_else(|error| {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a password at the engine's port was not accepted, because attempts cannot be counted"
+        );
+        None
+    })
+}
+
+async fn try_at_engine_port(
+    state: &AppState,
+    username: &str,
+    event_context: &EventContext,
+    check: impl Future<Output = Option<bool>>,
+) -> Result<Option<bool>, store::Error> {
+    let (store, purpose) = (&state.store, PasswordCheck::EnginePort);
+    let keys = rate_limit::limit_keys(username, event_context.origin.address, None);
+    let _permit = state.sign_in_queue.wait(&keys).await;
+    if let Attempt::Paused { refusals } = store.attempt_sign_in(&keys, event_context.at).await? {
+        state.metrics.sign_in(SignIn::Paused);
+        record_pause(store, purpose, username, event_context, refusals).await?;
+        return Ok(Some(false));
+    }
+    let checked = check.await;
+    match checked {
+        Some(true) => store.forgive_account(&keys).await?,
+        Some(false) => {
+            state.metrics.sign_in(SignIn::Rejected);
+            store.count_failed_sign_in(&keys, event_context.at).await?;
+            record_rejection(store, purpose, username, event_context, "not accepted").await?;
+        }
+        None => {}
+    }
+    Ok(checked)
+}
+
 /// Records the first refusal in a row, the second, the fourth, and so on, each with their number, so that a flood does
 /// not fill the audit log.
-async fn refuse_paused(
-    ctx: &RequestContext,
+async fn record_pause(
+    store: &Store,
     purpose: PasswordCheck<'_>,
     username: &str,
     event_context: &EventContext,
     refusals: i64,
-) -> Refusal {
+) -> Result<(), store::Error> {
     if refusals.count_ones() > 1 {
-        return Refusal::Paused;
+        return Ok(());
     }
-    let details = json!({ "refusals": refusals });
-    match record_failure(
-        ctx,
-        purpose,
-        Action::LoginThrottled,
-        username,
-        event_context,
-        details,
-    )
-    .await
-    {
-        Ok(()) => Refusal::Paused,
-        Err(error) => error.into(),
-    }
+    let (action, details) = (Action::LoginThrottled, json!({ "refusals": refusals }));
+    record_failure(store, purpose, action, username, event_context, details).await
 }
 
 /// Records a rejected attempt.
-async fn reject(
-    ctx: &RequestContext,
+async fn record_rejection(
+    store: &Store,
     purpose: PasswordCheck<'_>,
     username: &str,
     event_context: &EventContext,
     reason: &str,
-) -> Refusal {
+) -> Result<(), store::Error> {
     let action = match purpose {
-        PasswordCheck::SignIn => Action::UserLogin,
+        PasswordCheck::SignIn | PasswordCheck::EnginePort => Action::UserLogin,
         PasswordCheck::Reauthenticate(_) => Action::Reauth,
     };
     let details = json!({ "reason": reason });
-    match record_failure(ctx, purpose, action, username, event_context, details).await {
-        Ok(()) => Refusal::Rejected,
-        Err(error) => error.into(),
-    }
+    record_failure(store, purpose, action, username, event_context, details).await
 }
 
 /// Records a failure. A name that was typed is recorded only if a user of that name has signed in or was created here:
 /// users type passwords into the wrong field.
 async fn record_failure(
-    ctx: &RequestContext,
+    store: &Store,
     purpose: PasswordCheck<'_>,
     action: Action,
     username: &str,
     event_context: &EventContext,
     mut details: Value,
 ) -> Result<(), store::Error> {
-    let store = &ctx.state.store;
     let mut event = Event::new(action).outcome(Outcome::Failure);
+    if let PasswordCheck::EnginePort = purpose {
+        details["port"] = "engine".into();
+    }
     match purpose {
         PasswordCheck::Reauthenticate(identity) => event = event.by(identity),
-        PasswordCheck::SignIn if store.knows_user(username).await? => {
+        PasswordCheck::SignIn | PasswordCheck::EnginePort if store.knows_user(username).await? => {
             let name = username.chars().take(TRIED_NAME_CHARACTERS_MAX).collect();
             let name = Some(name);
             event = event.on(Target { id: None, name });
         }
-        PasswordCheck::SignIn => details["user"] = "unknown".into(),
+        PasswordCheck::SignIn | PasswordCheck::EnginePort => details["user"] = "unknown".into(),
     }
     store.record(&event.details(details), event_context).await
 }
