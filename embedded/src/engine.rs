@@ -28,7 +28,7 @@ use tower::service_fn;
 use crate::{
     cpu::Cpu,
     error::ApiError,
-    guard::{Guard, GuardedBy},
+    guard::{Guard, GuardedBy, Peer},
     passwords::{Lane, PASSWORD_CHARACTERS_MIN, PasswordHashing, Passwords},
     roles::has_privileges_cache::HasPrivilegesCache,
     serve::serve,
@@ -193,19 +193,25 @@ impl Engine {
         // One service for all paths, because `routes` matches them.
         let service = {
             let state = state.clone();
-            move |peer: SocketAddr| {
+            move |peer: SocketAddr, encrypted: bool| {
                 let state = state.clone();
+                let peer = Peer {
+                    address: peer.ip(),
+                    encrypted,
+                };
                 service_fn(move |request| {
-                    let answering = serve(state.clone(), peer.ip(), request);
+                    let answering = serve(state.clone(), peer, request);
                     async { Ok::<_, Infallible>(answering.await) }
                 })
             }
         };
-        let make_service =
-            service_fn(move |peer: SocketAddr| ready(Ok::<_, Infallible>(service(peer))));
+        let make_service = |encrypted| {
+            let service = service.clone();
+            service_fn(move |peer| ready(Ok::<_, Infallible>(service(peer, encrypted))))
+        };
         let plain = |listener, connections| {
             let server = server(listener, &handle)?.acceptor(connections);
-            Ok(tokio::spawn(server.serve(make_service.clone())))
+            Ok(tokio::spawn(server.serve(make_service(false))))
         };
         let listen_failed = |cause| StartError::Listen { address, cause };
         // A listener of its own: other clients cannot take the application's connections, and the
@@ -229,7 +235,7 @@ impl Engine {
             Some(tls) => {
                 let acceptor = RustlsAcceptor::new(tls).acceptor(connections);
                 let server = server(listener, &handle).map_err(listen_failed)?;
-                tokio::spawn(server.acceptor(acceptor).serve(make_service.clone()))
+                tokio::spawn(server.acceptor(acceptor).serve(make_service(true)))
             }
         };
         let servers = vec![public, local];

@@ -73,6 +73,8 @@ pub(crate) enum ApiError {
         error: &'static str,
         description: String,
     },
+    /// The request is for another host. Status 421.
+    OtherHost,
     /// Too many requests are waiting.
     Busy,
     /// The response would need too much memory. Narrower requests succeed.
@@ -156,6 +158,7 @@ impl ApiError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::UnsupportedContentType(_) => StatusCode::NOT_ACCEPTABLE,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::OtherHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy | Self::DataTooLarge => StatusCode::TOO_MANY_REQUESTS,
             Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
@@ -174,7 +177,7 @@ impl ApiError {
             Self::Invalid(_) => "validation_exception",
             Self::Parse { .. } => "parse_exception",
             Self::Content { .. } => "x_content_parse_exception",
-            Self::IllegalArgument(_) => "illegal_argument_exception",
+            Self::IllegalArgument(_) | Self::OtherHost => "illegal_argument_exception",
             Self::NotFound(_) => "resource_not_found_exception",
             Self::MediaType { .. } => "media_type_header_exception",
             Self::Status(_) => "status_exception",
@@ -234,6 +237,11 @@ impl ApiError {
                 allowed.join(", ")
             ),
             Self::FeatureDisabled(feature) => format!("{feature} are not enabled"),
+            Self::OtherHost => {
+                "this engine does not answer for this host name; if it is yours, name it in \
+                                AGENT_KEYS_HOST_NAMES"
+                    .to_owned()
+            }
             Self::TooLarge => "entity content is too long".to_owned(),
             Self::OAuth { description, .. } => description.clone(),
             Self::Busy => "rejected execution: too many requests are waiting".to_owned(),
@@ -269,6 +277,7 @@ impl ApiError {
             | Self::SearchFailed { .. }
             | Self::QueryShard(_)
             | Self::FeatureDisabled(_)
+            | Self::OtherHost
             | Self::TooLarge
             | Self::Busy
             | Self::DataTooLarge

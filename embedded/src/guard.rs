@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, pin::Pin, sync::Arc};
 
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode, Uri, request::Parts};
 use platform::{Random, RandomError};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -36,6 +36,9 @@ pub trait Guard: Send + Sync {
     /// Returns the client's address, which `peer` may have forwarded in the headers.
     fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr;
 
+    /// Returns false for a request over plain HTTP whose host name is not one of the listener's.
+    fn answers_for(&self, peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> bool;
+
     /// Runs the check of a password if the limits allow it, counts the result, and returns it.
     /// Returns false without a check while guesses are paused, and `None` if the check returns
     /// `None` or guesses cannot be counted.
@@ -65,6 +68,14 @@ pub struct Change {
     pub targets: Vec<String>,
     /// True if the response was sent.
     pub succeeded: bool,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// True if the listener speaks TLS.
+    pub(crate) encrypted: bool,
 }
 
 /// The client that sent a request.
@@ -97,14 +108,20 @@ impl GuardedBy {
         Ok(Self { guard, token })
     }
 
+    /// Returns true if a request is for a host name of the listener.
+    pub(crate) fn answers(&self, peer: Peer, parts: &Parts) -> bool {
+        let (uri, headers) = (&parts.uri, &parts.headers);
+        peer.encrypted || self.guard.answers_for(peer.address, uri, headers)
+    }
+
     /// Returns the client of a request that came from `peer`.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
+    pub(crate) fn client(&self, peer: Peer, headers: &HeaderMap) -> Client {
         let expected = self.token.expose_secret().as_bytes();
         let shown = headers.get(APPLICATION_TOKEN);
         if shown.is_some_and(|shown| shown.as_bytes().ct_eq(expected).into()) {
             return Client::Application;
         }
-        Client::Other(self.guard.client_address(peer, headers))
+        Client::Other(self.guard.client_address(peer.address, headers))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Serves one request, from its first byte to its last.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, request::Parts};
@@ -10,7 +10,7 @@ use crate::{
     auth::{authenticate::authenticate, authorization::Action},
     compatibility,
     error::{ApiError, Challenges},
-    guard::{Client, Recording},
+    guard::{Client, Peer, Recording},
     http::{
         REQUEST_TIMEOUT, body, media_type,
         request::{ApiRequest, Parameters},
@@ -25,12 +25,14 @@ const OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
 /// Answers a request, with an error response if it fails or takes too long.
 pub(crate) async fn serve<B: BodyExt<Data = Bytes> + Unpin>(
     state: Arc<AppState>,
-    peer: IpAddr,
+    peer: Peer,
     request: Request<B>,
 ) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let opaque_id = parts.headers.get(OPAQUE_ID).cloned();
-    if parts.method == Method::OPTIONS {
+    let guard = state.guard.as_ref();
+    let is_ours = guard.is_none_or(|guarded_by| guarded_by.answers(peer, &parts));
+    if parts.method == Method::OPTIONS && is_ours {
         return with_opaque_id(
             response::options_response(&routes::methods(parts.uri.path())),
             opaque_id,
@@ -41,12 +43,13 @@ pub(crate) async fn serve<B: BodyExt<Data = Bytes> + Unpin>(
         version: state.version,
     };
     let mut format = ResponseFormat::plain(&parts.method, &parts.headers, challenges);
-    let outcome = tokio::time::timeout(
-        REQUEST_TIMEOUT,
-        run(&state, peer, &parts, body, &mut format),
-    )
-    .await
-    .unwrap_or(Err(ApiError::TimedOut));
+    let outcome = if is_ours {
+        let running = run(&state, peer, &parts, body, &mut format);
+        let outcome = tokio::time::timeout(REQUEST_TIMEOUT, running).await;
+        outcome.unwrap_or(Err(ApiError::TimedOut))
+    } else {
+        Err(ApiError::OtherHost)
+    };
     let response = match outcome {
         Ok(response) => response::success(response, &format),
         Err(error) => response::error(&error, &format),
@@ -66,7 +69,7 @@ fn with_opaque_id(
 
 async fn run<B: BodyExt<Data = Bytes> + Unpin>(
     state: &AppState,
-    peer: IpAddr,
+    peer: Peer,
     parts: &Parts,
     body: B,
     format: &mut ResponseFormat,

@@ -3,8 +3,10 @@
 use crate::{
     access::KibanaFeatureCheck,
     audit::{
+        Action, Event, Outcome,
         anchors::{self, Anchors},
         forward::Forwarder,
+        refusals::Refusals,
     },
     config::{self, Config},
     context::{AppState, Background, Readiness},
@@ -15,7 +17,8 @@ use crate::{
     http::{
         self, Web,
         engine_port::EnginePort,
-        listener::{ListenError, Listener, Port, Tls, TlsError},
+        host_names::HostNames,
+        listener::{ListenError, Listener, Port, Reloads, Tls, TlsError},
     },
     made_elsewhere::MadeElsewhereCache,
     maintenance,
@@ -26,8 +29,10 @@ use axum_server::tls_rustls::RustlsConfig;
 use embedded::PasswordHashing;
 use platform::{Clock, Random, private_files::create_directory};
 use secrecy::SecretString;
+use serde_json::json;
 use std::{future::ready, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
+    sync::watch,
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -128,7 +133,11 @@ impl Application {
             }
             _ => None,
         };
-        let engine_port = Arc::new(EnginePort::new(config.trusted_proxies.clone()));
+        let public_host = config.public_url.as_ref().and_then(Url::host_str);
+        let host_names = config.host_names.iter().map(String::as_str);
+        let host_names = HostNames::new(host_names.chain(public_host).map(str::to_owned));
+        let proxies = config.trusted_proxies.clone();
+        let engine_port = Arc::new(EnginePort::new(proxies, host_names.clone()));
         let engine_setup = EngineSetup {
             port: Arc::clone(&engine_port),
             file: engine_file,
@@ -145,6 +154,7 @@ impl Application {
             server_key,
             sign_in_queue: SignInQueue::default(),
             metrics: Metrics::default(),
+            refusals: Refusals::default(),
             audit_retention_days: config.audit_retention_days,
             clock,
             random,
@@ -163,6 +173,7 @@ impl Application {
             public_origin: config
                 .public_url
                 .map(|url| url.origin().ascii_serialization()),
+            host_names,
             limits: config.limits,
         };
         let router = http::router(web);
@@ -192,7 +203,17 @@ impl Application {
             }
             None => None,
         };
+        maintenance::check_clock(&state).await?;
         maintenance::recover(&state).await?;
+        for (setting, tls) in [
+            ("AGENT_KEYS_LISTEN", listener.tls()),
+            ("AGENT_KEYS_EMBEDDED_LISTEN", engine_tls.as_ref()),
+        ] {
+            if let Some(tls) = tls {
+                let reloads = tls.reloads();
+                tokio::spawn(record_reloads(state.clone(), setting, reloads));
+            }
+        }
         let maintenance = tokio::spawn(maintenance::run(state.clone(), config.service));
         let connection = tokio::spawn(maintenance::record_outages(state.clone()));
         let anchors = Anchors::new(&config.data_dir);
@@ -262,6 +283,19 @@ impl Application {
         }
     }
 
+    /// Records the start or the stop of the process in the audit log. A failure is logged.
+    pub async fn record(&self, action: Action) {
+        let details = json!({ "version": env!("CARGO_PKG_VERSION"), "address": self.url() });
+        let event = Event::new(action).details(details);
+        if let Err(error) = maintenance::record(&self.state, &event).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "{} could not be recorded in the audit log",
+                action.name()
+            );
+        }
+    }
+
     /// For tests.
     #[doc(hidden)]
     pub fn state(&self) -> &Arc<AppState> {
@@ -306,6 +340,30 @@ impl Application {
             }
         }
         self.state.store.close().await;
+    }
+}
+
+/// Records in the audit log when the certificate of a listener was read again, and once while it cannot be used, until
+/// the listener ends.
+async fn record_reloads(
+    state: Arc<AppState>,
+    listener: &'static str,
+    mut reloads: watch::Receiver<Reloads>,
+) {
+    while reloads.changed().await.is_ok() {
+        let is_failing = reloads.borrow_and_update().failing;
+        let outcome = if is_failing {
+            Outcome::Failure
+        } else {
+            Outcome::Success
+        };
+        let event = Event::new(Action::TlsReload)
+            .outcome(outcome)
+            .details(json!({ "listener": listener }));
+        if let Err(error) = maintenance::record(&state, &event).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "the reload of a certificate could not be recorded");
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod forward;
 pub(crate) mod line_writer;
 pub mod query;
 pub mod record;
+pub mod refusals;
 pub mod verify;
 
 pub use app::model::audit::{Action, Outcome};

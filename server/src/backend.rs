@@ -28,6 +28,7 @@ use app::{
     },
 };
 use async_trait::async_trait;
+use serde_json::json;
 
 impl RequestContext {
     /// Awaits a use case. The one place where an error becomes a problem and is logged.
@@ -43,6 +44,15 @@ impl RequestContext {
             self.end_rejected_session().await;
         }
         let kind = error::problem_kind(&error);
+        if let ProblemKind::Forbidden(missing) = &kind {
+            let actor = self.session().ok().map(|session| &session.identity);
+            let details = json!({ "missing": missing });
+            let context = &self.event_context();
+            let recording = self
+                .state
+                .record_refusal(actor, "forbidden", details, context);
+            recording.await;
+        }
         let status = kind.status();
         self.note_problem_status(status);
         let reason = error.reason().map(str::to_owned);

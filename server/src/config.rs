@@ -54,6 +54,9 @@ pub struct Config {
     /// `public_url`, `AGENT_KEYS_PUBLIC_URL`: the address in the browser's address bar, where a proxy does not pass
     /// `Host` on unchanged. Forms of this origin are accepted. Default: what `Host` says.
     pub public_url: Option<Url>,
+    /// `host_names`, `AGENT_KEYS_HOST_NAMES`: further host names, separated by commas, under which browsers and other
+    /// clients reach the listeners over plain HTTP. Default: none.
+    pub host_names: Vec<String>,
     /// `connections_max`, `AGENT_KEYS_CONNECTIONS_MAX`: connections of browsers that may be open at once. Default 512.
     /// The other limits are no settings.
     pub limits: Limits,
@@ -231,6 +234,7 @@ impl Config {
             trusted_proxies: listener::trusted_proxies(&mut values)?,
             base_path: listener::base_path(&mut values)?,
             public_url: listener::public_url(&mut values)?,
+            host_names: listener::host_names(&mut values)?,
             limits: listener::limits(&mut values)?,
             metrics_listen: values.address_if_given("metrics.listen")?,
             data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),

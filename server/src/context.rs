@@ -1,8 +1,8 @@
 //! The one context argument of every use case: process-wide state, the request, and who sends it.
 
 use crate::{
-    access::{Grant, KibanaFeatureCheck, Permission, Permissions},
-    audit::{EventContext, EventSource},
+    access::{Grant, Identity, KibanaFeatureCheck, Permission, Permissions},
+    audit::{Action, Event, EventContext, EventSource, Outcome, refusals::Refusals},
     elasticsearch::{self, Connection, Elasticsearch},
     error::Error,
     identifier::{RequestId, identifier},
@@ -17,7 +17,8 @@ use crate::{
 };
 use app::model::{notice::Notice, session::SessionEnd, timestamp::Timestamp};
 use futures::future::BoxFuture;
-use platform::{Clock, Random, RandomError};
+use platform::{Clock, Random, RandomError, connection_limit::network};
+use serde_json::Value;
 use std::{
     fmt,
     sync::{
@@ -42,6 +43,8 @@ pub struct AppState {
     /// Admits sign-ins one after another per account and address.
     pub sign_in_queue: SignInQueue,
     pub metrics: Metrics,
+    /// Refused requests, which the audit log aggregates.
+    pub refusals: Refusals,
     /// Age in days at which audit events are removed.
     pub audit_retention_days: u32,
     pub clock: Clock,
@@ -104,6 +107,37 @@ impl AppState {
             request_id: RequestId::new(&self.new_identifier()?),
             origin: EventSource::default(),
         })
+    }
+}
+
+impl AppState {
+    /// Records that a request was refused: the first of a user or address within an hour, the second, the fourth, and
+    /// so on, each with their number.
+    pub async fn record_refusal(
+        &self,
+        actor: Option<&Identity>,
+        reason: &'static str,
+        mut details: Value,
+        context: &EventContext,
+    ) {
+        let subject = match (actor, context.origin.address) {
+            (Some(actor), _) => format!("{}/{}", actor.realm, actor.username),
+            (None, Some(address)) => network(address).to_string(),
+            (None, None) => String::new(),
+        };
+        let Some(count) = self.refusals.count(subject, reason, context.at) else {
+            return;
+        };
+        details["reason"] = reason.into();
+        details["refusals"] = count.into();
+        let event = Event::new(Action::RequestRefused)
+            .outcome(Outcome::Failure)
+            .by(actor)
+            .details(details);
+        if let Err(error) = self.store.record(&event, context).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "a refused request could not be recorded");
+        }
     }
 }
 

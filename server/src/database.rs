@@ -83,6 +83,14 @@ pub async fn rekey(config: &Config, clock: &Clock) -> Result<Rekeyed, Error> {
     Ok(rekeyed)
 }
 
+/// Confirms that the clock is right, so that expired audit events are removed again. Returns false if nothing is paused.
+pub async fn resume_retention(config: &Config, clock: &Clock) -> Result<bool, Error> {
+    let (store, _) = open(config).await?;
+    let resumed = store.resume_retention(&context(clock)?).await?;
+    store.close().await;
+    Ok(resumed)
+}
+
 /// Records that the database was restored. `replaced` is the end of the log before, if it could be read.
 pub async fn record_restore(
     config: &Config,

@@ -5,6 +5,7 @@ mod client_addr;
 mod csrf;
 pub mod engine_port;
 mod error_format;
+pub mod host_names;
 mod limits;
 pub mod listener;
 pub(crate) mod monitoring;
@@ -30,6 +31,7 @@ use axum::{
     routing::{any, get},
 };
 use client_addr::ClientInfo;
+use host_names::HostNames;
 use http::{Response, StatusCode, Uri, uri::PathAndQuery};
 use limits::BODY_BYTES_MAX;
 use std::{any::Any, sync::Arc, time::Duration};
@@ -52,6 +54,7 @@ pub struct Web {
     pub base_path: BasePath,
     /// Origin of our pages in browsers, if `Host` may differ from it.
     pub public_origin: Option<String>,
+    pub host_names: HostNames,
     pub limits: Limits,
 }
 
@@ -133,6 +136,8 @@ pub fn with_middleware(router: Router, web: Web) -> Router {
         .layer(CatchPanicLayer::custom(after_panic))
         // Formats errors from the layers above for the script or for the user.
         .layer(from_fn(error_format::format_middleware_errors))
+        // Refuses requests for host names of others.
+        .layer(from_fn_with_state(web.clone(), host_names::refuse_unknown))
         // Sets security headers on every response, also after a panic or rejection.
         .layer(from_fn_with_state(web.clone(), security_headers::set))
         // Log lines of the layers above carry the request id.

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use server::{
     application::Application,
     audit::{
+        Action,
         anchors::Anchors,
         verify::{Verified, verify},
     },
@@ -73,6 +74,9 @@ enum AuditCommand {
     /// Walks the whole log and says whether anything was edited, removed, moved, added or cut off. The application
     /// may run meanwhile; nothing is written.
     Verify,
+    /// Confirms that the clock is right after it jumped, so that old events are removed again. Stop the application
+    /// first.
+    ResumeRetention,
 }
 
 #[tokio::main]
@@ -132,6 +136,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         Command::Audit {
             command: AuditCommand::Verify,
         } => verify_audit_log(config).await,
+        Command::Audit {
+            command: AuditCommand::ResumeRetention,
+        } => resume_retention(&config).await,
     }
 }
 
@@ -157,6 +164,7 @@ async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
         _ => Box::new(io::stdout()),
     };
     let application = Application::start(config, Clock::system()).await?;
+    application.record(Action::AppStart).await;
     let mut text = match application.first_password() {
         Some(password) => format!(
             "First-run password of elastic: {}\n",
@@ -190,6 +198,7 @@ async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
     tracing::info!("stopping");
     let stopping = async {
         application.announce_stop().await;
+        application.record(Action::AppStop).await;
         application.stop().await;
     };
     tokio::select! {
@@ -248,6 +257,15 @@ async fn rekey(config: &Config) -> Result<(), Box<dyn Error>> {
         rekeyed.sessions, rekeyed.events
     ))?;
     Ok(())
+}
+
+async fn resume_retention(config: &Config) -> Result<(), Box<dyn Error>> {
+    let _lock = DataLock::acquire(config)?;
+    let text = match database::resume_retention(config, &Clock::system()).await? {
+        true => "Old audit events are removed again.",
+        false => "Removal of old audit events is not paused: there is nothing to do.",
+    };
+    Ok(print(text)?)
 }
 
 async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {

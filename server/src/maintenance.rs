@@ -18,6 +18,8 @@ use std::{
 };
 
 const INTERVAL: Duration = Duration::from_secs(60);
+/// Time without an event, or step of the clock, that is taken for a jump.
+const CLOCK_JUMP_MIN: Duration = Duration::from_hours(30 * 24);
 const DAY: Duration = Duration::from_hours(24);
 /// Time for which an account's or address's first failed sign-ins are counted.
 const FEW_ATTEMPTS_KEPT: Duration = Duration::from_mins(10);
@@ -27,8 +29,45 @@ const FEW_ATTEMPTS_KEPT: Duration = Duration::from_mins(10);
 pub async fn run(state: Arc<AppState>, service: Option<Credential>) {
     loop {
         run_once(&state, service.as_ref()).await;
+        let (began, now) = (Instant::now(), state.now());
         tokio::time::sleep(INTERVAL).await;
+        if has_jumped(now, began.elapsed(), state.now()) {
+            report(
+                "the clock has jumped, and retention could not be paused",
+                pause_retention(&state, now).await,
+            );
+        }
     }
+}
+
+/// Returns true if the clock shows much more time than has passed since `then`.
+fn has_jumped(then: Timestamp, passed: Duration, now: Timestamp) -> bool {
+    now > then.plus(passed + CLOCK_JUMP_MIN)
+}
+
+/// Pauses retention if the clock is far ahead of the newest event, before this start writes one: with a wrong clock the
+/// whole log would look expired.
+pub async fn check_clock(state: &AppState) -> Result<(), Error> {
+    let newest = state.store.newest_audit_event().await?;
+    match newest {
+        Some(newest) if has_jumped(newest, Duration::ZERO, state.now()) => {
+            pause_retention(state, newest).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn pause_retention(state: &AppState, since: Timestamp) -> Result<(), Error> {
+    tracing::warn!(
+        before = since.iso_ms(),
+        now = state.now().iso_ms(),
+        "the clock has jumped: no audit event is removed until `agent-keys audit resume-retention` confirms it"
+    );
+    if !state.store.is_retention_paused().await? {
+        let context = state.event_context()?;
+        state.store.pause_retention(since, &context).await?;
+    }
+    Ok(())
 }
 
 /// Marks operations that an earlier process left in flight as unknown. With SQLite there is no other process that could
@@ -116,6 +155,9 @@ async fn delete_expired_events(state: &AppState) -> Result<(), Error> {
     /// Events that are deleted at a time, so that other writers wait only briefly.
     const ROWS_MAX: i64 = 10_000;
     let context = state.event_context()?;
+    if state.store.is_retention_paused().await? {
+        return Ok(());
+    }
     let before = context.at.minus(state.audit_retention_days * DAY);
     // At most once a day.
     let due = before.minus(DAY);
@@ -178,6 +220,12 @@ pub async fn record_outages(state: Arc<AppState>) {
     }
 }
 
+/// Records an event of the application itself.
+pub async fn record(state: &AppState, event: &Event<'_>) -> Result<(), Error> {
+    let context = state.event_context()?;
+    Ok(state.store.record(event, &context).await?)
+}
+
 fn time_of(state: &AppState, then: Instant) -> Timestamp {
     let ms = i64::try_from(then.elapsed().as_millis()).unwrap_or(i64::MAX);
     state.now().plus_ms(-ms)
@@ -205,4 +253,24 @@ async fn record_connection_state(
         }));
     state.store.record(&event, &event_context).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jump_is_a_month_more_than_has_passed() {
+        let (then, minute) = (Timestamp(1_797_244_927_042), Duration::from_secs(60));
+        let month = 30 * DAY;
+        assert!(!has_jumped(then, minute, then.plus(minute)));
+        assert!(!has_jumped(then, minute, then.plus(minute + month)));
+        assert!(has_jumped(
+            then,
+            minute,
+            then.plus(minute + month).plus_ms(1)
+        ));
+        assert!(!has_jumped(then, 2 * month, then.plus(2 * month)));
+        assert!(!has_jumped(then, minute, then.minus(month)));
+    }
 }

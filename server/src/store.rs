@@ -10,6 +10,7 @@ mod audit;
 mod open;
 mod operation_state;
 mod operations;
+mod retention;
 mod secrets;
 mod server_key;
 mod session_ends;

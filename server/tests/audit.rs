@@ -48,13 +48,14 @@ async fn every_action_is_recorded_with_the_common_fields() {
         Action::AgentKeyDrift,
         Action::AppRecovered,
         Action::AuditRetentionCut,
+        Action::AuditRetentionPause,
+        Action::AuditRetentionResume,
         Action::EsConnectionState,
         // Of the command line, in the stories of the server key.
         Action::DatabaseRestore,
         Action::ServerKeyChange,
-        // Of the embedded engine's port, and of what is refused.
+        // Of the embedded engine's port.
         Action::EngineChange,
-        Action::RequestRefused,
         // Of the process.
         Action::AppStart,
         Action::AppStop,

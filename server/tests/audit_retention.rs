@@ -3,14 +3,18 @@
 use crate::support::{
     App, NOW,
     attacker::Attacker,
+    config,
     events::{event_context, intent},
 };
-use app::model::timestamp::DAY_MS;
+use app::model::timestamp::{DAY_MS, Timestamp};
+use platform::Clock;
 use server::{
+    application::Application,
     audit::{
         anchors::Anchor,
         verify::{Error, Wrong, verify},
     },
+    database::resume_retention,
     maintenance,
     store::StoredEvent,
 };
@@ -186,4 +190,67 @@ async fn retention_records_less_than_it_removes() {
     }
     assert_eq!((told, app.events().await.len()), (2, 2));
     verify(app.store(), &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn clock_that_jumps_removes_nothing_until_it_is_confirmed() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let start = async |at: Timestamp| {
+        let (config, clock) = (config(data_dir.path()), Clock::manual(at.0));
+        let hashing = embedded::PasswordHashing::FastForTests;
+        Application::start_with(config, clock, hashing)
+            .await
+            .unwrap()
+    };
+    let actions = async |application: Application| {
+        maintenance::run_once(application.state(), None).await;
+        let events = application
+            .state()
+            .store
+            .audit_events(0, 100)
+            .await
+            .unwrap();
+        application.stop().await;
+        events
+            .into_iter()
+            .map(|event| event.action.clone())
+            .collect::<Vec<_>>()
+    };
+    let application = start(NOW).await;
+    for number in 0..3 {
+        let store = &application.state().store;
+        store
+            .record(&intent(number), &event_context(number))
+            .await
+            .unwrap();
+    }
+    let before = actions(application).await;
+    assert_eq!(before.len(), 3);
+    // The control: thirty days without an event are no jump.
+    assert_eq!(actions(start(NOW.plus(days(30))).await).await, before);
+    // The exploit: the application is started for a moment with a wrong clock.
+    let wrong = NOW.plus(days(405));
+    let paused = [before, vec!["audit_retention_pause".to_owned()]].concat();
+    assert_eq!(actions(start(wrong).await).await, paused);
+    // Its own event is young, and explains nothing.
+    assert_eq!(actions(start(wrong.plus(days(1))).await).await, paused);
+    assert_eq!(actions(start(NOW.plus(days(1))).await).await, paused);
+    // An administrator says that the clock is right.
+    let clock = Clock::manual(wrong.0);
+    let resume = async || {
+        resume_retention(&config(data_dir.path()), &clock)
+            .await
+            .unwrap()
+    };
+    assert!(resume().await);
+    assert!(!resume().await);
+    let after = actions(start(wrong.plus(days(1))).await).await;
+    assert_eq!(
+        after,
+        [
+            "audit_retention_pause",
+            "audit_retention_resume",
+            "audit_retention_cut"
+        ]
+    );
 }

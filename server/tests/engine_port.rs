@@ -15,6 +15,10 @@ use server::{
 };
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const WRONG: &str = "wrong";
 const AUTHENTICATE: &str = "/_security/_authenticate";
@@ -367,4 +371,116 @@ async fn change_at_the_port_is_recorded_and_a_refused_one_is_not() {
     let record: Value = serde_json::from_str(&events[0].record).unwrap();
     assert_eq!(record["source"]["ip"], "127.0.0.1");
     assert!(!events.iter().any(|event| event.record.contains(PASSWORD)));
+}
+
+/// Sends a request over HTTP/1.1 for this host; the status and body of the answer.
+async fn for_host(address: std::net::SocketAddr, path: &str, host: Option<&str>) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let host = host.map_or(String::new(), |host| format!("Host: {host}\r\n"));
+    let version = if host.is_empty() { "1.0" } else { "1.1" };
+    let request = format!("GET {path} HTTP/{version}\r\n{host}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let status = answer[9..12].parse().unwrap();
+    (status, answer)
+}
+
+/// Asks for `/login`, or of our own host for `/health/live`, over HTTP/2; the bytes of the answer as text.
+async fn over_http2(address: std::net::SocketAddr, host: &str) -> String {
+    let path = if host == "localhost" {
+        "/health/live"
+    } else {
+        "/login"
+    };
+    let mut headers = vec![0x82, 0x86, 0x44, u8::try_from(path.len()).unwrap()];
+    headers.extend(path.as_bytes());
+    headers.extend([0x41, u8::try_from(host.len()).unwrap()]);
+    headers.extend(host.as_bytes());
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    bytes.extend([0, 0, u8::try_from(headers.len()).unwrap(), 1, 5, 0, 0, 0, 1]);
+    bytes.extend(headers);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(&bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let mut part = [0; 4_096];
+    // Both answers are text that ends its stream; the connection stays open.
+    while !["HOST_NAMES", "live"]
+        .iter()
+        .any(|end| String::from_utf8_lossy(&answer).contains(end))
+    {
+        let count = stream.read(&mut part).await.unwrap();
+        assert!(count > 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&part[..count]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn ports_answer_for_their_own_host_names_alone() {
+    let whole = Whole::start_with(PasswordHashing::FastForTests, |config| {
+        config.public_url = Some("https://keys.example.com".parse().unwrap());
+        config.host_names = vec!["es.example.com".to_owned()];
+        config.trusted_proxies = TrustedProxies::parse("127.0.1.1").unwrap();
+    })
+    .await;
+    let engine = whole.application.engine_address().unwrap();
+    let web = whole.application.address();
+    let ours = [
+        "127.0.0.1",
+        "[::1]:80",
+        "localhost:1",
+        "keys.example.com",
+        "es.example.com:9200",
+        "apm",
+    ];
+    for host in ours.into_iter().map(Some).chain([None]) {
+        assert_eq!(for_host(web, "/login", host).await.0, 200, "{host:?}");
+        assert_eq!(for_host(engine, "/", host).await.0, 401, "{host:?}");
+    }
+    for host in [
+        "evil.example",
+        "evil.example:5680",
+        "localhost.evil.example",
+        "keys.example.com.evil.example",
+    ] {
+        for address in [web, engine] {
+            let (status, answer) = for_host(address, "/login", Some(host)).await;
+            assert_eq!(status, 421, "{host}");
+            assert!(answer.contains("AGENT_KEYS_HOST_NAMES"), "{answer}");
+        }
+        // A probe of a load balancer reads nothing that is worth keeping.
+        assert_eq!(for_host(web, "/health/live", Some(host)).await.0, 200);
+    }
+    // The exploit: a page of another site that has pointed its name here signs in and reads.
+    let form = [("username", "elastic"), ("password", PASSWORD)];
+    let rebound = client()
+        .post(format!("http://{web}/api/sign_in"))
+        .header("host", "evil.example")
+        .header("origin", "http://evil.example")
+        .header("sec-fetch-site", "same-origin")
+        .form(&form);
+    assert_eq!(rebound.send().await.unwrap().status(), 421);
+    let rebound = client()
+        .get(format!("http://{engine}{AUTHENTICATE}"))
+        .header("host", "evil.example")
+        .basic_auth("elastic", Some(PASSWORD));
+    assert_eq!(rebound.send().await.unwrap().status(), 421);
+    // Over HTTP/2 the name is in the address.
+    assert!(
+        over_http2(web, "evil.example")
+            .await
+            .contains("AGENT_KEYS_HOST_NAMES")
+    );
+    assert!(over_http2(web, "localhost").await.contains("live"));
+    // A trusted proxy whose client uses TLS has matched the name to a certificate.
+    let proxied = |machine| {
+        at(machine)
+            .get(format!("http://{web}/login"))
+            .header("host", "other.example.com")
+            .header("x-forwarded-proto", "https")
+            .send()
+    };
+    assert_eq!(proxied(1).await.unwrap().status(), 200);
+    assert_eq!(proxied(2).await.unwrap().status(), 421);
 }

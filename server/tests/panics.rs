@@ -51,6 +51,7 @@ async fn panic_affects_only_its_own_request() {
         trusted_proxies: TrustedProxies::default(),
         base_path: Default::default(),
         public_origin: None,
+        host_names: Default::default(),
         limits,
     };
     let address = "127.0.0.1:0".parse().unwrap();

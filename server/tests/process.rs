@@ -263,12 +263,14 @@ async fn stalled_reader_of_the_log_stops_nothing() {
 async fn hang_up_reads_certificates_again_and_does_not_end_the_process() {
     let directory = tempfile::tempdir().unwrap();
     let files = self_signed(directory.path());
+    let audit_log = directory.path().join("audit.jsonl");
     let mut command = Command::new(env!("CARGO_BIN_EXE_agent-keys"));
     prepare(&mut command, &directory.path().join("data"));
     command
         .env("AGENT_KEYS_EMBEDDED_LISTEN", "127.0.0.1:0")
         .env("AGENT_KEYS_TLS_CERT_FILE", &files.cert)
         .env("AGENT_KEYS_TLS_KEY_FILE", &files.key)
+        .env("AGENT_KEYS_AUDIT_LOG", &audit_log)
         .env("ELASTIC_PASSWORD", PASSWORD);
     let mut process = Process::run(&mut command);
     let before = certificate(&process.url).await;
@@ -285,6 +287,38 @@ async fn hang_up_reads_certificates_again_and_does_not_end_the_process() {
     })
     .await;
     assert!(process.ended().is_none());
+    // Unusable files are an event once, however often they are tried.
+    std::fs::write(&files.cert, "half a certificate").unwrap();
+    process.signal("HUP");
+    let events = || -> Vec<String> {
+        let lines = std::fs::read_to_string(&audit_log).unwrap_or_default();
+        lines
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .map(|event| {
+                let event = &event["event"];
+                format!("{} {}", event["action"], event["outcome"]).replace('"', "")
+            })
+            .collect()
+    };
+    eventually("the failure is recorded", async || {
+        events()
+            .last()
+            .is_some_and(|last| last == "tls_reload failure")
+    })
+    .await;
+    process.signal("HUP");
+    process.signal("TERM");
+    eventually("it has ended", async || process.ended().is_some()).await;
+    assert_eq!(
+        events(),
+        [
+            "app_start success",
+            "tls_reload success",
+            "tls_reload failure",
+            "app_stop success"
+        ]
+    );
 }
 
 #[tokio::test]

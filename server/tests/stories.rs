@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod audit_chain;
 mod audit_forward;
+mod audit_refusals;
 mod audit_retention;
 mod bad_responses;
 mod base_path;

@@ -147,7 +147,7 @@ impl App {
             trusted_proxies: setup.trusted_proxies,
             base_path: setup.base_path,
             public_url: setup.public_url,
-            limits: setup.limits.unwrap_or_default(),
+            limits: setup.limits.unwrap_or_else(limits),
             metrics_listen: setup.metrics_listen,
             database_url: setup.database_url.map(Into::into),
             audit_log: setup
@@ -245,6 +245,13 @@ impl App {
     }
 }
 
+/// The usual limits, for tests that all come from one address.
+pub(crate) fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.connections.connections_per_address_max = limits.connections.connections_max;
+    limits
+}
+
 /// Settings for a test: a free port, its own directory.
 pub(crate) fn config(data_dir: &Path) -> Config {
     Config {
@@ -254,7 +261,8 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         trusted_proxies: TrustedProxies::default(),
         base_path: BasePath::default(),
         public_url: None,
-        limits: Limits::default(),
+        host_names: Vec::new(),
+        limits: limits(),
         metrics_listen: None,
         data_dir: data_dir.to_owned(),
         database_url: None,

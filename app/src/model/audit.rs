@@ -62,6 +62,10 @@ pub enum Action {
     AuditExport,
     /// Events older than the retention period were deleted.
     AuditRetentionCut,
+    /// Removal of old events was paused, because the clock had jumped.
+    AuditRetentionPause,
+    /// Removal of old events goes on after a pause.
+    AuditRetentionResume,
     /// The application started and found unfinished operations of an earlier process.
     AppRecovered,
     /// The circuit to Elasticsearch opened or closed.
@@ -116,6 +120,8 @@ impl Action {
             Self::ApmSettingsChange => "Change APM settings",
             Self::AuditExport => "Export audit log",
             Self::AuditRetentionCut => "Remove old events",
+            Self::AuditRetentionPause => "Pause removal of old events",
+            Self::AuditRetentionResume => "Resume removal of old events",
             Self::EsConnectionState => "Connect to Elasticsearch",
             Self::DatabaseRestore => "Restore from backup",
             Self::ServerKeyChange => "Replace server key",
@@ -442,6 +448,8 @@ mod tests {
                 "apm_settings_change",
                 "audit_export",
                 "audit_retention_cut",
+                "audit_retention_pause",
+                "audit_retention_resume",
                 "app_recovered",
                 "es_connection_state",
                 "database_restore",

@@ -194,6 +194,9 @@ fn schema(
         Action::ApmSettingsChange => (&["configuration"], &["change"], key),
         Action::AuditExport => (&["iam"], &["access"], key),
         Action::AuditRetentionCut => (&["iam"], &["deletion"], key),
+        Action::AuditRetentionPause | Action::AuditRetentionResume => {
+            (&["configuration"], &["change"], key)
+        }
         Action::EsConnectionState => (&["network"], &["info"], key),
         Action::DatabaseRestore => (&["database"], &["change"], key),
         Action::ServerKeyChange | Action::TlsReload => (&["configuration"], &["change"], key),

@@ -155,6 +155,24 @@ pub(super) fn public_url(values: &mut Values) -> Result<Option<Url>, Error> {
     url.map(Some).ok_or(Error::Invalid { name, reason })
 }
 
+/// Names without scheme, port and path, separated by commas.
+pub(super) fn host_names(values: &mut Values) -> Result<Vec<String>, Error> {
+    let Some((name, text)) = values.named_text("host_names") else {
+        return Ok(Vec::new());
+    };
+    let is_name = |part: &&str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        !part.is_empty() && part.bytes().all(allowed)
+    };
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    if !parts.iter().all(is_name) {
+        let reason =
+            "use host names without scheme and port, separated by commas, such as keys.example.com";
+        return Err(Error::Invalid { name, reason });
+    }
+    Ok(parts.into_iter().map(str::to_owned).collect())
+}
+
 pub(super) fn limits(values: &mut Values) -> Result<Limits, Error> {
     /// Fewer would lock out a user with two browsers; more would exceed the file descriptors of any machine.
     const RANGE: RangeInclusive<usize> = 16..=100_000;

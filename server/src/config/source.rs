@@ -13,11 +13,12 @@ use std::{
 use zeroize::Zeroizing;
 
 /// Names of the settings in the file.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "listen",
     "insecure_http",
     "trusted_proxies",
     "connections_max",
+    "host_names",
     "data_dir",
     "log",
     "log_format",

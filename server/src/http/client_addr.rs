@@ -32,6 +32,15 @@ pub(super) struct ClientInfo {
 }
 
 impl ClientInfo {
+    /// Returns true if a trusted proxy says that its client uses TLS.
+    pub(super) fn is_forwarded_tls(
+        trusted: &TrustedProxies,
+        peer: IpAddr,
+        headers: &HeaderMap,
+    ) -> bool {
+        trusted.contains(peer) && protocol_is_tls(headers) == Some(true)
+    }
+
     fn resolve(web: &Web, extensions: &Extensions, headers: &HeaderMap) -> Self {
         let peer = extensions
             .get::<ConnectInfo<SocketAddr>>()

@@ -1,6 +1,9 @@
 //! Protection against cross-site request forgery, for every server function and form.
 
-use super::{Web, error_format::problem_response, request_id, session_layer};
+use super::{
+    Web, client_addr::ClientInfo, error_format::problem_response, request_id, session_layer,
+};
+use crate::audit::{EventContext, EventSource};
 use app::model::problem::{Problem, ProblemKind};
 use axum::{
     body::Body,
@@ -9,10 +12,14 @@ use axum::{
     response::Response,
 };
 use http::{
-    HeaderName,
+    Extensions, HeaderName,
     header::{HOST, ORIGIN},
 };
+use serde_json::json;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
+
+/// Length of a path in the audit log.
+const PATH_CHARACTERS_MAX: usize = 256;
 
 /// Extension of a response that rejects a cross-origin request.
 #[derive(Clone, Copy)]
@@ -39,8 +46,10 @@ pub(super) fn refuse_cross_origin(
 /// Logs a rejection with the compared headers: behind a proxy that changes `Host`, they differ for every form.
 pub(super) async fn log_refusal(State(web): State<Web>, request: Request, next: Next) -> Response {
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
+    let extensions = request.extensions().clone();
     let response = next.run(request).await;
     if response.extensions().get::<Refused>().is_some() {
+        record(&web, uri.path(), &extensions, "cross_origin").await;
         let text = |name| {
             let value = headers.get(name)?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -63,6 +72,23 @@ pub(super) async fn log_refusal(State(web): State<Web>, request: Request, next: 
     response
 }
 
+/// Records a rejection in the audit log. The session is not opened, so the user is not known.
+async fn record(web: &Web, path: &str, extensions: &Extensions, reason: &'static str) {
+    let context = EventContext {
+        at: web.state.now(),
+        request_id: request_id::of(extensions),
+        origin: EventSource {
+            address: ClientInfo::of(extensions).address,
+            session: None,
+        },
+    };
+    let path: String = path.chars().take(PATH_CHARACTERS_MAX).collect();
+    let details = json!({ "path": path });
+    web.state
+        .record_refusal(None, reason, details, &context)
+        .await;
+}
+
 /// Rejects changes with a session cookie but without `Origin` and `Sec-Fetch-Site`. Every supported browser sends one of
 /// them; another client has no business with a browser's cookie.
 pub(super) async fn refuse_unmarked(
@@ -75,6 +101,8 @@ pub(super) async fn refuse_unmarked(
     let with_session = session_layer::is_brought(headers, &web.base_path);
     if !request.method().is_safe() && unmarked && with_session {
         tracing::warn!("a form that does not say where it comes from was refused");
+        let (path, extensions) = (request.uri().path(), request.extensions());
+        record(&web, path, extensions, "no_origin").await;
         return problem_response(&Problem {
             kind: ProblemKind::CrossOrigin,
             request_id: Some(request_id::of(request.extensions()).as_str().to_owned()),

@@ -1,6 +1,9 @@
 //! Protection of the embedded engine's port: guesses are limited as at signing in, and changes are recorded.
 
-use super::client_addr::client_from_forwarded;
+use super::{
+    client_addr::{ClientInfo, client_from_forwarded},
+    host_names::HostNames,
+};
 use crate::{
     access::Identity,
     audit::{Action, Event, EventContext, EventSource, Outcome, Target},
@@ -9,7 +12,7 @@ use crate::{
     sessions::check_at_engine_port,
 };
 use embedded::{Boxed, Change, Guard};
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use serde_json::json;
 use std::{
     net::IpAddr,
@@ -24,14 +27,16 @@ const TARGET_CHARACTERS_MAX: usize = 256;
 /// The application as the engine sees it.
 pub struct EnginePort {
     proxies: TrustedProxies,
+    host_names: HostNames,
     /// Set when the application has started. Until then no password is accepted.
     state: OnceLock<Arc<AppState>>,
 }
 
 impl EnginePort {
-    pub fn new(proxies: TrustedProxies) -> Self {
+    pub fn new(proxies: TrustedProxies, host_names: HostNames) -> Self {
         Self {
             proxies,
+            host_names,
             state: OnceLock::new(),
         }
     }
@@ -49,6 +54,12 @@ impl Guard for EnginePort {
 
     fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         client_from_forwarded(&self.proxies, peer.to_canonical(), headers)
+    }
+
+    fn answers_for(&self, peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> bool {
+        let peer = peer.to_canonical();
+        ClientInfo::is_forwarded_tls(&self.proxies, peer, headers)
+            || self.host_names.answer(uri, headers)
     }
 
     fn limit_guesses<'a>(

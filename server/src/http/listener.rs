@@ -15,7 +15,12 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::{net::TcpSocket, sync::Notify, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpSocket,
+    sync::{Notify, watch},
+    task::JoinHandle,
+    time::timeout,
+};
 
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 100;
@@ -73,7 +78,16 @@ pub struct Listener {
 pub struct Tls {
     config: RustlsConfig,
     asked: Arc<Notify>,
+    reloads: watch::Receiver<Reloads>,
     reloading: JoinHandle<()>,
+}
+
+/// Certificates and keys that were read again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reloads {
+    pub count: u64,
+    /// True while the files cannot be used.
+    pub failing: bool,
 }
 
 impl Tls {
@@ -99,17 +113,29 @@ impl Tls {
         })?;
         let config = RustlsConfig::from_config(loaded);
         let asked = Arc::new(Notify::new());
-        let reloading =
-            reload_when_changed(files.clone(), protocols, config.clone(), Arc::clone(&asked));
+        let (reloaded, reloads) = watch::channel(Reloads::default());
+        let reloading = reload_when_changed(
+            files.clone(),
+            protocols,
+            config.clone(),
+            Arc::clone(&asked),
+            reloaded,
+        );
         Ok(Self {
             config,
             asked,
+            reloads,
             reloading: tokio::spawn(reloading),
         })
     }
 
     pub fn config(&self) -> RustlsConfig {
         self.config.clone()
+    }
+
+    /// Reports each time the files were read again, and once while they cannot be used.
+    pub fn reloads(&self) -> watch::Receiver<Reloads> {
+        self.reloads.clone()
     }
 
     /// Reads the files again now, whether they look changed or not.
@@ -237,6 +263,10 @@ impl Listener {
         &self.connections
     }
 
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
     /// Reads certificate and key again.
     pub fn reload(&self) {
         if let Some(tls) = &self.tls {
@@ -282,6 +312,7 @@ async fn reload_when_changed(
     protocols: &[&[u8]],
     config: RustlsConfig,
     asked: Arc<Notify>,
+    reloaded: watch::Sender<Reloads>,
 ) {
     let mut seen = changed_at(&files);
     loop {
@@ -289,9 +320,19 @@ async fn reload_when_changed(
             .await
             .is_ok();
         let now = changed_at(&files);
-        if (is_asked || now != seen) && reload(&files, protocols, &config).await {
+        if !is_asked && now == seen {
+            continue;
+        }
+        let is_used = reload(&files, protocols, &config).await;
+        if is_used {
             seen = now;
         }
+        reloaded.send_if_modified(|reloads| {
+            let before = *reloads;
+            reloads.count += u64::from(is_used);
+            reloads.failing = !is_used;
+            *reloads != before
+        });
     }
 }
 

@@ -23,7 +23,7 @@ use std::{
 use tokio::time::timeout;
 
 /// In order.
-const MIGRATIONS: [MigrationText; 3] = [
+const MIGRATIONS: [MigrationText; 4] = [
     (
         1,
         "initial",
@@ -38,6 +38,11 @@ const MIGRATIONS: [MigrationText; 3] = [
         3,
         "server key",
         include_str!("../../../migrations/0003_server_key.sql"),
+    ),
+    (
+        4,
+        "retention pause",
+        include_str!("../../../migrations/0004_retention_pause.sql"),
     ),
 ];
 
@@ -353,6 +358,7 @@ mod tests {
         "08ba617674a84e7921e13ce36fe626a51421dd94a5b115379bf745197039277cda0349548e72d15c9c0f73736bc9cb27",
         "5b97ba89d12f09c59f2918e0e8c80dfaba9b346f38a0a3f80187d5d2b1cb64a76bb4a088c4e5d4f6095d4b90178c533e",
         "81e90527501e739d27e13f7304210678029ddac74e8376bf4875c6f68c24589914c7e69e6d5dd6e027e29ebe0ad7fcf9",
+        "2279b80a7a5665e37047d316dafb341f3ec5c5ec41521f705e82922b625615bef2357c9da2990582813d04d1c6c8bd40",
     ];
 
     #[test]
