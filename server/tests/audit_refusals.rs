@@ -42,7 +42,7 @@ async fn missing_permission_is_recorded_with_the_user_and_aggregated() {
     let before = app.events().await.len();
     for page in [
         "/settings/agent-keys",
-        "/settings/agent-keys/create",
+        "/settings/agent-keys/new",
         "/settings/sessions",
     ] {
         assert_eq!(ada.get(page).await.status, StatusCode::OK, "{page}");
