@@ -19,6 +19,7 @@ mod passwords;
 mod pattern;
 mod privileges;
 mod query;
+mod recording;
 mod reset_password;
 mod roles;
 mod routes;

@@ -10,12 +10,13 @@ use crate::{
     auth::{authenticate::authenticate, authorization::Action},
     compatibility,
     error::{ApiError, Challenges},
-    guard::{Client, Peer, Recording},
+    guard::{Client, Peer},
     http::{
         REQUEST_TIMEOUT, body, media_type,
         request::{ApiRequest, Parameters},
         response::{self, ApiResponse, ResponseFormat},
     },
+    recording::Recording,
     routes,
     state::AppState,
 };
