@@ -3,7 +3,7 @@ import { expect, PROGRAMS, test, whyMissing } from '../fixtures/reverse-proxy';
 
 /** At the root of a host, the tests of the server show the same. */
 const BASE_PATH = '/agent-keys';
-const OF_COOKIES = /^__Host-agent-keys(-device)?\.agent-keys$/;
+const OF_COOKIES = /^__Host-agent-keys(-device)?_\d+\.agent-keys$/;
 
 for (const program of PROGRAMS) {
   test.describe(`behind ${program}, below a path`, () => {

@@ -9,28 +9,38 @@ use crate::{
         refusals::Refusals,
     },
     config::{self, Config},
-    context::{AppState, Background, Readiness},
+    context::{AppState, Background},
     data_lock::{DataLock, LockError},
     database,
     elasticsearch::{self, Elasticsearch},
     error::Error,
+    health::Health,
     http::{
         self, Web,
         engine_port::EnginePort,
         host_names::HostNames,
         listener::{ListenError, Listener, Port, Reloads, Tls, TlsError},
+        monitoring::Watched,
     },
     made_elsewhere::MadeElsewhereCache,
     maintenance,
     metrics::Metrics,
     sessions::rate_limit::SignInQueue,
+    store,
 };
 use axum_server::tls_rustls::RustlsConfig;
 use embedded::PasswordHashing;
 use platform::{Clock, Random, private_files::create_directory};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use std::{future::ready, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::ready,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -117,7 +127,7 @@ impl Application {
             metrics_port.map(|address| Port::open("AGENT_KEYS_METRICS_LISTEN", address));
         let metrics_port = metrics_port.transpose()?;
         let web_tls = match &config.tls {
-            Some(files) => Some(Tls::load(files).await?),
+            Some(files) => Some(Tls::load(files)?),
             None => None,
         };
         let random = Random;
@@ -129,7 +139,7 @@ impl Application {
             (config::Elasticsearch::Embedded { listen, .. }, Some(files))
                 if !listen.ip().is_loopback() =>
             {
-                Some(Tls::load_for_engine(files).await?)
+                Some(Tls::load_for_engine(files)?)
             }
             _ => None,
         };
@@ -138,6 +148,7 @@ impl Application {
         let host_names = HostNames::new(host_names.chain(public_host).map(str::to_owned));
         let proxies = config.trusted_proxies.clone();
         let engine_port = Arc::new(EnginePort::new(proxies, host_names.clone()));
+        let health = Health::new(written_directories(&config));
         let engine_setup = EngineSetup {
             port: Arc::clone(&engine_port),
             file: engine_file,
@@ -146,6 +157,7 @@ impl Application {
             tls: engine_tls.as_ref().map(Tls::config),
         };
         let (store, server_key) = database::open(&config).await?;
+        tracing::info!("the database is open, and its tables are up to date");
         let (engine, elasticsearch) = connect(config.elasticsearch, engine_setup).await?;
         let state = Arc::new(AppState {
             store,
@@ -159,7 +171,7 @@ impl Application {
             clock,
             random,
             background: Background::default(),
-            readiness: Readiness::default(),
+            health,
             made_elsewhere: MadeElsewhereCache::default(),
         });
         engine_port.begin(Arc::clone(&state));
@@ -170,10 +182,8 @@ impl Application {
             plain_http: !tls && !config.listen.ip().is_loopback(),
             trusted_proxies: config.trusted_proxies.clone(),
             base_path: config.base_path.clone(),
-            public_origin: config
-                .public_url
-                .map(|url| url.origin().ascii_serialization()),
             host_names,
+            public_url: config.public_url,
             limits: config.limits,
         };
         let router = http::router(web);
@@ -188,8 +198,13 @@ impl Application {
         let metrics = match metrics_port {
             Some(port) => {
                 let forwarding = forwarder.as_ref().map(Forwarder::forwarding);
-                let connections = listener.connections().clone();
-                let router = http::monitoring::router(state.clone(), connections, forwarding);
+                let router = http::monitoring::router(Watched {
+                    state: state.clone(),
+                    connections: listener.connections().clone(),
+                    forwarding,
+                    data_dir: config.data_dir.clone(),
+                    certificate_end: listener.certificate_end(),
+                });
                 Some(
                     http::listener::listen(
                         port,
@@ -214,6 +229,9 @@ impl Application {
                 tokio::spawn(record_reloads(state.clone(), setting, reloads));
             }
         }
+        // The start does not wait for it.
+        let elasticsearch = state.elasticsearch.clone();
+        tokio::spawn(async move { elasticsearch.log_reachability().await });
         let maintenance = tokio::spawn(maintenance::run(state.clone(), config.service));
         let connection = tokio::spawn(maintenance::record_outages(state.clone()));
         let anchors = Anchors::new(&config.data_dir);
@@ -304,7 +322,7 @@ impl Application {
 
     /// Has readiness checks fail, and waits until load balancers that ask have seen it.
     pub async fn announce_stop(&self) {
-        if self.state.readiness.stop() {
+        if self.state.health.stop() {
             sleep(ANNOUNCE_TIME).await;
         }
     }
@@ -365,6 +383,19 @@ async fn record_reloads(
             tracing::error!(error, "the reload of a certificate could not be recorded");
         }
     }
+}
+
+/// The directories without whose space nothing can be changed.
+fn written_directories(config: &Config) -> Vec<PathBuf> {
+    let url = config
+        .database_url
+        .as_ref()
+        .map(ExposeSecret::expose_secret);
+    let elsewhere = url.and_then(store::sqlite_file);
+    let is_embedded = matches!(config.elasticsearch, config::Elasticsearch::Embedded { .. });
+    let data_dir = (url.is_none() || is_embedded).then(|| config.data_dir.clone());
+    let elsewhere = elsewhere.and_then(Path::parent).map(Path::to_owned);
+    data_dir.into_iter().chain(elsewhere).collect()
 }
 
 struct EngineSetup {

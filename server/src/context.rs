@@ -5,6 +5,7 @@ use crate::{
     audit::{Action, Event, EventContext, EventSource, Outcome, refusals::Refusals},
     elasticsearch::{self, Connection, Elasticsearch},
     error::Error,
+    health::Health,
     identifier::{RequestId, identifier},
     made_elsewhere::MadeElsewhereCache,
     metrics::Metrics,
@@ -21,11 +22,7 @@ use platform::{Clock, Random, RandomError, connection_limit::network};
 use serde_json::Value;
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex as StdMutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex as StdMutex, PoisonError},
 };
 use tokio::sync::{self, Mutex, OnceCell};
 use tokio_util::task::TaskTracker;
@@ -50,7 +47,7 @@ pub struct AppState {
     pub clock: Clock,
     pub random: Random,
     pub background: Background,
-    pub readiness: Readiness,
+    pub health: Health,
     /// Keys made elsewhere, as they were found lately.
     pub made_elsewhere: MadeElsewhereCache,
 }
@@ -60,34 +57,6 @@ pub struct AppState {
 pub struct Background {
     tasks: TaskTracker,
     user_writes: Mutex<()>,
-}
-
-/// What the readiness check answers, besides the state of the databases.
-#[derive(Debug, Default)]
-pub struct Readiness {
-    is_stopping: AtomicBool,
-    asked_at: StdMutex<Option<Instant>>,
-}
-
-impl Readiness {
-    /// Returns false from the moment when the process was told to end.
-    pub fn ask(&self) -> bool {
-        *self.asked_at() = Some(Instant::now());
-        !self.is_stopping.load(Ordering::Relaxed)
-    }
-
-    /// Begins to answer that the process stops. Returns true if a load balancer seems to ask, which has to see that.
-    pub fn stop(&self) -> bool {
-        /// Longer than the interval of load balancers and orchestrators.
-        const ASKED_LATELY: Duration = Duration::from_secs(60);
-        self.is_stopping.store(true, Ordering::Relaxed);
-        self.asked_at()
-            .is_some_and(|at| at.elapsed() < ASKED_LATELY)
-    }
-
-    fn asked_at(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.asked_at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl AppState {

@@ -5,11 +5,13 @@ mod client_addr;
 mod csrf;
 pub mod engine_port;
 mod error_format;
+mod health_checks;
 pub mod host_names;
 mod limits;
 pub mod listener;
 pub(crate) mod monitoring;
 mod pages;
+mod process_metrics;
 mod request_id;
 mod security_headers;
 mod server_functions;
@@ -20,6 +22,7 @@ mod when_sent;
 use crate::{
     config::{Limits, TrustedProxies},
     context::{AppState, RequestContext},
+    identifier::RequestId,
     sessions::SessionLookup,
 };
 use app::model::base_path::BasePath;
@@ -39,6 +42,7 @@ use tower_http::{
     catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
     timeout::TimeoutLayer,
 };
+use url::Url;
 
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -53,9 +57,16 @@ pub struct Web {
     pub trusted_proxies: TrustedProxies,
     pub base_path: BasePath,
     /// Origin of our pages in browsers, if `Host` may differ from it.
-    pub public_origin: Option<String>,
+    pub public_url: Option<Url>,
     pub host_names: HostNames,
     pub limits: Limits,
+}
+
+impl Web {
+    fn public_origin(&self) -> Option<String> {
+        let url = self.public_url.as_ref()?;
+        Some(url.origin().ascii_serialization())
+    }
 }
 
 /// All routes with their middleware.
@@ -79,8 +90,8 @@ pub fn router(web: Web) -> Router {
         ));
     let rest = Router::new()
         .route("/pkg/{*path}", get(static_files::serve))
-        .route("/health/live", get(monitoring::live))
-        .route("/health/ready", get(monitoring::ready));
+        .route("/health/live", get(health_checks::live))
+        .route("/health/ready", get(health_checks::ready));
     let all = pages.merge(rest).with_state(web.clone());
     let base_path = web.base_path.clone();
     // Around the router, which looks at the path first.
@@ -121,7 +132,7 @@ pub fn with_middleware(router: Router, web: Web) -> Router {
     router
         // CSRF protection. Innermost, so that a rejection passes the other layers like any response.
         .layer(from_fn_with_state(web.clone(), csrf::refuse_unmarked))
-        .layer(csrf::refuse_cross_origin(web.public_origin.as_deref()))
+        .layer(csrf::refuse_cross_origin(web.public_origin()))
         .layer(from_fn_with_state(web.clone(), csrf::log_refusal))
         // Cancels a slow handler. Changes continue in tasks of their own.
         .layer(TimeoutLayer::with_status_code(
@@ -141,10 +152,7 @@ pub fn with_middleware(router: Router, web: Web) -> Router {
         // Sets security headers on every response, also after a panic or rejection.
         .layer(from_fn_with_state(web.clone(), security_headers::set))
         // Log lines of the layers above carry the request id.
-        .layer(from_fn_with_state(
-            Arc::clone(&web.state),
-            request_id::assign_and_log,
-        ))
+        .layer(from_fn_with_state(web.clone(), request_id::assign_and_log))
         // Outermost: all layers above see the same client address.
         .layer(from_fn_with_state(web, client_addr::resolve))
 }
@@ -161,7 +169,7 @@ fn context_of(web: &Web, parts: &http::request::Parts) -> RequestContext {
     // The session layer inserted it for every page and server function.
     let known = parts.extensions.get::<RequestContext>().cloned();
     known.unwrap_or_else(|| {
-        let id = request_id::of(&parts.extensions);
+        let id = RequestId::of(&parts.extensions);
         let caller = ClientInfo::of(&parts.extensions);
         let browser = session_layer::browser(&parts.headers, caller, &BasePath::default());
         let state = Arc::clone(&web.state);

@@ -1,11 +1,14 @@
 //! The binary `agent-keys`: command line, logs, signals.
 
+use app::model::base_path::BasePath;
 use clap::{Parser, Subcommand};
 use platform::Clock;
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
 };
+use sd_notify::NotifyState;
 use secrecy::ExposeSecret;
+use serde_json::json;
 use server::{
     application::Application,
     audit::{
@@ -17,16 +20,15 @@ use server::{
     config::{AuditDestination, Config, Elasticsearch, Environment, LogFormat},
     data_lock::DataLock,
     database,
-    log::LogWriter,
+    log::{self, LogWriter, SetLevel},
 };
 use std::{
     error::Error,
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// Manages the API keys of Elastic APM agents.
 #[derive(Parser)]
@@ -82,29 +84,22 @@ enum AuditCommand {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments).await {
+    let environment = Environment::of_process();
+    // The format is known before the settings are: they may be the reason.
+    let format = environment.log_format();
+    let (format, ended) = match Config::read(arguments.config.as_deref(), &environment) {
+        Ok(config) => (config.log_format, run(arguments, config).await),
+        Err(error) => (format, Err(error.into())),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            let text = log::failure(error.as_ref(), format);
             // Standard error may be closed, and the exit status still says that it failed.
-            let _ = io::stderr().write_all(explain(error.as_ref()).as_bytes());
+            let _ = io::stderr().write_all(text.as_bytes());
             ExitCode::FAILURE
         }
     }
-}
-
-/// The error and its causes, each once.
-fn explain(error: &(dyn Error + 'static)) -> String {
-    let mut text = format!("agent-keys: {error}\n");
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        // Many messages already end with their cause.
-        let message = inner.to_string();
-        if !text.contains(&message) {
-            text += &format!("  because: {message}\n");
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 /// Prints the result of a command, or fails: after `reset-password` nobody could have the password.
@@ -114,10 +109,9 @@ fn print(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let config = Config::read(arguments.config.as_deref(), &Environment::of_process())?;
+async fn run(arguments: Arguments, config: Config) -> Result<(), Box<dyn Error>> {
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(config).await,
+        Command::Serve => serve(config, arguments.config.as_deref()).await,
         Command::Backup { file } => {
             for written in backup::back_up(&config, &file).await? {
                 print(&format!("Written and checked: {}", written.display()))?;
@@ -142,15 +136,20 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+async fn serve(config: Config, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let log = LogWriter::start()?;
-    begin_logging(&config, log.clone())?;
-    let served = serve_until_signal(config).await;
+    let color = io::stderr().is_terminal();
+    let set_level = log::begin(&config.log, config.log_format, color, log.clone());
+    let served = serve_until_signal(config, file, set_level).await;
     log.flush();
     served
 }
 
-async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
+async fn serve_until_signal(
+    config: Config,
+    file: Option<&Path>,
+    set_level: SetLevel,
+) -> Result<(), Box<dyn Error>> {
     disable_core_dumps();
     raise_open_files();
     // Before anything is started, so that a signal in the first moments is not lost.
@@ -158,6 +157,7 @@ async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let base_path = config.base_path.clone();
+    let format = config.log_format;
     // With the audit log on standard output, it holds only those lines, and its reader may be slow or gone.
     let mut announce: Box<dyn Write> = match config.audit_log {
         Some(AuditDestination::Stdout) => Box::new(io::stderr()),
@@ -165,36 +165,27 @@ async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
     };
     let application = Application::start(config, Clock::system()).await?;
     application.record(Action::AppStart).await;
-    let mut text = match application.first_password() {
-        Some(password) => format!(
-            "First-run password of elastic: {}\n",
-            password.expose_secret()
-        ),
-        None => String::new(),
-    };
-    let elasticsearch = match application.engine_address() {
-        Some(_) => format!("embedded engine at {}", application.elasticsearch_url()),
-        None => application.elasticsearch_url().to_owned(),
-    };
-    text += &format!(
-        "Agent Keys is ready at {}{} (Elasticsearch: {elasticsearch})\n",
-        application.url(),
-        base_path.as_str()
-    );
+    let text = announcement(&application, &base_path, format);
     if let Err(error) = announce.write_all(text.as_bytes()) {
         tracing::warn!(%error, "the address could not be printed");
     }
+    tell_service_manager(&[NotifyState::Ready]);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             // As daemons do. It never ends the process.
             _ = hang_up.recv() => {
-                tracing::info!("SIGHUP: certificates and keys are read again");
-                application.reload();
+                match NotifyState::monotonic_usec_now() {
+                    Ok(now) => tell_service_manager(&[NotifyState::Reloading, now]),
+                    Err(error) => tracing::warn!(%error, "the clock cannot be read"),
+                }
+                reload(&application, file, &set_level);
+                tell_service_manager(&[NotifyState::Ready]);
             }
         }
     }
+    tell_service_manager(&[NotifyState::Stopping]);
     tracing::info!("stopping");
     let stopping = async {
         application.announce_stop().await;
@@ -208,6 +199,64 @@ async fn serve_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+/// What is printed when requests are answered: the addresses, and a first password.
+fn announcement(application: &Application, base_path: &BasePath, format: LogFormat) -> String {
+    let password = application
+        .first_password()
+        .map(ExposeSecret::expose_secret);
+    let url = format!("{}{}", application.url(), base_path.as_str());
+    let elasticsearch = application.elasticsearch_url();
+    let is_embedded = application.engine_address().is_some();
+    match format {
+        LogFormat::Text => {
+            let password = password
+                .map(|password| format!("First-run password of elastic: {password}\n"))
+                .unwrap_or_default();
+            let engine = if is_embedded {
+                "embedded engine at "
+            } else {
+                ""
+            };
+            format!(
+                "{password}Agent Keys is ready at {url} (Elasticsearch: {engine}{elasticsearch})\n"
+            )
+        }
+        LogFormat::Json => {
+            let password = password.map(|password| {
+                json!({ "message": "First-run password of elastic", "password": password })
+            });
+            let ready = json!({
+                "message": "Agent Keys is ready",
+                "url": url,
+                "elasticsearch": elasticsearch,
+                "embedded_engine": is_embedded,
+            });
+            let lines = password.into_iter().chain([ready]);
+            lines.map(|line| format!("{line}\n")).collect()
+        }
+    }
+}
+
+/// Reads again what can change while the process runs: certificates and keys, and what is logged.
+fn reload(application: &Application, file: Option<&Path>, set_level: &SetLevel) {
+    tracing::info!("SIGHUP: certificates, keys and the setting `log` are read again");
+    application.reload();
+    match Config::read(file, &Environment::of_process()) {
+        Ok(config) => set_level(&config.log),
+        Err(error) => {
+            let error: &dyn Error = &error;
+            tracing::warn!(error, "the settings cannot be read, and stay as they were");
+        }
+    }
+}
+
+/// Tells systemd, if it started this process.
+fn tell_service_manager(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
 }
 
 /// Disables core dumps, which would hold passwords and new keys. A dump that goes to a program, as on systems with
@@ -291,29 +340,6 @@ async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {
         text += &format!("\nRow {row} records that a backup was restored.");
     }
     print(&text)?;
-    Ok(())
-}
-
-fn begin_logging(config: &Config, log: LogWriter) -> Result<(), Box<dyn Error>> {
-    // tower-sessions warns of each cookie whose session has ended, and PostgreSQL notes at each start that tables exist.
-    // A directive of the setting may say otherwise.
-    let directives = format!(
-        "tower_sessions=error,sqlx::postgres::notice=warn,{}",
-        config.log
-    );
-    let filter = EnvFilter::try_new(directives).map_err(
-        |_| "AGENT_KEYS_LOG: use a level, or targets with levels, such as server=debug,info",
-    )?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(move || log.clone())
-        // The formatter would report them on standard error, and panic when that fails too.
-        .log_internal_errors(false);
-    match config.log_format {
-        LogFormat::Text => logs.init(),
-        LogFormat::Json => logs.json().init(),
-    }
     Ok(())
 }
 

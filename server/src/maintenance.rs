@@ -112,7 +112,7 @@ pub async fn run_once(state: &Arc<AppState>, service: Option<&Credential>) {
     );
     if let Some(credential) = service {
         report(
-            "open operations could not be reconciled",
+            "open operations could not be reconciled as the user of AGENT_KEYS_SERVICE_USERNAME",
             reconcile(state, credential).await,
         );
     }

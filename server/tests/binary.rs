@@ -42,6 +42,19 @@ impl Running {
             let mut line = String::new();
             stdout.read_line(&mut line).unwrap();
             let line = line.trim_end();
+            if line.starts_with('{') {
+                let line: Value = serde_json::from_str(line).unwrap();
+                if let Some(password) = line["password"].as_str() {
+                    first_password = Some(password.to_owned());
+                    continue;
+                }
+                return Self {
+                    url: line["url"].as_str().unwrap().to_owned(),
+                    child,
+                    stdout,
+                    first_password,
+                };
+            }
             if let Some(password) = line.strip_prefix("First-run password of elastic: ") {
                 first_password = Some(password.to_owned());
                 continue;
@@ -222,9 +235,10 @@ async fn refused_origin_is_logged_with_what_was_compared_and_no_field_of_the_for
         .env("AGENT_KEYS_LOG_FORMAT", "json");
     let running = Running::start(&mut command);
     // A session that is over, and a cookie that opens nothing, are no reason for a warning.
-    for cookie in ["agent-keys=AAAAAAAAAAAAAAAAAAAAAA", "agent-keys=x"] {
+    for cookie in ["AAAAAAAAAAAAAAAAAAAAAA", "x"] {
         let mut browser = running.browser();
-        browser.cookie = Some(cookie.to_owned());
+        let (_, port) = running.url.rsplit_once(':').unwrap();
+        browser.cookie = Some(format!("agent-keys_{port}={cookie}"));
         assert_eq!(browser.get("/settings/agent-keys").await.status, 303);
     }
     for (origin, status) in [("http://backend:5680", 200), ("https://evil.example", 403)] {
@@ -251,7 +265,7 @@ async fn refused_origin_is_logged_with_what_was_compared_and_no_field_of_the_for
     });
     assert_eq!(warning["fields"], fields);
     // The path alone: a query may hold what a user typed.
-    assert_eq!(warning["span"]["url.path"], "/api/sign_in");
+    assert_eq!(warning["spans"][0]["url.path"], "/api/sign_in");
     let text = warning.to_string();
     assert!(
         !text.contains("somewhere") && !text.contains("elastic"),

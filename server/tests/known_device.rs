@@ -161,7 +161,7 @@ async fn device_cookie_is_http_only_and_opens_nothing() {
     let cookies: Vec<_> = all.iter().map(|value| value.to_str().unwrap()).collect();
     let device = cookies
         .iter()
-        .find(|cookie| cookie.contains("-device="))
+        .find(|cookie| cookie.contains("-device_"))
         .unwrap();
     let flags = device.split_once("; ").unwrap().1;
     assert_eq!(flags, "HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000");

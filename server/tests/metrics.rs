@@ -2,8 +2,15 @@
 
 use crate::support::{App, PASSWORD, Setup, client, proxy::Fault, proxy::Proxy};
 use app::model::new_agent_key::CreatedAgentKey;
-use http::StatusCode;
-use std::sync::Arc;
+use http::{StatusCode, header::ACCEPT};
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+};
 
 async fn start() -> (App, Proxy) {
     let clock = platform::Clock::manual(crate::support::NOW.0);
@@ -88,7 +95,6 @@ async fn metrics_count_requests_calls_and_changes() {
     assert!(!text.contains("operation=\"other\""), "{text}");
     // Its lines are written nowhere.
     assert!(!text.contains("agent_keys_audit_log_"), "{text}");
-    assert!(text.ends_with("# EOF\n"));
     proxy.fail("POST /_security/_query", Fault::Hangup);
     ada.list(|_| {}).await;
     let text = read(&app).await;
@@ -173,13 +179,8 @@ async fn every_metric_is_documented() {
     let text = read(&app).await;
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let mut count = 0;
-    for (name, kind) in types.filter_map(|line| line.split_once(' ')) {
-        let suffix = match kind {
-            "counter" => "_total",
-            "info" => "_info",
-            _ => "",
-        };
-        let series = format!("`{name}{suffix}`");
+    for (name, _) in types.filter_map(|line| line.split_once(' ')) {
+        let series = format!("`{name}`");
         assert!(
             documentation.contains(&series),
             "{series} is not documented"
@@ -187,4 +188,122 @@ async fn every_metric_is_documented() {
         count += 1;
     }
     assert!(count > 10, "{text}");
+}
+
+const MONITORING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/monitoring");
+
+/// Runs Prometheus' own tool; `None` where it is not installed.
+fn promtool(arguments: &[&str], input: &str) -> Option<String> {
+    let mut command = Command::new("promtool");
+    command
+        .args(arguments)
+        .current_dir(MONITORING)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let Ok(mut child) = command.spawn() else {
+        println!("nothing shown: this machine has no promtool");
+        return None;
+    };
+    let mut stdin = child.stdin.take().unwrap();
+    // Checks of files read no input.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8(text).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {text}");
+    Some(text)
+}
+
+#[tokio::test]
+async fn metrics_are_without_fault_in_both_formats() {
+    let (app, _proxy) = start().await;
+    let ada = app.with_key_user("ada").await;
+    ada.create("one").await;
+    let text = read(&app).await;
+    if let Some(faults) = promtool(&["check", "metrics"], &text) {
+        assert_eq!(faults, "");
+    }
+    let address = app.application.metrics_address().unwrap();
+    let accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+    let request = client().get(format!("http://{address}/metrics"));
+    let answer = request.header(ACCEPT, accept).send().await.unwrap();
+    let kind = answer.headers()["content-type"].to_str().unwrap();
+    assert!(kind.starts_with("application/openmetrics-text; version=1.0.0"));
+    let openmetrics = answer.text().await.unwrap();
+    assert!(openmetrics.ends_with("# EOF\n"));
+    assert_eq!(names(&openmetrics), names(&text));
+}
+
+/// The names of the series in a scrape.
+fn names(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| line.split(['{', ' ']).next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn alerts_are_valid_fire_and_are_silent() {
+    promtool(&["check", "rules", "alerts.yml"], "");
+    promtool(&["test", "rules", "alerts-test.yml"], "");
+    // Each alert is tested to be silent and to fire.
+    let read = |name| std::fs::read_to_string(Path::new(MONITORING).join(name)).unwrap();
+    let (alerts, tests) = (read("alerts.yml"), read("alerts-test.yml"));
+    let names = alerts
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let mut count = 0;
+    for name in names {
+        let times = |end| tests.matches(&format!("alertname: {name}{end}")).count();
+        assert_eq!((times("\n"), times(" }")), (1, 1), "{name}");
+        count += 1;
+    }
+    assert!(count >= 10);
+}
+
+/// Names of our metrics, and of a process, in an expression.
+fn used(expression: &str) -> BTreeSet<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = expression.split(|c| !is_name(c));
+    let ours = |word: &&str| word.starts_with("agent_keys_") || word.starts_with("process_");
+    words.filter(ours).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn alerts_and_dashboard_name_metrics_that_exist() {
+    let clock = platform::Clock::manual(crate::support::NOW.0);
+    let engine = Arc::new(crate::support::engine::Engine::start(&clock).await);
+    let directory = tempfile::tempdir().unwrap();
+    // With all that is optional.
+    let setup = Setup {
+        audit_log: true,
+        tls: Some(crate::support::self_signed(directory.path())),
+        metrics_listen: Some("127.0.0.1:0".parse().unwrap()),
+        ..Setup::default()
+    };
+    let app = App::start_at(engine, clock, setup).await;
+    let ada = app.with_key_user("ada").await;
+    ada.create("one").await;
+    let existing = names(&read(&app).await);
+    let read = |name| std::fs::read_to_string(Path::new(MONITORING).join(name)).unwrap();
+    let dashboard: Value = serde_json::from_str(&read("dashboard.json")).unwrap();
+    let alerts = read("alerts.yml");
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    let expressions = targets.map(|target| target["expr"].as_str().unwrap());
+    let alerts = alerts
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "));
+    let variables = dashboard["templating"]["list"].as_array().unwrap().iter();
+    let variables = variables.filter_map(|variable| variable["query"]["query"].as_str());
+    let used: BTreeSet<String> = expressions
+        .chain(alerts)
+        .chain(variables)
+        .flat_map(used)
+        .collect();
+    assert!(used.len() > 15, "{used:?}");
+    let unknown: Vec<_> = used.difference(&existing).collect();
+    assert!(unknown.is_empty(), "{unknown:?} of {existing:?}");
 }

@@ -50,7 +50,7 @@ async fn panic_affects_only_its_own_request() {
         plain_http: false,
         trusted_proxies: TrustedProxies::default(),
         base_path: Default::default(),
-        public_origin: None,
+        public_url: None,
         host_names: Default::default(),
         limits,
     };

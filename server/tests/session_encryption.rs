@@ -125,11 +125,17 @@ async fn database_and_server_key_open_no_session_and_reveal_no_password() {
         user: None,
         http: client(),
     };
+    let (_, port) = elsewhere
+        .url()
+        .rsplit_once(':')
+        .map(|(url, port)| (url.to_owned(), port.to_owned()))
+        .unwrap();
+    let name = format!("agent-keys_{port}");
     let (mut refused, mut tried) = (0, 0);
     for (stolen, token) in stolen.iter().zip(&tokens) {
         for guess in guesses(stolen, server_key) {
             let text = BASE64_URL_SAFE_NO_PAD.encode(&guess);
-            browser.cookie = Some(format!("agent-keys={text}"));
+            browser.cookie = Some(format!("{name}={text}"));
             let answer = browser.post("read_viewer", &[]).await;
             let opened = unseal(stolen, server_key, Some(&guess)).is_some();
             tried += 1;
@@ -137,7 +143,7 @@ async fn database_and_server_key_open_no_session_and_reveal_no_password() {
         }
         assert!(unseal(stolen, server_key, None).is_none());
         // The control: with the cookie as well, both ways lead in.
-        browser.cookie = Some(format!("agent-keys={token}"));
+        browser.cookie = Some(format!("{name}={token}"));
         let answer = browser.post("read_viewer", &[]).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         let opened = unseal(stolen, server_key, Some(&decode(token))).unwrap();

@@ -65,7 +65,8 @@ async fn session_cookie_is_http_only_and_same_site() {
     let cookie = answer.header("set-cookie").unwrap();
     let (pair, flags) = cookie.split_once("; ").unwrap();
     assert_eq!(flags, "HttpOnly; SameSite=Lax; Path=/");
-    let token = pair.strip_prefix("agent-keys=").unwrap();
+    let (name, token) = pair.split_once('=').unwrap();
+    assert!(name.starts_with("agent-keys_"), "with the port: {name}");
     assert_eq!(token.len(), 22, "128 bits");
     // Signing in goes to the list, and nowhere else.
     assert_eq!(answer.header("location"), Some("/settings/agent-keys"));
@@ -179,7 +180,8 @@ async fn session_ends_after_twelve_hours_in_use() {
 async fn forged_cookie_opens_nothing_and_is_removed() {
     let app = App::start().await;
     let real = app.as_admin().await.cookie.unwrap();
-    let token = real.strip_prefix("agent-keys=").unwrap().to_owned();
+    let (name, token) = real.split_once('=').unwrap();
+    let token = token.to_owned();
     let mut flipped = token.clone().into_bytes();
     flipped[0] = if flipped[0] == b'A' { b'B' } else { b'A' };
     let hostile = [
@@ -190,11 +192,11 @@ async fn forged_cookie_opens_nothing_and_is_removed() {
         "A".repeat(8_000),
         "%00".to_owned(),
         format!("{token}=="),
-        format!("{token}; agent-keys={token}"),
+        format!("{token}; {name}={token}"),
     ];
     for token in hostile {
         let mut browser = app.nobody();
-        browser.cookie = Some(format!("agent-keys={token}"));
+        browser.cookie = Some(format!("{name}={token}"));
         let answer = browser.post("read_viewer", &[]).await;
         assert_eq!(answer.problem(), ProblemKind::SignedOut, "{token}");
         let removal = answer.header("set-cookie").unwrap();
@@ -202,11 +204,11 @@ async fn forged_cookie_opens_nothing_and_is_removed() {
     }
     // A name that only reads like ours once its percent signs are decoded: no rule of browsers protects it.
     let mut browser = app.nobody();
-    browser.cookie = Some(format!("%61gent-keys={token}"));
+    browser.cookie = Some(format!("%61{}={token}", name.strip_prefix('a').unwrap()));
     let answer = browser.post("read_viewer", &[]).await;
     assert_eq!(answer.problem(), ProblemKind::SignedOut);
     // The control.
-    browser.cookie = Some(format!("agent-keys={token}"));
+    browser.cookie = Some(format!("{name}={token}"));
     let answer = browser.post("read_viewer", &[]).await;
     assert_eq!(answer.status, StatusCode::OK);
 }

@@ -614,9 +614,12 @@ impl Answer {
         let mut pairs = pairs.map(|value| value.to_str().unwrap().split(';').next().unwrap());
         let pair = pairs.find(|pair| {
             let (name, value) = pair.split_once('=').unwrap();
-            // After a dot comes the base path.
-            let name = name.split('.').next().unwrap();
-            name.trim_start_matches("__Host-") == wanted && !value.is_empty()
+            // After these come the port and the base path.
+            let name = name
+                .split(['_', '.'])
+                .find(|part| part.contains("agent-keys"));
+            let name = name.unwrap();
+            name.trim_start_matches("Host-") == wanted && !value.is_empty()
         })?;
         Some(pair.to_owned())
     }

@@ -1,6 +1,6 @@
 //! Sources of settings: the file and the environment, under one set of names.
 
-use super::{Error, FILE_DEFAULT, kubernetes};
+use super::{Error, FILE_DEFAULT, LogFormat, kubernetes};
 use secrecy::SecretString;
 use std::{
     collections::BTreeMap,
@@ -66,6 +66,15 @@ impl Environment {
     pub fn of_process() -> Self {
         let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
         Self(std::env::vars_os().filter_map(named).collect())
+    }
+
+    /// The format of the log, for an error of the settings themselves.
+    pub fn log_format(&self) -> LogFormat {
+        let value = self.0.get("AGENT_KEYS_LOG_FORMAT");
+        match value.and_then(|value| value.to_str()) {
+            Some("json") => LogFormat::Json,
+            _ => LogFormat::Text,
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::{
     Connection, Error,
-    error::{explain, log_no_response},
     response::{Response, read_response},
     transport::{Node, may_move_on},
 };
@@ -107,19 +106,18 @@ impl Connection {
             if let Some(token) = &self.elasticsearch.engine_token {
                 request = request.header(embedded::APPLICATION_TOKEN, token.clone());
             }
+            if let Some(traceparent) = self.request_id.traceparent() {
+                request = request.header("traceparent", traceparent);
+            }
             if let Some(body) = body {
                 request = request.json(body);
             }
+            let failed = |error: &reqwest::Error| node.explain(error);
             result = match request.send().await {
-                Ok(response) => read_response(response, kind.bytes_max(), secret).await,
-                Err(error) => {
-                    // Once at the beginning of each outage.
-                    if self.elasticsearch.unavailable_for().is_none() {
-                        log_no_response(self.elasticsearch.address(), &error);
-                    }
-                    Err(explain(&error))
-                }
+                Ok(response) => read_response(response, kind.bytes_max(), secret, failed).await,
+                Err(error) => Err(failed(&error)),
             };
+            node.note(&result);
             match &result {
                 Err(error) if may_move_on(error, is_read) => node.failed(),
                 Err(Error::TimedOut | Error::Interrupted) => {

@@ -121,6 +121,11 @@ impl Elasticsearch {
         self.breaker.unavailable_for(Instant::now())
     }
 
+    /// Ends of the certificates in the files of the settings, in seconds since 1970.
+    pub fn certificate_ends(&self) -> Vec<(&'static str, i64)> {
+        self.transport.certificate_ends()
+    }
+
     /// Counts of calls, by operation and outcome.
     pub fn calls(&self) -> &Calls {
         &self.calls
@@ -166,6 +171,14 @@ impl Elasticsearch {
             is_reachable
         });
         probe.await.unwrap_or(false)
+    }
+
+    /// Tries to reach Elasticsearch, and logs the result.
+    pub async fn log_reachability(&self) {
+        // A failure is logged with its cause.
+        if self.is_reachable().await {
+            tracing::info!(address = self.address(), "Elasticsearch answers");
+        }
     }
 
     /// Returns true if a call may be made. While the circuit is open, one call a second probes first, briefly; the

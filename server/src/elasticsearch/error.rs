@@ -170,8 +170,8 @@ fn is_broken_encoding(error: &reqwest::Error) -> bool {
     false
 }
 
-/// Logs why there is no response.
-pub(super) fn log_no_response(address: &str, error: &reqwest::Error) {
+/// The causes of a request without a response, from the outermost to the innermost, and what they probably mean.
+pub(super) fn causes(error: &reqwest::Error) -> String {
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -179,9 +179,16 @@ pub(super) fn log_no_response(address: &str, error: &reqwest::Error) {
         next = cause.source();
     }
     causes.dedup();
-    tracing::warn!(
-        address,
-        cause = causes.join(": "),
-        "no answer from Elasticsearch"
-    );
+    // The error itself holds the address, and so the names of keys and users.
+    if causes.is_empty() {
+        causes.push(explain(error).to_string());
+    }
+    let mut text = causes.join(": ");
+    let scheme = error.url().map(url::Url::scheme);
+    if scheme == Some("https") && text.contains("InvalidContentType") {
+        text += " (no TLS at this port; is it http://?)";
+    } else if scheme == Some("http") && text.contains("invalid HTTP") {
+        text += " (no HTTP at this port; is it https://?)";
+    }
+    text
 }

@@ -6,7 +6,7 @@
 //! also counts by `error.type` or by Elasticsearch's challenges, and a lookup that finds nothing answers 404 with the
 //! product header and the usual, empty body.
 
-use super::{Error, error::explain};
+use super::Error;
 use app::model::problem::ElasticsearchFault as Fault;
 use http::{
     HeaderMap, StatusCode,
@@ -272,11 +272,13 @@ fn shortened(text: Option<&str>, characters_max: usize) -> String {
     plain.take(characters_max).collect()
 }
 
-/// Reads the whole response, up to `bytes_max`. `secret` says that the request holds a password.
+/// Reads the whole response, up to `bytes_max`. `secret` says that the request holds a password, `failed` which error it
+/// is when the response does not arrive whole.
 pub(super) async fn read_response(
     mut response: reqwest::Response,
     bytes_max: usize,
     secret: bool,
+    failed: impl FnOnce(&reqwest::Error) -> Error,
 ) -> Result<Response, Error> {
     let (status, headers) = (response.status(), response.headers().clone());
     let is_success = status.is_success();
@@ -286,7 +288,12 @@ pub(super) async fn read_response(
         ERROR_BYTES_MAX
     };
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            Err(error) => return Err(failed(&error)),
+        };
         if body.len() + chunk.len() > bytes_max {
             // No error of Elasticsearch's is this long, so it is not Elasticsearch's.
             return Err(match is_success {

@@ -5,15 +5,19 @@
 
 use super::{
     Error,
-    error::explain,
-    response::read_response,
+    error::{causes, explain},
+    response::{Response, read_response},
     tls::{ClientError, http_client},
 };
-use crate::config::{Cluster, Trust};
+use crate::{
+    certificate,
+    config::{Cluster, Trust},
+};
 use futures::{StreamExt, stream::FuturesUnordered};
 use reqwest::Client;
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 use url::Url;
@@ -27,6 +31,8 @@ const DEAD_TIME: Duration = Duration::from_secs(1);
 const DEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// Interval of checks for changed files. A check happens only when a request is made.
 const FILES_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Different faults of a node that are logged until it answers again.
+const FAULTS_LOGGED_MAX: usize = 8;
 
 /// Nodes and HTTP client of one Elasticsearch. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -46,6 +52,8 @@ pub(super) struct Node {
     /// Ends with a slash.
     pub(super) url: Url,
     failures: Mutex<Failures>,
+    /// Faults that were logged since the last response.
+    logged: Mutex<BTreeSet<String>>,
 }
 
 /// Failures since the node was last reached.
@@ -91,6 +99,21 @@ impl Transport {
         self.0.cluster.url.as_str().trim_end_matches('/')
     }
 
+    /// Ends of the certificates in the files of the settings, in seconds since 1970.
+    pub(super) fn certificate_ends(&self) -> Vec<(&'static str, i64)> {
+        let cluster = &self.0.cluster;
+        let ca_file = match &cluster.trust {
+            Trust::CaFile(path) => Some(("elasticsearch_ca", path)),
+            Trust::System | Trust::CaFingerprint(_) => None,
+        };
+        let client = cluster.client_certificate.as_ref();
+        let client = client.map(|files| ("elasticsearch_client", &files.cert));
+        let files = ca_file.into_iter().chain(client);
+        files
+            .filter_map(|(name, path)| Some((name, certificate::first_end(path)?)))
+            .collect()
+    }
+
     /// The HTTP client, rebuilt when one of its files has changed. An unusable file leaves the client as it was.
     pub(super) fn http(&self) -> Client {
         let mut client = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,7 +154,7 @@ impl Transport {
             .0
             .nodes
             .iter()
-            .map(|node| async move { (node, probe(http, &node.url).await) })
+            .map(|node| async move { (node, probe(http, node).await) })
             .collect();
         while let Some((node, is_there)) = probes.next().await {
             if is_there {
@@ -148,6 +171,7 @@ impl Node {
         Self {
             url,
             failures: Mutex::default(),
+            logged: Mutex::default(),
         }
     }
 
@@ -158,6 +182,44 @@ impl Node {
     /// Records a response from this node.
     pub(super) fn reached(&self) {
         *self.lock() = Failures::default();
+    }
+
+    /// The error for a request without a complete response. Its cause is logged.
+    pub(super) fn explain(&self, error: &reqwest::Error) -> Error {
+        self.log_fault(causes(error));
+        explain(error)
+    }
+
+    /// Logs that something else answered, and after logged faults that Elasticsearch did.
+    pub(super) fn note(&self, result: &Result<Response, Error>) {
+        match result {
+            Ok(_) => {
+                let faults = std::mem::take(&mut *self.logged());
+                if !faults.is_empty() {
+                    tracing::info!(address = self.address(), "Elasticsearch answers again");
+                }
+            }
+            Err(error @ (Error::Gateway(_) | Error::WrongProduct | Error::BadAnswer(_))) => {
+                self.log_fault(error.to_string());
+            }
+            // With its cause, by `explain`.
+            Err(_) => {}
+        }
+    }
+
+    /// Logs each fault once until Elasticsearch answers again.
+    fn log_fault(&self, cause: String) {
+        let mut logged = self.logged();
+        // A cause may hold something that changes with every request.
+        if logged.len() < FAULTS_LOGGED_MAX && logged.insert(cause.clone()) {
+            drop(logged);
+            let address = self.address();
+            tracing::warn!(address, cause, "no answer from Elasticsearch");
+        }
+    }
+
+    fn logged(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.logged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Leaves the node out for a while.
@@ -173,7 +235,7 @@ impl Node {
         self.lock().dead_until
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Failures> {
+    fn lock(&self) -> MutexGuard<'_, Failures> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -188,15 +250,16 @@ pub(super) fn may_move_on(error: &Error, is_read: bool) -> bool {
     }
 }
 
-async fn probe(http: &Client, url: &Url) -> bool {
-    let request = http.get(url.clone()).timeout(PROBE_TIMEOUT).send();
-    let Ok(response) = request.await.map_err(|error| explain(&error)) else {
-        return false;
+async fn probe(http: &Client, node: &Node) -> bool {
+    let request = http.get(node.url.clone()).timeout(PROBE_TIMEOUT).send();
+    let failed = |error: &reqwest::Error| node.explain(error);
+    let result = match request.await {
+        // A 401 is the usual response to a request without a credential.
+        Ok(response) => read_response(response, PROBE_BYTES_MAX, false, failed).await,
+        Err(error) => Err(failed(&error)),
     };
-    // A 401 is the usual response to a request without a credential.
-    read_response(response, PROBE_BYTES_MAX, false)
-        .await
-        .is_ok()
+    node.note(&result);
+    result.is_ok()
 }
 
 /// Modification time of each file named in the settings.

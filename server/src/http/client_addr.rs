@@ -11,7 +11,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{Extensions, HeaderMap};
+use http::{Extensions, HeaderMap, header::HOST, uri::Authority};
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Once,
@@ -29,6 +29,10 @@ pub(super) struct ClientInfo {
     pub(super) tls: bool,
     /// True if passwords are sent unencrypted beyond this machine.
     pub(super) plain_http: bool,
+    /// True if a trusted proxy sent the request.
+    pub(super) by_proxy: bool,
+    /// Port of our pages in the browser, if it is not the one that goes without saying.
+    pub(super) port: Option<u16>,
 }
 
 impl ClientInfo {
@@ -41,7 +45,8 @@ impl ClientInfo {
         trusted.contains(peer) && protocol_is_tls(headers) == Some(true)
     }
 
-    fn resolve(web: &Web, extensions: &Extensions, headers: &HeaderMap) -> Self {
+    fn resolve(web: &Web, request: &Request) -> Self {
+        let (extensions, headers) = (request.extensions(), request.headers());
         let peer = extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map(|ConnectInfo(address)| address.ip().to_canonical());
@@ -57,6 +62,8 @@ impl ClientInfo {
             address: peer.map(|peer| client_from_forwarded(&web.trusted_proxies, peer, headers)),
             tls: forwarded_tls.unwrap_or(web.tls),
             plain_http: forwarded_tls.map_or(web.plain_http, |tls| !tls),
+            by_proxy,
+            port: visible_port(web, request),
         }
     }
 
@@ -67,6 +74,8 @@ impl ClientInfo {
             address: None,
             tls: false,
             plain_http: true,
+            by_proxy: false,
+            port: None,
         })
     }
 }
@@ -84,9 +93,24 @@ fn log_untrusted(peer: IpAddr) {
 
 /// Inserts the [`ClientInfo`] for the layers below.
 pub(super) async fn resolve(State(web): State<Web>, mut request: Request, next: Next) -> Response {
-    let client = ClientInfo::resolve(&web, request.extensions(), request.headers());
+    let client = ClientInfo::resolve(&web, &request);
     request.extensions_mut().insert(client);
     next.run(request).await
+}
+
+/// The port of `AGENT_KEYS_PUBLIC_URL`, or else of `Host`.
+fn visible_port(web: &Web, request: &Request) -> Option<u16> {
+    let port = match &web.public_url {
+        Some(url) => url.port(),
+        None => {
+            let host = request.headers().get(HOST);
+            let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+            // HTTP/2 has the host in the address.
+            let authority = host.as_ref().or(request.uri().authority());
+            authority.and_then(Authority::port_u16)
+        }
+    };
+    port.filter(|port| !matches!(port, 80 | 443))
 }
 
 /// Returns the first address, counted from the peer, that is not a trusted proxy. A hop that is not an address ends the

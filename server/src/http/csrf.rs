@@ -1,9 +1,10 @@
 //! Protection against cross-site request forgery, for every server function and form.
 
-use super::{
-    Web, client_addr::ClientInfo, error_format::problem_response, request_id, session_layer,
+use super::{Web, client_addr::ClientInfo, error_format::problem_response, session_layer};
+use crate::{
+    audit::{EventContext, EventSource},
+    identifier::RequestId,
 };
-use crate::audit::{EventContext, EventSource};
 use app::model::problem::{Problem, ProblemKind};
 use axum::{
     body::Body,
@@ -27,7 +28,7 @@ struct Refused;
 
 /// Rejects cross-origin requests, by `Sec-Fetch-Site` or `Origin`. `public_origin` is accepted even if `Host` differs.
 pub(super) fn refuse_cross_origin(
-    public_origin: Option<&str>,
+    public_origin: Option<String>,
 ) -> CsrfLayer<impl FnMut(ProtectionError) -> Response<Body> + Clone + use<>> {
     let mut layer = CsrfLayer::new();
     if let Some(origin) = public_origin {
@@ -64,7 +65,7 @@ pub(super) async fn log_refusal(State(web): State<Web>, request: Request, next: 
             origin = origin.unwrap_or_default(),
             host = host.unwrap_or_default(),
             sec_fetch_site = site.unwrap_or_default(),
-            public_url = web.public_origin.unwrap_or_default(),
+            public_url = web.public_origin().unwrap_or_default(),
             "a form from another origin was refused; if it is your own, let the proxy pass Host on or set \
              AGENT_KEYS_PUBLIC_URL"
         );
@@ -76,7 +77,7 @@ pub(super) async fn log_refusal(State(web): State<Web>, request: Request, next: 
 async fn record(web: &Web, path: &str, extensions: &Extensions, reason: &'static str) {
     let context = EventContext {
         at: web.state.now(),
-        request_id: request_id::of(extensions),
+        request_id: RequestId::of(extensions),
         origin: EventSource {
             address: ClientInfo::of(extensions).address,
             session: None,
@@ -98,14 +99,18 @@ pub(super) async fn refuse_unmarked(
 ) -> Response {
     let headers = request.headers();
     let unmarked = !headers.contains_key(ORIGIN) && !headers.contains_key("sec-fetch-site");
-    let with_session = session_layer::is_brought(headers, &web.base_path);
+    let with_session = session_layer::is_brought(
+        headers,
+        ClientInfo::of(request.extensions()),
+        &web.base_path,
+    );
     if !request.method().is_safe() && unmarked && with_session {
         tracing::warn!("a form that does not say where it comes from was refused");
         let (path, extensions) = (request.uri().path(), request.extensions());
         record(&web, path, extensions, "no_origin").await;
         return problem_response(&Problem {
             kind: ProblemKind::CrossOrigin,
-            request_id: Some(request_id::of(request.extensions()).as_str().to_owned()),
+            request_id: Some(RequestId::of(request.extensions()).as_str().to_owned()),
             reason: None,
         });
     }

@@ -3,13 +3,12 @@
 //! Size limits, timeouts, CSRF refusals and panics answer outside a server function. Our script then receives a
 //! serialized [`Problem`], a plain form post one line of text.
 
-use super::request_id;
 use crate::identifier::RequestId;
 use app::model::problem::{Problem, ProblemKind};
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN},
 };
 use leptos::{
     prelude::FromServerFnError,
@@ -23,10 +22,11 @@ const ERROR_HEADER: &str = "serverfnerror";
 pub(super) async fn format_middleware_errors(request: Request, next: Next) -> Response {
     let for_user = wants_page(request.headers());
     let for_script = request.uri().path().starts_with("/api/");
-    let id = request_id::of(request.extensions());
+    let id = RequestId::of(request.extensions());
+    let compared = compared(&request);
     let response = next.run(request).await;
     if for_user && is_problem(response.headers()) {
-        return as_text(response, &id);
+        return as_text(response, &id, compared.as_deref());
     }
     if for_script && !for_user && !is_problem(response.headers()) {
         return as_problem(response, &id);
@@ -34,7 +34,23 @@ pub(super) async fn format_middleware_errors(request: Request, next: Next) -> Re
     response
 }
 
-fn as_text(mut response: Response, id: &RequestId) -> Response {
+/// What the protection against other sites' forms compares, for those who set a proxy up.
+fn compared(request: &Request) -> Option<String> {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let origin = request.headers().get(ORIGIN)?;
+    let host = request.headers().get(HOST);
+    // HTTP/2 has the host in the address.
+    let host = host
+        .map(|host| text(host.as_bytes()))
+        .or_else(|| request.uri().authority().map(ToString::to_string))?;
+    let origin = text(origin.as_bytes());
+    Some(format!(
+        "The browser names {origin} as origin of the form, and {host} as host of Agent Keys. If both are Agent Keys behind \
+         a proxy, let the proxy pass Host on unchanged, or set AGENT_KEYS_PUBLIC_URL."
+    ))
+}
+
+fn as_text(mut response: Response, id: &RequestId, compared: Option<&str>) -> Response {
     let what = match response.status() {
         StatusCode::FORBIDDEN => {
             "This form did not come from a page of Agent Keys. Nothing was changed."
@@ -46,7 +62,9 @@ fn as_text(mut response: Response, id: &RequestId) -> Response {
         StatusCode::REQUEST_TIMEOUT => "The form took too long to arrive. Nothing was changed.",
         _ => "Agent Keys could not process this request.",
     };
-    *response.body_mut() = Body::from(format!("{what}\nRequest {id}\n"));
+    let compared = compared.filter(|_| response.status() == StatusCode::FORBIDDEN);
+    let compared = compared.map(|text| format!("{text}\n")).unwrap_or_default();
+    *response.body_mut() = Body::from(format!("{what}\n{compared}Request {id}\n"));
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -1,6 +1,10 @@
 //! Listener for HTTP and HTTPS, with timeouts, certificate reload and graceful shutdown.
 
-use crate::config::{Limits, TlsFiles, TrustedProxies};
+use crate::{
+    certificate::{self, FileError},
+    config::{Limits, TlsFiles, TrustedProxies},
+};
+use app::model::timestamp::Timestamp;
 use axum::Router;
 use axum_server::{
     Handle, Server,
@@ -12,8 +16,11 @@ use std::{
     fs, io,
     net::{SocketAddr, TcpListener},
     path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
     net::TcpSocket,
@@ -54,13 +61,17 @@ pub enum ListenError {
 
 /// Certificate and key cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "AGENT_KEYS_TLS_CERT_FILE and AGENT_KEYS_TLS_KEY_FILE: {cert} and {key} cannot be used: {source}"
-)]
-pub struct TlsError {
-    cert: String,
-    key: String,
-    source: io::Error,
+pub enum TlsError {
+    #[error("AGENT_KEYS_TLS_CERT_FILE and AGENT_KEYS_TLS_KEY_FILE: {0}")]
+    File(#[from] FileError),
+    #[error(
+        "AGENT_KEYS_TLS_CERT_FILE and AGENT_KEYS_TLS_KEY_FILE: {cert} and {key} cannot be used together: {source}"
+    )]
+    Pair {
+        cert: String,
+        key: String,
+        source: rustls::Error,
+    },
 }
 
 /// A running listener.
@@ -79,6 +90,7 @@ pub struct Tls {
     config: RustlsConfig,
     asked: Arc<Notify>,
     reloads: watch::Receiver<Reloads>,
+    end: Arc<AtomicI64>,
     reloading: JoinHandle<()>,
 }
 
@@ -92,25 +104,19 @@ pub struct Reloads {
 
 impl Tls {
     /// For browsers: HTTP/2 and HTTP/1.1.
-    pub async fn load(files: &TlsFiles) -> Result<Self, TlsError> {
-        Self::load_for(files, &[b"h2", b"http/1.1"]).await
+    pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        Self::load_for(files, &[b"h2", b"http/1.1"])
     }
 
     /// For the embedded engine, which like Elasticsearch speaks HTTP/1.1 alone.
-    pub async fn load_for_engine(files: &TlsFiles) -> Result<Self, TlsError> {
-        Self::load_for(files, &[b"http/1.1"]).await
+    pub fn load_for_engine(files: &TlsFiles) -> Result<Self, TlsError> {
+        Self::load_for(files, &[b"http/1.1"])
     }
 
-    async fn load_for(
-        files: &TlsFiles,
-        protocols: &'static [&'static [u8]],
-    ) -> Result<Self, TlsError> {
-        let loaded = read_files(files, protocols).await;
-        let loaded = loaded.map_err(|source| TlsError {
-            cert: files.cert.display().to_string(),
-            key: files.key.display().to_string(),
-            source,
-        })?;
+    fn load_for(files: &TlsFiles, protocols: &'static [&'static [u8]]) -> Result<Self, TlsError> {
+        let (loaded, end) = read_files(files, protocols)?;
+        log_end(end);
+        let end = Arc::new(AtomicI64::new(end));
         let config = RustlsConfig::from_config(loaded);
         let asked = Arc::new(Notify::new());
         let (reloaded, reloads) = watch::channel(Reloads::default());
@@ -118,13 +124,15 @@ impl Tls {
             files.clone(),
             protocols,
             config.clone(),
-            Arc::clone(&asked),
+            end.clone(),
+            asked.clone(),
             reloaded,
         );
         Ok(Self {
             config,
             asked,
             reloads,
+            end,
             reloading: tokio::spawn(reloading),
         })
     }
@@ -136,6 +144,11 @@ impl Tls {
     /// Reports each time the files were read again, and once while they cannot be used.
     pub fn reloads(&self) -> watch::Receiver<Reloads> {
         self.reloads.clone()
+    }
+
+    /// End of the certificate in use, in seconds since 1970.
+    pub fn end(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.end)
     }
 
     /// Reads the files again now, whether they look changed or not.
@@ -267,6 +280,11 @@ impl Listener {
         self.tls.as_ref()
     }
 
+    /// End of the certificate in use, in seconds since 1970; `None` without TLS.
+    pub fn certificate_end(&self) -> Option<Arc<AtomicI64>> {
+        self.tls.as_ref().map(Tls::end)
+    }
+
     /// Reads certificate and key again.
     pub fn reload(&self) {
         if let Some(tls) = &self.tls {
@@ -299,11 +317,44 @@ impl Listener {
     }
 }
 
-async fn read_files(files: &TlsFiles, protocols: &[&[u8]]) -> io::Result<Arc<ServerConfig>> {
-    let read = RustlsConfig::from_pem_file(&files.cert, &files.key).await?;
-    let mut config = ServerConfig::clone(&read.get_inner());
+/// What the listener uses, and the end of the certificate.
+fn read_files(files: &TlsFiles, protocols: &[&[u8]]) -> Result<(Arc<ServerConfig>, i64), TlsError> {
+    let (chain, key) = certificate::read_pair(files)?;
+    let end = chain.first().and_then(certificate::end);
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key);
+    let mut config = config.map_err(|source| TlsError::Pair {
+        cert: files.cert.display().to_string(),
+        key: files.key.display().to_string(),
+        source,
+    })?;
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), end.unwrap_or(i64::MAX)))
+}
+
+/// Logs how long the certificate is valid.
+fn log_end(end: i64) {
+    const SOON: i64 = 14 * 24 * 60 * 60;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |now| now.as_secs().cast_signed());
+    let until = Timestamp(end.saturating_mul(1_000)).iso_ms();
+    if end < now {
+        tracing::warn!(
+            until,
+            "the certificate of AGENT_KEYS_TLS_CERT_FILE has expired: browsers refuse it"
+        );
+    } else if end < now.saturating_add(SOON) {
+        tracing::warn!(
+            until,
+            "the certificate of AGENT_KEYS_TLS_CERT_FILE expires soon"
+        );
+    } else {
+        tracing::info!(
+            until,
+            "the certificate of AGENT_KEYS_TLS_CERT_FILE is valid"
+        );
+    }
 }
 
 /// Reloads certificate and key whenever the files change. Unusable files leave the old certificate in use.
@@ -311,6 +362,7 @@ async fn reload_when_changed(
     files: TlsFiles,
     protocols: &[&[u8]],
     config: RustlsConfig,
+    end: Arc<AtomicI64>,
     asked: Arc<Notify>,
     reloaded: watch::Sender<Reloads>,
 ) {
@@ -323,7 +375,7 @@ async fn reload_when_changed(
         if !is_asked && now == seen {
             continue;
         }
-        let is_used = reload(&files, protocols, &config).await;
+        let is_used = reload(&files, protocols, &config, &end);
         if is_used {
             seen = now;
         }
@@ -337,11 +389,18 @@ async fn reload_when_changed(
 }
 
 /// Returns false if the files cannot be used.
-async fn reload(files: &TlsFiles, protocols: &[&[u8]], config: &RustlsConfig) -> bool {
-    match read_files(files, protocols).await {
-        Ok(read) => {
+fn reload(
+    files: &TlsFiles,
+    protocols: &[&[u8]],
+    config: &RustlsConfig,
+    current_end: &AtomicI64,
+) -> bool {
+    match read_files(files, protocols) {
+        Ok((read, end)) => {
             config.reload_from_config(read);
+            current_end.store(end, Ordering::Relaxed);
             tracing::info!("certificate and key were replaced");
+            log_end(end);
             true
         }
         Err(error) => {
@@ -377,13 +436,16 @@ mod tests {
         };
         write();
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let config = Tls::load(&files).await.unwrap().config();
+        let config = Tls::load(&files).unwrap().config();
         let before = config.get_inner();
         fs::write(&files.cert, "half a certificate").unwrap();
-        assert!(!reload(&files, &[b"h2"], &config).await);
+        let end = AtomicI64::new(0);
+        assert!(!reload(&files, &[b"h2"], &config, &end));
         assert!(Arc::ptr_eq(&before, &config.get_inner()));
         write();
-        assert!(reload(&files, &[b"h2"], &config).await);
+        assert_eq!(end.load(Ordering::Relaxed), 0);
+        assert!(reload(&files, &[b"h2"], &config, &end));
+        assert!(end.load(Ordering::Relaxed) > 0);
         assert_eq!(config.get_inner().alpn_protocols, [b"h2"]);
         assert!(!Arc::ptr_eq(&before, &config.get_inner()));
     }

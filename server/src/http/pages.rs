@@ -1,6 +1,6 @@
 //! Server-side rendering of pages, for browsers with and without JavaScript.
 
-use super::{Web, context_of, session_layer, static_files::Site};
+use super::{Web, client_addr::ClientInfo, context_of, session_layer, static_files::Site};
 use app::{
     backend::Backend,
     components::form::PostedForm,
@@ -95,7 +95,12 @@ pub(super) async fn not_found(State(web): State<Web>, request: Request) -> Respo
 pub(super) fn reason(web: &Web, parts: &Parts) -> Option<&'static str> {
     match context_of(web, parts).session_end() {
         Some(end) => Some(end.name()),
-        None => session_layer::is_brought(&parts.headers, &web.base_path).then_some("ended"),
+        None => session_layer::is_brought(
+            &parts.headers,
+            ClientInfo::of(&parts.extensions),
+            &web.base_path,
+        )
+        .then_some("ended"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Security headers of every response.
 
-use super::Web;
+use super::{Web, client_addr::ClientInfo};
 use axum::{extract::Request, extract::State, middleware::Next, response::Response};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{
@@ -47,6 +47,8 @@ pub(super) async fn set(State(web): State<Web>, mut request: Request, next: Next
          object-src 'none'"
     );
     request.extensions_mut().insert(Nonce::from_value(nonce));
+    let client = ClientInfo::of(request.extensions());
+    let is_form = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
     let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
@@ -61,9 +63,19 @@ pub(super) async fn set(State(web): State<Web>, mut request: Request, next: Next
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
-    if web.tls {
-        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+    // Other hosts below this one are not ours to decide about.
+    let is_public_tls = web.public_url.as_ref().map(|url| url.scheme() == "https");
+    if is_public_tls.unwrap_or(client.tls) {
+        let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(STRICT_TRANSPORT_SECURITY, year);
+    }
+    // The answer to a form may hold a secret, and a proxy such as nginx writes what a slow browser has not read yet to
+    // its disk.
+    if is_form {
+        headers.insert(
+            HeaderName::from_static("x-accel-buffering"),
+            HeaderValue::from_static("no"),
+        );
     }
     // Pages hold data of one user, valid at this moment.
     headers

@@ -9,8 +9,8 @@ use super::{
     error_format::{is_problem, problem_response, status_of, wants_page},
     limits::BODY_BYTES_MAX,
     pages::{login_for, reauthenticate_for, render},
-    request_id,
 };
+use crate::identifier::RequestId;
 use app::{
     api::{
         WITHOUT_USER,
@@ -329,7 +329,7 @@ async fn run(web: &Web, parts: &Parts, input: Bytes) -> Answered {
     // Our own response: at most as large as a page of the list.
     let mut body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let problem = is_problem(&response.headers).then(|| Problem {
-        request_id: Some(request_id::of(&parts.extensions).as_str().to_owned()),
+        request_id: Some(RequestId::of(&parts.extensions).as_str().to_owned()),
         ..Problem::de(body.clone())
     });
     if let Some(problem) = &problem {

@@ -5,10 +5,12 @@
 //! event and the end of other sessions belong to one transaction. `docs/decisions/session-layer.md` has the reasons.
 
 use super::{
-    Web, client_addr::ClientInfo, error_format::problem_response, request_id, when_sent::when_sent,
+    Web, client_addr::ClientInfo, error_format::problem_response, request_id::SignedInUser,
+    when_sent::when_sent,
 };
 use crate::{
     context::{AppState, CookieChange, NoticeChange, RequestContext},
+    identifier::RequestId,
     sessions::{
         self, BrowserInfo, FoundSession, SessionLookup, Token,
         known_device::{AGE_MAX, DeviceToken},
@@ -58,10 +60,11 @@ pub(super) async fn manage_session(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let tls = ClientInfo::of(request.extensions()).tls;
-    let name = cookie_name(SESSION, tls, &web.base_path);
-    let device = cookie_name(DEVICE, tls, &web.base_path);
-    let notice = cookie_name(NOTICE, tls, &web.base_path);
+    let client = ClientInfo::of(request.extensions());
+    let tls = client.tls;
+    let name = cookie_name(SESSION, client, &web.base_path);
+    let device = cookie_name(DEVICE, client, &web.base_path);
+    let notice = cookie_name(NOTICE, client, &web.base_path);
     let headers = request.headers().clone();
     keep_session_cookie(request.headers_mut(), &name);
     let layer = SessionManagerLayer::new(SessionRows(Arc::clone(&web.state)))
@@ -104,7 +107,7 @@ struct NoticeCookie(NoticeChange);
 
 /// Runs the handlers with the request's session, and carries out what they did to it.
 async fn load_session(web: Web, mut request: Request, next: Next) -> Response {
-    let request_id = request_id::of(request.extensions());
+    let request_id = RequestId::of(request.extensions());
     let Some(session) = request.extensions_mut().remove::<Session>() else {
         return next.run(request).await;
     };
@@ -127,6 +130,10 @@ async fn load_session(web: Web, mut request: Request, next: Next) -> Response {
     let ctx = RequestContext::new(state, request_id, found, browser, client.plain_http);
     request.extensions_mut().insert(ctx.clone());
     let mut response = next.run(request).await;
+    if let Ok(session) = ctx.session() {
+        let user = session.identity.username.clone();
+        response.extensions_mut().insert(SignedInUser(user));
+    }
     match ctx.take_cookie_change() {
         Some(CookieChange::Set(issued)) => {
             issue(&session, &issued.token).await;
@@ -225,10 +232,13 @@ impl SessionStore for SessionRows {
 }
 
 /// Returns the name of a cookie. With TLS, its prefix makes the browser insist on `Secure`, on this host and on the
-/// whole path. So the path cannot keep two applications on one host apart, and the name contains the base path.
-fn cookie_name(name: &str, tls: bool, base_path: &BasePath) -> String {
-    let prefix = if tls { "__Host-" } else { "" };
-    format!("{prefix}{name}{}", base_path.as_str().replace('/', "."))
+/// whole path. So the path cannot keep two applications on one host apart, and the name contains the base path. Browsers
+/// send a cookie to every port of its host, so the name contains the port as well.
+fn cookie_name(name: &str, client: ClientInfo, base_path: &BasePath) -> String {
+    let prefix = if client.tls { "__Host-" } else { "" };
+    let port = client.port.map(|port| format!("_{port}"));
+    let path = base_path.as_str().replace('/', ".");
+    format!("{prefix}{name}{}{path}", port.unwrap_or_default())
 }
 
 fn request_cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
@@ -241,8 +251,9 @@ fn request_cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
 }
 
 /// Returns true if the request brings a session cookie, under either name, whatever its value.
-pub(super) fn is_brought(headers: &HeaderMap, base_path: &BasePath) -> bool {
-    let names = [true, false].map(|tls| cookie_name(SESSION, tls, base_path));
+pub(super) fn is_brought(headers: &HeaderMap, client: ClientInfo, base_path: &BasePath) -> bool {
+    let names =
+        [true, false].map(|tls| cookie_name(SESSION, ClientInfo { tls, ..client }, base_path));
     request_cookies(headers).any(|cookie| names.iter().any(|name| name == cookie.name()))
 }
 
@@ -298,13 +309,13 @@ pub(super) fn browser(
     let user_agent = headers
         .get(USER_AGENT)
         .and_then(|value| value.to_str().ok());
-    let wanted = cookie_name(DEVICE, client.tls, base_path);
+    let wanted = cookie_name(DEVICE, client, base_path);
     let mut devices = request_cookies(headers).filter(|cookie| cookie.name() == wanted);
     let device = match (devices.next(), devices.next()) {
         (Some(cookie), None) => Some(DeviceToken::presented(cookie.value())),
         _ => None,
     };
-    let wanted = cookie_name(NOTICE, client.tls, base_path);
+    let wanted = cookie_name(NOTICE, client, base_path);
     let notice = request_cookies(headers)
         .find(|cookie| cookie.name() == wanted)
         .map(|cookie| cookie.value().to_owned());
@@ -320,6 +331,16 @@ pub(super) fn browser(
 mod tests {
     use super::*;
 
+    fn client(tls: bool) -> ClientInfo {
+        ClientInfo {
+            address: None,
+            tls,
+            plain_http: !tls,
+            by_proxy: false,
+            port: None,
+        }
+    }
+
     fn headers(cookie: &str) -> HeaderMap {
         HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(cookie).unwrap())])
     }
@@ -332,13 +353,13 @@ mod tests {
             "a=agent-keys",
         ] {
             assert!(
-                !is_brought(&headers(other), &BasePath::default()),
+                !is_brought(&headers(other), client(false), &BasePath::default()),
                 "{other}"
             );
         }
         for session in ["agent-keys=x", "b=c; __Host-agent-keys=x", "agent-keys="] {
             assert!(
-                is_brought(&headers(session), &BasePath::default()),
+                is_brought(&headers(session), client(false), &BasePath::default()),
                 "{session}"
             );
         }
@@ -349,27 +370,34 @@ mod tests {
         let paths = ["/", "/keys", "/team/keys"].map(|path| BasePath::parse(path).unwrap());
         let names = paths
             .each_ref()
-            .map(|path| cookie_name(SESSION, true, path));
+            .map(|path| cookie_name(SESSION, client(true), path));
         let expected = ["", ".keys", ".team.keys"].map(|end| format!("__Host-agent-keys{end}"));
         assert_eq!(names, expected);
         let of_keys = headers("__Host-agent-keys.keys=x");
         assert_eq!(
-            paths.map(|path| is_brought(&of_keys, &path)),
+            paths.map(|path| is_brought(&of_keys, client(true), &path)),
             [false, true, false]
         );
     }
 
     #[test]
+    fn each_port_has_its_own_cookie_name() {
+        let root = BasePath::default();
+        let other = ClientInfo {
+            port: Some(15680),
+            ..client(false)
+        };
+        assert_eq!(cookie_name(SESSION, other, &root), "agent-keys_15680");
+        let keys = BasePath::parse("/keys").unwrap();
+        assert_eq!(cookie_name(SESSION, other, &keys), "agent-keys_15680.keys");
+        assert!(is_brought(&headers("agent-keys_15680=x"), other, &root));
+        assert!(!is_brought(&headers("agent-keys=x"), other, &root));
+    }
+
+    #[test]
     fn of_two_device_cookies_none_counts() {
         let root = BasePath::default();
-        let device = |cookies: &str, tls| {
-            let client = ClientInfo {
-                address: None,
-                tls,
-                plain_http: !tls,
-            };
-            browser(&headers(cookies), client, &root).device
-        };
+        let device = |cookies: &str, tls| browser(&headers(cookies), client(tls), &root).device;
         let one = "agent-keys-device=x; agent-keys=y";
         assert!(device(one, false).is_some());
         assert!(device(one, true).is_none(), "another name with TLS");

@@ -289,6 +289,10 @@ async fn record_pause(
     if refusals.count_ones() > 1 {
         return Ok(());
     }
+    tracing::warn!(
+        refusals,
+        "a sign-in is paused after too many failures: the password was not checked"
+    );
     let (action, details) = (Action::LoginThrottled, json!({ "refusals": refusals }));
     record_failure(store, purpose, action, username, event_context, details).await
 }

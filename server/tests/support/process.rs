@@ -51,6 +51,22 @@ impl Process {
         }
     }
 
+    /// The same, with lines in JSON.
+    pub(crate) fn run_json(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let text = |name: &str| ready[name].as_str().unwrap().to_owned();
+        Self {
+            child,
+            url: text("url"),
+            engine_url: (ready["embedded_engine"] == true).then(|| text("elasticsearch")),
+        }
+    }
+
     /// A browser that nobody has signed in with.
     pub(crate) fn nobody(&self) -> Browser {
         Browser {
