@@ -56,6 +56,7 @@ pub struct AppState {
 #[derive(Debug, Default)]
 pub struct Background {
     tasks: TaskTracker,
+    key_creation: Mutex<()>,
     user_writes: Mutex<()>,
 }
 
@@ -133,6 +134,11 @@ impl AppState {
     pub fn run_in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         use tracing::Instrument;
         self.background.tasks.spawn(work.in_current_span());
+    }
+
+    /// Waits until no other key is being created by this process, and holds off others until the guard is dropped.
+    pub(crate) async fn lock_key_creation(&self) -> sync::MutexGuard<'_, ()> {
+        self.background.key_creation.lock().await
     }
 
     /// Waits until no other user is being changed, and holds off other changes of users until the guard is dropped.

@@ -50,6 +50,8 @@ pub enum Error {
     /// Another client changed it meanwhile.
     #[error("changed meanwhile by another client")]
     ChangedMeanwhile,
+    #[error("the user owns as many active keys as administrators allow")]
+    KeysPerUser { max: u32 },
     /// Users may not do this to their own account.
     #[error("not allowed for one's own account")]
     OwnAccount,
@@ -139,6 +141,7 @@ pub fn problem_kind(error: &Error) -> ProblemKind {
         Error::InProgress => ProblemKind::InProgress,
         Error::AlreadyDone => ProblemKind::AlreadyDone,
         Error::ChangedMeanwhile => ProblemKind::ChangedMeanwhile,
+        Error::KeysPerUser { max } => ProblemKind::KeysPerUser { max: *max },
         Error::OwnAccount => ProblemKind::OwnAccount,
         Error::ReservedUser => ProblemKind::ReservedUser,
         Error::OwnPassword(errors) => ProblemKind::OwnPassword(errors.clone()),

@@ -18,6 +18,21 @@ use crate::{context::RequestContext, error::Error};
 use app::model::{apm_settings::KeysInUse, key_list::StatusFilter, session::KeyScope};
 use es_query::Matching;
 
+/// Counts the user's own active agent keys.
+async fn count_own_active(ctx: &RequestContext) -> Result<u64, Error> {
+    let now = ctx.state.now();
+    let found = elsewhere::find_if_possible(ctx).await?;
+    let own = es_query::owned_by(&ctx.session()?.identity);
+    let matching = Matching {
+        text: "",
+        elsewhere: None,
+        changed: found.as_ref().map_or(&[], |found| &found.changed),
+        only: &own,
+    };
+    let body = es_query::count_matching(&matching, StatusFilter::Active, now);
+    Ok(ctx.elasticsearch()?.query_api_keys(&body).await?.total)
+}
+
 /// Counts the active keys that the user sees, those made elsewhere included.
 pub(crate) async fn count_active(ctx: &RequestContext) -> Result<KeysInUse, Error> {
     let reach = ctx.permissions().await?.access().list_scope;

@@ -176,3 +176,113 @@ async fn limit_from_an_incomplete_count_is_advised_as_at_least() {
         }
     }
 }
+
+async fn allow(admin: &Browser, keys: &str) {
+    let form = [
+        ("form[api_key_limit]", "100"),
+        ("form[keys_per_user_max]", keys),
+    ];
+    let saved = admin.post("save_apm_settings", &form).await;
+    assert_eq!(saved.status, StatusCode::OK, "{}", saved.text());
+}
+
+#[tokio::test]
+async fn user_creates_no_more_active_keys_than_the_settings_allow() {
+    let app = App::start().await;
+    app.engine.put_agent_key_role().await;
+    for name in ["jane", "omar"] {
+        app.engine.put_user(name, &["apm_agent_key_role"]).await;
+    }
+    let (admin, jane, omar) = (
+        app.as_admin().await,
+        app.as_user("jane").await,
+        app.as_user("omar").await,
+    );
+    allow(&admin, "2").await;
+    let first: CreatedAgentKey = jane.create("first").await.value();
+    assert_eq!(jane.create("second").await.status, StatusCode::OK);
+    let refused = jane.create("third").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert_eq!(refused.problem(), ProblemKind::KeysPerUser { max: 2 });
+    assert_eq!(
+        app.engine.keys().await.len(),
+        2,
+        "Elasticsearch was not asked"
+    );
+    let event = app.events().await.pop().unwrap();
+    assert_eq!(
+        (event.action.as_str(), event.outcome.as_str()),
+        ("agent_key_create", "failure")
+    );
+    // Each user has a number of their own, a revoked key makes room, and without a limit there is none.
+    assert_eq!(omar.create("of another user").await.status, StatusCode::OK);
+    jane.post("revoke_agent_key", &[("id", first.id.as_str())])
+        .await;
+    assert_eq!(jane.create("in its place").await.status, StatusCode::OK);
+    assert_eq!(
+        jane.create("one too many").await.status,
+        StatusCode::CONFLICT
+    );
+    allow(&admin, "").await;
+    assert_eq!(jane.create("without a limit").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn requests_at_once_do_not_pass_the_limit_for_a_user_together() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    allow(&admin, "3").await;
+    let names: Vec<_> = (0..10).map(|number| format!("key {number}")).collect();
+    let answers = futures::future::join_all(names.iter().map(|name| admin.create(name))).await;
+    let created = answers
+        .iter()
+        .filter(|answer| answer.status == StatusCode::OK);
+    assert_eq!(created.count(), 3);
+    assert_eq!(app.engine.keys().await.len(), 3);
+}
+
+#[tokio::test]
+async fn key_without_its_mark_counts_against_the_limit_for_a_user() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    allow(&admin, "1").await;
+    let key: CreatedAgentKey = admin.create("hidden").await.value();
+    let path = format!("/_security/api_key/{}", key.id);
+    let body = serde_json::json!({ "metadata": {} });
+    app.engine
+        .ask_as("elastic", http::Method::PUT, &path, Some(body))
+        .await;
+    app.clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(admin.create("another").await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn limit_for_a_user_is_a_whole_number_or_empty() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    for (text, is_valid) in [
+        ("", true),
+        (" 5 ", true),
+        ("10000000", true),
+        ("0", false),
+        ("-1", false),
+        ("1.5", false),
+        ("10000001", false),
+        ("five", false),
+        ("5\u{202e}", false),
+    ] {
+        let form = [
+            ("form[api_key_limit]", "100"),
+            ("form[keys_per_user_max]", text),
+        ];
+        let answer = admin.post("save_apm_settings", &form).await;
+        if is_valid {
+            assert_eq!(answer.status, StatusCode::OK, "{text}");
+        } else {
+            match answer.problem() {
+                ProblemKind::ApmSettings(errors) => assert!(errors.keys_per_user, "{text}"),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+}

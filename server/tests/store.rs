@@ -78,6 +78,7 @@ async fn saved_settings_replace_the_defaults(app: &App) {
             server_url: url.map(|url| ServerUrl::parse(url).unwrap()),
             api_key_enabled: url.is_some(),
             api_key_limit: 250,
+            keys_per_user_max: url.map(|_| 5),
         };
         let saved = store.save_apm_settings(&grant, &settings, &at(5)).await;
         saved.unwrap();

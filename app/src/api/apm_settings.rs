@@ -28,6 +28,8 @@ pub struct ApmSettingsForm {
     /// Present if API-key authorization is on.
     pub api_key_enabled: Option<String>,
     pub api_key_limit: String,
+    /// Empty for no limit.
+    pub keys_per_user_max: String,
 }
 
 #[server(endpoint = "save_apm_settings", input = FormPost, output = Postcard)]
@@ -43,15 +45,21 @@ fn parse_settings(form: &ApmSettingsForm) -> Result<ApmSettings, ApmSettingsErro
         text => ServerUrl::parse(text).map(Some),
     };
     let limit = parse_limit(&form.api_key_limit);
-    match (server_url, limit) {
-        (Ok(server_url), Some(api_key_limit)) => Ok(ApmSettings {
+    let keys_per_user = match form.keys_per_user_max.trim() {
+        "" => Some(None),
+        text => parse_limit(text).map(Some),
+    };
+    match (server_url, limit, keys_per_user) {
+        (Ok(server_url), Some(api_key_limit), Some(keys_per_user_max)) => Ok(ApmSettings {
             server_url,
             api_key_enabled: form.api_key_enabled.is_some(),
             api_key_limit,
+            keys_per_user_max,
         }),
-        (server_url, limit) => Err(ApmSettingsErrors {
+        (server_url, limit, keys_per_user) => Err(ApmSettingsErrors {
             server_url: server_url.err(),
             limit: limit.is_none(),
+            keys_per_user: keys_per_user.is_none(),
         }),
     }
 }

@@ -10,6 +10,7 @@ use crate::model::{
     audit::PeriodError,
     problem::{ElasticsearchFault, Problem, ProblemKind},
     revocation::{KEYS_MAX, SelectionError},
+    text::grouped,
     user::AGENT_KEY_ROLE,
 };
 use crate::urls;
@@ -76,6 +77,14 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
             "Changed in the meantime",
             "Another administrator made a change at the same time. Check the current state, and repeat your change if it is missing.",
         ),
+        ProblemKind::KeysPerUser { max } => {
+            return ProblemText {
+                title: format!("You already own {} active keys", grouped((*max).into())),
+                text: "Administrators allow no more for one user. Nothing was created. Revoke a key that is no longer used, \
+                       or ask an administrator to raise the number under APM integration."
+                    .to_owned(),
+            };
+        }
         ProblemKind::OwnAccount => (
             "This is your own user",
             "Another administrator can disable or delete you. To change your password, choose “Change password” in the menu with your name.",

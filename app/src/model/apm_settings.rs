@@ -20,6 +20,8 @@ pub struct ApmSettings {
     pub api_key_enabled: bool,
     /// Unique keys that APM Server accepts per minute, from 1 to [`LIMIT_MAX`]. It refuses keys beyond the limit.
     pub api_key_limit: u32,
+    /// Active keys that a user may own, from 1 to [`LIMIT_MAX`]; `None` for no limit. Nobody above it creates another here.
+    pub keys_per_user_max: Option<u32>,
 }
 
 impl Default for ApmSettings {
@@ -28,6 +30,7 @@ impl Default for ApmSettings {
             server_url: None,
             api_key_enabled: false,
             api_key_limit: LIMIT_DEFAULT,
+            keys_per_user_max: None,
         }
     }
 }
@@ -121,6 +124,8 @@ pub struct ApmSettingsErrors {
     pub server_url: Option<ServerUrlError>,
     /// True if the limit is not an integer from 1 to [`LIMIT_MAX`].
     pub limit: bool,
+    /// True if the limit for a user is neither empty nor such an integer.
+    pub keys_per_user: bool,
 }
 
 /// Parses a limit: an integer from 1 to [`LIMIT_MAX`].

@@ -60,6 +60,8 @@ pub enum ProblemKind {
     AlreadyDone,
     /// 409: changed by another request in the meantime.
     ChangedMeanwhile,
+    /// The user owns as many active keys as administrators allow.
+    KeysPerUser { max: u32 },
     /// 409: not permitted for the user's own account.
     OwnAccount,
     /// 409: a reserved user of Elasticsearch.
@@ -159,6 +161,7 @@ impl ProblemKind {
             | Self::OtherUser { .. }
             | Self::AlreadyDone
             | Self::ChangedMeanwhile
+            | Self::KeysPerUser { .. }
             | Self::OwnAccount
             | Self::ReservedUser => 409,
             Self::SignInIncomplete { .. }

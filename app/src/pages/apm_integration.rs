@@ -100,6 +100,10 @@ fn Settings(
             .unwrap_or_default(),
         api_key_enabled: settings.api_key_enabled.then(|| "on".to_owned()),
         api_key_limit: settings.api_key_limit.to_string(),
+        keys_per_user_max: settings
+            .keys_per_user_max
+            .map(|max| max.to_string())
+            .unwrap_or_default(),
     });
     let plain_text = settings
         .server_url
@@ -118,6 +122,12 @@ fn Settings(
             .read()
             .limit
             .then(|| "Enter a whole number from 1 to 10,000,000.".to_owned());
+        text.into_iter().collect()
+    });
+    let per_user_errors: Signal<Vec<String>> = Signal::derive(move || {
+        let text = errors.read().keys_per_user.then(|| {
+            "Enter a whole number from 1 to 10,000,000, or leave it empty for no limit.".to_owned()
+        });
         text.into_iter().collect()
     });
     let recommended = integration.recommended_limit();
@@ -238,6 +248,32 @@ fn Settings(
                                                         .into_any()
                                                 }
                                             }}
+                                        </div>
+                                    </div>
+                                </div>
+                                <div class="setting">
+                                    <div data-part="grid">
+                                        <div data-part="about">
+                                            <label for="keys-per-user">"Active keys per user"</label>
+                                            <p>
+                                                "How many active agent keys one user may own. Above it, nobody creates another here. Empty for no limit."
+                                            </p>
+                                        </div>
+                                        <div class="stack" data-gap="md">
+                                            <div class="input" data-width="sm">
+                                                <input
+                                                    id="keys-per-user"
+                                                    name="form[keys_per_user_max]"
+                                                    type="text"
+                                                    inputmode="numeric"
+                                                    placeholder="No limit"
+                                                    value=typed.keys_per_user_max
+                                                    aria-invalid=move || (!per_user_errors.read().is_empty()).then_some("true")
+                                                    aria-describedby="keys-per-user-error"
+                                                />
+                                                <span data-part="affix">"keys"</span>
+                                            </div>
+                                            <FieldErrors id="keys-per-user-error" errors=per_user_errors />
                                         </div>
                                     </div>
                                 </div>

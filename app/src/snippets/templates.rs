@@ -237,6 +237,7 @@ mod tests {
             server_url: None,
             api_key_enabled: true,
             api_key_limit: 260,
+            keys_per_user_max: None,
         };
         assert_eq!(
             fragment(&settings, Some("http://127.0.0.1:9200")).text(""),

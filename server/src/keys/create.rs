@@ -1,6 +1,6 @@
 //! Creates an agent key.
 
-use super::{count_active, reconcile};
+use super::{count_active, count_own_active, reconcile};
 use crate::{
     access::{APM, CreateAgentKey, Grant},
     audit::{Action, Target},
@@ -170,6 +170,7 @@ async fn call(ctx: &RequestContext, new: &NewAgentKey) -> Result<Changed<Verifie
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
     }
+    let _guard = below_keys_per_user(ctx).await?;
     let created = ctx
         .elasticsearch()?
         .create_api_key(&request(new, ctx.state.now()))
@@ -186,6 +187,20 @@ async fn call(ctx: &RequestContext, new: &NewAgentKey) -> Result<Changed<Verifie
         id: Some(id),
         ..Changed::new(created, details)
     })
+}
+
+/// Refuses another key to a user who owns as many active ones as the settings allow. Two requests at once do not pass the
+/// limit together while the guard is held.
+async fn below_keys_per_user(ctx: &RequestContext) -> Result<Option<impl Drop>, Error> {
+    let settings = ctx.state.store.read_apm_settings().await?;
+    let Some(max) = settings.keys_per_user_max else {
+        return Ok(None);
+    };
+    let guard = ctx.state.lock_key_creation().await;
+    if count_own_active(ctx).await? >= u64::from(max) {
+        return Err(Error::KeysPerUser { max });
+    }
+    Ok(Some(guard))
 }
 
 /// Builds the request as Kibana sends it, so that each shows the other's keys. Our part of the metadata finds the key

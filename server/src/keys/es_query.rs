@@ -150,11 +150,16 @@ pub(super) fn revocable(until: Timestamp, owner: Option<&Identity>) -> Vec<Value
         json!({ "term": { "invalidated": false } }),
         json!({ "range": { "creation": { "lte": until.0 } } }),
     ];
-    if let Some(owner) = owner {
-        only.push(json!({ "term": { "username": owner.username } }));
-        only.push(json!({ "term": { "realm_name": owner.realm } }));
-    }
+    only.extend(owner.into_iter().flat_map(owned_by));
     only
+}
+
+/// Conditions of this owner's keys.
+pub(super) fn owned_by(owner: &Identity) -> [Value; 2] {
+    [
+        json!({ "term": { "username": owner.username } }),
+        json!({ "term": { "realm_name": owner.realm } }),
+    ]
 }
 
 /// Counts of the matching keys, by status, owner and realm.

@@ -16,7 +16,8 @@ impl Store {
     #[tracing::instrument(name = "store.apm_settings.read", skip_all)]
     pub async fn read_apm_settings(&self) -> Result<ApmSettings, Error> {
         let row = sqlx::query(
-            "SELECT server_url, api_key_enabled, api_key_limit FROM apm_settings WHERE id = $1",
+            "SELECT server_url, api_key_enabled, api_key_limit, keys_per_user_max \
+             FROM apm_settings WHERE id = $1",
         )
         .bind(ONLY_ROW)
         .fetch_optional(&self.readers)
@@ -31,6 +32,7 @@ impl Store {
         let server_url: Option<String> = row.try_get("server_url")?;
         let enabled: i64 = row.try_get("api_key_enabled")?;
         let limit: i64 = row.try_get("api_key_limit")?;
+        let keys_per_user_max: Option<i64> = row.try_get("keys_per_user_max")?;
         Ok(ApmSettings {
             server_url: server_url
                 .map(|url| ServerUrl::parse(&url))
@@ -38,6 +40,10 @@ impl Store {
                 .map_err(|_| contradiction("server_url"))?,
             api_key_enabled: enabled != 0,
             api_key_limit: u32::try_from(limit).map_err(|_| contradiction("api_key_limit"))?,
+            keys_per_user_max: keys_per_user_max
+                .map(u32::try_from)
+                .transpose()
+                .map_err(|_| contradiction("keys_per_user_max"))?,
         })
     }
 
@@ -53,16 +59,19 @@ impl Store {
         let server_url = settings.server_url.as_ref().map(ServerUrl::as_str);
         let mut write = self.write().await?;
         sqlx::query(
-            "INSERT INTO apm_settings (id, server_url, api_key_enabled, api_key_limit, saved_at, \
-             saved_by) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET \
+            "INSERT INTO apm_settings (id, server_url, api_key_enabled, api_key_limit, \
+             keys_per_user_max, saved_at, saved_by) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT (id) DO UPDATE SET \
              server_url = excluded.server_url, api_key_enabled = excluded.api_key_enabled, \
-             api_key_limit = excluded.api_key_limit, saved_at = excluded.saved_at, \
+             api_key_limit = excluded.api_key_limit, \
+             keys_per_user_max = excluded.keys_per_user_max, saved_at = excluded.saved_at, \
              saved_by = excluded.saved_by",
         )
         .bind(ONLY_ROW)
         .bind(server_url)
         .bind(i64::from(settings.api_key_enabled))
         .bind(i64::from(settings.api_key_limit))
+        .bind(settings.keys_per_user_max.map(i64::from))
         .bind(event_context.at.0)
         .bind(identity.username.as_str())
         .execute(&mut *write)
@@ -73,6 +82,7 @@ impl Store {
                 "server_url": server_url,
                 "api_key_enabled": settings.api_key_enabled,
                 "api_key_limit": settings.api_key_limit,
+                "keys_per_user_max": settings.keys_per_user_max,
             }));
         super::audit::append(&mut write, &event, event_context).await?;
         write.commit().await?;

@@ -23,7 +23,7 @@ use std::{
 use tokio::time::timeout;
 
 /// In order.
-const MIGRATIONS: [MigrationText; 4] = [
+const MIGRATIONS: [MigrationText; 5] = [
     (
         1,
         "initial",
@@ -43,6 +43,11 @@ const MIGRATIONS: [MigrationText; 4] = [
         4,
         "retention pause",
         include_str!("../../../migrations/0004_retention_pause.sql"),
+    ),
+    (
+        5,
+        "keys per user",
+        include_str!("../../../migrations/0005_keys_per_user.sql"),
     ),
 ];
 
