@@ -2,14 +2,14 @@
 //!
 //! The browser half is compiled to WebAssembly, split where pages begin, and bound to JavaScript, the style sheets
 //! become one, everything gets a name that changes with its content and is compressed once,
-//! and the server is compiled with all of it inside.
+//! and the server is compiled with all of it inside. Beside it is the list of its crates, `agent-keys.cdx.json`.
 
 mod site;
 pub(crate) mod toolchain;
 
 use crate::{
     build::toolchain::Toolchain,
-    command,
+    command, sbom,
     up_to_date::{self, Inputs},
     workspace::Workspace,
 };
@@ -62,6 +62,10 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
             .env(SITE_VARIABLE, site),
     )
     .context("the server did not compile")?;
+    // Reading the metadata may download crates of other targets: without a network the binary is still good.
+    if let Err(error) = sbom::write(workspace) {
+        eprintln!("the list of crates was not written: {error:#}");
+    }
 
     up_to_date::mark(&stamp_file, &word(workspace, &inputs)?)?;
     Ok(binary)

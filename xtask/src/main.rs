@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod conformance;
 mod run;
+mod sbom;
 mod test;
 
 mod command;
@@ -28,6 +29,7 @@ const HELP: &str = "\
 The project's own commands.
 
 cargo xtask build           makes target/release/agent-keys, with the site inside
+cargo xtask sbom            lists its crates in target/release/agent-keys.cdx.json
 cargo xtask run [ARGS…]     builds, then starts it: agent-keys serve ARGS…
 cargo xtask test [STAGES…]  sets up what is missing, then runs every test;
                             stages: check, rust, end2end
@@ -59,6 +61,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     let workspace = Workspace::find()?;
     match command.as_str() {
         "build" => build::build(&workspace).map(|binary| println!("{}", binary.display())),
+        "sbom" => sbom::write(&workspace).map(|file| println!("{}", file.display())),
         "run" => run::run(&workspace, rest),
         "test" => test::test(&workspace, rest),
         "setup" => test::set_up(&workspace),
