@@ -5,6 +5,7 @@
 //! file: add `_FILE` (or `_file`) to its name. An unknown name is an error, so that a typing mistake never silently
 //! means the default. Errors name the setting and never print its value.
 
+mod check;
 mod cluster;
 mod database;
 mod kubernetes;
@@ -24,6 +25,7 @@ use std::{
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use url::Url;
 
+pub use check::ShownSetting;
 pub use cluster::{Cluster, Trust};
 pub use listener::{Limits, TlsFiles, TrustedProxies};
 pub use source::{Environment, SecretFlaw};
@@ -226,7 +228,16 @@ fn did_you_mean(nearest: Option<&str>) -> String {
 impl Config {
     /// Reads the settings. A named `file` must exist; otherwise [`FILE_DEFAULT`] is read if it exists.
     pub fn read(file: Option<&Path>, environment: &Environment) -> Result<Self, Error> {
-        let mut values = Values::read(file, environment)?;
+        Self::read_without(file, environment, &BTreeSet::new())
+    }
+
+    /// The same, without the settings of these names.
+    fn read_without(
+        file: Option<&Path>,
+        environment: &Environment,
+        ignored: &BTreeSet<String>,
+    ) -> Result<Self, Error> {
+        let mut values = Values::read(file, environment, ignored)?;
         let config = Self {
             listen: values.address("listen", loopback(5680))?,
             tls: listener::tls_files(&mut values)?,

@@ -64,11 +64,24 @@ enum Command {
     /// Gives the database the present server key, or a new one, after the old one was lost or replaced. Ends every
     /// session, and seals the audit log as it is. Stop the application first.
     Rekey,
+    /// Looks at the settings, and starts nothing.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Looks after the audit log.
     Audit {
         #[command(subcommand)]
         command: AuditCommand,
     },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Subcommand)]
+enum ConfigCommand {
+    /// Names everything that is wrong with the settings, at once.
+    Check,
+    /// Prints every setting in effect and where it comes from, without the values of secrets.
+    Show,
 }
 
 #[derive(Subcommand)]
@@ -85,6 +98,9 @@ enum AuditCommand {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let environment = Environment::of_process();
+    if let Some(Command::Config { command }) = arguments.command {
+        return look_at_settings(command, arguments.config.as_deref(), &environment);
+    }
     // The format is known before the settings are: they may be the reason.
     let format = environment.log_format();
     let (format, ended) = match Config::read(arguments.config.as_deref(), &environment) {
@@ -99,6 +115,44 @@ async fn main() -> ExitCode {
             let _ = io::stderr().write_all(text.as_bytes());
             ExitCode::FAILURE
         }
+    }
+}
+
+fn look_at_settings(
+    command: ConfigCommand,
+    file: Option<&Path>,
+    environment: &Environment,
+) -> ExitCode {
+    let (printed, code) = match Config::check(file, environment) {
+        Ok(_) if command == ConfigCommand::Check => {
+            (print("The settings are valid."), ExitCode::SUCCESS)
+        }
+        Ok(settings) => {
+            let lines = settings.into_iter().map(|setting| {
+                let value = match (setting.value, &setting.source) {
+                    (Some(value), _) => format!("{value:?}"),
+                    (None, Some(_)) => "(a secret)".to_owned(),
+                    (None, None) => "(not set)".to_owned(),
+                };
+                let source = setting.source.as_deref().unwrap_or("default");
+                format!("{} = {value}  # {source}", setting.name)
+            });
+            (
+                print(&lines.collect::<Vec<_>>().join("\n")),
+                ExitCode::SUCCESS,
+            )
+        }
+        Err(errors) => {
+            let lines = errors
+                .iter()
+                .map(|error| log::failure(error, LogFormat::Text));
+            let text: String = lines.collect();
+            (io::stderr().write_all(text.as_bytes()), ExitCode::FAILURE)
+        }
+    };
+    match printed {
+        Ok(()) => code,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -127,6 +181,8 @@ async fn run(arguments: Arguments, config: Config) -> Result<(), Box<dyn Error>>
         }
         Command::ResetPassword { user } => reset_password(&config, &user).await,
         Command::Rekey => rekey(&config).await,
+        // It needs no valid settings, and ended above.
+        Command::Config { .. } => Ok(()),
         Command::Audit {
             command: AuditCommand::Verify,
         } => verify_audit_log(config).await,

@@ -58,6 +58,7 @@ mod server_key;
 mod session_encryption;
 mod sessions;
 mod settings;
+mod settings_check;
 mod sign_in;
 mod snippets;
 mod store;

@@ -1,9 +1,9 @@
 //! Sources of settings: the file and the environment, under one set of names.
 
-use super::{Error, FILE_DEFAULT, LogFormat, kubernetes};
+use super::{Error, FILE_DEFAULT, LogFormat, check::ShownSetting, kubernetes};
 use secrecy::SecretString;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs,
     io::ErrorKind,
@@ -53,6 +53,8 @@ const ELASTIC_PASSWORD_KEY: &str = "embedded.elastic_password";
 const PREFIX: &str = "AGENT_KEYS_";
 /// A larger settings file or secret file is a mistake.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Longer than any path or list of networks.
+const VALUE_BYTES_MAX: usize = 8 * 1024;
 
 /// Similarity from which a known name is suggested for an unknown one.
 const SIMILARITY_MIN: f64 = 0.6;
@@ -95,7 +97,12 @@ struct Given {
 }
 
 impl Values {
-    pub(super) fn read(file: Option<&Path>, environment: &Environment) -> Result<Self, Error> {
+    /// Reads all but those whose names, as they were given, are `ignored`.
+    pub(super) fn read(
+        file: Option<&Path>,
+        environment: &Environment,
+        ignored: &BTreeSet<String>,
+    ) -> Result<Self, Error> {
         let mut values = BTreeMap::new();
         if let Some((path, text)) = read_settings_file(file)? {
             let not_toml = |error: toml::de::Error| Error::NotToml {
@@ -103,9 +110,12 @@ impl Values {
                 path: path.clone(),
             };
             let table: toml::Table = toml::from_str(&text).map_err(not_toml)?;
-            flatten("", table, &mut values)?;
+            flatten("", table, ignored, &mut values)?;
         }
         for (name, value) in &environment.0 {
+            if ignored.contains(name) {
+                continue;
+            }
             let value = value.to_str();
             let key = match key_of(name) {
                 Variable::Other => continue,
@@ -133,14 +143,38 @@ impl Values {
             };
             values.insert(key, given);
         }
-        // A variable that a template left empty would otherwise silently mean the default.
-        match values.values().find(|given| given.value.trim().is_empty()) {
-            Some(empty) => Err(Error::Invalid {
-                name: empty.name.clone(),
-                reason: "is empty; give it a value or leave it out",
-            }),
-            None => Ok(Self(values)),
+        for (key, given) in &values {
+            if let Some(reason) = flaw(key, &given.value) {
+                let name = given.name.clone();
+                return Err(Error::Invalid { name, reason });
+            }
         }
+        Ok(Self(values))
+    }
+
+    /// Every setting with its source, and with its value unless it is a secret.
+    pub(super) fn shown(&self, file: Option<&Path>) -> Vec<ShownSetting> {
+        let secrets = SECRETS.into_iter().chain([ELASTIC_PASSWORD_KEY]);
+        let mut keys: Vec<&str> = NAMES.into_iter().chain(secrets).collect();
+        keys.sort_unstable();
+        let settings = keys.into_iter().map(|key| {
+            let of_file = self.0.get(&format!("{key}_file"));
+            let given = self.0.get(key).or(of_file.filter(|_| is_secret(key)));
+            let source = given.map(|given| match key_of(&given.name) {
+                Variable::Setting(_) => given.name.clone(),
+                _ => file
+                    .unwrap_or(Path::new(FILE_DEFAULT))
+                    .display()
+                    .to_string(),
+            });
+            let value = given.filter(|_| !is_secret(key));
+            ShownSetting {
+                name: key.to_owned(),
+                source,
+                value: value.map(|given| given.value.clone()),
+            }
+        });
+        settings.collect()
     }
 
     /// A value and the name under which it was given.
@@ -222,6 +256,24 @@ impl Values {
             Ok(secret) => Ok(Some((name, secret))),
             Err(flaw) => Err(Error::Secret { name, flaw }),
         }
+    }
+}
+
+/// The reason why no setting can have this value. Secrets have reasons of their own.
+fn flaw(key: &str, value: &str) -> Option<&'static str> {
+    if value.trim().is_empty() {
+        // A variable that a template left empty would otherwise silently mean the default.
+        Some("is empty; give it a value or leave it out")
+    } else if value.len() > VALUE_BYTES_MAX {
+        Some("is longer than 8 KiB")
+    } else if is_secret(key) {
+        None
+    } else if value.starts_with('\u{feff}') {
+        Some("begins with a byte order mark; leave it out")
+    } else if value.contains(char::is_control) {
+        Some("holds a line break or another control character")
+    } else {
+        None
     }
 }
 
@@ -309,6 +361,14 @@ fn key_of(variable: &str) -> Variable {
     }
 }
 
+/// The names of a setting, given in either way, in both ways.
+pub(super) fn names_of(name: &str) -> Vec<String> {
+    match key_of(name) {
+        Variable::Setting(key) => vec![name.to_owned(), key],
+        _ => vec![name.to_owned()],
+    }
+}
+
 /// The environment variable of a setting.
 fn variable_of(key: &str) -> String {
     match key.strip_prefix(ELASTIC_PASSWORD_KEY) {
@@ -345,6 +405,7 @@ pub(super) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option
 fn flatten(
     prefix: &str,
     table: toml::Table,
+    ignored: &BTreeSet<String>,
     values: &mut BTreeMap<String, Given>,
 ) -> Result<(), Error> {
     for (key, value) in table {
@@ -353,9 +414,12 @@ fn flatten(
         } else {
             format!("{prefix}.{key}")
         };
+        if ignored.contains(&name) {
+            continue;
+        }
         let value = match value {
             toml::Value::Table(table) if prefix.is_empty() => {
-                flatten(&name, table, values)?;
+                flatten(&name, table, ignored, values)?;
                 continue;
             }
             toml::Value::String(text) => text,
