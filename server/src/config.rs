@@ -25,10 +25,9 @@ use std::{
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use url::Url;
 
-pub use check::ShownSetting;
 pub use cluster::{Cluster, Trust};
 pub use listener::{Limits, TlsFiles, TrustedProxies};
-pub use source::{Environment, SecretFlaw};
+pub use source::{Environment, SecretFlaw, ShownSetting};
 
 /// The settings file without `--config`, if it exists.
 pub const FILE_DEFAULT: &str = "agent-keys.toml";

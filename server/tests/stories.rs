@@ -67,6 +67,7 @@ mod support;
 mod transport;
 mod transport_tls;
 mod unrecorded;
+mod upgrade;
 mod user_list;
 mod users;
 mod versions;

@@ -2,20 +2,9 @@
 
 use super::{
     Config, Error,
-    source::{Environment, Values, names_of},
+    source::{Environment, ShownSetting, Values, names_of},
 };
 use std::{collections::BTreeSet, path::Path};
-
-/// A setting, for an administrator who asks what is in effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShownSetting {
-    /// Name in the settings file.
-    pub name: String,
-    /// Where it comes from: the variable, or the settings file; `None` for the default.
-    pub source: Option<String>,
-    /// `None` for a secret and for a default.
-    pub value: Option<String>,
-}
 
 impl Config {
     /// Reads the settings as [`Config::read`] does, and returns every error. What is wrong is left out, so that the rest

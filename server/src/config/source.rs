@@ -1,6 +1,6 @@
 //! Sources of settings: the file and the environment, under one set of names.
 
-use super::{Error, FILE_DEFAULT, LogFormat, check::ShownSetting, kubernetes};
+use super::{Error, FILE_DEFAULT, LogFormat, kubernetes};
 use secrecy::SecretString;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -85,6 +85,17 @@ impl<N: Into<String>, V: Into<OsString>, const COUNT: usize> From<[(N, V); COUNT
         let pair = |(name, value): (N, V)| (name.into(), value.into());
         Self(pairs.into_iter().map(pair).collect())
     }
+}
+
+/// A setting, for an administrator who asks what is in effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownSetting {
+    /// Name in the settings file.
+    pub name: String,
+    /// Where it comes from: the variable, or the settings file; `None` for the default.
+    pub source: Option<String>,
+    /// `None` for a secret and for a default.
+    pub value: Option<String>,
 }
 
 /// The given values, by their names in the file. Reading a value removes it.
