@@ -2,7 +2,7 @@
 
 use crate::{
     audit::{
-        Action, AuditWriter, Event, EventContext, EventSource,
+        Action, AuditWriter, Event, EventContext, EventSource, Outcome, Target,
         anchors::{Anchors, AnchorsError},
     },
     config::Config,
@@ -118,6 +118,24 @@ async fn open_with(config: &Config, key: &ServerKey) -> Result<Store, Error> {
     let writer = AuditWriter::new(key.audit_key()?, Random);
     let url = config.database_url.as_ref();
     Ok(Store::open_with(url, &config.data_dir, writer, config.durability).await?)
+}
+
+/// Records that the command `reset-password` gave a user of the embedded engine a new password, or could not.
+pub async fn record_password_reset(
+    store: &Store,
+    clock: &Clock,
+    user: &str,
+    outcome: Outcome,
+) -> Result<(), Error> {
+    let event = Event::new(Action::UserPasswordChange)
+        .outcome(outcome)
+        .on(Target {
+            id: None,
+            name: Some(user.to_owned()),
+        })
+        .details(json!({ "by": "reset-password" }));
+    store.record(&event, &context(clock)?).await?;
+    Ok(())
 }
 
 fn context(clock: &Clock) -> Result<EventContext, RandomError> {

@@ -12,7 +12,7 @@ use serde_json::json;
 use server::{
     application::Application,
     audit::{
-        Action,
+        Action, Outcome,
         anchors::Anchors,
         verify::{Verified, verify},
     },
@@ -346,11 +346,26 @@ async fn reset_password(config: &Config, user: &str) -> Result<(), Box<dyn Error
         );
     }
     let _lock = DataLock::acquire(config)?;
-    let password = embedded::reset_password(&config.engine_file(), user).await?;
+    let engine_file = config.engine_file();
+    if !engine_file.exists() {
+        return Err(format!("{} does not exist", engine_file.display()).into());
+    }
+    // Before anything is changed: a password that cannot be recorded is not set.
+    let (store, _) = database::open(config).await?;
+    let reset = embedded::reset_password(&engine_file, user).await;
+    let outcome = match &reset {
+        Ok(_) => Outcome::Success,
+        Err(_) => Outcome::Failure,
+    };
+    let recorded = database::record_password_reset(&store, &Clock::system(), user, outcome).await;
+    store.close().await;
+    let password = reset?;
     print(&format!(
         "New password of {user}: {}",
         password.expose_secret()
     ))?;
+    // The password is set, so that it is printed all the same.
+    recorded?;
     Ok(())
 }
 

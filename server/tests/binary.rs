@@ -141,6 +141,14 @@ async fn first_start_prints_the_password_once() {
         .strip_prefix("New password of elastic: ")
         .unwrap();
     let third = Running::start(&mut command(&data_dir));
+    let mut admin = third.browser();
+    admin.sign_in("elastic", fresh).await;
+    let export = admin.get("/settings/audit/export.jsonl").await.text();
+    let recorded = export
+        .lines()
+        .find(|line| line.contains("user_password_change"))
+        .unwrap();
+    assert!(recorded.contains("reset-password") && !recorded.contains(fresh));
     assert_eq!(
         third.browser().sign_in("elastic", &password).await.status,
         401
