@@ -2,6 +2,7 @@
 
 mod audit_download;
 mod client_addr;
+mod csp_reports;
 mod csrf;
 pub mod engine_port;
 mod error_format;
@@ -31,7 +32,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     middleware::{from_fn, from_fn_with_state, map_request_with_state},
-    routing::{any, get},
+    routing::{any, get, post},
 };
 use client_addr::ClientInfo;
 use host_names::HostNames;
@@ -89,6 +90,7 @@ pub fn router(web: Web) -> Router {
             session_layer::manage_session,
         ));
     let rest = Router::new()
+        .route(csp_reports::PATH, post(csp_reports::receive))
         .route("/pkg/{*path}", get(static_files::serve))
         .route("/health/live", get(health_checks::live))
         .route("/health/ready", get(health_checks::ready));

@@ -49,6 +49,7 @@ pub struct Metrics {
     requests: Family<[(&'static str, String); 2], Counter>,
     request_durations: Durations<[(&'static str, String); 1]>,
     sign_ins: Family<[(&'static str, &'static str); 1], Counter>,
+    csp_reports: Counter,
 }
 
 impl Default for Metrics {
@@ -57,6 +58,7 @@ impl Default for Metrics {
             requests: Family::default(),
             request_durations: durations(),
             sign_ins: Family::default(),
+            csp_reports: Counter::default(),
         }
     }
 }
@@ -78,6 +80,11 @@ impl Metrics {
         self.sign_ins.get_or_create(&label).inc();
     }
 
+    /// Counts a report about the Content Security Policy, and returns its number.
+    pub fn csp_report(&self) -> u64 {
+        self.csp_reports.inc() + 1
+    }
+
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "http_requests",
@@ -93,6 +100,11 @@ impl Metrics {
             "sign_ins",
             "Attempts to sign in, or to enter the password again",
             self.sign_ins.clone(),
+        );
+        registry.register(
+            "csp_reports",
+            "Reports of browsers about the Content Security Policy",
+            self.csp_reports.clone(),
         );
     }
 }

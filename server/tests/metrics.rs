@@ -2,7 +2,7 @@
 
 use crate::support::{App, PASSWORD, Setup, client, proxy::Fault, proxy::Proxy};
 use app::model::new_agent_key::CreatedAgentKey;
-use http::{StatusCode, header::ACCEPT};
+use http::{Method, StatusCode, header::ACCEPT};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -306,4 +306,38 @@ async fn alerts_and_dashboard_name_metrics_that_exist() {
     assert!(used.len() > 15, "{used:?}");
     let unknown: Vec<_> = used.difference(&existing).collect();
     assert!(unknown.is_empty(), "{unknown:?} of {existing:?}");
+}
+
+#[tokio::test]
+async fn reports_of_the_content_security_policy_are_counted_within_bounds() {
+    let (app, _) = start().await;
+    let report = r#"{"csp-report":{"violated-directive":"script-src","blocked-uri":"inline"}}"#;
+    let entry = r#"{"type":"csp-violation","body":{"effectiveDirective":"img-src"}}"#;
+    let two = format!("[{entry},{entry}]");
+    let long = format!("{report}{}", " ".repeat(20_000));
+    for (body, status, counted) in [
+        (report, StatusCode::NO_CONTENT, 1),
+        (two.as_str(), StatusCode::NO_CONTENT, 3),
+        ("{}", StatusCode::BAD_REQUEST, 3),
+        ("no JSON", StatusCode::BAD_REQUEST, 3),
+        (long.as_str(), StatusCode::PAYLOAD_TOO_LARGE, 3),
+    ] {
+        let sent = app
+            .nobody()
+            .request(Method::POST, "/csp-reports")
+            .body(body.to_owned());
+        assert_eq!(sent.send().await.unwrap().status(), status, "{body:.60}");
+        let text = read(&app).await;
+        assert_eq!(value(&text, "agent_keys_csp_reports_total"), counted);
+    }
+    let page = app.nobody().get("/login").await;
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(
+        policy.contains("report-uri /csp-reports; report-to csp"),
+        "{policy}"
+    );
+    assert_eq!(
+        page.header("reporting-endpoints"),
+        Some("csp=\"/csp-reports\"")
+    );
 }

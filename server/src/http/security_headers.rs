@@ -1,6 +1,6 @@
 //! Security headers of every response.
 
-use super::{Web, client_addr::ClientInfo};
+use super::{Web, client_addr::ClientInfo, csp_reports};
 use axum::{extract::Request, extract::State, middleware::Next, response::Response};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{
@@ -40,12 +40,14 @@ pub(super) async fn set(State(web): State<Web>, mut request: Request, next: Next
         return response;
     };
     let nonce = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let reports = web.base_path.join(csp_reports::PATH);
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; \
          style-src 'self' 'nonce-{nonce}'; connect-src 'self'; img-src 'self' data:; \
          font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
-         object-src 'none'"
+         object-src 'none'; report-uri {reports}; report-to csp"
     );
+    let reporting = format!("csp=\"{reports}\"");
     request.extensions_mut().insert(Nonce::from_value(nonce));
     let client = ClientInfo::of(request.extensions());
     let is_form = request.uri().path().starts_with("/api/");
@@ -62,6 +64,9 @@ pub(super) async fn set(State(web): State<Web>, mut request: Request, next: Next
     }
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    if let Ok(reporting) = HeaderValue::from_str(&reporting) {
+        headers.insert(HeaderName::from_static("reporting-endpoints"), reporting);
     }
     // Other hosts below this one are not ours to decide about.
     let is_public_tls = web.public_url.as_ref().map(|url| url.scheme() == "https");
