@@ -20,7 +20,7 @@ pub struct ApmSettings {
     pub api_key_enabled: bool,
     /// Unique keys that APM Server accepts per minute, from 1 to [`LIMIT_MAX`]. It refuses keys beyond the limit.
     pub api_key_limit: u32,
-    /// Active keys that a user may own, from 1 to [`LIMIT_MAX`]; `None` for no limit. Nobody above it creates another here.
+    /// Active keys that a user may own, from 1 to [`LIMIT_MAX`]; `None` for no limit. At the limit, a new key is refused.
     pub keys_per_user_max: Option<u32>,
 }
 

@@ -256,7 +256,7 @@ fn Settings(
                                         <div data-part="about">
                                             <label for="keys-per-user">"Active keys per user"</label>
                                             <p>
-                                                "How many active agent keys one user may own. Above it, nobody creates another here. Empty for no limit."
+                                                "How many active agent keys one user may own. At the limit, a new key is refused. Empty for no limit."
                                             </p>
                                         </div>
                                         <div class="stack" data-gap="md">
