@@ -166,3 +166,29 @@ fn bad_value_of_any_setting_is_an_error_that_names_it_and_not_the_value() {
         }
     }
 }
+
+#[test]
+fn settings_file_that_others_may_write_is_refused_unless_it_is_named() {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    let directory = tempfile::tempdir().unwrap();
+    let settings = directory.path().join("agent-keys.toml");
+    fs::write(&settings, "log = \"warn\"\n").unwrap();
+    let check = |named: bool| {
+        let mut check = command(&directory.path().join("data"));
+        if named {
+            check.arg("--config").arg(&settings);
+        }
+        run(check.args(["config", "check"]))
+    };
+    assert!(check(false).2, "the control");
+    fs::set_permissions(&settings, fs::Permissions::from_mode(0o666)).unwrap();
+    let (_, errors, succeeded) = check(false);
+    assert!(!succeeded);
+    let told = errors.join("\n");
+    assert!(
+        told.contains("another user owns it or may write it; name it with --config"),
+        "{told}"
+    );
+    assert!(check(true).2, "a named file is read");
+}
