@@ -1,4 +1,4 @@
-//! What the application limits and records of the clients of the engine's port.
+//! Limits and audit events for the clients of the engine's port.
 
 use std::{net::IpAddr, pin::Pin, sync::Arc};
 

@@ -8,6 +8,7 @@
 mod check;
 mod cluster;
 mod database;
+mod file;
 mod kubernetes;
 mod listener;
 mod source;

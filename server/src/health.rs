@@ -1,4 +1,4 @@
-//! What is known of the process, its database, its disk and Elasticsearch, for readiness checks and metrics.
+//! Health of the process, its database, its disk and Elasticsearch, for readiness checks and metrics.
 
 use crate::{
     elasticsearch::Elasticsearch,
@@ -138,7 +138,7 @@ impl Health {
 /// Space of a disk in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct DiskSpace {
-    /// What this process may use.
+    /// The limits of this process.
     pub free: u64,
     pub size: u64,
 }

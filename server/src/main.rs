@@ -257,7 +257,7 @@ async fn serve_until_signal(
     Ok(())
 }
 
-/// What is printed when requests are answered: the addresses, and a first password.
+/// The addresses, and a first password, as printed when requests are answered.
 fn announcement(application: &Application, base_path: &BasePath, format: LogFormat) -> String {
     let password = application
         .first_password()

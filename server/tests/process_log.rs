@@ -1,4 +1,4 @@
-//! What the process logs: causes of faults outside, access lines, JSON from the first line, and changes of its level.
+//! Log of the process: causes of faults outside, access lines, JSON from the first line, and changes of its level.
 
 use crate::{
     support::{

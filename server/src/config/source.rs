@@ -1,15 +1,15 @@
 //! Sources of settings: the file and the environment, under one set of names.
 
-use super::{Error, FILE_DEFAULT, LogFormat, kubernetes};
-use rustix::process::geteuid;
+use super::{
+    Error, FILE_DEFAULT, LogFormat,
+    file::{read_limited, read_settings_file},
+    kubernetes,
+};
 use secrecy::SecretString;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
-    fs,
-    io::ErrorKind,
     net::SocketAddr,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -53,8 +53,6 @@ const ELASTIC_PASSWORD: &str = "ELASTIC_PASSWORD";
 const ELASTIC_PASSWORD_KEY: &str = "embedded.elastic_password";
 /// Prefix of all other variables.
 const PREFIX: &str = "AGENT_KEYS_";
-/// A larger settings file or secret file is a mistake.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Longer than any path or list of networks.
 const VALUE_BYTES_MAX: usize = 8 * 1024;
 
@@ -452,52 +450,6 @@ fn flatten(
     Ok(())
 }
 
-fn read_settings_file(file: Option<&Path>) -> Result<Option<(PathBuf, String)>, Error> {
-    let path = file.unwrap_or(Path::new(FILE_DEFAULT));
-    let read = match file {
-        Some(_) => read_limited(path),
-        None => only_ours(path).and_then(|()| read_limited(path)),
-    };
-    match read {
-        Ok(text) => Ok(Some((path.to_owned(), text))),
-        Err(error) if file.is_none() && error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::File {
-            path: path.to_owned(),
-            source,
-        }),
-    }
-}
-
-/// Refuses a file that nobody named and that somebody else may have put into the working directory: its settings would
-/// decide which server gets the passwords.
-fn only_ours(path: &Path) -> std::io::Result<()> {
-    let about = fs::metadata(path)?;
-    if is_only_ours(about.uid(), about.mode(), geteuid().as_raw()) {
-        return Ok(());
-    }
-    Err(std::io::Error::new(
-        ErrorKind::PermissionDenied,
-        "another user owns it or may write it; name it with --config, or correct its owner and mode",
-    ))
-}
-
-fn is_only_ours(owner: u32, mode: u32, me: u32) -> bool {
-    const ROOT: u32 = 0;
-    const WRITABLE_BY_OTHERS: u32 = 0o022;
-    (owner == me || owner == ROOT) && mode & WRITABLE_BY_OTHERS == 0
-}
-
-fn read_limited(path: &Path) -> std::io::Result<String> {
-    let about = fs::metadata(path)?;
-    if !about.is_file() || about.len() > FILE_BYTES_MAX {
-        return Err(std::io::Error::new(
-            ErrorKind::InvalidData,
-            "not a file of at most 64 KiB",
-        ));
-    }
-    fs::read_to_string(path)
-}
-
 fn line_of(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().iter().take(offset);
     before.filter(|byte| **byte == b'\n').count() + 1
@@ -513,21 +465,6 @@ mod tests {
     /// The text in backticks at the beginning of a table's cell.
     fn code(cell: &str) -> Option<&str> {
         cell.trim().strip_prefix('`')?.split('`').next()
-    }
-
-    #[test]
-    fn unnamed_settings_file_counts_only_if_nobody_else_writes_it() {
-        for (owner, mode, trusted) in [
-            (1000, 0o100_644, true),
-            (1000, 0o100_600, true),
-            (0, 0o100_644, true),
-            (1001, 0o100_644, false),
-            (1000, 0o100_664, false),
-            (1000, 0o100_646, false),
-            (0, 0o100_666, false),
-        ] {
-            assert_eq!(is_only_ours(owner, mode, 1000), trusted, "{owner} {mode:o}");
-        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) async fn format_middleware_errors(request: Request, next: Next) -> Re
     response
 }
 
-/// What the protection against other sites' forms compares, for those who set a proxy up.
+/// The values that the protection against other sites' forms compares, for the log and the page of a refusal.
 fn compared(request: &Request) -> Option<String> {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     let origin = request.headers().get(ORIGIN)?;

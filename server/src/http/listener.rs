@@ -317,7 +317,7 @@ impl Listener {
     }
 }
 
-/// What the listener uses, and the end of the certificate.
+/// The listener's TLS, and the end of its certificate.
 fn read_files(files: &TlsFiles, protocols: &[&[u8]]) -> Result<(Arc<ServerConfig>, i64), TlsError> {
     let (chain, key) = certificate::read_pair(files)?;
     let end = chain.first().and_then(certificate::end);

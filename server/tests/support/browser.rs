@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use server::access::Identity;
 use url::Url;
 
-/// What a browser sends with: it follows no redirect, so that a test sees it.
+/// The HTTP client of a browser. It follows no redirect, so that a test sees it.
 pub(crate) fn client() -> reqwest::Client {
     client_with(|builder| builder)
 }
@@ -29,7 +29,7 @@ pub(crate) fn client_with(
     change(builder).build().unwrap()
 }
 
-/// How forms name a user of the engine.
+/// Mark of a user of the engine in forms.
 pub(crate) fn mark(username: &str) -> String {
     let realm = match username {
         "elastic" => "reserved",
@@ -64,7 +64,7 @@ impl Browser {
         request
     }
 
-    /// What a browser says of the page that a form is on.
+    /// Origin of the page that a form is on.
     fn origin(&self) -> String {
         let url = Url::parse(&self.url).unwrap();
         url.origin().ascii_serialization()
@@ -241,7 +241,7 @@ impl Answer {
         postcard::from_bytes(&self.body).unwrap()
     }
 
-    /// What went wrong; the status must be the problem's own.
+    /// The problem of a refused request; the status must be the problem's own.
     #[track_caller]
     pub(crate) fn problem(&self) -> ProblemKind {
         let problem: Problem = postcard::from_bytes(&self.body).unwrap();
