@@ -165,6 +165,7 @@ impl Application {
             kibana_feature,
             server_key,
             sign_in_queue: SignInQueue::default(),
+            engine_port_queue: SignInQueue::default(),
             metrics: Metrics::default(),
             refusals: Refusals::default(),
             audit_retention_days: config.audit_retention_days,

@@ -37,8 +37,10 @@ pub struct AppState {
     pub kibana_feature: KibanaFeatureCheck,
     /// The server's half of every session's key.
     pub server_key: ServerKey,
-    /// Admits sign-ins one after another per account and address.
+    /// Queue of passwords entered on the pages.
     pub sign_in_queue: SignInQueue,
+    /// Queue of passwords at the engine's port, whose checks may take long, because strangers' checks share a lane.
+    pub engine_port_queue: SignInQueue,
     pub metrics: Metrics,
     /// Refused requests, which the audit log aggregates.
     pub refusals: Refusals,

@@ -15,63 +15,87 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use platform::connection_limit::network;
 use sha2::{Digest, Sha256};
 use std::{
-    array,
-    hash::{BuildHasher, RandomState},
+    collections::{HashMap, hash_map::Entry},
+    mem,
     net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization;
 
-/// Number of queues. Two accounts that share one only wait for each other.
-const QUEUES: usize = 256;
+/// Attempts at one account in flight at once.
+const ACCOUNT_AT_ONCE: usize = 1;
 /// Attempts from one address in flight at once.
 const ADDRESS_AT_ONCE: usize = 4;
 
-/// Queue of sign-in attempts, by account and by address.
-#[derive(Debug)]
+/// Queues of sign-in attempts: only attempts at one account, or from one address, wait for each other.
+#[derive(Debug, Default)]
 pub struct SignInQueue {
-    accounts: [Semaphore; QUEUES],
-    addresses: [Semaphore; QUEUES],
-    /// Seeded at random, so that an attacker cannot choose whose queue to share.
-    hasher: RandomState,
+    accounts: Queues,
+    addresses: Queues,
 }
 
 /// Permit for one attempt, released when dropped.
 #[derive(Debug)]
 pub struct SignInPermit<'a> {
-    _account: Option<SemaphorePermit<'a>>,
-    _address: Option<SemaphorePermit<'a>>,
-}
-
-impl Default for SignInQueue {
-    fn default() -> Self {
-        Self {
-            accounts: array::from_fn(|_| Semaphore::new(1)),
-            addresses: array::from_fn(|_| Semaphore::new(ADDRESS_AT_ONCE)),
-            hasher: RandomState::new(),
-        }
-    }
+    _account: Place<'a>,
+    _address: Option<Place<'a>>,
 }
 
 impl SignInQueue {
     /// Waits for a permit. The address comes first, so that no attempt holds an account's permit while it waits.
     pub async fn wait(&self, keys: &LimitKeys) -> SignInPermit<'_> {
-        // The semaphores are never closed, so there is always a permit.
         let _address = match &keys.address {
-            Some(address) => self.queue(&self.addresses, address).acquire().await.ok(),
+            Some(address) => Some(self.addresses.wait(address, ADDRESS_AT_ONCE).await),
             None => None,
         };
-        let account = self.queue(&self.accounts, &keys.account);
         SignInPermit {
-            _account: account.acquire().await.ok(),
+            _account: self.accounts.wait(&keys.account, ACCOUNT_AT_ONCE).await,
             _address,
         }
     }
+}
 
-    fn queue<'a>(&self, queues: &'a [Semaphore; QUEUES], subject: &str) -> &'a Semaphore {
-        let hash = self.hasher.hash_one(subject);
-        // The remainder is below the number of queues.
-        &queues[usize::try_from(hash % QUEUES as u64).unwrap_or(0)]
+/// One queue for each key that an attempt waits for or is made at.
+#[derive(Debug, Default)]
+struct Queues(Mutex<HashMap<String, Arc<Semaphore>>>);
+
+/// A place in a queue, first waiting, then in flight.
+#[derive(Debug)]
+struct Place<'a> {
+    queues: &'a Queues,
+    key: String,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Queues {
+    async fn wait(&self, key: &str, at_once: usize) -> Place<'_> {
+        let queue = {
+            let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let queue = queues.entry(key.to_owned());
+            Arc::clone(queue.or_insert_with(|| Arc::new(Semaphore::new(at_once))))
+        };
+        let mut place = Place {
+            queues: self,
+            key: key.to_owned(),
+            permit: None,
+        };
+        // The semaphore is never closed, so there is always a permit.
+        place.permit = queue.acquire_owned().await.ok();
+        place
+    }
+}
+
+impl Drop for Place<'_> {
+    /// Removes the queue with its last place, also when the wait is given up.
+    fn drop(&mut self) {
+        let mut queues = self.queues.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.permit = None;
+        if let Entry::Occupied(queue) = queues.entry(mem::take(&mut self.key))
+            && Arc::strong_count(queue.get()) == 1
+        {
+            queue.remove();
+        }
     }
 }
 
@@ -113,6 +137,7 @@ fn folded(username: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
 
     #[test]
     fn known_browser_has_its_own_account_key_and_shares_the_address_key() {
@@ -126,6 +151,32 @@ mod tests {
         assert_eq!(known.address, unknown.address);
         let other = limit_keys("ada", address, Some(&KnownDevice::of_test(2)));
         assert_ne!(known.account, other.account);
+    }
+
+    #[test]
+    fn only_attempts_at_one_account_or_from_one_address_wait_for_each_other() {
+        let queue = SignInQueue::default();
+        let keys = |name: &str, host: u8| limit_keys(name, Some([192, 0, 2, host].into()), None);
+        let mut held = Vec::new();
+        // As many names as would meet in any table of fixed size.
+        for number in 0..2_000 {
+            let keys = keys(
+                &format!("user{number}"),
+                u8::try_from(number % 250).unwrap(),
+            );
+            if number < 250 * ADDRESS_AT_ONCE {
+                held.push(queue.wait(&keys).now_or_never().unwrap());
+            } else {
+                assert!(queue.wait(&keys).now_or_never().is_none());
+            }
+        }
+        assert!(queue.wait(&keys("user0", 251)).now_or_never().is_none());
+        assert!(queue.wait(&keys("ada", 251)).now_or_never().is_some());
+        drop(held);
+        assert!(queue.wait(&keys("user0", 251)).now_or_never().is_some());
+        for queues in [&queue.accounts, &queue.addresses] {
+            assert!(queues.0.lock().unwrap().is_empty());
+        }
     }
 
     #[test]

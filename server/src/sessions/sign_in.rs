@@ -258,7 +258,7 @@ async fn try_at_engine_port(
 ) -> Result<Option<bool>, store::Error> {
     let (store, purpose) = (&state.store, PasswordCheck::EnginePort);
     let keys = rate_limit::limit_keys(username, event_context.origin.address, None);
-    let _permit = state.sign_in_queue.wait(&keys).await;
+    let _permit = state.engine_port_queue.wait(&keys).await;
     if let Attempt::Paused { refusals } = store.attempt_sign_in(&keys, event_context.at).await? {
         state.metrics.sign_in(SignIn::Paused);
         record_pause(store, purpose, username, event_context, refusals).await?;
