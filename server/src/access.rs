@@ -167,6 +167,8 @@ permissions! {
     CreateAgentKey(create) => [AgentKeyCreate];
     /// Revoke an agent key.
     RevokeAgentKey(revoke) => [AgentKeyInvalidate];
+    /// Change an agent key of one's own.
+    UpdateAgentKey(revoke) => [AgentKeyUpdate];
     /// See and change users and the role; see and end other users' sessions.
     ManageSecurity(manage_security) => [
         RoleUpdate, UserRolesChange, UserCreate, UserEnable, UserDisable, UserDelete, UserPasswordChange

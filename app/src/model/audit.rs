@@ -30,6 +30,10 @@ pub enum Action {
     AgentKeyNeverDelivered,
     /// An agent key was revoked.
     AgentKeyInvalidate,
+    /// The end or the labels of an agent key were changed.
+    AgentKeyUpdate,
+    /// The end of a key that was rotated was set, put off or reached.
+    AgentKeyRotate,
     /// Elasticsearch and the database differ.
     AgentKeyDrift,
     /// A user signed in or was refused.
@@ -109,6 +113,8 @@ impl Action {
             Self::AgentKeyNeverDelivered => "Deliver new key’s secret",
             Self::AgentKeyDrift => "Find key without record",
             Self::AgentKeyInvalidate => "Revoke agent key",
+            Self::AgentKeyUpdate => "Change agent key",
+            Self::AgentKeyRotate => "Rotate agent key",
             Self::AppRecovered => "Recover after a crash",
             Self::RoleUpdate => "Update agent key role",
             Self::UserCreate => "Create user",
@@ -432,6 +438,8 @@ mod tests {
                 "agent_key_secret_acknowledged",
                 "agent_key_never_delivered",
                 "agent_key_invalidate",
+                "agent_key_update",
+                "agent_key_rotate",
                 "agent_key_drift",
                 "user_login",
                 "login_throttled",

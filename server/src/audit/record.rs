@@ -183,6 +183,7 @@ fn schema(
         | Action::AgentKeyNeverDelivered
         | Action::AgentKeyDrift => (&["iam"], &["info"], key),
         Action::AgentKeyInvalidate => (&["iam"], &["deletion", "admin"], key),
+        Action::AgentKeyUpdate | Action::AgentKeyRotate => (&["iam"], &["change", "admin"], key),
         Action::RoleUpdate => (&["iam"], &["change", "group"], role),
         Action::UserCreate => (&["iam"], &["creation", "user"], user),
         Action::UserRolesChange

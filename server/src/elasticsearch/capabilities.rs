@@ -24,15 +24,21 @@ pub enum Capability {
     ReadSecurity,
     /// `aggs` in `_query/api_key`, since 8.13.
     Aggregations,
+    /// `expiration` in an update of a key, since 8.13.
+    UpdateExpiration,
 }
 
 impl Capability {
-    const ALL: [Self; 2] = [Self::ReadSecurity, Self::Aggregations];
+    const ALL: [Self; 3] = [
+        Self::ReadSecurity,
+        Self::Aggregations,
+        Self::UpdateExpiration,
+    ];
 
     const fn since(self) -> (u32, u32) {
         match self {
             Self::ReadSecurity => (8, 5),
-            Self::Aggregations => (8, 13),
+            Self::Aggregations | Self::UpdateExpiration => (8, 13),
         }
     }
 
@@ -41,6 +47,7 @@ impl Capability {
         match self {
             Self::ReadSecurity => "[read_security]",
             Self::Aggregations => "[aggs]",
+            Self::UpdateExpiration => "[expiration]",
         }
     }
 }
@@ -148,6 +155,11 @@ mod tests {
             );
             assert_eq!(
                 known.lacks(Capability::Aggregations, now),
+                aggregations,
+                "{number}"
+            );
+            assert_eq!(
+                known.lacks(Capability::UpdateExpiration, now),
                 aggregations,
                 "{number}"
             );

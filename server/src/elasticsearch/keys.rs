@@ -75,6 +75,23 @@ pub struct Invalidated {
     pub error_details: Vec<Value>,
 }
 
+/// Changes to a key. What is absent stays as it is.
+#[derive(Debug, Default, Serialize)]
+pub struct KeyUpdate {
+    /// Time value from now, for example `3600s`; positive. Since Elasticsearch 8.13. A key that has an end cannot become
+    /// one that never expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration: Option<String>,
+    /// Replaces all metadata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Updated {
+    updated: bool,
+}
+
 #[derive(Serialize)]
 struct Invalidation<'a> {
     ids: &'a [&'a KeyId],
@@ -117,6 +134,19 @@ impl Connection {
         }
         let own: OwnKeys = response.read()?;
         Ok(!own.api_keys.is_empty())
+    }
+
+    /// `PUT /_security/api_key/{id}`, since Elasticsearch 8.4: changes an active key of this user. Returns false if there
+    /// was nothing to change. Elasticsearch also stores the user's present privileges as the limit of the key.
+    ///
+    /// Errors: [`Error::NotFound`] for a key of another owner, even for a superuser; [`Error::Invalid`] for a revoked or
+    /// expired key, and for a version that cannot do this.
+    #[tracing::instrument(name = "elasticsearch.api_key.update", skip_all)]
+    pub async fn update_api_key(&self, id: &KeyId, update: &KeyUpdate) -> Result<bool, Error> {
+        let path = ["_security", "api_key", id.as_str()];
+        let response = self.send(CallKind::Write, Method::PUT, &path, &[], Some(update));
+        let updated: Updated = response.await?.read()?;
+        Ok(updated.updated)
     }
 
     /// `DELETE /_security/api_key`: revokes these keys. With `only_own`, keys of other owners are left alone.
