@@ -20,6 +20,8 @@ use std::{
 const INTERVAL: Duration = Duration::from_secs(60);
 /// Time without an event, or step of the clock, that is taken for a jump.
 const CLOCK_JUMP_MIN: Duration = Duration::from_hours(30 * 24);
+/// Difference between the clocks of processes that share a database.
+const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_hours(24);
 /// Time for which an account's or address's first failed sign-ins are counted.
 const FEW_ATTEMPTS_KEPT: Duration = Duration::from_mins(10);
@@ -95,6 +97,10 @@ pub async fn run_once(state: &Arc<AppState>, service: Option<&Credential>) {
         state.store.write_nothing().await.map_err(Error::from),
     );
     report(
+        "times in the future could not be moved",
+        follow_clock_back(state).await,
+    );
+    report(
         "expired sessions could not be removed",
         expire_sessions(state).await,
     );
@@ -116,6 +122,21 @@ pub async fn run_once(state: &Arc<AppState>, service: Option<&Credential>) {
             reconcile(state, credential).await,
         );
     }
+}
+
+/// Keeps sessions and pauses from becoming longer when the clock goes back.
+async fn follow_clock_back(state: &AppState) -> Result<(), Error> {
+    let moved = state
+        .store
+        .follow_clock_back(state.now(), CLOCK_DIFFERENCE_MAX)
+        .await?;
+    if moved > 0 {
+        tracing::warn!(
+            moved,
+            "the clock went back: sessions and pauses go on from now"
+        );
+    }
+    Ok(())
 }
 
 /// Removes expired sessions, because each holds a sealed password.

@@ -14,6 +14,7 @@ use server::{
         ActiveWindow, Attempt, LimitKeys, NewSession, RenewedSession, SessionFilter, StoredEnd,
     },
 };
+use std::time::Duration;
 
 on_each_database!(
     new_session_replaces_the_one_before,
@@ -24,6 +25,8 @@ on_each_database!(
     session_is_ended_by_its_owner_or_an_administrator,
     expired_sessions_are_removed_and_their_cookies_forgotten_later,
     failed_sign_ins_pause_until_forgiven_or_forgotten,
+    pause_of_sign_ins_keeps_its_length_when_the_clock_goes_back,
+    session_keeps_its_age_when_the_clock_goes_back,
 );
 
 pub(crate) async fn begin_session(app: &App, proof: &VerifiedPassword, id: &str, after_ms: i64) {
@@ -262,4 +265,63 @@ async fn failed_sign_ins_pause_until_forgiven_or_forgotten(app: &App) {
     assert_eq!(forget(later, NOW).await, 1);
     store.count_failed_sign_in(&keys, NOW).await.unwrap();
     assert_eq!(forget(NOW, later).await, 2);
+}
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+async fn pause_of_sign_ins_keeps_its_length_when_the_clock_goes_back(app: &App) {
+    let store = app.store();
+    let attempt = async |keys: &LimitKeys, after_ms| {
+        let attempt = store.attempt_sign_in(keys, NOW.plus_ms(after_ms));
+        attempt.await.unwrap() == Attempt::Allowed
+    };
+    // By its account, and by its address, which has ten attempts and then one every six seconds.
+    for (address, failures, pause_ms) in [(None, 3, 3_000), (Some("an address"), 10, 6_000)] {
+        let keys = |account: String| LimitKeys {
+            account,
+            address: address.map(str::to_owned),
+        };
+        let account = |number: i32| match address {
+            None => "an account".to_owned(),
+            Some(_) => format!("account {number}"),
+        };
+        for number in 0..failures {
+            let keys = keys(account(number));
+            store.count_failed_sign_in(&keys, NOW).await.unwrap();
+        }
+        let keys = keys(account(failures));
+        assert!(!attempt(&keys, 0).await);
+        // It is not over because the clock is another, and lasts no longer for it.
+        let back = -DAY_MS;
+        assert!(!attempt(&keys, back).await);
+        assert!(!attempt(&keys, back + pause_ms - 1).await);
+        assert!(attempt(&keys, back + pause_ms).await);
+        // The same without an attempt at once.
+        let moved = store.follow_clock_back(NOW.plus_ms(2 * back), Duration::ZERO);
+        assert!(moved.await.unwrap() > 0);
+        assert!(attempt(&keys, 2 * back + pause_ms).await);
+    }
+}
+
+async fn session_keeps_its_age_when_the_clock_goes_back(app: &App) {
+    let store = app.store();
+    let (proof, _) = superuser(app).await;
+    begin_session(app, &proof, "a session", 0).await;
+    store
+        .touch_session("a session", NOW.plus_ms(7))
+        .await
+        .unwrap();
+    let follow = async |now_ms| {
+        let moved = store.follow_clock_back(NOW.plus_ms(now_ms), Duration::from_secs(60));
+        moved.await.unwrap();
+        store.find_session("a session").await.unwrap().unwrap()
+    };
+    // The clocks of two processes differ a little.
+    let stays = follow(-59_000).await;
+    assert_eq!((stays.created_at, stays.touched_at), (NOW, NOW.plus_ms(7)));
+    let moved = follow(-DAY_MS).await;
+    let now = NOW.plus_ms(-DAY_MS);
+    assert_eq!(moved.touched_at, now);
+    assert_eq!(moved.created_at, now.plus_ms(-7));
+    assert_eq!(moved.authenticated_at, now.plus_ms(-7));
 }

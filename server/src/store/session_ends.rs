@@ -13,6 +13,7 @@ use app::model::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Row, any::AnyRow};
+use std::time::Duration;
 
 /// Times after which a live session was last used and begun.
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +137,31 @@ impl Store {
         }
         write.commit().await?;
         Ok(ended)
+    }
+
+    /// Moves the times of sessions and of failed sign-ins that are in the future, because the clock went back: a session
+    /// keeps its age, and a pause its length. Clocks of processes may differ by `difference`.
+    #[tracing::instrument(name = "store.clock.follow", skip_all)]
+    pub async fn follow_clock_back(
+        &self,
+        now: Timestamp,
+        difference: Duration,
+    ) -> Result<u64, Error> {
+        const SESSIONS: &str = "UPDATE sessions SET created_at = created_at - touched_at + $1, \
+             authenticated_at = authenticated_at - touched_at + $1, touched_at = $1 \
+             WHERE touched_at > $2";
+        const ATTEMPTS: &str = "UPDATE sign_in_attempts SET next_at = next_at - tried_at + $1, \
+             tried_at = $1 WHERE tried_at > $2";
+        let mut moved = 0;
+        for statement in [SESSIONS, ATTEMPTS] {
+            let result = sqlx::query(statement)
+                .bind(now.0)
+                .bind(now.plus(difference).0)
+                .execute(&self.writer)
+                .await;
+            moved += self.note_failure(result)?.rows_affected();
+        }
+        Ok(moved)
     }
 
     /// Deletes expired sessions, each with its audit event, and the reasons that no cookie can ask for any more. Returns

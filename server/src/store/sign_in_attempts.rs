@@ -2,7 +2,7 @@
 
 use super::{Error, Store, Write};
 use app::model::timestamp::{DAY_MS, Timestamp};
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 use std::time::Duration;
 
 /// Failures from one address without a pause.
@@ -41,6 +41,8 @@ struct Counted {
     failures: i64,
     refusals: i64,
     next_at: Timestamp,
+    /// True if the clock went back, and the times were moved with it. They are kept if the transaction is committed.
+    moved: bool,
 }
 
 impl Store {
@@ -52,11 +54,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<Attempt, Error> {
         let mut write = self.write().await?;
-        let account = counted(&mut write, &keys.account).await?;
+        let account = counted(&mut write, &keys.account, now).await?;
         let address = match &keys.address {
-            Some(address) => counted(&mut write, address).await?,
+            Some(address) => counted(&mut write, address, now).await?,
             None => None,
         };
+        let moved = [&account, &address]
+            .into_iter()
+            .flatten()
+            .any(|found| found.moved);
         let account_may = account.as_ref().is_none_or(|found| found.next_at <= now);
         let address_may = address
             .as_ref()
@@ -67,13 +73,16 @@ impl Store {
             None => account.is_some(),
         };
         if account_may && address_may && (is_counted || !is_full(&mut write).await?) {
+            if moved {
+                write.commit().await?;
+            }
             return Ok(Attempt::Allowed);
         }
         let subject = match (&keys.address, address_may) {
             (Some(address), false) => address,
             _ => &keys.account,
         };
-        let refusals = refuse(&mut write, subject).await?;
+        let refusals = refuse(&mut write, subject, now).await?;
         write.commit().await?;
         Ok(Attempt::Paused { refusals })
     }
@@ -86,14 +95,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut write = self.write().await?;
-        let account = counted(&mut write, &keys.account).await?;
+        let account = counted(&mut write, &keys.account, now).await?;
         if account.is_some() || keys.address.is_none() || !is_full(&mut write).await? {
             let failures = account.map_or(0, |found| found.failures) + 1;
             let next_at = next_for_account(failures, now);
             count(&mut write, &keys.account, failures, now, next_at).await?;
         }
         if let Some(subject) = &keys.address {
-            let address = counted(&mut write, subject).await?;
+            let address = counted(&mut write, subject, now).await?;
             let used = address.as_ref().map_or(now, |found| found.next_at);
             let failures = address.map_or(0, |found| found.failures) + 1;
             let next_at = used_by_address(used, now);
@@ -138,18 +147,47 @@ impl Store {
     }
 }
 
-async fn counted(write: &mut Write, subject: &str) -> Result<Option<Counted>, Error> {
-    let row =
-        sqlx::query("SELECT failures, refusals, next_at FROM sign_in_attempts WHERE subject = $1")
-            .bind(subject)
-            .fetch_optional(&mut **write)
-            .await?;
+/// Reads a count. If its last attempt is in the future, the clock went back: the rest of its pause begins now.
+async fn counted(
+    write: &mut Write,
+    subject: &str,
+    now: Timestamp,
+) -> Result<Option<Counted>, Error> {
+    let row = sqlx::query(
+        "SELECT failures, refusals, tried_at, next_at FROM sign_in_attempts WHERE subject = $1",
+    )
+    .bind(subject)
+    .fetch_optional(&mut **write)
+    .await?;
     let Some(row) = row else { return Ok(None) };
+    let tried_at: i64 = row.try_get("tried_at")?;
+    let moved = tried_at > now.0;
+    if moved {
+        move_to_now(write, subject, now).await?;
+    }
+    let ahead = tried_at.saturating_sub(now.0).max(0);
     Ok(Some(Counted {
         failures: row.try_get("failures")?,
         refusals: row.try_get("refusals")?,
-        next_at: Timestamp(row.try_get("next_at")?),
+        next_at: Timestamp(row.try_get("next_at")?).plus_ms(-ahead),
+        moved,
     }))
+}
+
+async fn move_to_now(
+    connection: &mut AnyConnection,
+    subject: &str,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE sign_in_attempts SET next_at = next_at - tried_at + $1, tried_at = $1 \
+         WHERE subject = $2",
+    )
+    .bind(now.0)
+    .bind(subject)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn count(
@@ -176,12 +214,12 @@ async fn count(
 }
 
 /// Counts a refused attempt, and returns the refusals in a row.
-async fn refuse(write: &mut Write, subject: &str) -> Result<i64, Error> {
+async fn refuse(write: &mut Write, subject: &str, now: Timestamp) -> Result<i64, Error> {
     sqlx::query("UPDATE sign_in_attempts SET refusals = refusals + 1 WHERE subject = $1")
         .bind(subject)
         .execute(&mut **write)
         .await?;
-    let refusals = counted(write, subject).await?;
+    let refusals = counted(write, subject, now).await?;
     Ok(refusals.map_or(1, |found| found.refusals))
 }
 
