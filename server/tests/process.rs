@@ -117,6 +117,41 @@ async fn shutdown_finishes_creations_and_accepts_no_requests() {
 }
 
 #[tokio::test]
+async fn hanging_elasticsearch_holds_a_stop_for_less_than_ten_seconds_and_is_recorded() {
+    let (engine, proxy, directory) = beginning().await;
+    let mut process = Process::start(directory.path(), &proxy.url());
+    let ada = process.as_user("ada").await;
+    // So that the stop is announced first, which is its longest way.
+    assert_eq!(readiness(&process).await, "ready");
+    proxy.fail(CREATE, Fault::Late(Gate::default()));
+    let under_way = in_flight(3, &ada, &engine).await;
+    process.signal("TERM");
+    let began = Instant::now();
+    for creation in under_way {
+        // Not a closed connection: the page says that it is not known.
+        let status = creation.await.unwrap();
+        assert_eq!(status, Some(StatusCode::GATEWAY_TIMEOUT));
+    }
+    eventually("it has ended", async || process.ended().is_some()).await;
+    let took = began.elapsed();
+    println!("ended after {} ms", took.as_millis());
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(process.ended().is_some_and(|status| status.success()));
+    proxy.heal();
+    let next = Process::start(directory.path(), &proxy.url());
+    // The outcomes were on the disk, and the keys are found and revoked, as nobody has their secrets.
+    let deliveries = deliveries(&next).await;
+    assert_eq!(deliveries, [Delivery::Never; 3]);
+    assert!(
+        engine
+            .keys()
+            .await
+            .iter()
+            .all(|key| key["invalidated"] == true)
+    );
+}
+
+#[tokio::test]
 async fn second_signal_stops_at_once_and_loses_nothing() {
     let creations = soak(8, 30);
     let (engine, proxy, directory) = beginning().await;

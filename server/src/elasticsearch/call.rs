@@ -61,12 +61,19 @@ impl Connection {
         };
         let began = Instant::now();
         let elasticsearch = &self.elasticsearch;
-        let result = if elasticsearch.allows_call().await {
+        let is_stopping = elasticsearch.stopping().is_cancelled();
+        let result = if !is_stopping && elasticsearch.allows_call().await {
             let began = Instant::now();
             let secret = holds_password(operation);
-            let result = self.exchange(kind, method, path, query, body, secret).await;
-            elasticsearch.record(&result, began);
-            result
+            let exchange = self.exchange(kind, method, path, query, body, secret);
+            match elasticsearch.stopping().run_until_cancelled(exchange).await {
+                Some(result) => {
+                    elasticsearch.record(&result, began);
+                    result
+                }
+                // It may have been sent.
+                None => Err(Error::TimedOut),
+            }
         } else {
             Err(Error::Unreachable)
         };

@@ -19,6 +19,7 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit, watch},
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// Limit for a call to wait for its probe. The probe itself continues, for the next call.
@@ -42,6 +43,7 @@ pub struct Elasticsearch {
     breaker: Breaker,
     rejections: RejectedSessions,
     capabilities: Capabilities,
+    stopping: CancellationToken,
 }
 
 /// Elasticsearch on behalf of one user, for one request. Cheap to clone.
@@ -86,7 +88,14 @@ impl Elasticsearch {
             breaker: Breaker::default(),
             rejections: RejectedSessions::default(),
             capabilities: Capabilities::default(),
+            stopping: CancellationToken::new(),
         })
+    }
+
+    /// Cancelled when the process stops and waits no longer for Elasticsearch: calls in flight then have no answer, and
+    /// no further call is made.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stopping
     }
 
     /// All addresses, without the slash at the end, separated by commas.
@@ -171,6 +180,11 @@ impl Elasticsearch {
             is_reachable
         });
         probe.await.unwrap_or(false)
+    }
+
+    /// Every address, with the cause if it does not answer in Elasticsearch's form. Sends no credential.
+    pub async fn probe_each(&self) -> Vec<(String, Result<(), String>)> {
+        self.transport.probe_each().await
     }
 
     /// Tries to reach Elasticsearch, and logs the result.

@@ -55,9 +55,11 @@ async fn open_operations(ctx: &RequestContext) -> Result<Vec<OpenOperation>, Err
 /// Looks for the key of a creation whose answer was lost, three times within five seconds.
 pub(super) async fn follow_up(ctx: &RequestContext, operation: OpenOperation) {
     let operation = [operation];
+    let stopping = ctx.state.elasticsearch.stopping();
     for pause in FOLLOW_UPS {
-        tokio::time::sleep(pause).await;
-        if settle_all(ctx, &operation).await > 0 {
+        let paused = stopping.run_until_cancelled(tokio::time::sleep(pause));
+        // The next start looks for it.
+        if paused.await.is_none() || settle_all(ctx, &operation).await > 0 {
             return;
         }
     }
