@@ -4,7 +4,7 @@ use std::{
     fs::{self, DirBuilder, OpenOptions, Permissions},
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 const DIRECTORY_MODE: u32 = 0o700;
@@ -42,6 +42,59 @@ pub fn give_to_owner_of_directory(path: &Path) -> io::Result<()> {
     let file = fs::metadata(path)?;
     if file.uid() == ROOT && directory.uid() != ROOT {
         chown(path, Some(directory.uid()), Some(directory.gid()))?;
+    }
+    Ok(())
+}
+
+/// The file belongs to another account than that of this process.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{path} belongs to the account with the number {owner}, and this process runs as number {user}: run it as the \
+     account of the application, or as root", path = .path.display()
+)]
+pub struct OtherOwner {
+    pub path: PathBuf,
+    pub owner: u32,
+    pub user: u32,
+}
+
+/// Owner of a file: account and group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    account: u32,
+    group: u32,
+}
+
+/// The owner of a file, or else of the first directory above it that exists.
+pub fn owner(path: &Path) -> io::Result<Owner> {
+    let absolute = std::path::absolute(path)?;
+    let existing = absolute
+        .ancestors()
+        .find_map(|path| fs::metadata(path).ok());
+    let about = existing.ok_or(io::ErrorKind::NotFound)?;
+    Ok(Owner {
+        account: about.uid(),
+        group: about.gid(),
+    })
+}
+
+/// Refuses a file of another account, except to root. A missing file may be made by any account that is able to.
+pub fn check_owner(path: &Path) -> Result<(), OtherOwner> {
+    let user = rustix::process::geteuid().as_raw();
+    match fs::metadata(path) {
+        Ok(about) if user != ROOT && about.uid() != user => Err(OtherOwner {
+            path: path.to_owned(),
+            owner: about.uid(),
+            user,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a file that root has made to `owner`.
+pub fn give_to(path: &Path, owner: Owner) -> io::Result<()> {
+    if fs::metadata(path)?.uid() == ROOT && owner.account != ROOT {
+        chown(path, Some(owner.account), Some(owner.group))?;
     }
     Ok(())
 }

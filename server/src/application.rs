@@ -14,47 +14,42 @@ use crate::{
     database,
     elasticsearch::{self, Elasticsearch},
     error::Error,
-    health::Health,
+    health::{Health, written_directories},
     http::{
         self, Web,
         engine_port::EnginePort,
         host_names::HostNames,
         listener::{ListenError, Listener, Port, Reloads, Tls, TlsError},
         monitoring::Watched,
+        redirect::Redirect,
     },
     made_elsewhere::MadeElsewhereCache,
     maintenance,
     metrics::Metrics,
     sessions::rate_limit::SignInQueue,
-    store,
 };
 use axum_server::tls_rustls::RustlsConfig;
 use embedded::PasswordHashing;
 use platform::{Clock, Random, private_files::create_directory};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::json;
-use std::{
-    future::ready,
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::ready, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// Time between the first failed readiness check and the end of the listener, if anything asks.
 const ANNOUNCE_TIME: Duration = Duration::from_secs(2);
-/// Limit for changes in flight, which only Elasticsearch can hold up.
-const CHANGES_TIMEOUT: Duration = Duration::from_secs(20);
+/// Limit for the answers of Elasticsearch to changes in flight. Those without an answer are recorded as unconfirmed.
+const ELASTICSEARCH_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// Limit for changes in flight to be recorded, from the same moment on.
+const CHANGES_TIMEOUT: Duration = Duration::from_millis(5_500);
 /// Limit for the last lines of the audit log. The rest is written at the next start.
-const FORWARD_TIMEOUT: Duration = Duration::from_secs(2);
+const FORWARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Failed start.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +81,7 @@ pub enum StartError {
 pub struct Application {
     listener: Listener,
     metrics: Option<Listener>,
+    redirect: Option<Listener>,
     tls: bool,
     state: Arc<AppState>,
     engine: Option<embedded::Engine>,
@@ -126,6 +122,10 @@ impl Application {
         let metrics_port =
             metrics_port.map(|address| Port::open("AGENT_KEYS_METRICS_LISTEN", address));
         let metrics_port = metrics_port.transpose()?;
+        let redirect_port = config.redirect_listen;
+        let redirect_port =
+            redirect_port.map(|address| Port::open("AGENT_KEYS_REDIRECT_LISTEN", address));
+        let redirect_port = redirect_port.transpose()?;
         let web_tls = match &config.tls {
             Some(files) => Some(Tls::load(files)?),
             None => None,
@@ -187,6 +187,22 @@ impl Application {
             public_url: config.public_url,
             limits: config.limits,
         };
+        let redirect = match (redirect_port, &web.public_url) {
+            (Some(port), Some(public_url)) => {
+                let redirect = Redirect::new(public_url, web.host_names.clone());
+                Some(
+                    http::listener::listen(
+                        port,
+                        None,
+                        &config.limits,
+                        &config.trusted_proxies,
+                        http::redirect::router(redirect),
+                    )
+                    .await?,
+                )
+            }
+            _ => None,
+        };
         let router = http::router(web);
         let listener = http::listener::listen(
             port,
@@ -245,6 +261,7 @@ impl Application {
         Ok(Self {
             listener,
             metrics,
+            redirect,
             tls,
             state,
             engine,
@@ -270,6 +287,11 @@ impl Application {
     /// Address of `/metrics`, if configured.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(Listener::address)
+    }
+
+    /// Address that leads browsers to the public one, if configured.
+    pub fn redirect_address(&self) -> Option<SocketAddr> {
+        self.redirect.as_ref().map(Listener::address)
     }
 
     /// Address of the embedded engine; `None` with a cluster.
@@ -333,15 +355,25 @@ impl Application {
         self.maintenance.abort();
         self.connection.abort();
         self.anchoring.abort();
-        if let Some(metrics) = self.metrics {
-            metrics.stop(ready(())).await;
+        // At once: nobody waits there for a change.
+        for listener in self.metrics.into_iter().chain(self.redirect) {
+            tokio::spawn(listener.stop(ready(())));
         }
+        let deadline = Instant::now() + CHANGES_TIMEOUT;
+        let stopping = self.state.elasticsearch.stopping().clone();
+        let giving_up = tokio::spawn(async move {
+            sleep(ELASTICSEARCH_TIMEOUT).await;
+            tracing::warn!("Elasticsearch has not answered; changes in flight are unconfirmed");
+            stopping.cancel();
+        });
         let state = Arc::clone(&self.state);
         let changes = async move {
-            let _ = timeout(CHANGES_TIMEOUT, state.drain()).await;
+            let _ = timeout_at(deadline, state.drain()).await;
         };
         self.listener.stop(changes).await;
-        if timeout(CHANGES_TIMEOUT, self.state.drain()).await.is_err() {
+        let ended = timeout_at(deadline, self.state.drain()).await;
+        giving_up.abort();
+        if ended.is_err() {
             tracing::error!("changes were still under way at the end");
         }
         if let Some(engine) = self.engine {
@@ -384,19 +416,6 @@ async fn record_reloads(
             tracing::error!(error, "the reload of a certificate could not be recorded");
         }
     }
-}
-
-/// The directories without whose space nothing can be changed.
-fn written_directories(config: &Config) -> Vec<PathBuf> {
-    let url = config
-        .database_url
-        .as_ref()
-        .map(ExposeSecret::expose_secret);
-    let elsewhere = url.and_then(store::sqlite_file);
-    let is_embedded = matches!(config.elasticsearch, config::Elasticsearch::Embedded { .. });
-    let data_dir = (url.is_none() || is_embedded).then(|| config.data_dir.clone());
-    let elsewhere = elsewhere.and_then(Path::parent).map(Path::to_owned);
-    data_dir.into_iter().chain(elsewhere).collect()
 }
 
 struct EngineSetup {

@@ -9,7 +9,10 @@ use crate::{
     database,
     store::{self, AuditHead},
 };
-use platform::{Clock, private_files};
+use platform::{
+    Clock,
+    private_files::{self, OtherOwner, Owner},
+};
 use secrecy::ExposeSecret;
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{
@@ -35,6 +38,8 @@ pub enum BackupError {
         /// SQLite's message.
         found: String,
     },
+    #[error(transparent)]
+    Owner(#[from] OtherOwner),
     #[error("{path} cannot be read or written", path = path.display())]
     Database { path: PathBuf, source: sqlx::Error },
     /// The start of the application is refused in the same way, and says the same.
@@ -71,6 +76,7 @@ pub async fn restore(
     from: &Path,
 ) -> Result<Vec<PathBuf>, BackupError> {
     let pairs = pairs(config, from)?;
+    check_owner(config)?;
     for Pair { copy, database } in &pairs {
         if !copy.exists() {
             return Err(BackupError::Missing(copy.clone()));
@@ -86,8 +92,12 @@ pub async fn restore(
         source,
     })?;
     let replaced = audit_head(config).await;
-    let mut restored = Vec::new();
+    let mut restored: Vec<(PathBuf, Owner)> = Vec::new();
     for Pair { database, copy } in pairs {
+        let owner = private_files::owner(&database).map_err(|source| BackupError::File {
+            path: database.clone(),
+            source,
+        })?;
         // The WAL belongs to the old database, not to the copy.
         for suffix in ["", "-wal", "-shm"] {
             let old = with_suffix(&database, suffix);
@@ -97,16 +107,24 @@ pub async fn restore(
             }
         }
         copy_database(&copy, &database).await?;
-        restored.push(database);
+        restored.push((database, owner));
     }
     database::record_restore(config, clock, replaced).await?;
-    for file in &restored {
-        private_files::give_to_owner_of_directory(file).map_err(|source| BackupError::File {
+    for (file, owner) in &restored {
+        private_files::give_to(file, *owner).map_err(|source| BackupError::File {
             path: file.clone(),
             source,
         })?;
     }
-    Ok(restored)
+    Ok(restored.into_iter().map(|(file, _)| file).collect())
+}
+
+/// Refuses databases of another account: the application could not open what this one writes.
+pub fn check_owner(config: &Config) -> Result<(), BackupError> {
+    for Pair { database, .. } in pairs(config, Path::new(""))? {
+        private_files::check_owner(&database)?;
+    }
+    Ok(())
 }
 
 /// The end of the audit log that is about to be replaced. There may be none, and it may be damaged.
@@ -166,7 +184,7 @@ async fn copy_database(from: &Path, to: &Path) -> Result<(), BackupError> {
         path: to.to_owned(),
         source,
     };
-    let mut connection = open(from).await?;
+    let mut connection = open(from, false).await?;
     // SQLite keeps the mode of the empty file, so that the copy is private from its first byte.
     private_files::create_file(to).map_err(file)?;
     sqlx::query("VACUUM INTO $1")
@@ -181,12 +199,13 @@ async fn copy_database(from: &Path, to: &Path) -> Result<(), BackupError> {
         .map_err(file)
 }
 
-async fn check(path: &Path) -> Result<(), BackupError> {
+/// Checks every page of a database. The application may have it open.
+pub(crate) async fn check(path: &Path) -> Result<(), BackupError> {
     let failed = |source| BackupError::Database {
         path: path.to_owned(),
         source,
     };
-    let mut connection = open(path).await?;
+    let mut connection = open(path, true).await?;
     let row = sqlx::query("PRAGMA integrity_check(1)")
         .fetch_one(&mut connection)
         .await
@@ -203,9 +222,10 @@ async fn check(path: &Path) -> Result<(), BackupError> {
     }
 }
 
-async fn open(path: &Path) -> Result<SqliteConnection, BackupError> {
+async fn open(path: &Path, read_only: bool) -> Result<SqliteConnection, BackupError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
+        .read_only(read_only)
         .busy_timeout(std::time::Duration::from_secs(5));
     SqliteConnection::connect_with(&options)
         .await

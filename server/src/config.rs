@@ -65,6 +65,9 @@ pub struct Config {
     /// `metrics.listen`, `AGENT_KEYS_METRICS_LISTEN`: address of a listener for `/metrics`, without authentication.
     /// Default: none.
     pub metrics_listen: Option<SocketAddr>,
+    /// `redirect.listen`, `AGENT_KEYS_REDIRECT_LISTEN`: address of a listener for plain HTTP that only leads browsers to
+    /// `public_url`, which must then be an `https` address. Default: none.
+    pub redirect_listen: Option<SocketAddr>,
     /// `data_dir`, `AGENT_KEYS_DATA_DIR`: databases and keys. Default `./data`; created if missing.
     pub data_dir: PathBuf,
     /// `database_url`, `AGENT_KEYS_DATABASE_URL` (a secret): `sqlite://…` or `postgres://…`.
@@ -238,7 +241,7 @@ impl Config {
         ignored: &BTreeSet<String>,
     ) -> Result<Self, Error> {
         let mut values = Values::read(file, environment, ignored)?;
-        let config = Self {
+        let mut config = Self {
             listen: values.address("listen", loopback(5680))?,
             tls: listener::tls_files(&mut values)?,
             insecure_http: values.switch("insecure_http", false)?,
@@ -248,6 +251,7 @@ impl Config {
             host_names: listener::host_names(&mut values)?,
             limits: listener::limits(&mut values)?,
             metrics_listen: values.address_if_given("metrics.listen")?,
+            redirect_listen: None,
             data_dir: values.path("data_dir").unwrap_or_else(|| "data".into()),
             database_url: database::database_url(&mut values)?,
             server_key: server_key(&mut values)?,
@@ -264,6 +268,7 @@ impl Config {
             audit_log: audit_log(&mut values)?,
             audit_retention_days: audit_retention_days(&mut values)?,
         };
+        config.redirect_listen = redirect_listen(&mut values, config.public_url.as_ref())?;
         let mut listeners = vec![("AGENT_KEYS_LISTEN", config.listen)];
         if let Elasticsearch::Embedded { listen, .. } = config.elasticsearch {
             listeners.push(("AGENT_KEYS_EMBEDDED_LISTEN", listen));
@@ -278,10 +283,44 @@ impl Config {
         }
     }
 
+    /// Every address that is listened on, with the name of its setting.
+    pub fn listeners(&self) -> Vec<(&'static str, SocketAddr)> {
+        let embedded = match self.elasticsearch {
+            Elasticsearch::Embedded { listen, .. } => Some(listen),
+            Elasticsearch::Cluster(_) => None,
+        };
+        let listeners = [
+            ("AGENT_KEYS_LISTEN", Some(self.listen)),
+            ("AGENT_KEYS_METRICS_LISTEN", self.metrics_listen),
+            ("AGENT_KEYS_REDIRECT_LISTEN", self.redirect_listen),
+            ("AGENT_KEYS_EMBEDDED_LISTEN", embedded),
+        ];
+        let listeners = listeners.into_iter();
+        listeners
+            .filter_map(|(setting, address)| Some((setting, address?)))
+            .collect()
+    }
+
     /// Database file of the embedded engine.
     pub fn engine_file(&self) -> PathBuf {
         self.data_dir.join("engine.db")
     }
+}
+
+fn redirect_listen(
+    values: &mut Values,
+    public_url: Option<&Url>,
+) -> Result<Option<SocketAddr>, Error> {
+    let Some(address) = values.address_if_given("redirect.listen")? else {
+        return Ok(None);
+    };
+    if public_url.is_some_and(|url| url.scheme() == "https") {
+        return Ok(Some(address));
+    }
+    Err(Error::Invalid {
+        name: "AGENT_KEYS_REDIRECT_LISTEN".to_owned(),
+        reason: "set AGENT_KEYS_PUBLIC_URL to the https address to which browsers are led",
+    })
 }
 
 fn loopback(port: u16) -> SocketAddr {

@@ -31,6 +31,12 @@ pub enum LockError {
 }
 
 impl DataLock {
+    /// Returns true while a process uses the data directory. Makes no file.
+    pub fn is_held(config: &Config) -> bool {
+        let file = File::open(config.data_dir.join(FILE));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Locks the data directory, which is created if it is missing, and a SQLite database elsewhere. Never waits.
     pub fn acquire(config: &Config) -> Result<Self, LockError> {
         let mut files = vec![config.data_dir.join(FILE)];

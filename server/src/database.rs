@@ -3,16 +3,17 @@
 use crate::{
     audit::{
         Action, AuditWriter, Event, EventContext, EventSource, Outcome, Target,
-        anchors::{Anchors, AnchorsError},
+        anchors::{Anchor, Anchors, AnchorsError},
     },
     config::Config,
     identifier::{RequestId, identifier},
-    sessions::{KeySource, ServerKey, ServerKeyError},
+    sessions::{self, KeySource, ServerKey, ServerKeyError},
     store::{self, AuditHead, KeyMatch, OpenError, Rekeyed, Store},
 };
 use app::model::timestamp::Timestamp;
 use platform::{Clock, Random, RandomError};
 use serde_json::json;
+use std::{io, path::Path};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -28,6 +29,19 @@ pub enum Error {
     Random(#[from] RandomError),
     #[error("the database has this server key already: there is nothing to do")]
     SameKey,
+}
+
+impl Error {
+    /// Returns true if no process has made the tables yet, or the server key.
+    pub fn is_before_first_start(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_of_missing_table(),
+            Self::ServerKey(ServerKeyError::File { source, .. }) => {
+                source.kind() == io::ErrorKind::NotFound
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Opens the database, migrates it, and refuses a server key with which it was not used. The key of a first start is made.
@@ -66,6 +80,37 @@ pub async fn open_to_read(config: &Config) -> Result<Store, Error> {
         return Err(ServerKeyError::Other.into());
     }
     Ok(store)
+}
+
+/// Opens a copy that `backup` made, or a copy of a data directory, and reads the anchors that are older than it. Nothing
+/// is written beside it. The server key is that of the settings, or else of the copied directory, or else of the data
+/// directory.
+pub async fn open_copy(config: &Config, copy: &Path) -> Result<(Store, Vec<Anchor>), Error> {
+    let is_directory = copy.is_dir();
+    let own_key = is_directory && copy.join(sessions::SERVER_KEY_FILE).exists();
+    let key = match &config.server_key {
+        Some(key) => ServerKey::given(key.clone()),
+        None if own_key => ServerKey::load(copy)?,
+        None => ServerKey::load(&config.data_dir)?,
+    };
+    let file = match is_directory {
+        true => copy.join("agent-keys.db"),
+        false => copy.to_owned(),
+    };
+    let store = Store::open_copy(&file, AuditWriter::new(key.audit_key()?, Random)).await?;
+    if store.compare_server_key().await? == KeyMatch::Other {
+        return Err(ServerKeyError::Other.into());
+    }
+    let of_copy = Anchors::new(copy);
+    let anchors = match is_directory && of_copy.exists() {
+        true => of_copy.read()?,
+        false => Anchors::new(&config.data_dir).read()?,
+    };
+    // A copy is of one moment: what was anchored later says nothing about it.
+    let newest = store.newest_audit_event().await?;
+    let newest = newest.map_or_else(String::new, Timestamp::iso_ms);
+    let older = anchors.into_iter().filter(|anchor| anchor.at <= newest);
+    Ok((store, older.collect()))
 }
 
 /// Gives the database the server key of the settings, or a new one if there is none.

@@ -1,9 +1,11 @@
 //! Health of the process, its database, its disk and Elasticsearch, for readiness checks and metrics.
 
 use crate::{
+    config::{self, Config},
     elasticsearch::Elasticsearch,
     store::{self, Store},
 };
+use secrecy::ExposeSecret;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -133,6 +135,19 @@ impl Health {
     fn asked_at(&self) -> MutexGuard<'_, Option<Instant>> {
         self.asked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The directories without whose space nothing can be changed.
+pub fn written_directories(config: &Config) -> Vec<PathBuf> {
+    let url = config
+        .database_url
+        .as_ref()
+        .map(ExposeSecret::expose_secret);
+    let elsewhere = url.and_then(store::sqlite_file);
+    let is_embedded = matches!(config.elasticsearch, config::Elasticsearch::Embedded { .. });
+    let data_dir = (url.is_none() || is_embedded).then(|| config.data_dir.clone());
+    let elsewhere = elsewhere.and_then(Path::parent).map(Path::to_owned);
+    data_dir.into_iter().chain(elsewhere).collect()
 }
 
 /// Space of a disk in bytes.

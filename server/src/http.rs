@@ -13,6 +13,7 @@ pub mod listener;
 pub(crate) mod monitoring;
 mod pages;
 mod process_metrics;
+pub(crate) mod redirect;
 mod request_id;
 mod security_headers;
 mod server_functions;

@@ -22,6 +22,7 @@ pub mod context;
 pub mod credential;
 pub mod data_lock;
 pub mod database;
+pub mod doctor;
 pub mod elasticsearch;
 pub mod error;
 pub mod health;

@@ -223,6 +223,13 @@ pub fn failure(error: &(dyn Error + 'static), format: LogFormat) -> String {
     }
 }
 
+/// An error and its causes, without a line break.
+pub fn one_line(error: &(dyn Error + 'static)) -> String {
+    let mut parts = vec![error.to_string()];
+    parts.extend(causes(error));
+    parts.join(": ").replace('\n', " ")
+}
+
 /// The causes of an error, each once: many messages already end with their cause.
 fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut told = error.to_string();

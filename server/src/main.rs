@@ -20,6 +20,7 @@ use server::{
     config::{AuditDestination, Config, Elasticsearch, Environment, LogFormat},
     data_lock::DataLock,
     database,
+    doctor::{self, Verdict},
     log::{self, LogWriter, SetLevel},
 };
 use std::{
@@ -64,6 +65,9 @@ enum Command {
     /// Gives the database the present server key, or a new one, after the old one was lost or replaced. Ends every
     /// session, and seals the audit log as it is. Stop the application first.
     Rekey,
+    /// Checks data directory, disk, databases, clock, certificates, addresses, Elasticsearch and the service user. The
+    /// application may run meanwhile; nothing is changed.
+    Doctor,
     /// Looks at the settings, and starts nothing.
     Config {
         #[command(subcommand)]
@@ -88,7 +92,10 @@ enum ConfigCommand {
 enum AuditCommand {
     /// Walks the whole log and says whether anything was edited, removed, moved, added or cut off. The application
     /// may run meanwhile; nothing is written.
-    Verify,
+    Verify {
+        /// A copy that `backup` made, or a copy of the data directory, in place of the database in use.
+        copy: Option<PathBuf>,
+    },
     /// Confirms that the clock is right after it jumped, so that old events are removed again. Stop the application
     /// first.
     ResumeRetention,
@@ -173,6 +180,8 @@ async fn run(arguments: Arguments, config: Config) -> Result<(), Box<dyn Error>>
             Ok(())
         }
         Command::Restore { file } => {
+            // Before the lock, which would be a file of this account.
+            backup::check_owner(&config)?;
             let _lock = DataLock::acquire(&config)?;
             for restored in backup::restore(&config, &Clock::system(), &file).await? {
                 print(&format!("Restored: {}", restored.display()))?;
@@ -181,11 +190,12 @@ async fn run(arguments: Arguments, config: Config) -> Result<(), Box<dyn Error>>
         }
         Command::ResetPassword { user } => reset_password(&config, &user).await,
         Command::Rekey => rekey(&config).await,
+        Command::Doctor => see_doctor(&config).await,
         // It needs no valid settings, and ended above.
         Command::Config { .. } => Ok(()),
         Command::Audit {
-            command: AuditCommand::Verify,
-        } => verify_audit_log(config).await,
+            command: AuditCommand::Verify { copy },
+        } => verify_audit_log(&config, copy.as_deref()).await,
         Command::Audit {
             command: AuditCommand::ResumeRetention,
         } => resume_retention(&config).await,
@@ -388,9 +398,29 @@ async fn resume_retention(config: &Config) -> Result<(), Box<dyn Error>> {
     Ok(print(text)?)
 }
 
-async fn verify_audit_log(config: Config) -> Result<(), Box<dyn Error>> {
-    let store = database::open_to_read(&config).await?;
-    let anchors = Anchors::new(&config.data_dir).read()?;
+async fn see_doctor(config: &Config) -> Result<(), Box<dyn Error>> {
+    let findings = doctor::examine(config, &Clock::system()).await;
+    for finding in &findings {
+        print(&finding.to_string())?;
+    }
+    let count = |verdict| findings.iter().filter(|one| one.verdict == verdict).count();
+    match (count(Verdict::Failed), count(Verdict::Warning)) {
+        (0, 0) => Ok(print("No fault was found.")?),
+        (0, warnings) => Ok(print(&format!(
+            "No fault was found; warnings: {warnings}."
+        ))?),
+        (faults, _) => Err(format!("faults: {faults}").into()),
+    }
+}
+
+async fn verify_audit_log(config: &Config, copy: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let (store, anchors) = match copy {
+        None => (
+            database::open_to_read(config).await?,
+            Anchors::new(&config.data_dir).read()?,
+        ),
+        Some(copy) => database::open_copy(config, copy).await?,
+    };
     let verified = verify(&store, &anchors).await;
     store.close().await;
     let Verified {

@@ -32,7 +32,7 @@ use std::{net::IpAddr, time::Duration};
 pub use lookup::{FoundSession, find, open};
 pub use manage::{EndReason, end};
 pub use seal::Token;
-pub use server_key::{KeySource, SealError, ServerKey, ServerKeyError};
+pub use server_key::{FILE as SERVER_KEY_FILE, KeySource, SealError, ServerKey, ServerKeyError};
 pub use sign_in::{Verified, check_at_engine_port, reauthenticate, renew, sign_in, verify_again};
 
 /// Longest time without use.

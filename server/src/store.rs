@@ -18,6 +18,7 @@ mod sessions;
 mod sign_in_attempts;
 
 use crate::audit::{Action, AuditWriter};
+use app::model::timestamp::Timestamp;
 use platform::RandomError;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use std::{
@@ -88,7 +89,32 @@ pub enum Error {
     Random(#[from] RandomError),
 }
 
+impl Error {
+    /// Returns true if PostgreSQL has no such table.
+    pub fn is_of_missing_table(&self) -> bool {
+        const UNDEFINED_TABLE: &str = "42P01";
+        let Self::Database(error) = self else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        code.as_deref() == Some(UNDEFINED_TABLE)
+    }
+}
+
 impl Store {
+    /// The time of PostgreSQL; `None` for SQLite, which has the clock of this machine.
+    pub async fn clock(&self) -> Result<Option<Timestamp>, Error> {
+        if self.database == Database::Sqlite {
+            return Ok(None);
+        }
+        let milliseconds: i64 = sqlx::query_scalar(
+            "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(Some(Timestamp(milliseconds)))
+    }
+
     /// Returns an error if the database does not respond, or cannot be written. Writes only if the last transaction was
     /// not committed, which it may also have chosen itself.
     pub async fn check(&self) -> Result<(), Error> {

@@ -258,6 +258,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         host_names: Vec::new(),
         limits: limits(),
         metrics_listen: None,
+        redirect_listen: None,
         data_dir: data_dir.to_owned(),
         database_url: None,
         server_key: None,

@@ -51,6 +51,10 @@ impl Anchors {
         Self(data_dir.join(FILE))
     }
 
+    pub fn exists(&self) -> bool {
+        self.0.exists()
+    }
+
     /// All anchors, oldest first; none without a file.
     pub fn read(&self) -> Result<Vec<Anchor>, AnchorsError> {
         let text = match fs::read_to_string(&self.0) {

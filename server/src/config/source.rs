@@ -15,7 +15,7 @@ use std::{
 use zeroize::Zeroizing;
 
 /// Names of the settings in the file.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "listen",
     "insecure_http",
     "trusted_proxies",
@@ -27,6 +27,7 @@ const NAMES: [&str; 24] = [
     "audit_log",
     "audit_retention_days",
     "metrics.listen",
+    "redirect.listen",
     "tls.cert_file",
     "tls.key_file",
     "embedded.listen",
@@ -356,6 +357,7 @@ fn key_of(variable: &str) -> Variable {
     let sections = [
         "metrics",
         "tls",
+        "redirect",
         "embedded",
         "elasticsearch",
         "service",

@@ -17,7 +17,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use reqwest::Client;
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 use url::Url;
@@ -147,6 +147,16 @@ impl Transport {
         nodes
     }
 
+    /// Probes every node. Each error is the cause.
+    pub(super) async fn probe_each(&self) -> Vec<(String, Result<(), String>)> {
+        let http = self.http();
+        let mut results = Vec::new();
+        for node in &self.0.nodes {
+            results.push((node.address().to_owned(), probe(&http, node).await));
+        }
+        results
+    }
+
     /// Returns true if any node responds in Elasticsearch's form. Sends no credential.
     pub(super) async fn is_reachable(&self) -> bool {
         let http = &self.http();
@@ -156,8 +166,8 @@ impl Transport {
             .iter()
             .map(|node| async move { (node, probe(http, node).await) })
             .collect();
-        while let Some((node, is_there)) = probes.next().await {
-            if is_there {
+        while let Some((node, answered)) = probes.next().await {
+            if answered.is_ok() {
                 node.reached();
                 return true;
             }
@@ -250,16 +260,23 @@ pub(super) fn may_move_on(error: &Error, is_read: bool) -> bool {
     }
 }
 
-async fn probe(http: &Client, node: &Node) -> bool {
+/// The error is the cause.
+async fn probe(http: &Client, node: &Node) -> Result<(), String> {
     let request = http.get(node.url.clone()).timeout(PROBE_TIMEOUT).send();
-    let failed = |error: &reqwest::Error| node.explain(error);
+    let cause = OnceLock::new();
+    let failed = |error: &reqwest::Error| {
+        cause.get_or_init(|| causes(error));
+        node.explain(error)
+    };
     let result = match request.await {
         // A 401 is the usual response to a request without a credential.
         Ok(response) => read_response(response, PROBE_BYTES_MAX, false, failed).await,
         Err(error) => Err(failed(&error)),
     };
     node.note(&result);
-    result.is_ok()
+    result
+        .map(drop)
+        .map_err(|error| cause.into_inner().unwrap_or_else(|| error.to_string()))
 }
 
 /// Modification time of each file named in the settings.

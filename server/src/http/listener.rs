@@ -317,6 +317,11 @@ impl Listener {
     }
 }
 
+/// Returns the end of the certificate in seconds since 1970, or the reason why the files cannot be used.
+pub fn check_files(files: &TlsFiles) -> Result<i64, TlsError> {
+    read_files(files, &[]).map(|(_, end)| end)
+}
+
 /// The listener's TLS, and the end of its certificate.
 fn read_files(files: &TlsFiles, protocols: &[&[u8]]) -> Result<(Arc<ServerConfig>, i64), TlsError> {
     let (chain, key) = certificate::read_pair(files)?;

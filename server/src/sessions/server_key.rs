@@ -19,7 +19,7 @@ use std::{
 use zeroize::Zeroizing;
 
 /// File in the data directory.
-const FILE: &str = "server.key";
+pub const FILE: &str = "server.key";
 
 /// Server key: half of the key that seals each session. Does not print.
 #[derive(Clone)]

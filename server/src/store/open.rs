@@ -92,13 +92,19 @@ const SQLITE_WITHOUT_SYNC: &str = "PRAGMA synchronous = NORMAL";
 enum Purpose {
     Serve(Durability),
     Read,
+    /// No process uses the file, and its directory may not be writable.
+    ReadCopy,
 }
 
 impl Purpose {
+    fn is_read_only(self) -> bool {
+        !matches!(self, Self::Serve(_))
+    }
+
     fn durability(self) -> Durability {
         match self {
             Self::Serve(durability) => durability,
-            Self::Read => Durability::Full,
+            Self::Read | Self::ReadCopy => Durability::Full,
         }
     }
 }
@@ -171,6 +177,12 @@ impl Store {
         Self::connect(url, data_dir, audit_writer, Purpose::Read).await
     }
 
+    /// Opens a copy of a SQLite database read-only.
+    pub async fn open_copy(file: &Path, audit_writer: AuditWriter) -> Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        Self::open_sqlite(file, audit_writer, Purpose::ReadCopy).await
+    }
+
     async fn connect(
         url: Option<&SecretString>,
         data_dir: &Path,
@@ -204,7 +216,7 @@ impl Store {
         audit_writer: AuditWriter,
         purpose: Purpose,
     ) -> Result<Self, OpenError> {
-        if purpose != Purpose::Read {
+        if !purpose.is_read_only() {
             create_file(path).map_err(|source| OpenError::File {
                 path: path.to_owned(),
                 source,
@@ -220,12 +232,15 @@ impl Store {
         })?;
         // A file URL has the percent-encoding that a path needs, and the same shape.
         let _ = url.set_scheme("sqlite");
-        if purpose == Purpose::Read {
-            url.set_query(Some("mode=ro"));
+        match purpose {
+            Purpose::Serve(_) => {}
+            // Without a WAL there is nothing but the file, and SQLite makes none beside it.
+            Purpose::ReadCopy if !has_wal(path) => url.set_query(Some("mode=ro&immutable=1")),
+            Purpose::Read | Purpose::ReadCopy => url.set_query(Some("mode=ro")),
         }
         let options = AnyConnectOptions::from_str(&url.as_str().replacen("file:", "sqlite:", 1))
             .map_err(OpenError::Connect)?;
-        if purpose != Purpose::Read {
+        if !purpose.is_read_only() {
             check_file(&options).await?;
         }
         let writer = sqlite_pool(1, options.clone(), purpose).await?;
@@ -258,6 +273,14 @@ impl Store {
     }
 }
 
+fn has_wal(database: &Path) -> bool {
+    ["-wal", "-shm"].into_iter().any(|suffix| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(suffix);
+        Path::new(&name).exists()
+    })
+}
+
 /// The file in a URL such as `sqlite:///var/lib/agent-keys.db`; `None` for PostgreSQL.
 pub(crate) fn sqlite_file(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite:")?;
@@ -270,7 +293,7 @@ async fn sqlite_pool(
     options: AnyConnectOptions,
     purpose: Purpose,
 ) -> Result<AnyPool, OpenError> {
-    let is_read_only = purpose == Purpose::Read;
+    let is_read_only = purpose.is_read_only();
     let durability = purpose.durability();
     pool_options(connections_max, ACQUIRE_TIMEOUT)
         .min_connections(1)

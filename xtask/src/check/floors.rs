@@ -15,7 +15,7 @@ const SRC: &str = "server/src";
 /// other.
 const FLOORS: &[&[&str]] = &[
     &["main", "lib"],
-    &["application"],
+    &["application", "doctor"],
     &["backup", "maintenance", "http"],
     &["database"],
     &["backend"],
