@@ -9,6 +9,7 @@ use crate::model::{
     notice::Notice,
     problem::Problem,
     revocation::{FoundAgentKeys, KeyRevocation, KeySelection, MatchingKeys, MatchingRequest},
+    role_mapping::{NewRoleMapping, RoleMapping},
     secret::Secret,
     session::{EndedSession, LoginInfo, SessionId, SessionList, Viewer},
     timestamp::Timestamp,
@@ -93,6 +94,22 @@ pub trait Backend: Send + Sync {
 
     /// Creates or updates `apm_agent_key_role`.
     async fn put_agent_key_role(&self) -> Result<(), Problem>;
+
+    /// Returns the role mappings that give `apm_agent_key_role`, or may give it.
+    async fn list_role_mappings(&self) -> Result<Vec<RoleMapping>, Problem>;
+
+    /// Creates a role mapping. An existing one of that name stays as it is.
+    async fn create_role_mapping(&self, new: NewRoleMapping) -> Result<(), Problem>;
+
+    /// Changes rules and state of a role mapping, if it is still as in `version`.
+    async fn change_role_mapping(
+        &self,
+        changed: NewRoleMapping,
+        version: String,
+    ) -> Result<(), Problem>;
+
+    /// Deletes a role mapping, if it is still as in `version`.
+    async fn delete_role_mapping(&self, name: String, version: String) -> Result<(), Problem>;
 
     /// Returns one page of the users of the native realm.
     async fn list_users(&self, query: UserQuery) -> Result<UserList, Problem>;

@@ -40,6 +40,7 @@ pub mod new_agent_key;
 pub mod notice;
 pub mod problem;
 pub mod revocation;
+pub mod role_mapping;
 pub mod secret;
 pub mod session;
 pub mod text;

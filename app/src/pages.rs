@@ -56,6 +56,9 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("disable") view=SplitPage::Users(UserPage::Disable) ssr=SsrMode::Async />
                         <Route path=path!("delete") view=SplitPage::Users(UserPage::Delete) ssr=SsrMode::Async />
                         <Route path=path!("password") view=SplitPage::Users(UserPage::ResetPassword) ssr=SsrMode::Async />
+                        <Route path=path!("mappings/new") view=SplitPage::Users(UserPage::CreateMapping) ssr=SsrMode::Async />
+                        <Route path=path!("mappings/edit") view=SplitPage::Users(UserPage::EditMapping) ssr=SsrMode::Async />
+                        <Route path=path!("mappings/delete") view=SplitPage::Users(UserPage::DeleteMapping) ssr=SsrMode::Async />
                     </ParentRoute>
                 </ParentRoute>
             </Routes>

@@ -125,6 +125,16 @@ pub fn user_dialog(dialog: &str, user: Option<&str>, list: &UserQuery) -> String
     with_parameters(&at(&format!("/settings/users/{dialog}")), &parameters)
 }
 
+/// Returns a dialog over the list of users: `new`, or `edit` or `delete` for one role mapping.
+pub fn role_mapping_dialog(dialog: &str, mapping: Option<&str>, list: &UserQuery) -> String {
+    let mapping = mapping.map(|name| ("mapping", name.to_owned()));
+    let parameters: Vec<_> = mapping.into_iter().chain(list.parameters()).collect();
+    with_parameters(
+        &at(&format!("/settings/users/mappings/{dialog}")),
+        &parameters,
+    )
+}
+
 pub fn own_password() -> String {
     at("/settings/password")
 }

@@ -171,7 +171,8 @@ permissions! {
     UpdateAgentKey(revoke) => [AgentKeyUpdate];
     /// See and change users and the role; see and end other users' sessions.
     ManageSecurity(manage_security) => [
-        RoleUpdate, UserRolesChange, UserCreate, UserEnable, UserDisable, UserDelete, UserPasswordChange
+        RoleUpdate, RoleMappingPut, RoleMappingDelete, UserRolesChange, UserCreate, UserEnable, UserDisable,
+        UserDelete, UserPasswordChange
     ];
     /// Change the user's own password.
     ChangeOwnPassword(own_password) => [UserPasswordChange];

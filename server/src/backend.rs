@@ -20,6 +20,7 @@ use app::{
         notice::Notice,
         problem::{Problem, ProblemKind},
         revocation::{FoundAgentKeys, KeyRevocation, KeySelection, MatchingKeys, MatchingRequest},
+        role_mapping::{NewRoleMapping, RoleMapping},
         secret::Secret,
         session::{EndedSession, LoginInfo, SessionId, SessionList, Viewer},
         timestamp::Timestamp,
@@ -171,6 +172,28 @@ impl Backend for RequestContext {
 
     async fn put_agent_key_role(&self) -> Result<(), Problem> {
         self.answer(role::put(self)).await
+    }
+
+    async fn list_role_mappings(&self) -> Result<Vec<RoleMapping>, Problem> {
+        self.answer(role::mappings::list(self)).await
+    }
+
+    async fn create_role_mapping(&self, new: NewRoleMapping) -> Result<(), Problem> {
+        self.answer(role::mappings::create(self, new)).await
+    }
+
+    async fn change_role_mapping(
+        &self,
+        changed: NewRoleMapping,
+        version: String,
+    ) -> Result<(), Problem> {
+        self.answer(role::mappings::change(self, changed, version))
+            .await
+    }
+
+    async fn delete_role_mapping(&self, name: String, version: String) -> Result<(), Problem> {
+        self.answer(role::mappings::delete(self, name, version))
+            .await
     }
 
     async fn list_users(&self, query: UserQuery) -> Result<UserList, Problem> {

@@ -6,6 +6,7 @@ use app::model::{
     audit::PeriodError,
     problem::{ElasticsearchFault, ProblemKind},
     revocation::SelectionError,
+    role_mapping::{MappingNameError, RoleMappingErrors},
     session::SessionEnd,
     user::{NewUserErrors, OwnPasswordErrors},
 };
@@ -64,6 +65,12 @@ pub enum Error {
     /// There is a user of this name.
     #[error("the user name is taken")]
     UsernameTaken,
+    /// There is a role mapping of this name.
+    #[error("the name of the role mapping is taken")]
+    MappingNameTaken,
+    /// The form of this page cannot change the role mapping.
+    #[error("the role mapping cannot be changed here")]
+    MappingNotEditable,
     /// The days asked for are no period.
     #[error("the dates are not a valid period")]
     BadPeriod(PeriodError),
@@ -149,6 +156,11 @@ pub fn problem_kind(error: &Error) -> ProblemKind {
             username_taken: true,
             ..NewUserErrors::default()
         }),
+        Error::MappingNameTaken => ProblemKind::RoleMapping(RoleMappingErrors {
+            name: Some(MappingNameError::Taken),
+            ..RoleMappingErrors::default()
+        }),
+        Error::MappingNotEditable => ProblemKind::MappingNotEditable,
         Error::BadPeriod(error) => ProblemKind::AuditPeriod(*error),
         Error::CountNotConfirmed => ProblemKind::KeySelection(SelectionError::NotConfirmed),
         Error::BadListQuery | Error::OperationReused => ProblemKind::BadForm,

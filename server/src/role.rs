@@ -1,6 +1,7 @@
 //! The role `apm_agent_key_role`, judged by what it grants. The documented role is the least that is needed.
 
 mod grants;
+pub mod mappings;
 
 use crate::{
     access::{self, APM, KIBANA, ManageSecurity},

@@ -44,6 +44,11 @@ fn table(key: &str, session: &str) -> Vec<Row> {
         ("form[username]", "newcomer"),
         ("form[password]", "long enough by far"),
     ];
+    let mapping_form = [
+        ("form[name]", "agents"),
+        ("form[realm]", "saml1"),
+        ("form[values]", "apm-writers"),
+    ];
     let settings_form = [("form[server_url]", ""), ("form[api_key_limit]", "100")];
     let wrong = [("username", "elastic"), ("password", "wrong")];
     let bystander = ("username", "bystander");
@@ -111,6 +116,22 @@ fn table(key: &str, session: &str) -> Vec<Row> {
             [401, 403, 403, 200],
         ),
         row("/api/delete_user", &[bystander], [401, 403, 403, 200]),
+        row("/api/list_role_mappings", &[], [401, 403, 403, 200]),
+        row(
+            "/api/create_role_mapping",
+            &mapping_form,
+            [401, 403, 403, 200],
+        ),
+        row(
+            "/api/change_role_mapping",
+            &[&mapping_form[..], &[("version", "of another")]].concat(),
+            [401, 403, 403, 409],
+        ),
+        row(
+            "/api/delete_role_mapping",
+            &[("name", "agents"), ("version", "of another")],
+            [401, 403, 403, 409],
+        ),
         // The fields are checked first; what they need is the user's own.
         row(
             "/api/change_own_password",

@@ -15,6 +15,7 @@ pub(crate) const AUTHENTICATE: &str = "GET /_security/_authenticate";
 pub(crate) const CREATE: &str = "POST /_security/api_key";
 pub(crate) const REVOKE: &str = "DELETE /_security/api_key";
 pub(crate) const GET_ROLE: &str = "GET /_security/role/";
+const GET_MAPPINGS: &str = "GET /_security/role_mapping";
 pub(crate) const GET_USER: &str = "GET /_security/user";
 
 /// What a person does.
@@ -32,6 +33,8 @@ pub(crate) enum UseCase {
     RevokeKeys,
     ReadRole,
     PutRole,
+    ListMappings,
+    CreateMapping,
     ListUsers,
     CreateUser,
     AssignRole,
@@ -81,6 +84,11 @@ pub(crate) const REQUESTS: &[(UseCase, &str, Effect)] = &[
     (ReadRole, GET_ROLE, Reads),
     (PutRole, PRIVILEGES, Reads),
     (PutRole, "PUT /_security/role/", Writes("role_update")),
+    (ListMappings, PRIVILEGES, Reads),
+    (ListMappings, GET_MAPPINGS, Reads),
+    (CreateMapping, PRIVILEGES, Reads),
+    (CreateMapping, GET_MAPPINGS, Reads),
+    (CreateMapping, "PUT /_security/role_mapping/", Writes("role_mapping_put")),
     (ListUsers, PRIVILEGES, Reads),
     (ListUsers, GET_USER, Reads),
     (CreateUser, PRIVILEGES, Reads),
@@ -220,6 +228,11 @@ impl Stage {
             }
             ReadRole => admin.post("read_agent_key_role", &[]).await,
             PutRole => admin.post("put_agent_key_role", &[]).await,
+            ListMappings => admin.post("list_role_mappings", &[]).await,
+            CreateMapping => {
+                let fields = [("form[name]", "newcomers"), ("form[realm]", "saml1"), ("form[values]", "a")];
+                admin.post("create_role_mapping", &fields).await
+            }
             ListUsers => admin.post("list_users", &[]).await,
             CreateUser => {
                 let fields = [("form[username]", "newcomer"), ("form[password]", PASSWORD)];

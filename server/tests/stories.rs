@@ -56,6 +56,7 @@ mod reverse_proxies;
 mod revoke;
 mod revoke_many;
 mod revoke_matching;
+mod role_mappings;
 mod secrets;
 mod server_key;
 mod session_encryption;

@@ -1,10 +1,11 @@
-//! Server functions for users and for `apm_agent_key_role`.
+//! Server functions for users, for `apm_agent_key_role` and for the role mappings that give it.
 
 use super::form_post::FormPost;
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
 use crate::model::{
     problem::Problem,
+    role_mapping::{RoleMapping, RoleMappingForm},
     secret::Secret,
     user::{AgentKeyRole, GeneratedPassword, PasswordSource},
     user_list::UserList,
@@ -224,4 +225,55 @@ pub async fn read_agent_key_role() -> Result<AgentKeyRole, Problem> {
 #[server(endpoint = "put_agent_key_role", input = FormPost, output = Postcard)]
 pub async fn put_agent_key_role() -> Result<(), Problem> {
     redirect_if_signed_out(backend()?.put_agent_key_role().await)
+}
+
+/// Returns the role mappings that give the agent key role, or may give it.
+#[server(endpoint = "list_role_mappings", output = Postcard)]
+pub async fn list_role_mappings() -> Result<Vec<RoleMapping>, Problem> {
+    redirect_if_signed_out(backend()?.list_role_mappings().await)
+}
+
+/// Creates a role mapping, leaves a notice and redirects to the list.
+#[server(endpoint = "create_role_mapping", input = FormPost, output = Postcard)]
+pub async fn create_role_mapping(
+    form: RoleMappingForm,
+    #[server(default)] list: String,
+) -> Result<(), Problem> {
+    let backend = backend()?;
+    let new = form.parse().map_err(ProblemKind::RoleMapping)?;
+    let name = new.name.clone();
+    redirect_if_signed_out(backend.create_role_mapping(new).await)?;
+    backend.leave_notice(Notice::RoleMappingSaved(name));
+    return_to(&list);
+    Ok(())
+}
+
+/// Changes a role mapping that is still as in `version`, leaves a notice and redirects to the list.
+#[server(endpoint = "change_role_mapping", input = FormPost, output = Postcard)]
+pub async fn change_role_mapping(
+    form: RoleMappingForm,
+    version: String,
+    #[server(default)] list: String,
+) -> Result<(), Problem> {
+    let backend = backend()?;
+    let changed = form.parse_change().map_err(ProblemKind::RoleMapping)?;
+    let name = changed.name.clone();
+    redirect_if_signed_out(backend.change_role_mapping(changed, version).await)?;
+    backend.leave_notice(Notice::RoleMappingSaved(name));
+    return_to(&list);
+    Ok(())
+}
+
+/// Deletes a role mapping that is still as in `version`, leaves a notice and redirects to the list.
+#[server(endpoint = "delete_role_mapping", input = FormPost, output = Postcard)]
+pub async fn delete_role_mapping(
+    name: String,
+    version: String,
+    #[server(default)] list: String,
+) -> Result<(), Problem> {
+    let backend = backend()?;
+    redirect_if_signed_out(backend.delete_role_mapping(name.clone(), version).await)?;
+    backend.leave_notice(Notice::RoleMappingDeleted(name));
+    return_to(&list);
+    Ok(())
 }

@@ -93,8 +93,13 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
             "This user is reserved by Elasticsearch",
             "Only its password can be changed.",
         ),
+        ProblemKind::MappingNotEditable => (
+            "This role mapping cannot be changed here",
+            "Its rules are more than this form can write, or it comes from a settings file of the cluster. Change it in Kibana, through the API, or in that file.",
+        ),
         ProblemKind::NewAgentKey(_)
         | ProblemKind::NewUser(_)
+        | ProblemKind::RoleMapping(_)
         | ProblemKind::NewPassword(_)
         | ProblemKind::OwnPassword(_)
         | ProblemKind::ApmSettings(_) => (

@@ -50,6 +50,10 @@ pub enum Action {
     RoleUpdate,
     /// The agent key role was given to a user or taken away.
     UserRolesChange,
+    /// A role mapping was created or changed.
+    RoleMappingPut,
+    /// A role mapping was deleted.
+    RoleMappingDelete,
     /// A user was created.
     UserCreate,
     /// A user was enabled.
@@ -117,6 +121,8 @@ impl Action {
             Self::AgentKeyRotate => "Rotate agent key",
             Self::AppRecovered => "Recover after a crash",
             Self::RoleUpdate => "Update agent key role",
+            Self::RoleMappingPut => "Save role mapping",
+            Self::RoleMappingDelete => "Delete role mapping",
             Self::UserCreate => "Create user",
             Self::UserRolesChange => "Change roles of user",
             Self::UserEnable => "Enable user",

@@ -23,6 +23,8 @@ pub enum Notice {
     RoleGiven(String),
     /// The agent key role was taken from this user.
     RoleTaken(String),
+    RoleMappingSaved(String),
+    RoleMappingDeleted(String),
     PasswordSet(String),
     OwnPasswordChanged,
     /// Signing out was refused, because this user is signed in now.

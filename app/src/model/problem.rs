@@ -5,6 +5,7 @@ use super::{
     apm_settings::ApmSettingsErrors,
     new_agent_key::NewAgentKeyErrors,
     revocation::SelectionError,
+    role_mapping::RoleMappingErrors,
     session::SessionEnd,
     user::{NewUserErrors, OwnPasswordErrors},
 };
@@ -66,10 +67,14 @@ pub enum ProblemKind {
     OwnAccount,
     /// 409: a reserved user of Elasticsearch.
     ReservedUser,
+    /// 409: a role mapping with rules that the form cannot write, or from the operator's settings file.
+    MappingNotEditable,
     /// 422: invalid form for a new key.
     NewAgentKey(NewAgentKeyErrors),
     /// 422: invalid form for a new user.
     NewUser(NewUserErrors),
+    /// 422: invalid form for a role mapping.
+    RoleMapping(RoleMappingErrors),
     /// 422: invalid new password.
     NewPassword(PasswordError),
     /// 422: invalid form for the user's own password.
@@ -163,10 +168,12 @@ impl ProblemKind {
             | Self::ChangedMeanwhile
             | Self::KeysPerUser { .. }
             | Self::OwnAccount
-            | Self::ReservedUser => 409,
+            | Self::ReservedUser
+            | Self::MappingNotEditable => 409,
             Self::SignInIncomplete { .. }
             | Self::NewAgentKey(_)
             | Self::NewUser(_)
+            | Self::RoleMapping(_)
             | Self::NewPassword(_)
             | Self::OwnPassword(_)
             | Self::ApmSettings(_)

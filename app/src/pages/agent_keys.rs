@@ -208,6 +208,18 @@ pub fn NoticeCallout(notice: Option<Notice>) -> impl IntoView {
             "It applies at the user’s next request. Their keys keep working until they are revoked.",
             None,
         ),
+        Notice::RoleMappingSaved(name) => (
+            "Saved the role mapping ",
+            name,
+            "It applies at the next sign-in through SAML or OIDC, and at the next request through LDAP and others.",
+            None,
+        ),
+        Notice::RoleMappingDeleted(name) => (
+            "Deleted the role mapping ",
+            name,
+            "Users who are signed in through SAML or OIDC keep the role until they sign in again. Their keys keep working until they are revoked.",
+            None,
+        ),
         Notice::PasswordSet(name) => (
             "Set a new password for ",
             name,

@@ -16,7 +16,10 @@ use crate::pages::{
     agent_keys::bulk_revoke_matching::RevokeKeysPage,
     own_password::OwnPasswordPage,
     sign_in::{LoginPage, ReauthenticatePage},
-    users::dialogs::{CreateUserPage, DeleteUserPage, DisableUserPage, ResetPasswordPage},
+    users::{
+        dialogs::{CreateUserPage, DeleteUserPage, DisableUserPage, ResetPasswordPage},
+        mappings::{CreateMappingPage, DeleteMappingPage, EditMappingPage},
+    },
 };
 use leptos::prelude::*;
 use leptos_router::{ChooseView, hooks::use_url};
@@ -59,6 +62,9 @@ pub enum UserPage {
     Disable,
     Delete,
     ResetPassword,
+    CreateMapping,
+    EditMapping,
+    DeleteMapping,
 }
 
 impl ChooseView for SplitPage {
@@ -144,6 +150,9 @@ fn users(page: UserPage) -> Drawn {
         UserPage::Disable => view! { <DisableUserPage /> }.into_any(),
         UserPage::Delete => view! { <DeleteUserPage /> }.into_any(),
         UserPage::ResetPassword => view! { <ResetPasswordPage /> }.into_any(),
+        UserPage::CreateMapping => view! { <CreateMappingPage /> }.into_any(),
+        UserPage::EditMapping => view! { <EditMappingPage /> }.into_any(),
+        UserPage::DeleteMapping => view! { <DeleteMappingPage /> }.into_any(),
     })
 }
 

@@ -2,13 +2,15 @@
 //! beyond the recipe, and the button that repairs it.
 
 pub mod dialogs;
+pub mod mappings;
 mod table;
 
 use crate::{
     api::{
         page_resource,
         users::{
-            AssignAgentKeyRole, PutAgentKeyRole, SetUserEnabled, list_users, read_agent_key_role,
+            AssignAgentKeyRole, PutAgentKeyRole, SetUserEnabled, list_role_mappings, list_users,
+            read_agent_key_role,
         },
     },
     components::{
@@ -29,6 +31,7 @@ use crate::{
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Outlet;
+use mappings::MappingPanel;
 use table::UserPanel;
 
 /// Actions of the page. The list announces a success of `assign` and `set_enabled`.
@@ -75,6 +78,7 @@ pub fn UsersPage() -> impl IntoView {
         move || (query.get(), version()),
         |(query, _)| list_users(list_field(&query)),
     );
+    let mappings = page_resource(version, |_| list_role_mappings());
     let retry = move || urls::user_list(&query.get_untracked());
     view! {
         <Title text="Users and roles · Agent Keys" />
@@ -83,7 +87,7 @@ pub fn UsersPage() -> impl IntoView {
                 {move || Suspend::new(async move {
                     match (viewer_with_access(viewer).await, role.await) {
                         (Ok(viewer), Ok(role)) if viewer.access.manage_security.is_granted() => {
-                            let users = users.await;
+                            let (users, mappings) = (users.await, mappings.await);
                             view! {
                                 <Header create=Some(query) />
                                 <LastResult put_role=actions.put_role />
@@ -92,6 +96,7 @@ pub fn UsersPage() -> impl IntoView {
                                     Ok(list) => view! { <UserPanel query list viewer actions /> }.into_any(),
                                     Err(problem) => view! { <ProblemPrompt problem retry=retry() /> }.into_any(),
                                 }}
+                                <MappingPanel query mappings />
                             }
                             .into_any()
                         }

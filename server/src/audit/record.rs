@@ -9,7 +9,12 @@ use time::{Date, Month, Time};
 const ECS_VERSION: &str = "8.17.0";
 
 /// JSON pointers of the target, by kind: user, API key, role.
-const TARGETS: [&str; 3] = ["/user/target", "/agent_keys/api_key", "/agent_keys/role"];
+const TARGETS: [&str; 4] = [
+    "/user/target",
+    "/agent_keys/api_key",
+    "/agent_keys/role",
+    "/agent_keys/role_mapping",
+];
 
 /// Columns of an event, copied from its record to search by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +175,7 @@ fn schema(
     &'static [&'static str],
     &'static str,
 ) {
-    let [user, key, role] = TARGETS;
+    let [user, key, role, mapping] = TARGETS;
     match action {
         Action::UserLogin => (&["authentication"], &["start"], user),
         Action::LoginThrottled => (&["authentication"], &["denied"], user),
@@ -185,6 +190,8 @@ fn schema(
         Action::AgentKeyInvalidate => (&["iam"], &["deletion", "admin"], key),
         Action::AgentKeyUpdate | Action::AgentKeyRotate => (&["iam"], &["change", "admin"], key),
         Action::RoleUpdate => (&["iam"], &["change", "group"], role),
+        Action::RoleMappingPut => (&["iam"], &["change", "group"], mapping),
+        Action::RoleMappingDelete => (&["iam"], &["deletion", "group"], mapping),
         Action::UserCreate => (&["iam"], &["creation", "user"], user),
         Action::UserRolesChange
         | Action::UserEnable

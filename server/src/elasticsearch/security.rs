@@ -3,6 +3,7 @@
 use super::{Connection, Error, call::CallKind, capabilities};
 use http::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 const SERVERLESS: &str = "serverless";
@@ -15,6 +16,9 @@ pub struct Authenticated {
     pub full_name: Option<String>,
     /// The realm that checked the password.
     pub authentication_realm: Realm,
+    /// Metadata of the user, as the realm sets it.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
     #[serde(default = "enabled")]
     pub enabled: bool,
 }

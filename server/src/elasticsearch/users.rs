@@ -41,6 +41,9 @@ pub struct UserBody<'a> {
     pub enabled: bool,
 }
 
+/// A role mapping as Elasticsearch stores it. Holds every field, because a write replaces the whole mapping.
+pub type StoredMapping = Map<String, Value>;
+
 /// Actions of registered application privileges, by application and name.
 pub type RegisteredPrivileges = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
@@ -158,6 +161,35 @@ impl Connection {
         let path = ["_security", "role", name];
         let response = self.send(CallKind::Write, Method::PUT, &path, &[], Some(descriptor));
         response.await?.success()
+    }
+
+    /// `GET /_security/role_mapping`: all role mappings, by name.
+    #[tracing::instrument(name = "elasticsearch.role_mapping.get_all", skip_all)]
+    pub async fn get_role_mappings(&self) -> Result<BTreeMap<String, StoredMapping>, Error> {
+        let path = ["_security", "role_mapping"];
+        let response = self.send::<()>(CallKind::Read, Method::GET, &path, &[], None);
+        response.await?.read()
+    }
+
+    /// `PUT /_security/role_mapping/{name}`: creates the mapping, or replaces it.
+    #[tracing::instrument(name = "elasticsearch.role_mapping.put", skip_all)]
+    pub async fn put_role_mapping(&self, name: &str, mapping: &StoredMapping) -> Result<(), Error> {
+        let path = ["_security", "role_mapping", name];
+        let response = self.send(CallKind::Write, Method::PUT, &path, &[], Some(mapping));
+        response.await?.success()
+    }
+
+    /// `DELETE /_security/role_mapping/{name}`: returns false if there was no such mapping.
+    #[tracing::instrument(name = "elasticsearch.role_mapping.delete", skip_all)]
+    pub async fn delete_role_mapping(&self, name: &str) -> Result<bool, Error> {
+        let path = ["_security", "role_mapping", name];
+        let response = self.send::<()>(CallKind::Write, Method::DELETE, &path, &[], None);
+        let response = response.await?;
+        if response.status == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        response.success()?;
+        Ok(true)
     }
 
     /// `GET /_security/privilege/{application}`: registered privileges of the application. None on Serverless, which

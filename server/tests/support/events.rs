@@ -1,7 +1,7 @@
 //! Events for the audit log: made up, or of one action of each kind.
 
 use super::{Answer, App, Browser, NOW, PASSWORD, eventually};
-use app::model::{audit::Action, new_agent_key::CreatedAgentKey};
+use app::model::{audit::Action, new_agent_key::CreatedAgentKey, role_mapping::RoleMapping};
 use http::{Method, StatusCode};
 use serde_json::json;
 use server::{
@@ -72,6 +72,17 @@ pub(crate) async fn one_of_every_action(app: &App) {
         .post("set_user_enabled", &[user, ("enabled", "true")])
         .await);
     ok(admin.post("delete_user", &[user]).await);
+    let mapping = [
+        ("form[name]", "agents"),
+        ("form[realm]", "saml1"),
+        ("form[values]", "apm-writers"),
+    ];
+    ok(admin.post("create_role_mapping", &mapping).await);
+    let mappings: Vec<RoleMapping> = admin.post("list_role_mappings", &[]).await.value();
+    let version = ("version", mappings[0].version.as_str());
+    ok(admin
+        .post("delete_role_mapping", &[("name", "agents"), version])
+        .await);
     let settings = [("form[server_url]", ""), ("form[api_key_limit]", "100")];
     ok(admin.post("save_apm_settings", &settings).await);
     let export = admin.request(Method::GET, "/settings/audit/export.jsonl");

@@ -49,7 +49,8 @@ pub(super) fn UserPanel(
                 <div>
                     <h2>"Users"</h2>
                     <p>
-                        "Users of the native realm. People who sign in through SSO or LDAP get the role through a role mapping in Elasticsearch."
+                        "Users of the native realm. Users of other realms, such as SAML, OIDC or LDAP, get the role through "
+                        <a href="#mappings-h">"role mappings"</a> "."
                     </p>
                 </div>
             </header>
