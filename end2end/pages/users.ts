@@ -97,6 +97,29 @@ export class UsersPage {
     await this.tab.ready();
   }
 
+  get mappings(): Locator {
+    return this.tab.page.getByRole('region', { name: 'Role mappings', exact: true }).first();
+  }
+
+  mapping(name: string): Locator {
+    return this.tab.page
+      .getByRole('row')
+      .filter({ has: this.tab.page.getByRole('rowheader').getByText(name, { exact: true }) });
+  }
+
+  /** The dialog of a role mapping. */
+  get mappingDialog(): Locator {
+    const name = /role mapping|^Edit |^Delete /;
+    return this.tab.page.getByRole('dialog', { name }).or(this.tab.page.getByRole('alertdialog', { name }));
+  }
+
+  async fillMapping({ name, realm, names }: { name?: string; realm?: string; names?: string[] }): Promise<void> {
+    const dialog = this.mappingDialog;
+    if (name !== undefined) await dialog.getByLabel('Name', { exact: true }).fill(name);
+    if (realm !== undefined) await dialog.getByLabel('Realm').fill(realm);
+    if (names !== undefined) await dialog.getByLabel('Names').fill(names.join('\n'));
+  }
+
   /** The message of the last change, in the panel of the list. */
   get notice(): Locator {
     return this.tab.page.locator('[data-part="notice"]').getByRole('status');

@@ -212,3 +212,54 @@ test('a role that lacks privileges is shown with what a repair adds, and repaire
   await site.users.role.getByText('Show what else it grants').click();
   await expect(site.users.role.getByRole('group', { name: 'Beyond the documented role' })).toContainText('monitor');
 });
+
+test('a role mapping is created, changed and deleted', { tag: '@no-script' }, async ({ app, site, javaScript }) => {
+  const name = `agents.${process.pid}.${javaScript}`;
+  const stored = async () =>
+    (await app.engine.call<Record<string, { enabled: boolean; rules: unknown }>>('GET', '/_security/role_mapping')).body[name];
+  const rules = (groups: string[]) => ({ all: [{ field: { 'realm.name': 'saml1' } }, { field: { groups } }] });
+  await site.users.open();
+  await site.page.getByRole('link', { name: 'Create role mapping' }).click();
+  await expect(site.users.mappingDialog).toBeVisible();
+  await site.ready();
+  await site.users.fillMapping({ name, realm: 'saml1', names: ['apm-writers', 'apm-*'] });
+  await site.users.mappingDialog.getByRole('button', { name: 'Create role mapping' }).click();
+  // The refused form keeps what was typed.
+  await expect(site.users.mappingDialog).toContainText('Elasticsearch reads “apm-*” as a pattern.');
+  await expect(site.users.mappingDialog.getByLabel('Names')).toBeFocused();
+  await expect(site.users.mappingDialog.getByLabel('Realm')).toHaveValue('saml1');
+  await site.users.fillMapping({ names: ['apm-writers', 'apm-leads'] });
+  await site.users.mappingDialog.getByRole('button', { name: 'Create role mapping' }).click();
+  await expect(site.users.mapping(name)).toContainText('apm-leads');
+  await expect(site.users.notice).toContainText(`Saved the role mapping ${name}.`);
+  expect(await stored()).toMatchObject({ enabled: true, rules: rules(['apm-writers', 'apm-leads']) });
+
+  await site.ready();
+  await site.users.mapping(name).getByRole('link', { name: `Edit ${name}` }).click();
+  await expect(site.users.mappingDialog.getByLabel('Names')).toHaveValue('apm-writers\napm-leads');
+  await site.ready();
+  // Another client changes it while the form is open.
+  const theirs = { roles: ['apm_agent_key_role'], enabled: true, rules: rules(['theirs', 'others']) };
+  await app.engine.expect('PUT', `/_security/role_mapping/${name}`, theirs);
+  await site.users.mappingDialog.getByRole('switch', { name: 'Enabled' }).uncheck();
+  await site.users.mappingDialog.getByRole('button', { name: 'Save role mapping' }).click();
+  await expect(site.users.mappingDialog).toContainText('Changed in the meantime');
+  expect(await stored()).toMatchObject(theirs);
+  await site.users.open();
+  await site.users.mapping(name).getByRole('link', { name: `Edit ${name}` }).click();
+  await expect(site.users.mappingDialog.getByLabel('Names')).toHaveValue('theirs\nothers');
+  await site.ready();
+  await site.users.mappingDialog.getByRole('switch', { name: 'Enabled' }).uncheck();
+  await site.users.mappingDialog.getByRole('button', { name: 'Save role mapping' }).click();
+  await expect(site.users.mapping(name)).toContainText('Disabled');
+  expect(await stored()).toMatchObject({ enabled: false, rules: rules(['theirs', 'others']) });
+
+  await site.ready();
+  await site.users.mapping(name).getByRole('link', { name: `Delete ${name}` }).click();
+  await expect(site.users.mappingDialog).toContainText('Their keys keep working');
+  await site.ready();
+  await site.users.mappingDialog.getByRole('button', { name: 'Delete role mapping' }).click();
+  await expect(site.users.notice).toContainText(`Deleted the role mapping ${name}.`);
+  await expect(site.users.mapping(name)).toHaveCount(0);
+  expect(await stored()).toBeUndefined();
+});

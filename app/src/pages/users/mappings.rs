@@ -412,7 +412,7 @@ fn Fields(typed: RoleMappingForm, problem: Signal<Option<Problem>>, is_new: bool
             </label>
         }
     };
-    let invalid = move || (!errors.read().values.is_none()).then_some("true");
+    let invalid = move || errors.read().values.is_some().then_some("true");
     // Without script, an invalid field comes before the usual one.
     let values_focus = is_refused() && errors.read_untracked().values.is_some();
     view! {
