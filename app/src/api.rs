@@ -39,7 +39,7 @@ where
 /// Server functions that need no mark of the session's user: those that change nothing, the theme, which belongs to the
 /// browser, and signing in, which names its user. A post to any other carries [`form_post::USER_FIELD`].
 #[cfg(feature = "server")]
-pub const WITHOUT_USER: [&str; 15] = [
+pub const WITHOUT_USER: [&str; 16] = [
     agent_keys::ListAgentKeys::PATH,
     agent_keys::FindAgentKey::PATH,
     agent_keys::FindAgentKeys::PATH,
@@ -53,6 +53,7 @@ pub const WITHOUT_USER: [&str; 15] = [
     sessions::ReadViewer::PATH,
     sessions::SetTheme::PATH,
     sessions::SignIn::PATH,
+    users::ListRoleMappings::PATH,
     users::ListUsers::PATH,
     users::ReadAgentKeyRole::PATH,
 ];
