@@ -160,7 +160,7 @@ fn rules(mapping: &RoleMapping) -> AnyView {
             let intro = if mapping.has_templates {
                 "Elasticsearch computes the roles from templates at sign-in. They may include the agent key role."
             } else {
-                "Rules of their own kind."
+                "Other rules"
             };
             let json = json.clone();
             view! {
