@@ -38,9 +38,13 @@ pub trait Guard: Send + Sync {
 
     /// Records a change.
     fn record_change(&self, change: Change) -> Boxed<'static, ()>;
+
+    /// Records that a request was refused, because its user lacks the privilege.
+    fn record_refusal(&self, refused: Change) -> Boxed<'static, ()>;
 }
 
-/// A change that a client of the port made, or whose outcome is unknown because the client left.
+/// A change that a client of the port made, or whose outcome is unknown because the client left; or a request that was
+/// refused.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// Elasticsearch's name of the action.

@@ -1,4 +1,4 @@
-//! Changes by clients of the port, for the application's record.
+//! Changes by clients of the port, and their refused requests, for the application's record.
 
 use std::sync::Arc;
 
@@ -24,8 +24,11 @@ const LISTS_OF_KEYS: [&str; 2] = ["invalidated_api_keys", "updated"];
 pub(crate) struct Recording {
     guard: Arc<dyn Guard>,
     change: Option<Change>,
-    /// False if the caller can change nothing. Otherwise an agent's key could fill the log.
+    /// False if the route or the caller can change nothing. Otherwise an agent's key could fill the
+    /// log.
     may_be_unknown: bool,
+    /// True if the route changes something.
+    changes: bool,
 }
 
 impl Recording {
@@ -35,9 +38,6 @@ impl Recording {
         else {
             return None;
         };
-        if !route.changes() {
-            return None;
-        }
         let caller = &request.caller;
         let actor = caller.on_behalf.as_ref().unwrap_or(&caller.subject);
         let change = Change {
@@ -52,18 +52,23 @@ impl Recording {
         Some(Self {
             guard: Arc::clone(&guarded_by.guard),
             change: Some(change),
-            may_be_unknown: actor.api_key_id().is_none()
-                || authorize(caller, request.action).is_ok(),
+            may_be_unknown: route.changes()
+                && (actor.api_key_id().is_none() || authorize(caller, request.action).is_ok()),
+            changes: route.changes(),
         })
     }
 
-    /// Records the outcome. Nothing is recorded for a refusal, which changed nothing.
+    /// Records the outcome: a change, an unknown one, or that privileges were missing.
     pub(crate) async fn end(mut self, result: &Result<ApiResponse, ApiError>) {
         let Some(mut change) = self.change.take() else {
             return;
         };
         match result {
-            Ok(response) if !response.changed_nothing() => {
+            Err(ApiError::Unauthorized(_)) => {
+                self.guard.record_refusal(change).await;
+                return;
+            }
+            Ok(response) if self.changes && !response.changed_nothing() => {
                 change.targets.extend(response.names_of_keys());
                 change.succeeded = true;
             }

@@ -134,7 +134,7 @@ fn compressed() -> CompressionLayer {
 pub fn with_middleware(router: Router, web: Web) -> Router {
     router
         // CSRF protection. Innermost, so that a rejection passes the other layers like any response.
-        .layer(from_fn_with_state(web.clone(), csrf::refuse_unmarked))
+        .layer(from_fn_with_state(web.clone(), csrf::refuse_unproven))
         .layer(csrf::refuse_cross_origin(web.public_origin()))
         .layer(from_fn_with_state(web.clone(), csrf::log_refusal))
         // Cancels a slow handler. Changes continue in tasks of their own.

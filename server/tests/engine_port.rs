@@ -373,6 +373,41 @@ async fn change_at_the_port_is_recorded_and_a_refused_one_is_not() {
     assert!(!events.iter().any(|event| event.record.contains(PASSWORD)));
 }
 
+#[tokio::test]
+async fn refused_requests_at_the_port_are_recorded_with_the_user_and_aggregated() {
+    let whole = Whole::start().await;
+    whole.put_user("poor", &[]).await;
+    let who = ("poor", PASSWORD);
+    for _ in 0..4 {
+        for (method, path) in [
+            (Method::GET, "/_security/user/elastic"),
+            (Method::DELETE, "/_security/user/elastic"),
+        ] {
+            let refused = whole.send(&client(), who, method, path, None).await;
+            assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+        }
+    }
+    // The control: what the user may ask is not recorded.
+    let own = whole
+        .send(&client(), who, Method::GET, AUTHENTICATE, None)
+        .await;
+    assert_eq!(own.status(), StatusCode::OK);
+    let events = whole.events("request_refused").await;
+    let counts: Vec<_> = events
+        .iter()
+        .map(|event| {
+            assert_eq!(event.actor.as_deref(), Some("poor"));
+            let details = details(event);
+            assert_eq!(details["reason"], "engine_forbidden");
+            assert_eq!(details["targets"], json!(["elastic"]));
+            details["refusals"].as_u64().unwrap()
+        })
+        .collect();
+    assert_eq!(counts, [1, 2, 4, 8]);
+    let first = details(&events[0]);
+    assert_eq!(first["action"], "cluster:admin/xpack/security/user/get");
+}
+
 /// Sends a request over HTTP/1.1 for this host; the status and body of the answer.
 async fn for_host(address: std::net::SocketAddr, path: &str, host: Option<&str>) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -23,9 +23,16 @@ async fn app(trusted: Option<&str>) -> App {
 }
 
 async fn sign_in(browser: &Browser, password: &str, headers: &[(&str, &str)]) -> Answer {
+    let is_tls = headers
+        .iter()
+        .any(|(_, value)| value.to_lowercase().ends_with("https"));
+    let origin = match is_tls {
+        true => browser.url.replacen("http:", "https:", 1),
+        false => browser.url.clone(),
+    };
     let mut request = browser
         .request(Method::POST, "/api/sign_in")
-        .header("origin", &browser.url)
+        .header("origin", origin)
         .form(&[("username", "elastic"), ("password", password)]);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -127,6 +134,39 @@ async fn address_limit_uses_the_forwarded_address() {
     }
     assert!(asked[0] > 0, "one machine with many names is paused");
     assert_eq!(asked[1], 0, "the control: many machines are not");
+}
+
+/// A browser without `Sec-Fetch-Site`, and somebody in its network who writes pages of the same host over plain HTTP.
+#[tokio::test]
+async fn form_over_tls_is_refused_from_a_page_over_plain_http() {
+    let app = app(Some("127.0.0.1")).await;
+    let plain = app.nobody().url;
+    let encrypted = plain.replacen("http:", "https:", 1);
+    for (origin, proto, site, expected) in [
+        (&plain, "https", None, StatusCode::FORBIDDEN),
+        (&encrypted, "https", None, StatusCode::OK),
+        (&plain, "http", None, StatusCode::OK),
+        // It compared the schemes itself.
+        (&plain, "https", Some("same-origin"), StatusCode::OK),
+        (
+            &encrypted,
+            "https",
+            Some("same-site"),
+            StatusCode::FORBIDDEN,
+        ),
+    ] {
+        let mut request = app
+            .nobody()
+            .request(Method::POST, "/api/sign_in")
+            .header("origin", origin)
+            .header("x-forwarded-proto", proto)
+            .form(&[("username", "elastic"), ("password", PASSWORD)]);
+        if let Some(site) = site {
+            request = request.header("sec-fetch-site", site);
+        }
+        let status = Answer::of(request).await.status;
+        assert_eq!(status, expected, "{origin} {proto} {site:?}");
+    }
 }
 
 #[tokio::test]

@@ -90,29 +90,36 @@ async fn record(web: &Web, path: &str, extensions: &Extensions, reason: &'static
         .await;
 }
 
-/// Rejects changes with a session cookie but without `Origin` and `Sec-Fetch-Site`. Every supported browser sends one of
-/// them; another client has no business with a browser's cookie.
-pub(super) async fn refuse_unmarked(
+/// Rejects changes whose origin is not shown to be ours: with a session cookie but without `Origin` and `Sec-Fetch-Site`,
+/// of which every supported browser sends one; or, without `Sec-Fetch-Site`, from the same host over plain HTTP, where
+/// anybody in the network may write the page, although we are served over TLS.
+pub(super) async fn refuse_unproven(
     State(web): State<Web>,
     request: Request,
     next: Next,
 ) -> Response {
-    let headers = request.headers();
-    let unmarked = !headers.contains_key(ORIGIN) && !headers.contains_key("sec-fetch-site");
-    let with_session = session_layer::is_brought(
-        headers,
-        ClientInfo::of(request.extensions()),
-        &web.base_path,
+    let (headers, client) = (request.headers(), ClientInfo::of(request.extensions()));
+    let has_site = headers.contains_key("sec-fetch-site");
+    let reason = match headers.get(ORIGIN) {
+        _ if has_site || request.method().is_safe() => None,
+        Some(origin) if client.tls && origin.as_bytes().starts_with(b"http:") => {
+            Some("cross_origin")
+        }
+        None if session_layer::is_brought(headers, client, &web.base_path) => Some("no_origin"),
+        _ => None,
+    };
+    let Some(reason) = reason else {
+        return next.run(request).await;
+    };
+    tracing::warn!(
+        reason,
+        "a form that does not show that it is ours was refused"
     );
-    if !request.method().is_safe() && unmarked && with_session {
-        tracing::warn!("a form that does not say where it comes from was refused");
-        let (path, extensions) = (request.uri().path(), request.extensions());
-        record(&web, path, extensions, "no_origin").await;
-        return problem_response(&Problem {
-            kind: ProblemKind::CrossOrigin,
-            request_id: Some(RequestId::of(request.extensions()).as_str().to_owned()),
-            reason: None,
-        });
-    }
-    next.run(request).await
+    let (path, extensions) = (request.uri().path(), request.extensions());
+    record(&web, path, extensions, reason).await;
+    problem_response(&Problem {
+        kind: ProblemKind::CrossOrigin,
+        request_id: Some(RequestId::of(extensions).as_str().to_owned()),
+        reason: None,
+    })
 }

@@ -13,7 +13,8 @@ use crate::{
 };
 use embedded::{Boxed, Change, Guard};
 use http::{HeaderMap, Uri};
-use serde_json::json;
+use platform::RandomError;
+use serde_json::{Value, json};
 use std::{
     net::IpAddr,
     sync::{Arc, OnceLock},
@@ -86,20 +87,48 @@ impl Guard for EnginePort {
             }
         })
     }
+
+    fn record_refusal(&self, refused: Change) -> Boxed<'static, ()> {
+        let state = self.state.get().cloned();
+        Box::pin(async move {
+            let Some(state) = state else { return };
+            let context = match context(&state, refused.client) {
+                Ok(context) => context,
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(error, "a refused request could not be recorded");
+                    return;
+                }
+            };
+            let (actor, details) = (actor(&refused), details(&refused));
+            state
+                .record_refusal(Some(&actor), "engine_forbidden", details, &context)
+                .await;
+        })
+    }
 }
 
-async fn record(
-    state: &AppState,
-    change: Change,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let context = EventContext {
+fn context(state: &AppState, client: IpAddr) -> Result<EventContext, RandomError> {
+    Ok(EventContext {
         origin: EventSource {
-            address: Some(change.client),
+            address: Some(client),
             session: None,
         },
         ..state.event_context()?
-    };
-    let count = change.targets.len();
+    })
+}
+
+fn actor(change: &Change) -> Identity {
+    Identity {
+        username: change.username.clone(),
+        realm: change.realm.clone(),
+        realm_kind: String::new(),
+        full_name: None,
+    }
+}
+
+/// Action and targets for the audit log, as many as fit.
+fn details(change: &Change) -> Value {
     let shortened = |target: &String| target.chars().take(TARGET_CHARACTERS_MAX).collect();
     let targets: Vec<String> = change
         .targets
@@ -107,30 +136,34 @@ async fn record(
         .take(TARGETS_MAX)
         .map(shortened)
         .collect();
-    let actor = Identity {
-        username: change.username,
-        realm: change.realm,
-        realm_kind: String::new(),
-        full_name: None,
-    };
+    let count = change.targets.len();
+    let mut details = json!({ "action": change.action, "targets": targets, "count": count });
+    if let Some(id) = &change.api_key {
+        details["api_key"] = id.as_str().into();
+    }
+    details
+}
+
+async fn record(
+    state: &AppState,
+    change: Change,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (actor, details) = (actor(&change), details(&change));
     let target = Target {
         id: None,
-        name: targets.first().cloned(),
+        name: details["targets"][0].as_str().map(str::to_owned),
     };
     let outcome = if change.succeeded {
         Outcome::Success
     } else {
         Outcome::Unknown
     };
-    let mut details = json!({ "action": change.action, "targets": targets, "count": count });
-    if let Some(id) = change.api_key {
-        details["api_key"] = id.into();
-    }
     let event = Event::new(Action::EngineChange)
         .outcome(outcome)
         .by(&actor)
         .on(target)
         .details(details);
+    let context = context(state, change.client)?;
     state.store.record(&event, &context).await?;
     Ok(())
 }
