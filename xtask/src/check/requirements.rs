@@ -1,4 +1,4 @@
-//! `docs/requirements.md` against the tests that it names.
+//! `docs/requirements.md` and `docs/limits.md` against the tests that they name.
 
 use std::fs;
 
@@ -6,30 +6,50 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 
-const TABLE: &str = "docs/requirements.md";
+/// A table of rules, each with its tests.
+struct Table {
+    file: &'static str,
+    /// Beginning of its rows.
+    row: &'static str,
+    /// Number of the cell with the tests.
+    tests: usize,
+}
 
-/// Fails on a requirement that names no test, and on a named test that does not exist.
+const REQUIREMENTS: Table = Table {
+    file: "docs/requirements.md",
+    row: "| R",
+    tests: 3,
+};
+const LIMITS: Table = Table {
+    file: "docs/limits.md",
+    row: "| L",
+    tests: 5,
+};
+
+/// Fails on a row that names no test, and on a named test that does not exist.
 pub(super) fn prove_each_has_its_tests(workspace: &Workspace) -> Result<()> {
-    let text = fs::read_to_string(workspace.path(TABLE))
-        .with_context(|| format!("{TABLE} cannot be read"))?;
     let read = |file: &str| fs::read_to_string(workspace.path(file)).ok();
-    let (count, faults) = check(&text, read);
-    if count == 0 {
-        bail!("{TABLE} has no row that begins with `| R`");
+    for table in [&REQUIREMENTS, &LIMITS] {
+        let Table { file, row, .. } = table;
+        let text = read(file).with_context(|| format!("{file} cannot be read"))?;
+        let (count, faults) = check(table, &text, read);
+        if count == 0 {
+            bail!("{file} has no row that begins with `{row}`");
+        }
+        if !faults.is_empty() {
+            bail!("{file}:\n{}", faults.join("\n"));
+        }
+        println!("each of the {count} rows of {file} has its tests");
     }
-    if !faults.is_empty() {
-        bail!("{TABLE}:\n{}", faults.join("\n"));
-    }
-    println!("each of the {count} requirements has its tests");
     Ok(())
 }
 
-/// The number of requirements, and what is wrong with them.
-fn check(table: &str, read: impl Fn(&str) -> Option<String>) -> (usize, Vec<String>) {
+/// The number of rows, and what is wrong with them.
+fn check(table: &Table, text: &str, read: impl Fn(&str) -> Option<String>) -> (usize, Vec<String>) {
     let mut faults = Vec::new();
-    let rows: Vec<&str> = table
+    let rows: Vec<&str> = text
         .lines()
-        .filter(|line| line.starts_with("| R"))
+        .filter(|line| line.starts_with(table.row))
         .collect();
     for row in &rows {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -37,7 +57,7 @@ fn check(table: &str, read: impl Fn(&str) -> Option<String>) -> (usize, Vec<Stri
         let mut file = None;
         let mut tests = 0;
         for name in cells
-            .get(3)
+            .get(table.tests)
             .copied()
             .unwrap_or_default()
             .split('`')
@@ -83,7 +103,7 @@ mod tests {
             "b.spec.ts" => Some("test('a story', async () => {".to_owned()),
             _ => None,
         };
-        check(row, read).1
+        check(&REQUIREMENTS, row, read).1
     }
 
     #[test]
