@@ -41,7 +41,7 @@ use crate::{
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time limit for requests in flight when the engine stops. The application has ended its own.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
-/// Interval between deletions of keys past their retention.
+/// Interval between deletions of keys past their retention, and of expired tokens.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// Default of [`Config::body_bytes_max`].
@@ -342,7 +342,7 @@ async fn set_first_password(
     Ok((first && generated).then_some(password))
 }
 
-/// Deletes keys past their retention, at intervals.
+/// Deletes keys past their retention and expired tokens, at intervals.
 async fn sweep(state: Arc<AppState>, mut stop: watch::Receiver<bool>) {
     loop {
         let now_ms = state.clock.now_ms();
@@ -350,6 +350,9 @@ async fn sweep(state: Arc<AppState>, mut stop: watch::Receiver<bool>) {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "deleted keys that ended long ago"),
             Err(error) => tracing::error!(?error, "cannot delete keys that ended long ago"),
+        }
+        if let Err(error) = state.store.sweep_tokens(now_ms).await {
+            tracing::error!(?error, "cannot delete expired tokens");
         }
         tokio::select! {
             () = tokio::time::sleep(SWEEP_INTERVAL) => {}

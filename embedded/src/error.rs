@@ -18,6 +18,8 @@ pub(crate) enum ApiError {
         /// The problem with an API key or token, for `additional_unsuccessful_credentials`.
         detail: Option<String>,
     },
+    /// The access token has expired or was invalidated. Status 401.
+    TokenExpired,
     /// The caller may not perform the action. Status 403.
     Unauthorized(String),
     /// The end user of a grant cannot be authenticated. Status 403, caused by a 401.
@@ -140,7 +142,7 @@ impl ApiError {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated { .. } | Self::TokenExpired => StatusCode::UNAUTHORIZED,
             Self::Unauthorized(_) | Self::GrantRefused { .. } => StatusCode::FORBIDDEN,
             Self::SecurityBadRequest(_)
             | Self::Validation(_)
@@ -170,6 +172,7 @@ impl ApiError {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Unauthenticated { .. }
+            | Self::TokenExpired
             | Self::Unauthorized(_)
             | Self::GrantRefused { .. }
             | Self::SecurityBadRequest(_) => "security_exception",
@@ -208,6 +211,7 @@ impl ApiError {
             | Self::NotFound(reason)
             | Self::QueryShard(reason)
             | Self::Status(reason) => reason.clone(),
+            Self::TokenExpired => "token expired".to_owned(),
             Self::SearchFailed { .. } => "all shards failed".to_owned(),
             Self::MediaType { headers, .. } => {
                 format!("Invalid media-type value on headers [{headers}]")
@@ -263,6 +267,7 @@ impl ApiError {
                 json!({ "error": error, "error_description": description })
             }
             Self::Unauthenticated { .. }
+            | Self::TokenExpired
             | Self::Unauthorized(_)
             | Self::GrantRefused { .. }
             | Self::SecurityBadRequest(_)
@@ -299,6 +304,17 @@ impl ApiError {
         }
     }
 
+    /// The authentication schemes of a 401. Empty for other errors.
+    pub(crate) fn challenges(&self, challenges: Challenges) -> Vec<&'static str> {
+        match self {
+            Self::Unauthenticated { .. } => challenges.list(),
+            Self::TokenExpired => vec![
+                r#"Bearer realm="security", error="invalid_token", error_description="The access token expired""#,
+            ],
+            _ => Vec::new(),
+        }
+    }
+
     fn cause(&self) -> Option<&ApiError> {
         match self {
             Self::GrantRefused { cause }
@@ -321,22 +337,30 @@ impl ApiError {
         let mut object = Map::new();
         object.insert("type".to_owned(), self.kind().into());
         object.insert("reason".to_owned(), self.reason().into());
-        if let Self::Unauthenticated { detail, .. } = self {
-            if let Some(detail) = detail {
-                object.insert(
-                    "additional_unsuccessful_credentials".to_owned(),
-                    detail.clone().into(),
-                );
-            }
+        if let Self::Unauthenticated {
+            detail: Some(detail),
+            ..
+        } = self
+        {
             object.insert(
-                "header".to_owned(),
-                json!({ "WWW-Authenticate": challenges.list() }),
+                "additional_unsuccessful_credentials".to_owned(),
+                detail.clone().into(),
             );
+        }
+        match self.challenges(challenges).as_slice() {
+            [] => {}
+            list => {
+                let list = match list {
+                    [challenge] => json!(challenge),
+                    several => json!(several),
+                };
+                object.insert("header".to_owned(), json!({ "WWW-Authenticate": list }));
+            }
         }
         if let Self::FeatureDisabled(feature) = self {
             object.insert("disabled.feature".to_owned(), (*feature).into());
         }
-        if error_trace && !matches!(self, Self::Unauthenticated { .. }) {
+        if error_trace && self.status() != StatusCode::UNAUTHORIZED {
             // Clients only check that the field exists; the engine has no Java stack.
             object.insert(
                 "stack_trace".to_owned(),

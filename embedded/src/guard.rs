@@ -55,7 +55,7 @@ pub struct Change {
     /// Id of the API key with which the user authenticated.
     pub api_key: Option<String>,
     pub client: IpAddr,
-    /// Names and ids in the path, and ids in the response.
+    /// Names and ids in the path, and ids in the response; for a token its user.
     pub targets: Vec<String>,
     /// True if the response was sent.
     pub succeeded: bool,

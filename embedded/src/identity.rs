@@ -36,6 +36,11 @@ impl Realm {
         Self::new("_es_api_key", "_es_api_key")
     }
 
+    /// Returns true if the realm's users are stored in the engine.
+    pub(crate) fn has_stored_users(&self) -> bool {
+        matches!(self.kind.as_str(), "native" | "reserved")
+    }
+
     fn to_json(&self) -> Value {
         json!({ "name": self.name, "type": self.kind })
     }

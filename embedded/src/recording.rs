@@ -69,7 +69,7 @@ impl Recording {
                 return;
             }
             Ok(response) if self.changes && !response.changed_nothing() => {
-                change.targets.extend(response.names_of_keys());
+                change.targets.extend(response.names());
                 change.succeeded = true;
             }
             Err(ApiError::Internal(_) | ApiError::TimedOut) if self.may_be_unknown => {}
@@ -103,8 +103,8 @@ impl ApiResponse {
         self.status != StatusCode::OK || is("updated") == Some(false) || no_keys
     }
 
-    /// Ids and names of the keys in the response to a change.
-    fn names_of_keys(&self) -> Vec<String> {
+    /// Ids and names of the keys in the response to a change, and the user of an issued token.
+    fn names(&self) -> Vec<String> {
         let Body::Value(body) = &self.body else {
             return Vec::new();
         };
@@ -115,7 +115,9 @@ impl ApiResponse {
             .into_iter()
             .filter_map(|field| body.get(field)?.as_array())
             .flatten();
+        let user = body.pointer("/authentication/username");
         one.chain(many)
+            .chain(user)
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect()

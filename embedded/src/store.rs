@@ -264,8 +264,10 @@ impl Sql {
     }
 }
 
-pub(super) const MIGRATIONS: [MigrationText; 1] =
-    [(1, "engine", include_str!("../migrations/0001_engine.sql"))];
+pub(super) const MIGRATIONS: [MigrationText; 2] = [
+    (1, "engine", include_str!("../migrations/0001_engine.sql")),
+    (2, "tokens", include_str!("../migrations/0002_tokens.sql")),
+];
 
 #[cfg(test)]
 mod tests {
@@ -337,8 +339,10 @@ mod tests {
 
     #[test]
     fn migrations_are_unchanged() {
-        const DIGESTS: [&str; MIGRATIONS.len()] =
-            ["f2c6f5228ce3999b00d65c6f35fd0cc5d44717036936d09f50d0cf4edca7f791"];
+        const DIGESTS: [&str; MIGRATIONS.len()] = [
+            "f2c6f5228ce3999b00d65c6f35fd0cc5d44717036936d09f50d0cf4edca7f791",
+            "310dcc3226edf73b3212b48dbb115d4cede66c19b3b585eea59c6d0d4cbd7f06",
+        ];
         for ((_, about, sql), digest) in MIGRATIONS.iter().zip(DIGESTS) {
             let found = Sha256::digest(sql)
                 .iter()

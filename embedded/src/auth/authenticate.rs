@@ -13,7 +13,9 @@ use crate::{
     error::ApiError,
     guard::Client,
     identity::{Caller, CredentialKind, Subject},
+    roles::permission::Permission,
     state::AppState,
+    store::tokens::{AccessToken, FrozenIdentity, TokenSubject},
 };
 
 /// Name of the action that reading the caller's own identity performs.
@@ -58,12 +60,12 @@ pub(crate) async fn authenticate(
         }
         Ok(Credentials::ApiKey { id, secret }) => check_api_key(state, &id, &secret)
             .await?
-            .map_err(|detail| refused(format!("API key: {detail}")))?,
-        Ok(Credentials::Bearer(access_token)) => Box::pin(check_access_token(state, &access_token))
-            .await?
-            .ok_or_else(|| refused("token document is missing or invalid".to_owned()))?,
+            .map_err(|detail| refused(Some(format!("API key: {detail}"))))?,
+        Ok(Credentials::Bearer(access_token)) => {
+            Box::pin(check_access_token(state, &access_token)).await?
+        }
         Err(CredentialsError::BadApiKey(detail)) => {
-            return Err(refused(format!("API key: {detail}")));
+            return Err(refused(Some(format!("API key: {detail}"))));
         }
         Err(CredentialsError::BadBasic(what)) => {
             return Err(ApiError::Unauthenticated {
@@ -162,10 +164,10 @@ fn failed(principal: &str, uri: &str) -> ApiError {
     }
 }
 
-fn refused(detail: String) -> ApiError {
+fn refused(detail: Option<String>) -> ApiError {
     ApiError::Unauthenticated {
         reason: "unable to authenticate with provided credentials and anonymous access is not allowed for this request".to_owned(),
-        detail: Some(detail),
+        detail,
     }
 }
 
@@ -205,27 +207,61 @@ async fn check_api_key(
     Ok(Ok(key.subject.clone()))
 }
 
-/// Returns the subject of a valid access token, if its user is still enabled.
+/// Returns the subject of a valid access token, with the roles that it had at sign-in.
+///
+/// # Errors
+///
+/// [`ApiError::TokenExpired`] for an expired or invalidated token, [`ApiError::Unauthenticated`]
+/// for an unknown one.
 pub(crate) async fn check_access_token(
     state: &AppState,
     access_token: &SecretString,
-) -> Result<Option<Arc<Subject>>, ApiError> {
+) -> Result<Arc<Subject>, ApiError> {
     if !state.token_service {
-        return Ok(None);
+        return Err(refused(None));
     }
     let now_ms = state.clock.now_ms();
-    let Some(username) = state.store.token_owner(access_token, now_ms).await? else {
-        return Ok(None);
+    let token = match state.store.access_token(access_token, now_ms).await? {
+        None => return Err(refused(None)),
+        Some(AccessToken::Ended) => return Err(ApiError::TokenExpired),
+        Some(AccessToken::Valid(token)) => token,
     };
-    let Some(user) = state
-        .store
-        .user(&username)
+    subject_of_token(state, token, CredentialKind::Token)
         .await?
-        .filter(|user| user.enabled)
-    else {
-        return Ok(None);
-    };
-    Ok(Some(state.store.subject(user, CredentialKind::Token)))
+        .ok_or(ApiError::TokenExpired)
+}
+
+/// Returns the subject of a token; `None` if it is a user of the engine who was deleted or
+/// disabled. Elasticsearch lets the tokens of such users expire by themselves.
+pub(crate) async fn subject_of_token(
+    state: &AppState,
+    token: TokenSubject,
+    credential: CredentialKind,
+) -> Result<Option<Arc<Subject>>, ApiError> {
+    if token.realm.has_stored_users() {
+        let user = state.store.user(&token.username).await?;
+        if user.is_none_or(|user| !user.enabled) {
+            return Ok(None);
+        }
+    }
+    let FrozenIdentity {
+        roles,
+        full_name,
+        email,
+        metadata,
+    } = token.identity;
+    let (found, missing_roles) = state.store.resolve(&roles);
+    Ok(Some(Arc::new(Subject {
+        username: token.username,
+        realm: token.realm,
+        roles,
+        missing_roles,
+        full_name,
+        email,
+        metadata,
+        credential,
+        permission: Permission::of_user(found),
+    })))
 }
 
 /// The user that a caller asks to run as.

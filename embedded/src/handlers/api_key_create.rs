@@ -171,11 +171,14 @@ pub(crate) async fn grant_api_key(request: &ApiRequest<'_>) -> Result<ApiRespons
         Some(username) => match authenticate::look_up_run_as(request.state, username).await? {
             Some(found) => found.caller(subject, AUTHENTICATE)?.subject,
             None => {
-                return Err(grant_refused(format!(
-                    "unable to authenticate user [{}] for action [{}]",
-                    subject.principal(),
-                    request.action.name
-                )));
+                return Err(grant_refused(ApiError::Unauthenticated {
+                    reason: format!(
+                        "unable to authenticate user [{}] for action [{}]",
+                        subject.principal(),
+                        request.action.name
+                    ),
+                    detail: None,
+                }));
             }
         },
     };
@@ -270,28 +273,31 @@ async fn authenticate_owner(
     request: &ApiRequest<'_>,
     grant: &GrantCredentials,
 ) -> Result<Arc<Subject>, ApiError> {
-    let (subject, reason) = match grant {
-        GrantCredentials::Password { username, password } => (
-            authenticate::check_password(request.state, request.client, username, password).await?,
-            format!(
-                "unable to authenticate user [{username}] for action [{}]",
-                request.action.name
-            ),
-        ),
-        GrantCredentials::AccessToken(access_token) => (
-            authenticate::check_access_token(request.state, access_token).await?,
-            "token expired or unknown".to_owned(),
-        ),
+    let subject = match grant {
+        GrantCredentials::Password { username, password } => {
+            authenticate::check_password(request.state, request.client, username, password)
+                .await?
+                .ok_or_else(|| ApiError::Unauthenticated {
+                    reason: format!(
+                        "unable to authenticate user [{username}] for action [{}]",
+                        request.action.name
+                    ),
+                    detail: None,
+                })
+        }
+        GrantCredentials::AccessToken(access_token) => {
+            authenticate::check_access_token(request.state, access_token).await
+        }
     };
-    subject.ok_or_else(|| grant_refused(reason))
+    subject.map_err(|error| match error {
+        ApiError::Unauthenticated { .. } | ApiError::TokenExpired => grant_refused(error),
+        other => other,
+    })
 }
 
-fn grant_refused(reason: String) -> ApiError {
+fn grant_refused(cause: ApiError) -> ApiError {
     ApiError::GrantRefused {
-        cause: Box::new(ApiError::Unauthenticated {
-            reason,
-            detail: None,
-        }),
+        cause: Box::new(cause),
     }
 }
 

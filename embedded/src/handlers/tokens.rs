@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
-    auth::authenticate::check_password,
+    auth::authenticate::{check_password, subject_of_token},
     error::ApiError,
     http::{request::ApiRequest, response::ApiResponse},
     identity::{Caller, CredentialKind, Subject},
-    store::tokens::{NewToken, TokenSelection},
+    store::tokens::{
+        ACCESS_MS, RefreshRefusal, TokenClient, TokenPair, TokenSelection, TokenSubject,
+    },
 };
-
-/// Lifetime of an access token, in seconds.
-const ACCESS_SECONDS: i64 = 20 * 60;
-/// Lifetime of a refresh token, in seconds.
-const REFRESH_SECONDS: i64 = 24 * 3_600;
 
 struct CreateTokenRequest {
     grant_type: Option<String>,
@@ -31,10 +28,16 @@ pub(crate) async fn create_token(request: &ApiRequest<'_>) -> Result<ApiResponse
     let input = CreateTokenRequest::parse(request)?;
     require_service(request)?;
     request.authorize()?;
-    let subject = match input.grant_type.as_deref() {
-        Some("password") => by_password(request, &input).await?,
-        Some("refresh_token") => by_refresh_token(request, &input).await?,
-        Some("client_credentials") => by_caller(request)?,
+    let (pair, subject) = match input.grant_type.as_deref() {
+        Some("password") => {
+            let subject = by_password(request, &input).await?;
+            (issue(request, &subject, true).await?, subject)
+        }
+        Some("refresh_token") => refresh(request, &input).await?,
+        Some("client_credentials") => {
+            let subject = by_caller(request)?;
+            (issue(request, &subject, false).await?, subject)
+        }
         Some("_kerberos") => return Err(oauth("invalid_grant", "kerberos is not configured")),
         _ => {
             return Err(oauth(
@@ -43,44 +46,55 @@ pub(crate) async fn create_token(request: &ApiRequest<'_>) -> Result<ApiResponse
             ));
         }
     };
-    let refreshable = input.grant_type.as_deref() != Some("client_credentials");
-    let now_ms = request.state.clock.now_ms();
-    let access = request.state.random.secret()?;
-    let refresh = refreshable
-        .then(|| request.state.random.secret())
-        .transpose()?;
-    request
-        .state
+    let mut body = issued(&pair, subject);
+    if let Some(scope) = input.scope.filter(|scope| !scope.is_empty()) {
+        body.insert("scope".to_owned(), Value::String(scope));
+    }
+    Ok(ApiResponse::ok(body.into()))
+}
+
+/// Issues a new pair to the caller, for a subject.
+async fn issue(
+    request: &ApiRequest<'_>,
+    subject: &Subject,
+    refreshable: bool,
+) -> Result<TokenPair, ApiError> {
+    let state = request.state;
+    let refresh = refreshable.then(|| state.random.secret());
+    let pair = TokenPair {
+        access: state.random.secret()?,
+        refresh: refresh.transpose()?,
+    };
+    let (token, client) = (TokenSubject::of(subject), client(request));
+    let now_ms = state.clock.now_ms();
+    state
         .store
-        .insert_token(&NewToken {
-            access: &access,
-            refresh: refresh.as_ref(),
-            username: &subject.username,
-            realm_name: &subject.realm.name,
-            created: now_ms,
-            access_expires: now_ms + ACCESS_SECONDS * 1_000,
-            refresh_expires: now_ms + REFRESH_SECONDS * 1_000,
-        })
+        .insert_token(&pair, &token, &client, now_ms)
         .await?;
+    Ok(pair)
+}
+
+/// The client of the request, which alone may refresh the tokens that are issued to it.
+fn client(request: &ApiRequest<'_>) -> TokenClient {
+    TokenClient::of(&request.caller.subject)
+}
+
+/// The response with an issued pair.
+fn issued(pair: &TokenPair, subject: Arc<Subject>) -> Map<String, Value> {
     let caller = Caller {
         subject,
         on_behalf: None,
     };
-    let mut body = json!({
-        "access_token": access.expose_secret(),
-        "type": "Bearer",
-        "expires_in": ACCESS_SECONDS,
-        "authentication": caller.to_json(),
-    });
-    if let Some(object) = body.as_object_mut() {
-        if let Some(refresh) = &refresh {
-            object.insert("refresh_token".to_owned(), refresh.expose_secret().into());
-        }
-        if let Some(scope) = input.scope.filter(|scope| !scope.is_empty()) {
-            object.insert("scope".to_owned(), Value::String(scope));
-        }
+    let mut body = Map::new();
+    let mut insert = |name: &str, value: Value| body.insert(name.to_owned(), value);
+    insert("access_token", pair.access.expose_secret().into());
+    insert("type", "Bearer".into());
+    insert("expires_in", (ACCESS_MS / 1_000).into());
+    if let Some(refresh) = &pair.refresh {
+        insert("refresh_token", refresh.expose_secret().into());
     }
-    Ok(ApiResponse::ok(body))
+    insert("authentication", caller.to_json());
+    body
 }
 
 impl CreateTokenRequest {
@@ -120,25 +134,26 @@ async fn by_password(
         })
 }
 
-async fn by_refresh_token(
+/// Exchanges a refresh token for its new pair. Its subject keeps the roles of the sign-in.
+async fn refresh(
     request: &ApiRequest<'_>,
     input: &CreateTokenRequest,
-) -> Result<Arc<Subject>, ApiError> {
+) -> Result<(TokenPair, Arc<Subject>), ApiError> {
     let Some(token) = &input.refresh_token else {
         return Err(oauth("invalid_request", "refresh_token is required"));
     };
-    let store = &request.state.store;
-    let refused = || oauth("invalid_grant", "token has expired, was used or is unknown");
-    let username = store
-        .use_refresh_token(token, request.state.clock.now_ms())
+    let state = request.state;
+    let refused = |refusal: RefreshRefusal| oauth("invalid_grant", &refusal.to_string());
+    let (salt, now_ms) = (state.random.bytes()?, state.clock.now_ms());
+    let (pair, subject) = state
+        .store
+        .refresh_token(token, &client(request), salt, now_ms)
         .await?
-        .ok_or_else(refused)?;
-    let user = store
-        .user(&username)
+        .map_err(refused)?;
+    let subject = subject_of_token(state, subject, CredentialKind::Password)
         .await?
-        .filter(|user| user.enabled)
-        .ok_or_else(refused)?;
-    Ok(store.subject(user, CredentialKind::Password))
+        .ok_or_else(|| refused(RefreshRefusal::Invalidated))?;
+    Ok((pair, subject))
 }
 
 fn by_caller(request: &ApiRequest<'_>) -> Result<Arc<Subject>, ApiError> {

@@ -144,12 +144,10 @@ pub(crate) fn error(error: &ApiError, format: &ResponseFormat) -> Response<Full<
     let body = error.body(format.error_trace, format.challenges);
     let mut response = respond(error.status(), write(&body, format), format);
     let headers = response.headers_mut();
+    for challenge in error.challenges(format.challenges) {
+        headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
     match error {
-        ApiError::Unauthenticated { .. } => {
-            for challenge in format.challenges.list() {
-                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-            }
-        }
         ApiError::WrongMethod { allowed, .. } => {
             if let Ok(allowed) = HeaderValue::from_str(&allowed.join(",")) {
                 headers.insert(ALLOW, allowed);
