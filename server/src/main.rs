@@ -24,12 +24,18 @@ use server::{
     log::{self, LogWriter, SetLevel},
 };
 use std::{
+    alloc::System,
     error::Error,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 use tokio::signal::unix::{SignalKind, signal};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes what is freed: libraries for HTTP, TLS and databases hold copies of secrets in their buffers.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Manages the API keys of Elastic APM agents.
 #[derive(Parser)]
