@@ -102,6 +102,30 @@ async fn done_acknowledges_without_script() {
 }
 
 #[tokio::test]
+async fn key_with_a_lost_secret_is_revoked_again_after_its_revocation_failed() {
+    let (app, proxy) = App::behind_proxy().await;
+    let ada = app.with_key_user("ada").await;
+    proxy.fail(CREATE, Fault::CutAfter(0));
+    proxy.fail_too(REVOKE, Fault::Hangup);
+    assert_ne!(ada.create_as("op-1", "lost").await.status, StatusCode::OK);
+    eventually("the revocation has failed", async || {
+        let told = actions(&app).await;
+        let failed =
+            |told: &String| told.starts_with("agent_key_invalidate") && !told.ends_with("success");
+        told.iter().filter(|told| failed(told)).count() >= 2
+    })
+    .await;
+    assert_eq!(app.engine.keys().await[0]["invalidated"], false);
+    proxy.heal();
+    app.clock.advance(Duration::from_secs(61));
+    eventually("it is revoked when its owner looks", async || {
+        keys_of(&ada).await;
+        app.engine.keys().await[0]["invalidated"] == true
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn undisplayed_secret_is_recorded_once() {
     let app = App::start().await;
     let ada = app.with_key_user("ada").await;
@@ -153,12 +177,13 @@ async fn edited_operation_revokes_no_delivered_key() {
     ada.post("acknowledge_agent_key", &[("operation", "op-1")])
         .await;
     let mut attacker = Attacker::of(&app).await;
-    attacker
-        .run("UPDATE operations SET state = 'unknown'")
-        .await;
-    for _ in 0..2 {
-        keys_of(&ada).await;
-        maintenance::run_once(app.application.state(), None).await;
+    for state in ["unknown", "never_delivered"] {
+        let edit = format!("UPDATE operations SET state = '{state}'");
+        attacker.run(&edit).await;
+        for _ in 0..2 {
+            keys_of(&ada).await;
+            maintenance::run_once(app.application.state(), None).await;
+        }
     }
     assert_eq!(app.engine.keys().await[0]["invalidated"], false);
     let told = actions(&app).await;

@@ -65,6 +65,7 @@ mod settings;
 mod settings_check;
 mod sign_in;
 mod snippets;
+mod soak;
 mod store;
 mod store_sessions;
 mod support;

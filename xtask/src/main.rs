@@ -9,6 +9,7 @@ mod check;
 mod conformance;
 mod run;
 mod sbom;
+mod soak;
 mod test;
 
 mod command;
@@ -37,6 +38,8 @@ cargo xtask setup           installs what the stories need
 cargo xtask check           requirements, format, lints, what the browser loads
 cargo xtask conformance --elasticsearch URL --username NAME --password-file FILE [--ca-file FILE] [--cleanup]
                             checks any Elasticsearch against the contract; see docs/conformance.md
+cargo xtask soak [FAULTS [SEED]]
+                            faults under load against the release binary (100), then its promises
 cargo xtask bench           measures the release binary, into target/bench.md
 ";
 
@@ -55,7 +58,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     let Some((command, rest)) = arguments.split_first() else {
         bail!("a command is missing\n\n{HELP}");
     };
-    if !matches!(command.as_str(), "run" | "test" | "conformance") && !rest.is_empty() {
+    if !matches!(command.as_str(), "run" | "test" | "conformance" | "soak") && !rest.is_empty() {
         bail!("`cargo xtask {command}` takes no arguments.\n\n{HELP}");
     }
     let workspace = Workspace::find()?;
@@ -67,6 +70,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "setup" => test::set_up(&workspace),
         "check" => check::check(&workspace),
         "conformance" => conformance::conformance(&workspace, rest),
+        "soak" => soak::soak(&workspace, rest),
         "bench" => bench::bench(&workspace),
         "help" | "-h" | "--help" => {
             print!("{HELP}");

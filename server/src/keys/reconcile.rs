@@ -42,6 +42,36 @@ pub async fn reconcile(ctx: &RequestContext) {
         }
         Err(failure) => report("open operations could not be read", &failure),
     }
+    if let Err(failure) = revoke_again(ctx).await {
+        report(
+            "keys whose secret was lost could not be looked for",
+            &failure,
+        );
+    }
+}
+
+/// Revokes keys whose secret was lost and whose revocation failed before, or which the end of the process prevented.
+async fn revoke_again(ctx: &RequestContext) -> Result<(), Error> {
+    let since = ctx.state.now().minus(SEARCH_MAX);
+    let reach = ctx.permissions().await?.access().list_scope;
+    let owner = (reach == KeyScope::Own).then_some(&ctx.session()?.identity);
+    let store = &ctx.state.store;
+    let lost = store.unrevoked_creations(owner, since, OPERATIONS_MAX);
+    let lost = lost.await?;
+    let ids: Vec<_> = lost.iter().filter_map(key_id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    for key in search(ctx, es_query::by_ids(&ids)).await? {
+        let made = lost.iter().find(|operation| is_made_by(&key, operation));
+        if let Some(operation) = made
+            && !key.invalidated
+            && !is_recorded(ctx, operation).await?
+        {
+            revoke_lost(ctx, &key.id).await;
+        }
+    }
+    Ok(())
 }
 
 async fn open_operations(ctx: &RequestContext) -> Result<Vec<OpenOperation>, Error> {
@@ -173,7 +203,8 @@ async fn is_recorded(ctx: &RequestContext, operation: &OpenOperation) -> Result<
     }))
 }
 
-/// Revokes a key whose secret was lost. A key that cannot be revoked now is marked in the list.
+/// Revokes a key whose secret was lost. A key that cannot be revoked now is marked in the list, and the next round tries
+/// again.
 async fn revoke_lost(ctx: &RequestContext, id: &str) {
     let Some(id) = KeyId::parse(id) else { return };
     let reason = Reason::NeverDelivered;

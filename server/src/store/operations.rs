@@ -278,6 +278,36 @@ impl Store {
         .await?;
         rows.iter().map(open_operation).collect()
     }
+
+    /// Returns creations since `since` whose secret was lost, and whose key's revocation failed or never began.
+    /// With `owner`, only theirs.
+    #[tracing::instrument(name = "store.operation.find_unrevoked", skip_all)]
+    pub async fn unrevoked_creations(
+        &self,
+        owner: Option<&Identity>,
+        since: Timestamp,
+        rows_max: i64,
+    ) -> Result<Vec<OpenOperation>, Error> {
+        let rows = sqlx::query(
+            "SELECT username, realm, id, action, state, target_id, target_name, began_at \
+             FROM operations AS lost \
+             WHERE state = $1 AND began_at > $2 AND target_id IS NOT NULL \
+             AND ($3 = '' OR (username = $3 AND realm = $4)) \
+             AND NOT EXISTS (SELECT 1 FROM operations AS revocation \
+             WHERE revocation.target_id = lost.target_id AND revocation.action = $5 \
+             AND revocation.state <> $6) ORDER BY began_at LIMIT $7",
+        )
+        .bind(OperationState::NeverDelivered.name())
+        .bind(since.0)
+        .bind(owner.map_or("", |owner| owner.username.as_str()))
+        .bind(owner.map_or("", |owner| owner.realm.as_str()))
+        .bind(Action::AgentKeyInvalidate.name())
+        .bind(OperationState::Rejected.name())
+        .bind(rows_max)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(open_operation).collect()
+    }
 }
 
 /// Adds an operation and its event in a transaction that may do more.

@@ -425,16 +425,21 @@ fn plain(request: &[u8]) -> Vec<u8> {
     [&request[..begin], after].concat()
 }
 
+/// Nothing where the engine is gone.
 async fn ask(engine: SocketAddr, request: &[u8]) -> Vec<u8> {
+    try_ask(engine, request).await.unwrap_or_default()
+}
+
+async fn try_ask(engine: SocketAddr, request: &[u8]) -> std::io::Result<Vec<u8>> {
     let line = request
         .windows(2)
         .position(|window| window == b"\r\n")
         .unwrap();
-    let mut stream = TcpStream::connect(engine).await.unwrap();
-    stream.write_all(&request[..line]).await.unwrap();
-    stream.write_all(b"\r\nConnection: close").await.unwrap();
-    stream.write_all(&plain(&request[line..])).await.unwrap();
+    let mut stream = TcpStream::connect(engine).await?;
+    stream.write_all(&request[..line]).await?;
+    stream.write_all(b"\r\nConnection: close").await?;
+    stream.write_all(&plain(&request[line..])).await?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    answer
+    stream.read_to_end(&mut answer).await?;
+    Ok(answer)
 }
