@@ -1,15 +1,16 @@
 //! The trait between the pages and the use cases. `server` implements it.
 
 use crate::model::{
-    agent_key::{FoundAgentKey, KeyId, RevokedAgentKey},
+    agent_key::{AgentKey, AgentPrivileges, FoundAgentKey, KeyId, KeyReference, RevokedAgentKey},
     apm_settings::{ApmIntegration, ApmSettings, KeysInUse},
     audit::{AuditPage, AuditQuery, SearchText},
     key_list::{Cursor, KeyListPage, KeyListQuery},
-    new_agent_key::{CreatedAgentKey, NewAgentKey, OperationId},
+    new_agent_key::{CreatedAgentKey, EndMeans, NewAgentKey, OperationId},
     notice::Notice,
     problem::Problem,
     revocation::{FoundAgentKeys, KeyRevocation, KeySelection, MatchingKeys, MatchingRequest},
     role_mapping::{NewRoleMapping, RoleMapping},
+    rotation::NewRotation,
     secret::Secret,
     session::{EndedSession, LoginInfo, SessionId, SessionList, Viewer},
     timestamp::Timestamp,
@@ -70,6 +71,16 @@ pub trait Backend: Send + Sync {
 
     /// Records that the browser displayed a new key's secret. Idempotent.
     async fn acknowledge_agent_key(&self, operation: OperationId) -> Result<(), Problem>;
+
+    /// Data for the form that rotates a key.
+    async fn prepare_rotation(&self, key: KeyId) -> Result<RotationPreparation, Problem>;
+
+    /// Creates the successor of a key and returns its secret, once. The same operation never creates a second key. The
+    /// old key gets its end when the display of the secret is confirmed.
+    async fn rotate_agent_key(&self, new: NewRotation) -> Result<CreatedAgentKey, Problem>;
+
+    /// Undoes the end of a key that was rotated, and returns the key.
+    async fn undo_rotation(&self, key: KeyId) -> Result<KeyReference, Problem>;
 
     /// Revokes a key. Succeeds if the key is revoked already.
     async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem>;
@@ -174,6 +185,28 @@ pub struct AgentKeyPreparation {
     pub authorization_enabled: bool,
     /// Tells of a key that was created a moment ago, and whose page was left before it was stored.
     pub notice: Option<Notice>,
+}
+
+/// Data for the form that rotates a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotationPreparation {
+    /// Id of the operation, for the form's hidden field.
+    pub operation: String,
+    /// Time of the server's clock, from which the form computes dates.
+    pub now: Timestamp,
+    /// The key to rotate.
+    pub key: AgentKey,
+    /// Suggested name of the new key.
+    pub name: String,
+    /// Privileges of the new key.
+    pub privileges: AgentPrivileges,
+    /// Lifetime of the key in days; `None` if it never expires.
+    pub lifetime_days: Option<u32>,
+    pub means: EndMeans,
+    /// Keys that count against the limit.
+    pub active_keys: KeysInUse,
+    /// APM Server's limit of unique keys, from the settings.
+    pub limit: u32,
 }
 
 #[cfg(feature = "server")]

@@ -38,6 +38,9 @@ const draw = () => {
     const iso = end ? new Date(end).toISOString() : time.dateTime;
     if (time.dateTime !== iso) time.dateTime = iso;
   }
+  for (const field of document.querySelectorAll("[data-moment]")) {
+    field.nextElementSibling.value = field.value && new Date(field.value).getTime();
+  }
   for (const time of document.querySelectorAll("time[data-as]")) {
     const at = new Date(time.dateTime);
     const as = time.dataset.as;

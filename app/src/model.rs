@@ -41,6 +41,7 @@ pub mod notice;
 pub mod problem;
 pub mod revocation;
 pub mod role_mapping;
+pub mod rotation;
 pub mod secret;
 pub mod session;
 pub mod text;

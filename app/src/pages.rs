@@ -42,6 +42,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("new") view=SplitPage::AgentKey(KeyPage::Create) ssr=SsrMode::Async />
                         <Route path=path!("revoke") view=SplitPage::AgentKey(KeyPage::RevokeMany) ssr=SsrMode::Async />
                         <Route path=path!(":id/revoke") view=SplitPage::AgentKey(KeyPage::Revoke) ssr=SsrMode::Async />
+                        <Route path=path!(":id/rotate") view=SplitPage::AgentKey(KeyPage::Rotate) ssr=SsrMode::Async />
                     </ParentRoute>
                     <ParentRoute path=path!("agent-keys/:id") view=Outlet ssr=SsrMode::Async>
                         <Route path=path!("") view=SplitPage::AgentKey(KeyPage::Details) ssr=SsrMode::Async />

@@ -92,6 +92,10 @@ pub fn revoke_agent_key(id: &KeyId) -> String {
     at(&format!("/settings/agent-keys/{id}/revoke"))
 }
 
+pub fn rotate_agent_key(id: &KeyId) -> String {
+    at(&format!("/settings/agent-keys/{id}/rotate"))
+}
+
 /// Parameter of a dialog that was opened on the page of a key, to which it returns.
 pub const FROM_KEY: &str = "from-key";
 

@@ -166,7 +166,7 @@ permissions! {
     /// Create an agent key.
     CreateAgentKey(create) => [AgentKeyCreate];
     /// Revoke an agent key.
-    RevokeAgentKey(revoke) => [AgentKeyInvalidate];
+    RevokeAgentKey(revoke) => [AgentKeyInvalidate, AgentKeyRotate];
     /// Change an agent key of one's own.
     UpdateAgentKey(revoke) => [AgentKeyUpdate];
     /// See and change users and the role; see and end other users' sessions.

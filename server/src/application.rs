@@ -169,6 +169,7 @@ impl Application {
             metrics: Metrics::default(),
             refusals: Refusals::default(),
             audit_retention_days: config.audit_retention_days,
+            has_service_user: config.service.is_some(),
             clock,
             random,
             background: Background::default(),

@@ -10,9 +10,9 @@ use crate::{
     users, viewer,
 };
 use app::{
-    backend::{AgentKeyPreparation, Backend},
+    backend::{AgentKeyPreparation, Backend, RotationPreparation},
     model::{
-        agent_key::{FoundAgentKey, KeyId, RevokedAgentKey},
+        agent_key::{FoundAgentKey, KeyId, KeyReference, RevokedAgentKey},
         apm_settings::{ApmIntegration, ApmSettings},
         audit::{AuditPage, AuditQuery, SearchText},
         key_list::{Cursor, KeyListPage, KeyListQuery},
@@ -21,6 +21,7 @@ use app::{
         problem::{Problem, ProblemKind},
         revocation::{FoundAgentKeys, KeyRevocation, KeySelection, MatchingKeys, MatchingRequest},
         role_mapping::{NewRoleMapping, RoleMapping},
+        rotation::NewRotation,
         secret::Secret,
         session::{EndedSession, LoginInfo, SessionId, SessionList, Viewer},
         timestamp::Timestamp,
@@ -138,8 +139,20 @@ impl Backend for RequestContext {
     }
 
     async fn acknowledge_agent_key(&self, operation: OperationId) -> Result<(), Problem> {
-        self.answer(keys::delivery::confirm_displayed(self, operation))
+        self.answer(keys::rotation_end::confirm_displayed(self, operation))
             .await
+    }
+
+    async fn prepare_rotation(&self, key: KeyId) -> Result<RotationPreparation, Problem> {
+        self.answer(keys::rotate::prepare(self, key)).await
+    }
+
+    async fn rotate_agent_key(&self, new: NewRotation) -> Result<CreatedAgentKey, Problem> {
+        self.answer(keys::rotate::rotate(self, new)).await
+    }
+
+    async fn undo_rotation(&self, key: KeyId) -> Result<KeyReference, Problem> {
+        self.answer(keys::rotation_end::undo(self, key)).await
     }
 
     async fn revoke_agent_key(&self, id: KeyId) -> Result<RevokedAgentKey, Problem> {

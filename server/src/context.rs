@@ -46,6 +46,8 @@ pub struct AppState {
     pub refusals: Refusals,
     /// Age in days at which audit events are removed.
     pub audit_retention_days: u32,
+    /// True if the settings name a service user, who revokes old keys of rotations.
+    pub has_service_user: bool,
     pub clock: Clock,
     pub random: Random,
     pub background: Background,

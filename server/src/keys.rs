@@ -10,6 +10,10 @@ pub mod get;
 pub mod list;
 pub mod reconcile;
 pub mod revoke;
+pub mod rotate;
+pub mod rotation_end;
+mod rotations;
+mod update;
 
 pub(crate) use es_query::active_keys_by_owner;
 pub(crate) use from_es::facet;

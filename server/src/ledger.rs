@@ -38,6 +38,7 @@ impl Plan {
                 target,
                 fingerprint: None,
                 details: details.clone(),
+                replaces: None,
             })
         };
         Ok(Self {

@@ -40,6 +40,13 @@ fn table(key: &str, session: &str) -> Vec<Row> {
         ("form[event_write]", "on"),
         ("form[expires]", "30"),
     ];
+    let rotation_form = [
+        ("form[operation]", "access-table-rotation"),
+        ("form[key]", key),
+        ("form[name]", "rotated by the access table"),
+        ("form[expires]", "30"),
+        ("form[overlap]", "24h"),
+    ];
     let user_form = [
         ("form[username]", "newcomer"),
         ("form[password]", "long enough by far"),
@@ -74,6 +81,18 @@ fn table(key: &str, session: &str) -> Vec<Row> {
             &[("operation", "nobody-began-it")],
             [401, 403, 404, 404],
         ),
+        row(
+            "/api/prepare_rotation",
+            &[("id", key)],
+            [401, 403, 404, 200],
+        ),
+        row(
+            "/api/rotate_agent_key",
+            &rotation_form,
+            [401, 403, 404, 200],
+        ),
+        // No key's end was set.
+        row("/api/undo_rotation", &[("id", key)], [401, 403, 404, 409]),
         row(
             "/api/revoke_agent_key",
             &[("id", key)],

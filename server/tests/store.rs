@@ -100,6 +100,7 @@ fn intent(action: Action, operation: &str, fingerprint: &str) -> Intent {
         target: target(None),
         fingerprint: Some(fingerprint.to_owned()),
         details: json!({}),
+        replaces: None,
     }
 }
 

@@ -57,6 +57,7 @@ mod revoke;
 mod revoke_many;
 mod revoke_matching;
 mod role_mappings;
+mod rotate;
 mod secrets;
 mod server_key;
 mod session_encryption;

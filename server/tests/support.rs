@@ -68,6 +68,8 @@ pub(crate) struct Setup {
     pub(crate) public_url: Option<Url>,
     /// How much a caller may take, where it is not the usual.
     pub(crate) limits: Option<Limits>,
+    /// The service user.
+    pub(crate) service: Option<server::credential::Credential>,
     /// Where `/metrics` is.
     pub(crate) metrics_listen: Option<std::net::SocketAddr>,
 }
@@ -143,6 +145,7 @@ impl App {
             public_url: setup.public_url,
             limits: setup.limits.unwrap_or_else(limits),
             metrics_listen: setup.metrics_listen,
+            service: setup.service,
             database_url: setup.database_url.map(Into::into),
             audit_log: setup
                 .audit_log

@@ -3,17 +3,6 @@
 use super::form_post::FormPost;
 #[cfg(feature = "server")]
 use super::redirect_if_signed_out;
-use crate::{
-    backend::AgentKeyPreparation,
-    model::{
-        agent_key::{FoundAgentKey, RevokedAgentKey},
-        key_list::{KeyListPage, KeyListQuery},
-        new_agent_key::CreatedAgentKey,
-        new_agent_key::NewAgentKeyForm,
-        problem::Problem,
-        revocation::{FoundAgentKeys, KeyRevocation, MatchingBatch, MatchingForm, MatchingKeys},
-    },
-};
 #[cfg(feature = "server")]
 use crate::{
     backend::backend,
@@ -22,6 +11,18 @@ use crate::{
         revocation::KeySelection,
     },
     urls,
+};
+use crate::{
+    backend::{AgentKeyPreparation, RotationPreparation},
+    model::{
+        agent_key::{FoundAgentKey, RevokedAgentKey},
+        key_list::{KeyListPage, KeyListQuery},
+        new_agent_key::CreatedAgentKey,
+        new_agent_key::NewAgentKeyForm,
+        problem::Problem,
+        revocation::{FoundAgentKeys, KeyRevocation, MatchingBatch, MatchingForm, MatchingKeys},
+        rotation::RotationForm,
+    },
 };
 use leptos::{prelude::*, server_fn::codec::Postcard};
 
@@ -81,6 +82,33 @@ pub async fn acknowledge_agent_key(
     if leave {
         leptos_axum::redirect(&urls::agent_keys());
     }
+    Ok(())
+}
+
+/// Data for the form that rotates a key.
+#[server(endpoint = "prepare_rotation", output = Postcard)]
+pub async fn prepare_rotation(id: String) -> Result<RotationPreparation, Problem> {
+    redirect_if_signed_out(backend()?.prepare_rotation(key_id(&id)?).await)
+}
+
+/// Creates the successor of a key. Only this response holds the secret.
+#[server(endpoint = "rotate_agent_key", input = FormPost, output = Postcard)]
+pub async fn rotate_agent_key(form: RotationForm) -> Result<CreatedAgentKey, Problem> {
+    let backend = backend()?;
+    let new = form.parse(backend.now()).map_err(ProblemKind::Rotation)?;
+    redirect_if_signed_out(backend.rotate_agent_key(new).await)
+}
+
+/// Undoes the end of a key that was rotated, and leads to its page.
+#[server(endpoint = "undo_rotation", input = FormPost, output = Postcard)]
+pub async fn undo_rotation(id: String) -> Result<(), Problem> {
+    let backend = backend()?;
+    let kept = redirect_if_signed_out(backend.undo_rotation(key_id(&id)?).await)?;
+    backend.leave_notice(Notice::RotationUndone {
+        id: kept.id.to_string(),
+        name: kept.name,
+    });
+    leptos_axum::redirect(&urls::agent_key(&kept.id));
     Ok(())
 }
 

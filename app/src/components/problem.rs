@@ -98,6 +98,7 @@ pub fn problem_text(kind: &ProblemKind) -> ProblemText {
             "Its rules are more than this form can write, or it comes from a settings file of the cluster. Change it in Kibana, through the API, or in that file.",
         ),
         ProblemKind::NewAgentKey(_)
+        | ProblemKind::Rotation(_)
         | ProblemKind::NewUser(_)
         | ProblemKind::RoleMapping(_)
         | ProblemKind::NewPassword(_)

@@ -6,6 +6,7 @@ use super::{
     timestamp::{DAY_MS, Timestamp},
 };
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 /// A missing privilege, by Elasticsearch's names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -157,8 +158,58 @@ pub struct FoundAgentKey {
     pub in_cache: bool,
     /// Message of what was just done.
     pub notice: Option<Notice>,
+    /// Rotations in which the key was replaced, or replaces another, newest first.
+    pub rotations: Vec<Rotation>,
+    /// The key that this one replaces, by its metadata.
+    pub rotated_from: Option<KeyId>,
+    /// True if the user may rotate the key.
+    pub rotatable: bool,
     /// Time of the query.
     pub read_at: Timestamp,
+}
+
+/// A key by its id, with the name that it had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyReference {
+    pub id: KeyId,
+    pub name: String,
+}
+
+/// A rotation, as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    pub predecessor: KeyReference,
+    pub successor: KeyReference,
+    /// User who rotated.
+    pub by: String,
+    pub began_at: Timestamp,
+    /// Chosen end of the predecessor; `None` if the user revokes it.
+    pub ends_at: Option<Timestamp>,
+    pub state: RotationState,
+    /// True if the user may undo the end of the predecessor.
+    pub undoable: bool,
+}
+
+/// State of a rotation, by the end of the predecessor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum RotationState {
+    /// No browser has confirmed that it displayed the new secret, so the old key has no new end.
+    Waiting,
+    /// Elasticsearch ends the old key.
+    Expires,
+    /// The application revokes the old key as the service user.
+    Scheduled,
+    /// The application is revoking the old key.
+    Ending,
+    /// The old key was revoked.
+    Ended,
+    /// The user revokes the old key.
+    Open,
+    /// The end of the old key could not be set: the user revokes it.
+    Failed,
+    /// The user undid the end of the old key.
+    Undone,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,6 +264,13 @@ impl AgentPrivileges {
         privileges.sort_unstable();
         privileges.dedup();
         (!privileges.is_empty()).then_some(Self(privileges))
+    }
+
+    pub fn both() -> Self {
+        Self(vec![
+            AgentPrivilege::ConfigAgentRead,
+            AgentPrivilege::EventWrite,
+        ])
     }
 
     pub fn contains(&self, privilege: AgentPrivilege) -> bool {

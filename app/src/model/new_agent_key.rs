@@ -117,6 +117,34 @@ pub struct NewAgentKey {
     /// End of the lifetime; `None` for a key that never expires.
     pub expiration: Expiration,
     pub labels: Labels,
+    /// The key that this one replaces, if it is a rotation.
+    pub replaces: Option<ReplacedKey>,
+}
+
+/// A key that a new one replaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplacedKey {
+    pub id: KeyId,
+    pub name: String,
+    /// Its expiration before the rotation; `None` if it never expired.
+    pub former_end: Option<Timestamp>,
+    /// Its end after the rotation; `None` if the user revokes it later.
+    pub ends_at: Option<Timestamp>,
+    pub means: EndMeans,
+}
+
+/// What ends a key that is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndMeans {
+    /// Elasticsearch: the user owns the key and sets its expiration.
+    Elasticsearch,
+    /// The application revokes it as the service user of the settings.
+    ServiceUser,
+    /// The user, who must revoke it at the time.
+    User {
+        /// True if the user owns the key, and Elasticsearch is too old.
+        own: bool,
+    },
 }
 
 /// Id of an operation: 1 to 64 characters of `a-z A-Z 0-9 -`.
@@ -151,6 +179,8 @@ pub struct CreatedAgentKey {
     pub encoded: Secret,
     /// Address of APM Server from the settings; `None` if not set.
     pub apm_server_url: Option<String>,
+    /// The key that this one replaces, if it is a rotation.
+    pub replaces: Option<ReplacedKey>,
 }
 
 /// Validation errors of the form, by field.
@@ -214,6 +244,7 @@ impl NewAgentKeyForm {
                     environment,
                     team,
                 },
+                replaces: None,
             }),
             (operation, name, privileges, expiration, service, environment, team) => {
                 Err(NewAgentKeyErrors {
@@ -234,7 +265,7 @@ impl NewAgentKeyForm {
 pub const LIFETIME_DAYS_MAX: u32 = 3_650;
 
 /// Maximum distance of a time zone from UTC, with an hour to spare, in milliseconds.
-const UTC_OFFSET_MS_MAX: u64 = 15 * 3_600_000;
+pub(super) const UTC_OFFSET_MS_MAX: u64 = 15 * 3_600_000;
 
 /// Lifetime of a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -314,7 +345,7 @@ impl Expiration {
     }
 }
 
-fn parse_date(text: &str) -> Option<time::Date> {
+pub(super) fn parse_date(text: &str) -> Option<time::Date> {
     let mut parts = text.splitn(3, '-');
     let year = parts.next()?.parse().ok()?;
     let month: u8 = parts.next()?.parse().ok()?;

@@ -15,6 +15,11 @@ pub enum Notice {
         /// True if some nodes may still have the key in their cache.
         in_cache: bool,
     },
+    /// The end of a key that was rotated was undone.
+    RotationUndone {
+        id: String,
+        name: String,
+    },
     UserCreated(String),
     UserDeleted(String),
     UserEnabled(String),

@@ -6,6 +6,7 @@ use super::{
     new_agent_key::NewAgentKeyErrors,
     revocation::SelectionError,
     role_mapping::RoleMappingErrors,
+    rotation::RotationErrors,
     session::SessionEnd,
     user::{NewUserErrors, OwnPasswordErrors},
 };
@@ -71,6 +72,8 @@ pub enum ProblemKind {
     MappingNotEditable,
     /// 422: invalid form for a new key.
     NewAgentKey(NewAgentKeyErrors),
+    /// 422: invalid form that rotates a key.
+    Rotation(RotationErrors),
     /// 422: invalid form for a new user.
     NewUser(NewUserErrors),
     /// 422: invalid form for a role mapping.
@@ -172,6 +175,7 @@ impl ProblemKind {
             | Self::MappingNotEditable => 409,
             Self::SignInIncomplete { .. }
             | Self::NewAgentKey(_)
+            | Self::Rotation(_)
             | Self::NewUser(_)
             | Self::RoleMapping(_)
             | Self::NewPassword(_)

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
+pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 /// Milliseconds of a day. Elasticsearch's `d` is always 24 hours.
 pub const DAY_MS: i64 = 24 * HOUR_MS;

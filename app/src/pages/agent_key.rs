@@ -5,15 +5,23 @@ use crate::pages::agent_keys::{
     table::{InCache, StatusBadge, or_dash, rights_badges},
 };
 use crate::{
-    api::{agent_keys::find_agent_key, page_resource},
+    api::{
+        agent_keys::{UndoRotation, find_agent_key},
+        page_resource,
+    },
     components::{
+        form::{ActionForm, use_form, use_problem},
         icon::{Icon, IconName},
-        problem::ProblemPrompt,
-        status::{Callout, Time, TimeFormat, Tone},
+        problem::{ProblemCallout, ProblemPrompt},
+        status::{Badge, Callout, Time, TimeFormat, Tone},
     },
     model::{
-        agent_key::{Delivery, FoundAgentKey, KeyId, KeyRights, KeySource, KeyStatus},
+        agent_key::{
+            Delivery, FoundAgentKey, KeyId, KeyReference, KeyRights, KeySource, KeyStatus,
+            Rotation, RotationState,
+        },
         problem::{Problem, ProblemKind},
+        text::visible,
     },
     urls,
 };
@@ -60,6 +68,9 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
         descriptors,
         in_cache,
         notice,
+        rotations,
+        rotated_from,
+        rotatable,
         read_at: now,
     } = found;
     let in_cache = in_cache.then(|| key.id.to_string()).map(|ids| {
@@ -79,6 +90,19 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
             </a>
         }
     });
+    let rotate = format!("{}?{}=1", urls::rotate_agent_key(&key.id), urls::FROM_KEY);
+    let rotate_link = rotatable.then(|| {
+        view! {
+            <a class="button" data-variant="primary" href=rotate>
+                <Icon name=IconName::Rotate />
+                "Rotate"
+            </a>
+        }
+    });
+    let this = KeyReference {
+        id: key.id.clone(),
+        name: key.name.clone(),
+    };
     let works = matches!(key.status, KeyStatus::Active { .. });
     let moment = |at| view! { <Time at format=TimeFormat::Minute /> };
     let ends = match key.status {
@@ -115,6 +139,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
             <div data-part="actions">
                 <AllKeys />
                 {revoke}
+                {rotate_link}
             </div>
         </header>
         {in_cache}
@@ -141,6 +166,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
                 </div>
             </dl>
         </section>
+        <Lineage key=this rotations rotated_from rotatable />
         {descriptors.map(|text| view! {
             <section class="panel">
                 <header><h2>"Role descriptors"</h2></header>
@@ -158,6 +184,114 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
         </section>
     }
     .into_any()
+}
+
+/// The keys that this one replaces and that replace it, and what ends the old key of each pair.
+#[component]
+fn Lineage(
+    key: KeyReference,
+    rotations: Vec<Rotation>,
+    rotated_from: Option<KeyId>,
+    rotatable: bool,
+) -> impl IntoView {
+    let (from, to): (Vec<_>, Vec<_>) = rotations
+        .into_iter()
+        .partition(|rotation| rotation.successor.id == key.id);
+    if from.is_empty() && to.is_empty() && rotated_from.is_none() && !rotatable {
+        return None;
+    }
+    let link = |key: &KeyReference| {
+        let name = or_dash(&key.name);
+        view! { <a href=urls::agent_key(&key.id)><bdi>{name}</bdi></a> }
+    };
+    let before = match (from.first(), rotated_from) {
+        (Some(rotation), _) => Some(view! {
+            <li><span>{link(&rotation.predecessor)} <small><RotationEnd rotation=rotation.clone() /></small></span></li>
+        }
+        .into_any()),
+        (None, Some(id)) => {
+            let name = id.to_string();
+            Some(view! {
+                <li><span>{link(&KeyReference { id, name })} <small>"By the metadata of this key"</small></span></li>
+            }
+            .into_any())
+        }
+        (None, None) => None,
+    };
+    let none = to.is_empty().then(|| {
+        view! { <li><span><span class="muted">"No successor yet"</span></span></li> }
+    });
+    let undo = use_form::<UndoRotation>();
+    let problem = use_problem(undo);
+    let id = key.id.to_string();
+    let after: Vec<_> = to
+        .into_iter()
+        .map(|rotation| {
+            let id = id.clone();
+            let undo_form = rotation.undoable.then(|| {
+                view! {
+                    <ActionForm action=undo>
+                        <input type="hidden" name="id" value=id />
+                        <button type="submit" class="button" data-size="sm">"Undo the end of this key"</button>
+                    </ActionForm>
+                }
+            });
+            let by = visible(&rotation.by);
+            view! {
+                <li>
+                    <span>
+                        {link(&rotation.successor)}
+                        <small>
+                            "Made by " <bdi>{by}</bdi> ", " <Time at=rotation.began_at format=TimeFormat::Minute />
+                        </small>
+                        <small><RotationEnd rotation=rotation.clone() /></small>
+                        {undo_form}
+                    </span>
+                </li>
+            }
+        })
+        .collect();
+    Some(view! {
+        <section class="panel">
+            <header><h2>"Rotation"</h2></header>
+            <div data-part="body" class="stack">
+                {move || problem.get().map(|problem| view! { <ProblemCallout problem /> })}
+                <ol class="lineage" role="list">
+                    {before}
+                    <li aria-current="true">
+                        <span><strong><bdi>{or_dash(&key.name)}</bdi></strong> " " <Badge tone=Tone::Accent text="This key" /></span>
+                    </li>
+                    {after}
+                    {none}
+                </ol>
+            </div>
+        </section>
+    }
+    .into_any())
+}
+
+/// Sentence on the end of the old key.
+#[component]
+fn RotationEnd(rotation: Rotation) -> impl IntoView {
+    let at = rotation
+        .ends_at
+        .map(|at| view! { " on " <Time at format=TimeFormat::Minute /> });
+    match rotation.state {
+        RotationState::Waiting => {
+            "The old key works on: no browser has confirmed that it displayed the new secret."
+                .into_any()
+        }
+        RotationState::Expires => view! { "The old key ends by itself" {at} "." }.into_any(),
+        RotationState::Scheduled => view! { "Agent Keys revokes the old key" {at} "." }.into_any(),
+        RotationState::Ending => "Agent Keys is revoking the old key.".into_any(),
+        RotationState::Ended => "The old key was revoked.".into_any(),
+        RotationState::Open => "The old key works until it is revoked.".into_any(),
+        RotationState::Failed => {
+            "The end of the old key could not be set. Revoke it when agents use the new key."
+                .into_any()
+        }
+        RotationState::Undone => "The end of the old key was undone.".into_any(),
+    }
 }
 
 /// Way back to the list.

@@ -5,6 +5,7 @@ mod bulk_revoke_result;
 pub mod create;
 mod created;
 pub mod revoke;
+pub mod rotate;
 mod states;
 pub mod table;
 mod toolbar;
@@ -181,6 +182,12 @@ pub fn NoticeCallout(notice: Option<Notice>) -> impl IntoView {
             name,
             "Elasticsearch now rejects it. APM Server may accept it for up to a minute.",
             in_cache.then_some(id),
+        ),
+        Notice::RotationUndone { name, .. } => (
+            "Undone. The end of this key is as before: ",
+            name,
+            "The new key works, too. Revoke the one that is not needed.",
+            None,
         ),
         Notice::UserCreated(name) => ("Created ", name, "", None),
         Notice::UserDeleted(name) => (

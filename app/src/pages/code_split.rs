@@ -5,7 +5,9 @@
 
 use super::{
     agent_key::AgentKeyPage,
-    agent_keys::{create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage},
+    agent_keys::{
+        create::CreateAgentKeyPage, revoke::RevokeAgentKeyPage, rotate::RotateAgentKeyPage,
+    },
     apm_integration::ApmIntegrationPage,
     audit::AuditPage,
     sessions::SessionsPage,
@@ -53,6 +55,7 @@ pub enum KeyPage {
     Create,
     Revoke,
     RevokeMany,
+    Rotate,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +122,7 @@ fn agent_key(page: KeyPage) -> Drawn {
         KeyPage::Create => view! { <CreateAgentKeyPage /> }.into_any(),
         KeyPage::Revoke => view! { <RevokeAgentKeyPage /> }.into_any(),
         KeyPage::RevokeMany => view! { <RevokeKeysPage /> }.into_any(),
+        KeyPage::Rotate => view! { <RotateAgentKeyPage /> }.into_any(),
     })
 }
 

@@ -74,15 +74,20 @@ async fn create_and_record(
         id: None,
         name: Some(new.name.as_str().to_owned()),
     };
+    let mut details = json!({
+        "privileges": new.privileges.names(),
+        "expiration": new.expiration.time_value(began_at),
+    });
+    if let Some(replaced) = &new.replaces {
+        details["rotated_from"] = json!(replaced.id);
+    }
     let intent = Intent {
         operation: new.operation.as_str().to_owned(),
         action: Action::AgentKeyCreate,
         target: target.clone(),
         fingerprint: Some(fingerprint(&new)),
-        details: json!({
-            "privileges": new.privileges.names(),
-            "expiration": new.expiration.time_value(began_at),
-        }),
+        details,
+        replaces: new.replaces.clone(),
     };
     let plan = Plan {
         intents: vec![intent],
@@ -138,6 +143,7 @@ async fn create_and_record(
         name: new.name,
         labels: new.labels,
         apm_server_url: settings.server_url.map(String::from),
+        replaces: new.replaces,
     })
 }
 
@@ -178,10 +184,13 @@ async fn call(ctx: &RequestContext, new: &NewAgentKey) -> Result<Changed<Verifie
     let created = created
         .and_then(|created| verify(created, new))
         .map_err(Error::of_write)?;
-    let details = json!({
+    let mut details = json!({
         "privileges": new.privileges.names(),
         "expiration": created.expiration,
     });
+    if let Some(replaced) = &new.replaces {
+        details["rotated_from"] = json!(replaced.id);
+    }
     let id = created.id.as_str().to_owned();
     Ok(Changed {
         id: Some(id),
@@ -216,6 +225,9 @@ fn request(new: &NewAgentKey, now: Timestamp) -> Value {
         if let Some(label) = label {
             ours[name] = json!(label);
         }
+    }
+    if let Some(replaced) = &new.replaces {
+        ours["rotated_from"] = json!(replaced.id);
     }
     let mut body = json!({
         "name": new.name.as_str(),

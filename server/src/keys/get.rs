@@ -3,6 +3,7 @@
 use super::{
     delivery, es_query,
     from_es::{Ownership, agent_key, is_agent_key},
+    rotations,
 };
 use crate::{
     access::ListAgentKeys,
@@ -20,7 +21,16 @@ use std::collections::HashMap;
 /// Returns the key of this id with its role descriptors.
 #[tracing::instrument(name = "agent_keys.key.look_at", skip_all)]
 pub async fn get(ctx: &RequestContext, id: &KeyId) -> Result<FoundAgentKey, Error> {
-    let (key, descriptors, _) = find_stored(ctx, id).await?;
+    let FoundKey {
+        key,
+        descriptors,
+        rotated_from,
+        ..
+    } = find_stored(ctx, id).await?;
+    let rotations = rotations::of_key(ctx, &key).await?;
+    let access = ctx.permissions().await?.access();
+    let is_active = matches!(key.status, KeyStatus::Active { .. });
+    let rotatable = is_active && key.revocable && access.create.is_granted();
     let read_at = ctx.state.now();
     let cached_since = read_at.plus_ms(-CACHED_MS_MAX);
     let is_revoked = matches!(key.status, KeyStatus::Revoked { .. });
@@ -35,6 +45,9 @@ pub async fn get(ctx: &RequestContext, id: &KeyId) -> Result<FoundAgentKey, Erro
         descriptors: descriptors.map(|descriptors| format!("{descriptors:#}")),
         in_cache,
         notice: ctx.notice(),
+        rotations,
+        rotated_from,
+        rotatable,
         read_at,
     })
 }
@@ -43,7 +56,9 @@ pub async fn get(ctx: &RequestContext, id: &KeyId) -> Result<FoundAgentKey, Erro
 /// other id, unless Elasticsearch gave no answer about its owner.
 #[tracing::instrument(name = "agent_keys.key.find", skip_all)]
 pub async fn find_to_revoke(ctx: &RequestContext, id: &KeyId) -> Result<AgentKey, Error> {
-    let (key, _, unknown_owner) = find_stored(ctx, id).await?;
+    let FoundKey {
+        key, unknown_owner, ..
+    } = find_stored(ctx, id).await?;
     if key.revocable || matches!(key.status, KeyStatus::Revoked { .. }) {
         Ok(key)
     } else {
@@ -51,11 +66,17 @@ pub async fn find_to_revoke(ctx: &RequestContext, id: &KeyId) -> Result<AgentKey
     }
 }
 
-/// Returns the key, its role descriptors, and the error because of which its owner is unknown.
-async fn find_stored(
-    ctx: &RequestContext,
-    id: &KeyId,
-) -> Result<(AgentKey, Option<Value>, Option<elasticsearch::Error>), Error> {
+/// A key as Elasticsearch stores it.
+struct FoundKey {
+    key: AgentKey,
+    descriptors: Option<Value>,
+    /// The key that it replaces, by its metadata.
+    rotated_from: Option<KeyId>,
+    /// The error because of which the owner is unknown.
+    unknown_owner: Option<elasticsearch::Error>,
+}
+
+async fn find_stored(ctx: &RequestContext, id: &KeyId) -> Result<FoundKey, Error> {
     ctx.grant::<ListAgentKeys>().await?;
     let access = ctx.permissions().await?.access();
     let mut found = ctx
@@ -66,12 +87,22 @@ async fn find_stored(
     let mut found = agent_keys_of(ctx, found.api_keys).await?;
     let stored = found.pop().ok_or(Error::NotFound)?;
     let descriptors = stored.role_descriptors.clone();
+    let rotated_from = stored
+        .metadata
+        .pointer("/agent_keys/rotated_from")
+        .and_then(Value::as_str)
+        .and_then(KeyId::parse);
     let ownership = Ownership::of(ctx, access, std::slice::from_ref(&stored)).await?;
     let now = ctx.state.now();
     let mut key = agent_key(stored, &ownership, access, now)?;
     delivery::recall(ctx, std::slice::from_mut(&mut key), now).await?;
     let unknown_owner = ownership.failure(&key);
-    Ok((key, descriptors, unknown_owner))
+    Ok(FoundKey {
+        key,
+        descriptors,
+        rotated_from,
+        unknown_owner,
+    })
 }
 
 /// Returns those that are agent keys: by what Elasticsearch stores of them, or because they were created here.

@@ -1,11 +1,13 @@
 //! Settles operations without a known outcome: the process ended in between, or Elasticsearch's answer was lost.
 //!
 //! A key carries its operation in its metadata, so it is found whatever was lost. A key that is found this way has a
-//! secret that was never delivered, because it leaves only after the creation is recorded. The key is revoked.
+//! secret that was never delivered, because it leaves only after the creation is recorded. The key is revoked. Open
+//! rotations go on as well.
 
 use super::{
     es_query,
     revoke::{self, Reason},
+    rotation_end,
 };
 use crate::{
     access::ListAgentKeys,
@@ -48,6 +50,7 @@ pub async fn reconcile(ctx: &RequestContext) {
             &failure,
         );
     }
+    rotation_end::carry_on(ctx).await;
 }
 
 /// Revokes keys whose secret was lost and whose revocation failed before, or which the end of the process prevented.

@@ -60,6 +60,8 @@ pub enum Reason {
     Bulk,
     /// The secret was never delivered.
     NeverDelivered,
+    /// Another key has replaced this one.
+    Rotated,
 }
 
 impl Reason {
@@ -68,6 +70,7 @@ impl Reason {
             Self::Asked => "user",
             Self::Bulk => "bulk",
             Self::NeverDelivered => "never_delivered_auto",
+            Self::Rotated => "rotation",
         }
     }
 }

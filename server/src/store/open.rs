@@ -23,7 +23,7 @@ use std::{
 use tokio::time::timeout;
 
 /// In order.
-const MIGRATIONS: [MigrationText; 5] = [
+const MIGRATIONS: [MigrationText; 6] = [
     (
         1,
         "initial",
@@ -48,6 +48,11 @@ const MIGRATIONS: [MigrationText; 5] = [
         5,
         "keys per user",
         include_str!("../../../migrations/0005_keys_per_user.sql"),
+    ),
+    (
+        6,
+        "rotations",
+        include_str!("../../../migrations/0006_rotations.sql"),
     ),
 ];
 
@@ -388,6 +393,7 @@ mod tests {
         "81e90527501e739d27e13f7304210678029ddac74e8376bf4875c6f68c24589914c7e69e6d5dd6e027e29ebe0ad7fcf9",
         "2279b80a7a5665e37047d316dafb341f3ec5c5ec41521f705e82922b625615bef2357c9da2990582813d04d1c6c8bd40",
         "bb28568334fd0396979be5d4396a314093a90024ece18a75f5f10e08183f82df627b577b803ae81577f3fdae9e83b28c",
+        "c134d7d22f4675758bd9ba9aa3984ab803cc6a588308757a22e76a3701a0408ef98270868f276f4eb064959b178d111b",
     ];
 
     #[test]

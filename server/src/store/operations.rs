@@ -15,7 +15,7 @@ use crate::{
     access::{Grant, Identity, ListAgentKeys, Permission},
     audit::{Action, Event, EventContext, Outcome, Target},
 };
-use app::model::{agent_key::KeyId, timestamp::Timestamp};
+use app::model::{agent_key::KeyId, new_agent_key::ReplacedKey, timestamp::Timestamp};
 use serde_json::{Value, json};
 use sqlx::{Row, any::AnyRow};
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub struct Intent {
     pub fingerprint: Option<String>,
     /// Details for the audit event; no secrets.
     pub details: Value,
+    /// The key that the new one replaces, for a creation that is a rotation.
+    pub replaces: Option<ReplacedKey>,
 }
 
 /// The user who began an operation.
@@ -353,6 +355,9 @@ async fn insert_intent(
         } else {
             BeginResult::Conflict
         });
+    }
+    if let Some(replaced) = &intent.replaces {
+        super::rotations::insert(write, identity, &intent.operation, replaced).await?;
     }
     let event = Event::new(intent.action)
         .outcome(Outcome::Unknown)

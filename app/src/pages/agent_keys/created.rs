@@ -15,7 +15,11 @@ use crate::{
         icon::{Icon, IconName},
         status::{Announce, Callout, Time, TimeFormat, Tone},
     },
-    model::{new_agent_key::CreatedAgentKey, secret::Secret},
+    model::{
+        new_agent_key::{CreatedAgentKey, EndMeans, ReplacedKey},
+        secret::Secret,
+        text::visible,
+    },
     snippets::{self, Setting},
     urls,
 };
@@ -67,6 +71,7 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
             </div>
             <div data-part="body" class="created">
                 <div class="stack">
+                    {created.replaces.clone().map(|replaced| view! { <OldKey replaced /> })}
                     <Callout tone=Tone::Warning announce=Announce::Alert small=true>
                         <p>
                             <strong>"Store the key now."</strong>
@@ -97,6 +102,42 @@ pub(super) fn CreatedDialog(created: CreatedAgentKey) -> impl IntoView {
                 </div>
             </form>
         </Dialog>
+    }
+    .into_any()
+}
+
+/// Says when the replaced key ends. It gets this end when the display of the secret is confirmed.
+#[component]
+fn OldKey(replaced: ReplacedKey) -> impl IntoView {
+    let at = |at| view! { <Time at format=TimeFormat::Minute /> };
+    let once = if is_posted() {
+        "Once you choose “Done”, "
+    } else {
+        "Now that this key is shown, "
+    };
+    let (former, chosen) = (replaced.former_end, replaced.ends_at);
+    let end = match (chosen, former, replaced.means) {
+        (Some(chosen), Some(former), _) if former <= chosen => {
+            view! { "It expires by itself on " {at(former)} "." }.into_any()
+        }
+        (None, ..) | (Some(_), _, EndMeans::User { .. }) => {
+            "It works until you revoke it.".into_any()
+        }
+        (Some(chosen), _, EndMeans::Elasticsearch) => {
+            view! { {once} "Elasticsearch ends it on " {at(chosen)} "." }.into_any()
+        }
+        (Some(chosen), _, EndMeans::ServiceUser) => {
+            view! { {once} "Agent Keys revokes it on " {at(chosen)} "." }.into_any()
+        }
+    };
+    view! {
+        <Callout tone=Tone::Accent small=true>
+            <p>
+                <strong>"The old key is " <bdi>{visible(&replaced.name)}</bdi> ". "</strong>
+                {end}
+                " Its page says how to undo that."
+            </p>
+        </Callout>
     }
     .into_any()
 }
