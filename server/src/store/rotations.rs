@@ -206,7 +206,10 @@ fn rotation(row: &AnyRow) -> Result<StoredRotation, Error> {
             id: row.try_get("predecessor_id")?,
             name: row.try_get("predecessor_name")?,
         },
-        successor: super::operations::target(row)?,
+        successor: Target {
+            id: row.try_get("target_id")?,
+            name: row.try_get("target_name")?,
+        },
         former_end: moment("former_end")?,
         ends_at: moment("ends_at")?,
         state: state.parse().map_err(|_| Error::Row {
