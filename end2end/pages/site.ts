@@ -9,6 +9,7 @@ import { OwnPasswordPage } from './own-password';
 import { ReauthenticatePage } from './reauthenticate';
 import { RevokeDialog } from './revoke';
 import { RevokeManyDialog } from './revoke-many';
+import { RotateDialog } from './rotate';
 import { SessionsPage } from './sessions';
 import { SignInPage } from './sign-in';
 import { Tab } from './tab';
@@ -83,6 +84,10 @@ export class Site extends Tab {
 
   revoke(name: string): RevokeDialog {
     return new RevokeDialog(this, name);
+  }
+
+  rotate(name: string): RotateDialog {
+    return new RotateDialog(this, name);
   }
 
   get revokeMany(): RevokeManyDialog {

@@ -15,7 +15,11 @@ use crate::{
     access::{Grant, Identity, ListAgentKeys, Permission},
     audit::{Action, Event, EventContext, Outcome, Target},
 };
-use app::model::{agent_key::KeyId, new_agent_key::ReplacedKey, timestamp::Timestamp};
+use app::model::{
+    agent_key::{KeyId, RotationState},
+    new_agent_key::ReplacedKey,
+    timestamp::Timestamp,
+};
 use serde_json::{Value, json};
 use sqlx::{Row, any::AnyRow};
 use std::time::Duration;
@@ -357,7 +361,7 @@ async fn insert_intent(
         });
     }
     if let Some(replaced) = &intent.replaces {
-        super::rotations::insert(write, identity, &intent.operation, replaced).await?;
+        insert_rotation(write, identity, &intent.operation, replaced).await?;
     }
     let event = Event::new(intent.action)
         .outcome(Outcome::Unknown)
@@ -367,6 +371,34 @@ async fn insert_intent(
         .details(intent.details.clone());
     super::audit::append(write, &event, event_context).await?;
     Ok(BeginResult::Started)
+}
+
+/// Adds a rotation in the transaction that begins the creation of the new key. A creation that was rejected and begins
+/// again brings the rotation again.
+async fn insert_rotation(
+    write: &mut Write,
+    identity: &Identity,
+    operation: &str,
+    replaced: &ReplacedKey,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO rotations (username, realm, operation, predecessor_id, predecessor_name, former_end, ends_at, \
+         state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+         ON CONFLICT (username, realm, operation) DO UPDATE SET former_end = excluded.former_end, \
+         ends_at = excluded.ends_at, predecessor_id = excluded.predecessor_id, \
+         predecessor_name = excluded.predecessor_name, state = excluded.state",
+    )
+    .bind(identity.username.as_str())
+    .bind(identity.realm.as_str())
+    .bind(operation)
+    .bind(replaced.id.as_str())
+    .bind(replaced.name.as_str())
+    .bind(replaced.former_end.map(|at| at.0))
+    .bind(replaced.ends_at.map(|at| at.0))
+    .bind(<&str>::from(RotationState::Waiting))
+    .execute(&mut **write)
+    .await?;
+    Ok(())
 }
 
 /// Returns false if the operation had ended before.

@@ -8,14 +8,13 @@
 //!          └→ open, ended or failed
 //! ```
 
-use super::{Error, OperationOwner, OperationState, Store, Write};
+use super::{Error, OperationOwner, OperationState, Store};
 use crate::{
     access::{Grant, Identity, Permission},
     audit::{Action, Event, EventContext, Target},
 };
 use app::model::{
     agent_key::{KeyId, RotationState},
-    new_agent_key::ReplacedKey,
     timestamp::Timestamp,
 };
 use serde_json::json;
@@ -155,34 +154,6 @@ impl Store {
         write.commit().await?;
         Ok(true)
     }
-}
-
-/// Adds a rotation in the transaction that begins the creation of the new key. A creation that was rejected and begins
-/// again brings the rotation again.
-pub(super) async fn insert(
-    write: &mut Write,
-    identity: &Identity,
-    operation: &str,
-    replaced: &ReplacedKey,
-) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO rotations (username, realm, operation, predecessor_id, predecessor_name, former_end, ends_at, \
-         state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-         ON CONFLICT (username, realm, operation) DO UPDATE SET former_end = excluded.former_end, \
-         ends_at = excluded.ends_at, predecessor_id = excluded.predecessor_id, \
-         predecessor_name = excluded.predecessor_name, state = excluded.state",
-    )
-    .bind(identity.username.as_str())
-    .bind(identity.realm.as_str())
-    .bind(operation)
-    .bind(replaced.id.as_str())
-    .bind(replaced.name.as_str())
-    .bind(replaced.former_end.map(|at| at.0))
-    .bind(replaced.ends_at.map(|at| at.0))
-    .bind(name(RotationState::Waiting))
-    .execute(&mut **write)
-    .await?;
-    Ok(())
 }
 
 fn name(state: RotationState) -> &'static str {
