@@ -454,6 +454,8 @@ mod tests {
                 "session_ended",
                 "role_update",
                 "user_roles_change",
+                "role_mapping_put",
+                "role_mapping_delete",
                 "user_create",
                 "user_enable",
                 "user_disable",
