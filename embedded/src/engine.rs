@@ -29,6 +29,7 @@ use crate::{
     cpu::Cpu,
     error::ApiError,
     guard::{Guard, GuardedBy, Peer},
+    oidc::{self, OidcRealm},
     passwords::{Lane, PASSWORD_CHARACTERS_MIN, PasswordHashing, Passwords},
     roles::has_privileges_cache::HasPrivilegesCache,
     serve::serve,
@@ -68,6 +69,8 @@ pub struct Config {
     pub clock: Clock,
     /// True if OAuth2 tokens are issued. False by default, as in Elasticsearch over plain HTTP.
     pub token_service: bool,
+    /// Realms whose users sign in at a provider. One or more switch the token service on.
+    pub oidc_realms: Vec<OidcRealm>,
     /// Maximum size of a request body after decompression, in bytes. Larger ones get 413. 16 MiB
     /// by default, which ten thousand keys or roles in one request do not reach.
     pub body_bytes_max: usize,
@@ -95,6 +98,7 @@ impl Config {
             tls: None,
             clock: Clock::system(),
             token_service: false,
+            oidc_realms: Vec::new(),
             body_bytes_max: BODY_BYTES_MAX,
             connections: CONNECTION_LIMITS,
             guard: None,
@@ -134,6 +138,9 @@ pub enum StartError {
     /// The database cannot be opened or migrated.
     #[error("cannot open the embedded engine's database: {0}")]
     Database(String),
+    /// A realm cannot be used.
+    #[error("the OpenID Connect realm [{name}] cannot be used: {cause}")]
+    Realm { name: String, cause: String },
     /// The superuser `elastic` cannot be given a password.
     #[error("cannot set up the superuser elastic: {0}")]
     FirstUser(String),
@@ -157,6 +164,11 @@ impl Engine {
                 format!("its password needs at least {PASSWORD_CHARACTERS_MIN} characters");
             return Err(first_user(reason));
         }
+        let oidc_realms =
+            oidc::open(config.oidc_realms).map_err(|(name, error)| StartError::Realm {
+                name,
+                cause: error.to_string(),
+            })?;
         let listener = listen(config.listen)?;
         let address = listener.local_addr().map_err(|cause| StartError::Listen {
             address: config.listen,
@@ -180,7 +192,8 @@ impl Engine {
             clock: config.clock,
             random,
             guard,
-            token_service: config.token_service,
+            token_service: config.token_service || !oidc_realms.is_empty(),
+            oidc_realms,
             body_bytes_max: config.body_bytes_max,
             address,
             version: config.version,

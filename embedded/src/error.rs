@@ -26,6 +26,9 @@ pub(crate) enum ApiError {
     GrantRefused {
         cause: Box<ApiError>,
     },
+    /// `security_exception` with status 500: an unknown realm or token, or a provider that cannot be
+    /// reached.
+    SecurityFailure(String),
     /// `security_exception` with status 400.
     SecurityBadRequest(String),
     /// All broken rules of the request.
@@ -164,7 +167,7 @@ impl ApiError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy | Self::DataTooLarge => StatusCode::TOO_MANY_REQUESTS,
             Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::SecurityFailure(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -175,6 +178,7 @@ impl ApiError {
             | Self::TokenExpired
             | Self::Unauthorized(_)
             | Self::GrantRefused { .. }
+            | Self::SecurityFailure(_)
             | Self::SecurityBadRequest(_) => "security_exception",
             Self::Validation(_) => "action_request_validation_exception",
             Self::Invalid(_) => "validation_exception",
@@ -205,6 +209,7 @@ impl ApiError {
             Self::Unauthenticated { reason, .. }
             | Self::Content { reason, .. }
             | Self::Unauthorized(reason)
+            | Self::SecurityFailure(reason)
             | Self::SecurityBadRequest(reason)
             | Self::Parse { reason, .. }
             | Self::IllegalArgument(reason)
@@ -270,6 +275,7 @@ impl ApiError {
             | Self::TokenExpired
             | Self::Unauthorized(_)
             | Self::GrantRefused { .. }
+            | Self::SecurityFailure(_)
             | Self::SecurityBadRequest(_)
             | Self::Validation(_)
             | Self::Invalid(_)

@@ -8,6 +8,7 @@ pub(crate) mod api_key_update;
 pub(crate) mod cluster;
 pub(crate) mod document_query;
 pub(crate) mod has_privileges;
+pub(crate) mod oidc;
 pub(crate) mod roles;
 pub(crate) mod tokens;
 pub(crate) mod users;

@@ -36,6 +36,12 @@ impl Realm {
         Self::new("_es_api_key", "_es_api_key")
     }
 
+    /// Returns true for the name of a realm that every engine has.
+    pub(crate) fn is_built_in(name: &str) -> bool {
+        let built_in = [Self::native(), Self::reserved(), Self::api_key()];
+        built_in.iter().any(|realm| realm.name == name)
+    }
+
     /// Returns true if the realm's users are stored in the engine.
     pub(crate) fn has_stored_users(&self) -> bool {
         matches!(self.kind.as_str(), "native" | "reserved")
@@ -78,6 +84,11 @@ impl Subject {
             CredentialKind::ApiKey { id, .. } => id,
             CredentialKind::Token => "_bearer_token",
         }
+    }
+
+    /// Returns true if the subject is the stored user of this name, in person or by a token.
+    pub(crate) fn is_stored_user(&self, username: &str) -> bool {
+        self.username == username && self.realm.has_stored_users() && self.api_key_id().is_none()
     }
 
     /// The key's id, if the subject is an API key.

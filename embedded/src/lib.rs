@@ -15,6 +15,7 @@ mod guard;
 mod handlers;
 mod http;
 mod identity;
+mod oidc;
 mod passwords;
 mod pattern;
 mod privileges;
@@ -31,6 +32,7 @@ mod version;
 
 pub use engine::{Config, Engine, StartError};
 pub use guard::{APPLICATION_TOKEN, Boxed, Change, Guard};
+pub use oidc::{Claims, ClientAuth, IdTokenAlgorithm, OidcRealm};
 pub use passwords::PasswordHashing;
 pub use reset_password::{ResetPasswordError, reset_password};
 pub use version::Version;

@@ -3,5 +3,6 @@
 pub(crate) mod built_in;
 pub(crate) mod descriptor;
 pub(crate) mod has_privileges_cache;
+pub(crate) mod mapping;
 pub(crate) mod parse;
 pub(crate) mod permission;

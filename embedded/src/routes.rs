@@ -17,6 +17,7 @@ use crate::{
         },
         document_query::{query_roles, query_users},
         has_privileges::has_privileges,
+        oidc::{authenticate_oidc, logout_oidc, prepare_oidc},
         roles::{
             delete_application_privileges, delete_role, delete_role_mapping,
             get_application_privileges, get_builtin_privileges, get_role_mappings, get_roles,
@@ -76,7 +77,11 @@ const OWN_KEYS: GrantedBy = GrantedBy::Privileges(&[
 const GRANT: GrantedBy =
     GrantedBy::Privileges(&["grant_api_key", "manage_api_key", "manage_security", "all"]);
 const TOKEN: GrantedBy = GrantedBy::Privileges(&["manage_token", "manage_security", "all"]);
+const OIDC: GrantedBy = GrantedBy::Privileges(&["manage_oidc", "manage_security", "all"]);
 const MONITOR: GrantedBy = GrantedBy::Privileges(&["monitor", "manage", "all"]);
+
+/// The one action with a body that changes nothing and cannot be requested with `GET`.
+const PREPARE_OIDC: &str = "cluster:admin/xpack/security/oidc/prepare";
 
 const NONE: &[&str] = &[];
 const REFRESH: &[&str] = &["refresh"];
@@ -255,6 +260,22 @@ pub(crate) const ROUTES: &[Route] = &[
     },
 
     Route {
+        methods: POST, paths: &["_security/oidc/prepare"],
+        action: PREPARE_OIDC, granted_by: OIDC,
+        parameters: NONE, takes_body: true, handler: |request| Box::pin(prepare_oidc(request)),
+    },
+    Route {
+        methods: POST, paths: &["_security/oidc/authenticate"],
+        action: "cluster:admin/xpack/security/oidc/authenticate", granted_by: OIDC,
+        parameters: NONE, takes_body: true, handler: |request| Box::pin(authenticate_oidc(request)),
+    },
+    Route {
+        methods: POST, paths: &["_security/oidc/logout"],
+        action: "cluster:admin/xpack/security/oidc/logout", granted_by: OIDC,
+        parameters: NONE, takes_body: true, handler: |request| Box::pin(logout_oidc(request)),
+    },
+
+    Route {
         methods: GET_HEAD, paths: &[""],
         action: "cluster:monitor/main", granted_by: MONITOR,
         parameters: NONE, takes_body: false, handler: |request| done(get_info(request)),
@@ -342,7 +363,9 @@ pub(crate) fn methods(path: &str) -> Vec<&'static str> {
 impl Route {
     /// Returns true for the routes that change users, roles, role mappings, privileges, keys or tokens.
     pub(crate) fn changes(&self) -> bool {
-        !self.methods.contains(&"GET") && !self.action.ends_with("/cache/clear")
+        !self.methods.contains(&"GET")
+            && !self.action.ends_with("/cache/clear")
+            && self.action != PREPARE_OIDC
     }
 
     /// The variable segments of `path`, if it matches one of the route's paths. Slashes at its

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use platform::{Clock, Random};
 
 use crate::{
-    cpu::Cpu, guard::GuardedBy, passwords::Passwords,
+    cpu::Cpu, guard::GuardedBy, oidc, passwords::Passwords,
     roles::has_privileges_cache::HasPrivilegesCache, store::Store, version::Version,
 };
 
@@ -21,6 +21,7 @@ pub(crate) struct AppState {
     pub(crate) guard: Option<GuardedBy>,
     /// True if OAuth2 tokens are issued.
     pub(crate) token_service: bool,
+    pub(crate) oidc_realms: Vec<oidc::Realm>,
     /// Maximum size of a request body after decompression, in bytes.
     pub(crate) body_bytes_max: usize,
     /// Address of the listener.

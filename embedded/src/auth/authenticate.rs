@@ -232,7 +232,8 @@ pub(crate) async fn check_access_token(
 }
 
 /// Returns the subject of a token; `None` if it is a user of the engine who was deleted or
-/// disabled. Elasticsearch lets the tokens of such users expire by themselves.
+/// disabled, or of a realm that is not configured any more. Elasticsearch lets the tokens of such
+/// users expire by themselves.
 pub(crate) async fn subject_of_token(
     state: &AppState,
     token: TokenSubject,
@@ -241,6 +242,11 @@ pub(crate) async fn subject_of_token(
     if token.realm.has_stored_users() {
         let user = state.store.user(&token.username).await?;
         if user.is_none_or(|user| !user.enabled) {
+            return Ok(None);
+        }
+    } else {
+        let mut realms = state.oidc_realms.iter();
+        if realms.all(|realm| realm.name() != token.realm.name) {
             return Ok(None);
         }
     }

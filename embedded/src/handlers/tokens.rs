@@ -31,12 +31,18 @@ pub(crate) async fn create_token(request: &ApiRequest<'_>) -> Result<ApiResponse
     let (pair, subject) = match input.grant_type.as_deref() {
         Some("password") => {
             let subject = by_password(request, &input).await?;
-            (issue(request, &subject, true).await?, subject)
+            (
+                issue(request, &TokenSubject::of(&subject), true).await?,
+                subject,
+            )
         }
         Some("refresh_token") => refresh(request, &input).await?,
         Some("client_credentials") => {
             let subject = by_caller(request)?;
-            (issue(request, &subject, false).await?, subject)
+            (
+                issue(request, &TokenSubject::of(&subject), false).await?,
+                subject,
+            )
         }
         Some("_kerberos") => return Err(oauth("invalid_grant", "kerberos is not configured")),
         _ => {
@@ -54,9 +60,9 @@ pub(crate) async fn create_token(request: &ApiRequest<'_>) -> Result<ApiResponse
 }
 
 /// Issues a new pair to the caller, for a subject.
-async fn issue(
+pub(super) async fn issue(
     request: &ApiRequest<'_>,
-    subject: &Subject,
+    subject: &TokenSubject,
     refreshable: bool,
 ) -> Result<TokenPair, ApiError> {
     let state = request.state;
@@ -65,11 +71,10 @@ async fn issue(
         access: state.random.secret()?,
         refresh: refresh.transpose()?,
     };
-    let (token, client) = (TokenSubject::of(subject), client(request));
     let now_ms = state.clock.now_ms();
     state
         .store
-        .insert_token(&pair, &token, &client, now_ms)
+        .insert_token(&pair, subject, &client(request), now_ms)
         .await?;
     Ok(pair)
 }
@@ -80,7 +85,7 @@ fn client(request: &ApiRequest<'_>) -> TokenClient {
 }
 
 /// The response with an issued pair.
-fn issued(pair: &TokenPair, subject: Arc<Subject>) -> Map<String, Value> {
+pub(super) fn issued(pair: &TokenPair, subject: Arc<Subject>) -> Map<String, Value> {
     let caller = Caller {
         subject,
         on_behalf: None,
@@ -215,7 +220,7 @@ fn parse_selection(request: &ApiRequest<'_>) -> Result<TokenSelection, ApiError>
 }
 
 /// Refuses the request if tokens are off.
-fn require_service(request: &ApiRequest<'_>) -> Result<(), ApiError> {
+pub(super) fn require_service(request: &ApiRequest<'_>) -> Result<(), ApiError> {
     if request.state.token_service {
         return Ok(());
     }

@@ -43,7 +43,7 @@ pub(crate) async fn put_user(request: &ApiRequest<'_>) -> Result<ApiResponse, Ap
     let store = &request.state.store;
     let mut problems = Vec::new();
     let subject = &request.caller.subject;
-    let own_account = username == subject.username && subject.api_key_id().is_none();
+    let own_account = subject.is_stored_user(username);
     if own_account && !input.enabled {
         problems.push(
             "native and reserved realm users may not update the enabled status of their own account"
@@ -195,8 +195,7 @@ pub(crate) async fn set_user_enabled(
 ) -> Result<ApiResponse, ApiError> {
     let username = request.segment(0);
     request.authorize()?;
-    if username == request.caller.subject.username && request.caller.subject.api_key_id().is_none()
-    {
+    if request.caller.subject.is_stored_user(username) {
         return Err(ApiError::illegal(
             "users may not update the enabled status of their own account",
         ));

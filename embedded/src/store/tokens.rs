@@ -182,6 +182,19 @@ impl Store {
         token_subject(&row).map(AccessToken::Valid).map(Some)
     }
 
+    /// Returns the realm of an access token, also of one that has ended.
+    pub(crate) async fn realm_of_token(
+        &self,
+        access: &SecretString,
+    ) -> Result<Option<Realm>, ApiError> {
+        let row: Option<(String, String)> =
+            sqlx::query_as("SELECT realm_name, realm_type FROM tokens WHERE access_digest = ?")
+                .bind(digest(access))
+                .fetch_optional(self.reader())
+                .await?;
+        Ok(row.map(|(name, kind)| Realm { name, kind }))
+    }
+
     /// Uses a refresh token. Returns its new pair; used again within [`REUSE_MS`], the same pair.
     pub(crate) async fn refresh_token(
         &self,

@@ -23,6 +23,7 @@ mod has_privileges;
 mod limits;
 mod malformed_input;
 mod media_types;
+mod oidc;
 mod passwords;
 mod privileges;
 mod properties;

@@ -2,6 +2,7 @@
 
 pub(crate) mod http;
 pub(crate) mod namespace;
+pub(crate) mod provider;
 pub(crate) mod remote;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
