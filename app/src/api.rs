@@ -39,12 +39,13 @@ where
 /// Server functions that need no mark of the session's user: those that change nothing, the theme, which belongs to the
 /// browser, and signing in, which names its user. A post to any other carries [`form_post::USER_FIELD`].
 #[cfg(feature = "server")]
-pub const WITHOUT_USER: [&str; 16] = [
+pub const WITHOUT_USER: [&str; 17] = [
     agent_keys::ListAgentKeys::PATH,
     agent_keys::FindAgentKey::PATH,
     agent_keys::FindAgentKeys::PATH,
     agent_keys::FindMatchingKeys::PATH,
     agent_keys::PrepareAgentKey::PATH,
+    agent_keys::PrepareRotation::PATH,
     apm_settings::ReadApmIntegration::PATH,
     audit::ReadAudit::PATH,
     sessions::ListOwnSessions::PATH,

@@ -100,7 +100,10 @@ pub async fn viewer_with_access(
 /// Returns true if the address is that of a dialog.
 pub fn is_dialog(path: &str) -> bool {
     let path = below_base_path(path);
-    path.ends_with("/new") || path.ends_with("/revoke") || path.starts_with("/settings/users/")
+    ["/new", "/revoke", "/rotate"]
+        .iter()
+        .any(|end| path.ends_with(end))
+        || path.starts_with("/settings/users/")
 }
 
 /// Returns whether a dialog is open over this page, and how many were closed, so that the page loads its data anew.

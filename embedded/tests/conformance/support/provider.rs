@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    process::Command,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -40,9 +41,25 @@ impl SigningKey {
         Self::Ec(Box::new(pair.unwrap()))
     }
 
-    /// A key of this file, which protects nothing.
+    /// A new RSA key. ring makes none, so OpenSSL does.
     pub(crate) fn rsa() -> Self {
-        let pair = RsaKeyPair::from_der(include_bytes!("provider_key.der")).unwrap();
+        let arguments = [
+            "genpkey",
+            "-algorithm",
+            "RSA",
+            "-pkeyopt",
+            "rsa_keygen_bits:2048",
+        ];
+        let made = Command::new("openssl")
+            .args(arguments)
+            .args(["-outform", "DER"])
+            .output()
+            .expect("openssl is installed");
+        // Its versions differ in the form.
+        let pair = RsaKeyPair::from_der(&made.stdout);
+        let pair = pair
+            .or_else(|_| RsaKeyPair::from_pkcs8(&made.stdout))
+            .unwrap();
         Self::Rsa(Box::new(pair))
     }
 
