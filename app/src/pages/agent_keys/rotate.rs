@@ -48,6 +48,8 @@ pub fn RotateAgentKeyPage() -> impl IntoView {
     // Only the action's value holds the secret. The back/forward cache of the browser must not keep it.
     let leaving = window_event_listener(ev::pagehide, move |_| rotate.value().set(None));
     on_cleanup(move || leaving.remove());
+    // Outlives the form, which is removed as soon as there is a secret to show.
+    let problem = use_problem(rotate);
     let created = move || rotate.value().get().and_then(Result::ok);
     let is_created = Memo::new(move |_| matches!(rotate.value().get(), Some(Ok(_))));
     view! {
@@ -56,7 +58,7 @@ pub fn RotateAgentKeyPage() -> impl IntoView {
             if is_created.get() {
                 created().map(|created| view! { <CreatedDialog created /> }).into_any()
             } else {
-                view! { <RotateDialog id=id.clone() rotate close=close.clone() /> }.into_any()
+                view! { <RotateDialog id=id.clone() rotate problem close=close.clone() /> }.into_any()
             }
         }}
     }
@@ -64,7 +66,12 @@ pub fn RotateAgentKeyPage() -> impl IntoView {
 }
 
 #[component]
-fn RotateDialog(id: String, rotate: ServerAction<RotateAgentKey>, close: String) -> impl IntoView {
+fn RotateDialog(
+    id: String,
+    rotate: ServerAction<RotateAgentKey>,
+    problem: Signal<Option<Problem>>,
+    close: String,
+) -> impl IntoView {
     let preparation = page_resource(move || id.clone(), prepare_rotation);
     let typed = rotate.input().get_untracked().map(|input| input.form);
     view! {
@@ -75,7 +82,7 @@ fn RotateDialog(id: String, rotate: ServerAction<RotateAgentKey>, close: String)
                     Suspend::new(async move {
                         match preparation.await {
                             Ok(preparation) => {
-                                view! { <Form rotate preparation typed close /> }.into_any()
+                                view! { <Form rotate problem preparation typed close /> }.into_any()
                             }
                             Err(problem) => {
                                 view! { <DialogProblem id=TITLE title="Rotate key" close problem /> }.into_any()
@@ -93,6 +100,7 @@ fn RotateDialog(id: String, rotate: ServerAction<RotateAgentKey>, close: String)
 #[component]
 fn Form(
     rotate: ServerAction<RotateAgentKey>,
+    problem: Signal<Option<Problem>>,
     preparation: RotationPreparation,
     typed: Option<RotationForm>,
     close: String,
@@ -120,7 +128,6 @@ fn Form(
         .to_owned(),
         ..RotationForm::default()
     });
-    let problem = use_problem(rotate);
     let errors = Memo::new(move |_| match problem.get() {
         Some(Problem {
             kind: ProblemKind::Rotation(errors),
