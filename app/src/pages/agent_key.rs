@@ -37,13 +37,19 @@ pub fn AgentKeyPage() -> impl IntoView {
         (ProblemKind::Elasticsearch(_), Some(id)) => urls::agent_key(&id),
         _ => urls::agent_keys(),
     };
-    let key = page_resource(id, find_agent_key);
+    let undo = use_form::<UndoRotation>();
+    // Both outlive the drawing of the key, which an undo replaces.
+    let problem = use_problem(undo);
+    let key = page_resource(
+        move || (id(), undo.version().get()),
+        |(id, _)| find_agent_key(id),
+    );
     view! {
         <main id="main" class="page">
             <Suspense fallback=|| view! { <p role="status">"Loading the key"</p> }>
                 {move || Suspend::new(async move {
                     match key.await {
-                        Ok(found) => view! { <Key found /> }.into_any(),
+                        Ok(found) => view! { <Key found undo problem /> }.into_any(),
                         Err(problem) => view! {
                             <Title text="Agent key · Agent Keys" />
                             <header class="page-header">
@@ -62,7 +68,11 @@ pub fn AgentKeyPage() -> impl IntoView {
 }
 
 #[component]
-fn Key(found: FoundAgentKey) -> impl IntoView {
+fn Key(
+    found: FoundAgentKey,
+    undo: ServerAction<UndoRotation>,
+    problem: Signal<Option<Problem>>,
+) -> impl IntoView {
     let FoundAgentKey {
         key,
         descriptors,
@@ -166,7 +176,7 @@ fn Key(found: FoundAgentKey) -> impl IntoView {
                 </div>
             </dl>
         </section>
-        <Lineage key=this rotations rotated_from rotatable />
+        <Lineage key=this rotations rotated_from rotatable undo problem />
         {descriptors.map(|text| view! {
             <section class="panel">
                 <header><h2>"Role descriptors"</h2></header>
@@ -193,6 +203,8 @@ fn Lineage(
     rotations: Vec<Rotation>,
     rotated_from: Option<KeyId>,
     rotatable: bool,
+    undo: ServerAction<UndoRotation>,
+    problem: Signal<Option<Problem>>,
 ) -> impl IntoView {
     let (from, to): (Vec<_>, Vec<_>) = rotations
         .into_iter()
@@ -221,8 +233,6 @@ fn Lineage(
     let none = to.is_empty().then(|| {
         view! { <li><span><span class="muted">"No successor yet"</span></span></li> }
     });
-    let undo = use_form::<UndoRotation>();
-    let problem = use_problem(undo);
     let id = key.id.to_string();
     let after: Vec<_> = to
         .into_iter()
