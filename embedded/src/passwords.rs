@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::sync::{AcquireError, Semaphore};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, guard::Client};
 
 /// Minimum length of a password, in characters.
 pub(crate) const PASSWORD_CHARACTERS_MIN: usize = 6;
@@ -146,13 +146,14 @@ impl Passwords {
     /// Returns true if the password was verified lately, so that its check costs nothing.
     pub(crate) fn remembers(
         &self,
+        client: Client,
         username: &str,
         password: &SecretString,
         stored: Option<&str>,
     ) -> bool {
         let now = self.clock.now_ms();
         stored.is_some_and(|stored| {
-            let digest = self.verified.digest(username, password, stored);
+            let digest = self.verified.digest(client, username, password, stored);
             self.verified.contains(&digest, now)
         })
     }
@@ -161,14 +162,14 @@ impl Passwords {
     /// as long as a known one.
     pub(crate) async fn verify(
         &self,
-        lane: Lane,
+        client: Client,
         username: &str,
         password: &SecretString,
         stored: Option<&str>,
     ) -> Result<bool, ApiError> {
         let now = self.clock.now_ms();
         // The entry's key includes the stored hash, so a changed password is never found.
-        let digest = stored.map(|stored| self.verified.digest(username, password, stored));
+        let digest = stored.map(|stored| self.verified.digest(client, username, password, stored));
         if digest.is_some_and(|digest| self.verified.contains(&digest, now)) {
             return Ok(true);
         }
@@ -176,7 +177,7 @@ impl Passwords {
         let secret = password.clone();
         let against = stored.unwrap_or(&self.decoy_hash).to_owned();
         let matches = self
-            .run_limited(lane, move || {
+            .run_limited(client.lane(), move || {
                 PasswordHash::new(&against).is_ok_and(|hash| {
                     hasher
                         .verify_password(secret.expose_secret().as_bytes(), &hash)
@@ -238,10 +239,22 @@ struct VerifiedPasswords {
 }
 
 impl VerifiedPasswords {
-    fn digest(&self, username: &str, password: &SecretString, stored: &str) -> [u8; 32] {
+    /// Each address has entries of its own, and so has the application: otherwise a stranger's guesses at an active user
+    /// would be answered from the entry of that user, past the limits of guessing.
+    fn digest(
+        &self,
+        client: Client,
+        username: &str,
+        password: &SecretString,
+        stored: &str,
+    ) -> [u8; 32] {
+        let client = match client {
+            Client::Application => String::new(),
+            Client::Other(address) => address.to_string(),
+        };
         let mut hasher = Sha256::new();
         hasher.update(self.key);
-        for part in [username, password.expose_secret(), stored] {
+        for part in [&client, username, password.expose_secret(), stored] {
             // Lengths distinguish "ab" + "c" from "a" + "bc".
             hasher.update(part.len().to_le_bytes());
             hasher.update(part.as_bytes());

@@ -44,6 +44,9 @@ async fn every_action_is_recorded_with_the_common_fields() {
     // What happens by itself, or not in a day that goes well, is in the stories of the ledger and of signing in.
     let by_itself = [
         Action::LoginThrottled,
+        // In the stories of rotation.
+        Action::AgentKeyRotate,
+        Action::AgentKeyUpdate,
         Action::AgentKeyNeverDelivered,
         Action::AgentKeyDrift,
         Action::AppRecovered,

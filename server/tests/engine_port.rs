@@ -150,6 +150,23 @@ async fn guesses_share_the_pauses_of_signing_in() {
 }
 
 #[tokio::test]
+async fn user_at_work_on_the_pages_opens_no_way_past_the_pauses() {
+    let whole = Whole::start().await;
+    whole.put_user("ada", &["superuser"]).await;
+    let mut ada = whole.browser(at(1));
+    assert_eq!(ada.sign_in("ada", PASSWORD).await.status, StatusCode::OK);
+    for machine in 2..5 {
+        assert_eq!(whole.guess(&at(machine), "ada", WRONG).await, 401);
+    }
+    // Every call of the application for her verifies this very password.
+    assert_eq!(ada.get("/settings/agent-keys").await.status, StatusCode::OK);
+    assert_eq!(whole.guess(&at(5), "ada", PASSWORD).await, 401);
+    // The control: after the pause it is taken.
+    whole.clock.advance(Duration::from_secs(4));
+    assert_eq!(whole.guess(&at(5), "ada", PASSWORD).await, 200);
+}
+
+#[tokio::test]
 async fn one_address_has_ten_guesses_and_none_in_the_body_of_a_grant() {
     let whole = Whole::start().await;
     whole.put_user("ada", &[]).await;

@@ -395,7 +395,7 @@ async fn readiness_fails_while_the_database_cannot_be_written() {
         .env("ELASTIC_PASSWORD", PASSWORD);
     let process = Process::run(&mut command);
     assert_eq!(readiness(&process).await, "ready");
-    if !limit_files(&process, "4096") {
+    if !limit_files(&process, "0") {
         println!("nothing shown: this machine has no prlimit");
         return;
     }

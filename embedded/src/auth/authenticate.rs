@@ -100,13 +100,12 @@ pub(crate) async fn check_password(
 ) -> Result<Option<Arc<Subject>>, ApiError> {
     let user = state.store.user(username).await?;
     let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
-    let verify = || {
-        let lane = client.lane();
-        state.passwords.verify(lane, username, password, stored)
-    };
+    let verify = || state.passwords.verify(client, username, password, stored);
     let fits = match (&state.guard, client) {
         (Some(guarded_by), Client::Other(address))
-            if !state.passwords.remembers(username, password, stored) =>
+            if !state
+                .passwords
+                .remembers(client, username, password, stored) =>
         {
             let enabled = user.as_ref().is_some_and(|user| user.enabled);
             let mut failed = ApiError::Busy;

@@ -58,6 +58,13 @@ struct PutUser {
     created: bool,
 }
 
+/// The answer says whether the mapping is new, which is known before.
+#[derive(Deserialize)]
+struct PutRoleMapping {
+    #[serde(rename = "role_mapping")]
+    _role_mapping: PutUser,
+}
+
 #[derive(Serialize)]
 struct NewPassword<'a> {
     password: &'a Secret,
@@ -176,7 +183,8 @@ impl Connection {
     pub async fn put_role_mapping(&self, name: &str, mapping: &StoredMapping) -> Result<(), Error> {
         let path = ["_security", "role_mapping", name];
         let response = self.send(CallKind::Write, Method::PUT, &path, &[], Some(mapping));
-        response.await?.success()
+        response.await?.read::<PutRoleMapping>()?;
+        Ok(())
     }
 
     /// `DELETE /_security/role_mapping/{name}`: returns false if there was no such mapping.
