@@ -61,7 +61,7 @@ pub(super) fn MappingPanel(
             };
             view! {
                 <Table
-                    label="Role mappings"
+                    label="List of role mappings"
                     caption="Role mappings that give the agent key role"
                     class="table mapping-list"
                     head=head.into_any()
