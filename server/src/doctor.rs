@@ -4,6 +4,7 @@
 
 use crate::{
     access::{self, KibanaFeatureCheck, ListAgentKeys, Permissions, RevokeAgentKey},
+    application::reachable,
     backup,
     config::{Cluster, Config, Elasticsearch as Setting, TlsFiles},
     credential::Credential,
@@ -25,12 +26,7 @@ use rustix::{
 };
 use secrecy::ExposeSecret;
 use std::{
-    error::Error,
-    fmt,
-    net::{SocketAddr, TcpStream},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    time::Duration,
+    error::Error, fmt, net::TcpStream, os::unix::fs::PermissionsExt, path::Path, time::Duration,
 };
 use url::Url;
 
@@ -339,16 +335,6 @@ fn listeners(findings: &mut Findings, config: &Config, is_running: bool) {
             }
         }
     }
-}
-
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }
 
 /// Checks every address, and returns a client if one answers.

@@ -375,3 +375,51 @@ async fn invisible_characters_of_a_name_from_elsewhere_are_written_out() {
     // The data for the script is encoded; nothing that is drawn holds the character itself.
     assert!(!text.contains('\u{202E}'), "{text}");
 }
+
+#[tokio::test]
+async fn empty_list_is_a_checklist_with_the_state_of_each_step() {
+    let app = App::start().await;
+    let admin = app.as_admin().await;
+    let steps = async |browser: &Browser| -> Vec<String> {
+        let text = shown(&browser.get("/settings/agent-keys").await.text());
+        let verdicts = text.split("data-part=\"verdict\">").skip(1);
+        verdicts
+            .map(|verdict| verdict.split('<').next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(steps(&admin).await, ["To do", "To do", "To do"]);
+    let text = admin.get("/settings/agent-keys").await.text();
+    for link in [
+        "/settings/users",
+        "/settings/users/new",
+        "/settings/apm-integration",
+        "/settings/agent-keys/new",
+    ] {
+        assert!(text.contains(&format!("href=\"{link}\"")), "{link}");
+    }
+    admin.post("put_agent_key_role", &[]).await;
+    assert_eq!(steps(&admin).await, ["Done", "To do", "To do"]);
+    let ada = app.with_key_user("ada").await;
+    assert_eq!(steps(&admin).await, ["Done", "Done", "To do"]);
+    let settings = [
+        ("form[server_url]", ""),
+        ("form[api_key_limit]", "100"),
+        ("form[api_key_enabled]", "on"),
+    ];
+    admin.post("save_apm_settings", &settings).await;
+    assert_eq!(steps(&admin).await, ["Done"; 3]);
+    // The user with the role does not see the role, and knows by using it.
+    assert_eq!(steps(&ada).await, ["Done"; 3]);
+    let reader = json!({
+        "cluster": ["manage_own_api_key"],
+        "applications": [{ "application": "kibana-.kibana", "privileges": ["read"], "resources": ["*"] }],
+    });
+    app.engine.put_role("reader", reader).await;
+    let reader = app.with_user("reader", &["reader"]).await;
+    assert_eq!(
+        steps(&reader).await,
+        ["Ask an administrator", "Ask an administrator", "Done"]
+    );
+    ada.create("first").await;
+    assert_eq!(steps(&ada).await, [""; 0]);
+}

@@ -102,7 +102,7 @@ impl fmt::Display for MappingWarning {
     }
 }
 
-/// Whether the rules match the signed-in user, as far as Elasticsearch tells.
+/// Match of the rules with the signed-in user, as far as Elasticsearch tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MatchesViewer {
     Yes,

@@ -22,16 +22,20 @@ use crate::{
         status::{Announce, Callout, Tone},
     },
     model::{
+        agent_key::KeyId,
         key_list::{KeyListPage, KeyListQuery},
         notice::Notice,
         problem::{ElasticsearchFault, Problem, ProblemKind},
         session::{Permit, Viewer},
     },
-    urls,
+    urls::{self, FROM_KEY},
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{components::Outlet, hooks::use_location};
+use leptos_router::{
+    components::Outlet,
+    hooks::{use_location, use_params_map},
+};
 use states::{ApiKeysDisabled, Denied, Empty, Failed, Loading, NothingFound};
 use table::KeyTable;
 use toolbar::{Searched, Toolbar};
@@ -261,6 +265,21 @@ pub fn NoticeCallout(notice: Option<Notice>) -> impl IntoView {
 
 pub fn list_href(query: &KeyListQuery) -> String {
     urls::with_parameters(&urls::agent_keys(), &query.parameters())
+}
+
+/// Returns the id in the address of a dialog over one key, as typed, and the page behind: that of the key, or the list.
+fn key_of_dialog() -> (String, String) {
+    let parameters = use_params_map();
+    let id = parameters.read_untracked().get("id").unwrap_or_default();
+    let from_key = urls::use_parameters()
+        .read_untracked()
+        .get(FROM_KEY)
+        .is_some();
+    let close = match KeyId::parse(&id) {
+        Some(id) if from_key => urls::agent_key(&id),
+        _ => list_behind(),
+    };
+    (id, close)
 }
 
 /// Returns the address of the list behind a dialog.

@@ -10,6 +10,7 @@ use crate::{
     error::ApiError,
     fields::{ErrorStyle, Fields},
     generate,
+    handlers::tokens::require_password,
     http::{request::ApiRequest, response::ApiResponse},
     identity::Subject,
     roles::descriptor::{DescriptorKind, RoleDescriptor, check_size, role_name_problem},
@@ -275,15 +276,7 @@ async fn authenticate_owner(
 ) -> Result<Arc<Subject>, ApiError> {
     let subject = match grant {
         GrantCredentials::Password { username, password } => {
-            authenticate::check_password(request.state, request.client, username, password)
-                .await?
-                .ok_or_else(|| ApiError::Unauthenticated {
-                    reason: format!(
-                        "unable to authenticate user [{username}] for action [{}]",
-                        request.action.name
-                    ),
-                    detail: None,
-                })
+            require_password(request, username, password).await
         }
         GrantCredentials::AccessToken(access_token) => {
             authenticate::check_access_token(request.state, access_token).await

@@ -128,6 +128,15 @@ async fn by_password(
             "username and password are required",
         ));
     };
+    require_password(request, username, password).await
+}
+
+/// Returns the user with this name and password, in the body of a request.
+pub(super) async fn require_password(
+    request: &ApiRequest<'_>,
+    username: &str,
+    password: &SecretString,
+) -> Result<Arc<Subject>, ApiError> {
     check_password(request.state, request.client, username, password)
         .await?
         .ok_or_else(|| ApiError::Unauthenticated {

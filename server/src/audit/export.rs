@@ -154,9 +154,12 @@ fn write_row(text: &mut String, event: &StoredEvent) {
     text.push_str("\r\n");
 }
 
+/// First characters of a formula. Some spreadsheets read the full-width ones too.
+const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n'];
+
 /// A CSV cell. Text that a spreadsheet would read as a formula gets an apostrophe in front.
 fn cell(value: &str) -> String {
-    let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    let formula = value.starts_with(FORMULA_STARTS);
     let apostrophe = if formula { "'" } else { "" };
     format!("\"{apostrophe}{}\"", value.replace('"', "\"\""))
 }
@@ -168,7 +171,7 @@ mod tests {
     #[test]
     fn formula_is_exported_as_text() {
         assert_eq!(cell("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
-        for start in ["=", "+", "-", "@", "\t", "\r", "\n"] {
+        for start in ["=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n"] {
             assert!(cell(&format!("{start}1")).starts_with("\"'"), "{start:?}");
         }
         assert_eq!(cell("a, \"b\"\r\nc"), "\"a, \"\"b\"\"\r\nc\"");

@@ -50,7 +50,7 @@ pub async fn reconcile(ctx: &RequestContext) {
             &failure,
         );
     }
-    rotation_end::carry_on(ctx).await;
+    rotation_end::continue_open(ctx).await;
 }
 
 /// Revokes keys whose secret was lost and whose revocation failed before, or which the end of the process prevented.

@@ -46,7 +46,7 @@ pub async fn confirm_displayed(ctx: &RequestContext, operation: OperationId) -> 
 }
 
 /// Goes on with what is open: sets the ends of old keys whose successors were displayed, and revokes those that are due.
-pub(super) async fn carry_on(ctx: &RequestContext) {
+pub(super) async fn continue_open(ctx: &RequestContext) {
     set_ends(ctx).await;
     if let Err(error) = revoke_due(ctx).await {
         report("old keys of rotations could not be revoked", &error);

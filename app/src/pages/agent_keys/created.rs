@@ -116,6 +116,10 @@ fn OldKey(replaced: ReplacedKey) -> impl IntoView {
         "Now that this key is shown, "
     };
     let (former, chosen) = (replaced.former_end, replaced.ends_at);
+    let is_set = matches!(
+        replaced.means,
+        EndMeans::Elasticsearch | EndMeans::ServiceUser
+    ) && chosen.is_some_and(|chosen| former.is_none_or(|former| chosen < former));
     let end = match (chosen, former, replaced.means) {
         (Some(chosen), Some(former), _) if former <= chosen => {
             view! { "It expires by itself on " {at(former)} "." }.into_any()
@@ -135,7 +139,7 @@ fn OldKey(replaced: ReplacedKey) -> impl IntoView {
             <p>
                 <strong>"The old key is " <bdi>{visible(&replaced.name)}</bdi> ". "</strong>
                 {end}
-                " Its page says how to undo that."
+                {is_set.then_some(" Until then, its page can undo that.")}
             </p>
         </Callout>
     }

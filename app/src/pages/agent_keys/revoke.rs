@@ -22,33 +22,22 @@ use crate::{
     },
     pages::agent_keys::{
         bulk_revoke_result::{BULK_TITLE, Revoked},
-        list_behind,
+        key_of_dialog,
         table::{StatusBadge, or_dash},
         toolbar::{chosen_ids, list_with},
     },
-    urls::{self, FROM_KEY},
+    urls,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::{use_location, use_params_map};
+use leptos_router::hooks::use_location;
 
 /// Id of the dialog's heading.
 const TITLE: &str = "revoke-title";
 
 #[component]
 pub fn RevokeAgentKeyPage() -> impl IntoView {
-    let id = use_params_map()
-        .get_untracked()
-        .get("id")
-        .unwrap_or_default();
-    let from_key = urls::use_parameters()
-        .read_untracked()
-        .get(FROM_KEY)
-        .is_some();
-    let close = match KeyId::parse(&id) {
-        Some(id) if from_key => urls::agent_key(&id),
-        _ => list_behind(),
-    };
+    let (id, close) = key_of_dialog();
     let key = page_resource(move || id.clone(), find_agent_key);
     let revoke = use_form::<RevokeAgentKey>();
     view! {

@@ -1,6 +1,6 @@
 //! Dialog that rotates a key: the form, then the secret of the new key.
 
-use super::{created::CreatedDialog, list_behind, table::or_dash};
+use super::{created::CreatedDialog, key_of_dialog, table::or_dash};
 use crate::{
     api::{
         agent_keys::{RotateAgentKey, prepare_rotation},
@@ -14,17 +14,15 @@ use crate::{
         status::{Callout, KeyLimitMeter, Time, TimeFormat, Tone},
     },
     model::{
-        agent_key::{AgentKey, KeyId, KeyRights, KeyStatus},
+        agent_key::{AgentKey, KeyRights, KeyStatus},
         new_agent_key::EndMeans,
         problem::{Problem, ProblemKind},
         rotation::{OPEN, RotationErrors, RotationForm},
         timestamp::{DAY_MS, HOUR_MS, Timestamp},
     },
-    urls::{self, FROM_KEY},
 };
 use leptos::{ev, prelude::*};
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
 
 /// Id of the dialog's heading.
 const TITLE: &str = "rotate-title";
@@ -32,18 +30,7 @@ const TITLE: &str = "rotate-title";
 /// The form, then the secret.
 #[component]
 pub fn RotateAgentKeyPage() -> impl IntoView {
-    let id = use_params_map()
-        .get_untracked()
-        .get("id")
-        .unwrap_or_default();
-    let from_key = urls::use_parameters()
-        .read_untracked()
-        .get(FROM_KEY)
-        .is_some();
-    let close = match KeyId::parse(&id) {
-        Some(id) if from_key => urls::agent_key(&id),
-        _ => list_behind(),
-    };
+    let (id, close) = key_of_dialog();
     let rotate = use_form::<RotateAgentKey>();
     // Only the action's value holds the secret. The back/forward cache of the browser must not keep it.
     let leaving = window_event_listener(ev::pagehide, move |_| rotate.value().set(None));
