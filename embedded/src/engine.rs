@@ -28,9 +28,9 @@ use tower::service_fn;
 use crate::{
     cpu::Cpu,
     error::ApiError,
-    guard::{Guard, GuardedBy, Peer},
+    guard::{Guard, GuardedBy, Lane, Peer},
     oidc::{self, OidcRealm},
-    passwords::{Lane, PASSWORD_CHARACTERS_MIN, PasswordHashing, Passwords},
+    passwords::{PASSWORD_CHARACTERS_MIN, PasswordHashing, Passwords},
     roles::has_privileges_cache::HasPrivilegesCache,
     serve::serve,
     state::AppState,

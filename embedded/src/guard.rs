@@ -7,8 +7,6 @@ use platform::{Random, RandomError};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::passwords::Lane;
-
 /// Header in which the application shows [`crate::Engine::application_token`].
 pub const APPLICATION_TOKEN: HeaderName = HeaderName::from_static("x-agent-keys-application");
 
@@ -75,6 +73,14 @@ pub(crate) enum Client {
     /// The application itself, or any client while there is no guard.
     Application,
     Other(IpAddr),
+}
+
+/// A queue for hashes. Strangers wait for each other, and the application never waits for more than
+/// one of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    Application,
+    Other,
 }
 
 impl Client {

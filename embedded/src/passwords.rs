@@ -14,7 +14,10 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::sync::{AcquireError, Semaphore};
 
-use crate::{error::ApiError, guard::Client};
+use crate::{
+    error::ApiError,
+    guard::{Client, Lane},
+};
 
 /// Minimum length of a password, in characters.
 pub(crate) const PASSWORD_CHARACTERS_MIN: usize = 6;
@@ -38,14 +41,6 @@ pub enum PasswordHashing {
     Standard,
     /// argon2id with 64 KiB, one pass. Too weak for anything but tests.
     FastForTests,
-}
-
-/// A queue for hashes. Strangers wait for each other, and the application never waits for more than
-/// one of theirs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
-    Application,
-    Other,
 }
 
 pub(crate) struct Passwords {

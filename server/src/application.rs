@@ -19,7 +19,7 @@ use crate::{
         self, Web,
         engine_port::EnginePort,
         host_names::HostNames,
-        listener::{ListenError, Listener, Port, Reloads, Tls, TlsError},
+        listener::{ListenError, Listener, Port, Reloads, Tls, TlsError, reachable},
         monitoring::Watched,
         redirect::Redirect,
     },
@@ -453,15 +453,4 @@ async fn connect(
             Ok((Some(engine), elasticsearch))
         }
     }
-}
-
-/// Replaces an unspecified address by the loopback address.
-pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }

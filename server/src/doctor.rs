@@ -4,7 +4,6 @@
 
 use crate::{
     access::{self, KibanaFeatureCheck, ListAgentKeys, Permissions, RevokeAgentKey},
-    application::reachable,
     backup,
     config::{Cluster, Config, Elasticsearch as Setting, TlsFiles},
     credential::Credential,
@@ -12,7 +11,7 @@ use crate::{
     database,
     elasticsearch::{self, Elasticsearch},
     health::{disk_space, written_directories},
-    http::listener::{Port, check_files},
+    http::listener::{Port, check_files, reachable},
     identifier::{RequestId, identifier},
     log,
     store::{Store, sqlite_file},

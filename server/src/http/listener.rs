@@ -423,6 +423,17 @@ fn changed_at(files: &TlsFiles) -> [Option<SystemTime>; 2] {
     [changed(&files.cert), changed(&files.key)]
 }
 
+/// Replaces an unspecified address by the loopback address.
+pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
